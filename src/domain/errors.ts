@@ -1,0 +1,238 @@
+/**
+ * The one error type that crosses a port, and the catalogue of its codes.
+ *
+ * An adapter turns whatever its driver throws into a {@link SyncError}, deciding by status or driver code, never by
+ * reading message text. The engine only looks at `action`:
+ *
+ * - `retry`  the same call may work later (after `retryAfterMs` when given);
+ * - `skip`   this item cannot be done now; record it and go on with the next one;
+ * - `fail`   this unit cannot be done; record it and go on with the next unit;
+ * - `stop`   the whole connection cannot be worked on (credentials, changed shape, source away).
+ *
+ * `docs/errors.md` is generated from {@link ERROR_CATALOGUE} and a test keeps both equal.
+ */
+export type ErrorAction = 'retry' | 'skip' | 'fail' | 'stop';
+
+export interface ErrorCatalogueEntry {
+  readonly action: ErrorAction;
+  /** What happened, as a sentence without names, paths or other personal data. */
+  readonly summary: string;
+  /** What a person should do about it. */
+  readonly remedy: string;
+}
+
+export const ERROR_CATALOGUE = {
+  // Settings
+  settings_invalid: {
+    action: 'stop',
+    summary: 'The settings of the connection are not valid.',
+    remedy: 'Correct the setting that the message names.',
+  },
+  // Source database
+  source_unreachable: {
+    action: 'stop',
+    summary: 'The source database does not answer.',
+    remedy: 'Check that the database server runs and that host and port are right. The next run continues by itself.',
+  },
+  source_credentials: {
+    action: 'stop',
+    summary: 'The source database refused the user name or password.',
+    remedy: 'Correct the credentials in the connection settings.',
+  },
+  source_permission: {
+    action: 'stop',
+    summary: 'The source database user may not read a table that the mapping needs.',
+    remedy: 'Grant SELECT on the tables that the mapping names.',
+  },
+  source_mapping: {
+    action: 'stop',
+    summary: 'The source database lacks a table or column that the mapping names.',
+    remedy: 'Correct the mapping, or the source schema; the message lists what is missing.',
+  },
+  source_changed_during_read: {
+    action: 'retry',
+    summary: 'The source schema changed while it was read.',
+    remedy: 'Nothing: the run repeats the read.',
+  },
+  source_incomplete: {
+    action: 'fail',
+    summary: 'The source could not be read to its end, or its counts do not agree.',
+    remedy: 'Nothing was removed. Look for an error of the source system; the next run reads everything again.',
+  },
+  source_order: {
+    action: 'stop',
+    summary: 'The source delivered items out of order or twice.',
+    remedy: 'Two source rows have the same reference. Look for duplicate file identifiers in the source.',
+  },
+  source_timeout: {
+    action: 'retry',
+    summary: 'The source did not answer in time.',
+    remedy: 'Nothing: the run repeats the call. If it stays, look at the load of the source system.',
+  },
+  // File share
+  share_unavailable: {
+    action: 'stop',
+    summary: 'The file share is not mounted, empty, or its marker file is missing.',
+    remedy: 'Mount the share and check fileBasePath and shareMarker. No document was removed.',
+  },
+  file_missing: {
+    action: 'skip',
+    summary: 'The source has a record of this file but the share has no such file.',
+    remedy: 'Restore the file on the share or remove its record in the source system.',
+  },
+  file_path_refused: {
+    action: 'skip',
+    summary: 'The path of this file breaks the path rules, so it was not opened.',
+    remedy:
+      'Correct the path in the source system; it must be relative, below the allowed prefix and free of links that leave it.',
+  },
+  file_not_regular: {
+    action: 'skip',
+    summary: 'The path names a folder, device, pipe or socket, not a file.',
+    remedy: 'Correct the path in the source system.',
+  },
+  file_unreadable: {
+    action: 'skip',
+    summary: 'The file exists but cannot be read.',
+    remedy: 'Give the Chartsync user the right to read it, or check the disk of the share.',
+  },
+  file_too_large: {
+    action: 'skip',
+    summary: 'The file is larger than the limit.',
+    remedy: 'Raise maxFileSize, or make the file smaller.',
+  },
+  file_empty: {
+    action: 'skip',
+    summary: 'The file has no content.',
+    remedy: 'Replace the file in the source system.',
+  },
+  file_type_unsupported: {
+    action: 'skip',
+    summary: 'The content of the file is of a type that is not stored.',
+    remedy: 'Replace it by a document or image, or skip it.',
+  },
+  file_changed_while_read: {
+    action: 'retry',
+    summary: 'The file changed while it was read.',
+    remedy: 'Nothing: it is read again in the next run.',
+  },
+  // Blob store
+  blob_unavailable: {
+    action: 'retry',
+    summary: 'The blob store does not answer.',
+    remedy: 'Check the blob store. What was copied so far is kept; the next run continues.',
+  },
+  blob_credentials: {
+    action: 'stop',
+    summary: 'The blob store refused the credentials.',
+    remedy: 'Correct the connection string of the blob store.',
+  },
+  blob_corrupt: {
+    action: 'skip',
+    summary: 'The stored content does not have the size or SHA-256 that it should have.',
+    remedy: 'Run verify with --content; a copy from the source replaces the damaged blob.',
+  },
+  blob_missing: {
+    action: 'skip',
+    summary: 'A document has no blob.',
+    remedy: 'Run a sync with --mode checksum; it copies the file from the source again.',
+  },
+  blob_disk_full: {
+    action: 'stop',
+    summary: 'The disk of the blob store is full.',
+    remedy: 'Make space. What was copied so far is kept; the next run continues.',
+  },
+  // Records
+  database_unavailable: {
+    action: 'stop',
+    summary: 'The record database does not answer.',
+    remedy: 'Check DATABASE_URL or the embedded database. The next run continues by itself.',
+  },
+  lease_lost: {
+    action: 'stop',
+    summary: 'Another process has taken over this connection.',
+    remedy: 'Nothing: the other process goes on with the work.',
+  },
+  connection_busy: {
+    action: 'stop',
+    summary: 'A run of this connection is already in progress.',
+    remedy: 'Wait for it to end, or cancel it.',
+  },
+  connection_paused: {
+    action: 'stop',
+    summary: 'This connection is paused.',
+    remedy: 'Resume it when the reason is gone.',
+  },
+  cancelled: {
+    action: 'stop',
+    summary: 'The run was cancelled.',
+    remedy: 'Start it again when wanted; what was done is kept.',
+  },
+  unit_orphaned: {
+    action: 'skip',
+    summary: 'The patient of this fileset is no longer in the source. Its documents are kept and not synchronised.',
+    remedy: 'If the patient was re-booked, move the documents to the new patient.',
+  },
+  fileset_not_activated: {
+    action: 'stop',
+    summary: 'The fileset of this patient is not activated, so it is not synchronised.',
+    remedy: 'Activate the fileset, or set "activate: all" in the connection settings.',
+  },
+  unit_not_linkable: {
+    action: 'skip',
+    summary: 'Files in the source belong to a patient without a patient UUID.',
+    remedy: 'Fill the patient UUID column of the source for these patients.',
+  },
+  plan_stale: {
+    action: 'stop',
+    summary: 'The plan does not fit the present state any more.',
+    remedy: 'Make a new plan.',
+  },
+  unexpected: {
+    action: 'fail',
+    summary: 'Something happened that Chartsync did not expect.',
+    remedy: 'Report it with the run id. Nothing was removed because of it.',
+  },
+} as const satisfies Record<string, ErrorCatalogueEntry>;
+
+export type ErrorCode = keyof typeof ERROR_CATALOGUE;
+
+export interface SyncErrorOptions {
+  /** Overrides the catalogue's action, e.g. a refused page that is worth a retry. */
+  readonly action?: ErrorAction;
+  readonly retryAfterMs?: number;
+  /** More for the person: ids, counts, limits, column names. No personal data, no paths, no secrets. */
+  readonly detail?: string;
+  /** The driver's error. Never logged or shown as it is: its text may hold personal data. */
+  readonly cause?: unknown;
+}
+
+export class SyncError extends Error {
+  readonly code: ErrorCode;
+  readonly action: ErrorAction;
+  readonly retryAfterMs: number | undefined;
+  readonly detail: string | undefined;
+
+  constructor(code: ErrorCode, options: SyncErrorOptions = {}) {
+    const entry = ERROR_CATALOGUE[code];
+    super(options.detail ? `${entry.summary} ${options.detail}` : entry.summary, { cause: options.cause });
+    this.name = 'SyncError';
+    this.code = code;
+    this.action = options.action ?? entry.action;
+    this.retryAfterMs = options.retryAfterMs;
+    this.detail = options.detail;
+  }
+
+  get remedy(): string {
+    return ERROR_CATALOGUE[this.code].remedy;
+  }
+}
+
+/** Wraps anything thrown into a {@link SyncError}; an abort becomes `cancelled`, the unknown becomes `unexpected`. */
+export function toSyncError(error: unknown, fallback: ErrorCode = 'unexpected'): SyncError {
+  if (error instanceof SyncError) return error;
+  if (error instanceof Error && (error.name === 'AbortError' || error.name === 'TimeoutError')) {
+    return new SyncError('cancelled', { cause: error });
+  }
+  return new SyncError(fallback, { cause: error });
+}

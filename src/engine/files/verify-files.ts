@@ -1,0 +1,261 @@
+/**
+ * Compares source, records and blobs again and names every difference. Changes nothing.
+ *
+ * Differences are `missing` or `surplus` in one of the three stores, or `different`:
+ * source ↔ row by the source's own record (with `content`: by the file's hash), row ↔ blob by presence and size (with
+ * `content`: by reading the blob), blob ↔ row over the whole organisation, and the kept count against the real one.
+ */
+import pLimit from 'p-limit';
+import { type ErrorCode, toSyncError } from '../../domain/errors.ts';
+import { compareBytes } from '../../domain/reference.ts';
+import { type BlobInfo, blobName } from '../../ports/blob-store.ts';
+import type { BlobRow, StoredDocument } from '../../ports/document-records.ts';
+import type { SourceFile } from '../../ports/ehr-database.ts';
+import { type ChangeLine, readLine } from './change-line.ts';
+import { readChanges } from './read-changes.ts';
+import type { FilePorts, FileSettings } from './settings.ts';
+
+export interface Difference {
+  readonly store: 'source' | 'row' | 'blob';
+  readonly kind: 'missing' | 'surplus' | 'different';
+  /** A sentence without personal data. */
+  readonly message: string;
+  readonly unit: string | null;
+  readonly reference: string | null;
+  readonly documentUuid: string | null;
+  readonly sha256: string | null;
+  /** Why the item could not be compared or copied, when that is known. */
+  readonly code: ErrorCode | null;
+}
+
+export interface VerifyResult {
+  readonly sourceItems: number;
+  readonly documents: number;
+  readonly blobs: number;
+  readonly differences: number;
+  /** False when the source could not be read completely: then absence in it was not judged. */
+  readonly complete: boolean;
+}
+
+export interface VerifyRequest {
+  readonly unit?: string;
+  readonly content: boolean;
+  readonly signal: AbortSignal;
+  readonly onProgress?: (checked: number) => void;
+}
+
+const PARALLEL = 8;
+
+export async function verifyFiles(
+  ports: FilePorts,
+  settings: FileSettings,
+  request: VerifyRequest,
+  report: (difference: Difference) => void,
+): Promise<VerifyResult> {
+  let differences = 0;
+  const tell = (difference: Partial<Difference> & Pick<Difference, 'store' | 'kind' | 'message'>) => {
+    differences++;
+    report({ unit: null, reference: null, documentUuid: null, sha256: null, code: null, ...difference });
+  };
+  await ports.source.check(request.signal);
+  await ports.blobs.prepare(request.signal);
+  const source = await verifySource(ports, settings, request, tell);
+  const documents = await verifyDocuments(ports, settings, request, tell);
+  const blobs = request.unit === undefined ? await verifyBlobs(ports, settings, request, tell) : documents;
+  return { ...source, documents, blobs, differences };
+}
+
+type Tell = (difference: Partial<Difference> & Pick<Difference, 'store' | 'kind' | 'message'>) => void;
+
+async function verifySource(
+  ports: FilePorts,
+  settings: FileSettings,
+  request: VerifyRequest,
+  tell: Tell,
+): Promise<{ sourceItems: number; complete: boolean }> {
+  const changes = await readChanges(
+    ports,
+    settings,
+    {
+      mode: request.content ? 'checksum' : 'quick',
+      retryAll: true,
+      ...(request.unit === undefined ? {} : { unit: request.unit }),
+    },
+    request.signal,
+  );
+  const limit = pLimit(PARALLEL);
+  const work = new Set<Promise<void>>();
+  try {
+    for await (const text of changes.lines.lines(request.signal)) {
+      const line = readLine(text);
+      const task: Promise<void> = limit(() => judge(line)).finally(() => work.delete(task));
+      work.add(task);
+      if (work.size > PARALLEL * 4) await Promise.race(work);
+    }
+    await Promise.all(work);
+  } finally {
+    await Promise.allSettled(work);
+    await changes.lines.discard();
+  }
+  return { sourceItems: changes.compared.liveItems, complete: changes.read.complete };
+
+  async function judge(line: ChangeLine): Promise<void> {
+    if (line.kind === 'back') return;
+    if (line.kind === 'absent') {
+      if (!changes.read.complete) return;
+      const orphan = changes.orphans.has(line.stored.unit);
+      tell({
+        store: 'row',
+        kind: 'surplus',
+        message: orphan
+          ? 'The patient is no longer in the source; the document is kept.'
+          : 'The source no longer lists this document.',
+        code: orphan ? 'unit_orphaned' : null,
+        ...idsOf(line.stored),
+      });
+      return;
+    }
+    const { item } = line;
+    if (line.kind === 'add') {
+      const failure = changes.failures.get(`${item.unit} ${item.reference}`);
+      tell({
+        store: 'row',
+        kind: 'missing',
+        message: failure?.message ?? 'The source lists a file that has no document.',
+        code: failure?.code ?? null,
+        unit: item.unit,
+        reference: item.reference,
+      });
+      return;
+    }
+    if (line.kind === 'update') {
+      tell({
+        store: 'row',
+        kind: 'different',
+        message: 'The record in the source has changed since it was copied.',
+        ...idsOf(line.stored),
+      });
+    }
+    if (request.content) await compareContent(item, line.stored);
+  }
+
+  async function compareContent(item: SourceFile, stored: StoredDocument): Promise<void> {
+    try {
+      const file = await ports.share.read(item.path ?? '', request.signal);
+      await file.close();
+      if (file.sha256 === stored.sha256) return;
+      const message = 'The file on the share has other content than the document.';
+      tell({ store: 'row', kind: 'different', message, ...idsOf(stored) });
+    } catch (error) {
+      const failure = toSyncError(error);
+      if (failure.action === 'stop') throw failure;
+      tell({ store: 'source', kind: 'missing', message: failure.message, code: failure.code, ...idsOf(stored) });
+    }
+  }
+}
+
+async function verifyDocuments(
+  ports: FilePorts,
+  settings: FileSettings,
+  request: VerifyRequest,
+  tell: Tell,
+): Promise<number> {
+  const limit = pLimit(PARALLEL);
+  const work = new Set<Promise<void>>();
+  let documents = 0;
+  try {
+    for await (const stored of ports.records.storedDocuments(settings, request.unit, request.signal)) {
+      const task: Promise<void> = limit(() => check(stored)).finally(() => work.delete(task));
+      work.add(task);
+      if (work.size > PARALLEL * 4) await Promise.race(work);
+      if (++documents % 100 === 0) request.onProgress?.(documents);
+    }
+    await Promise.all(work);
+  } finally {
+    await Promise.allSettled(work);
+  }
+  return documents;
+
+  async function check(stored: StoredDocument): Promise<void> {
+    const name = blobName(settings.organizationId, stored.sha256);
+    const info = await ports.blobs.stat(name, request.signal);
+    if (info === null) {
+      tell({
+        store: 'blob',
+        kind: 'missing',
+        message: 'The document has no blob.',
+        code: 'blob_missing',
+        ...idsOf(stored),
+      });
+      return;
+    }
+    if (info.size !== stored.sizeBytes) {
+      const message = `The blob has ${info.size} bytes, the document ${stored.sizeBytes}.`;
+      tell({ store: 'blob', kind: 'different', message, code: 'blob_corrupt', ...idsOf(stored) });
+      return;
+    }
+    if (!request.content) return;
+    try {
+      const { stream } = await ports.blobs.get(name, request.signal);
+      // Reading to the end is the check: the port ends the stream with an error when the hash differs.
+      for await (const _ of stream) request.signal.throwIfAborted();
+    } catch (error) {
+      const failure = toSyncError(error);
+      if (failure.code !== 'blob_corrupt') throw failure;
+      tell({ store: 'blob', kind: 'different', message: failure.message, code: 'blob_corrupt', ...idsOf(stored) });
+    }
+  }
+}
+
+async function verifyBlobs(
+  ports: FilePorts,
+  settings: FileSettings,
+  request: VerifyRequest,
+  tell: Tell,
+): Promise<number> {
+  const rows = ports.records.blobRows(settings.organizationId, request.signal)[Symbol.asyncIterator]();
+  const listed = listBlobs(ports, settings, request)[Symbol.asyncIterator]();
+  let count = 0;
+  let row = (await rows.next()).value as BlobRow | undefined;
+  let blob = (await listed.next()).value as BlobInfo | undefined;
+  while (row !== undefined || blob !== undefined) {
+    const sha256 = blob?.name.slice(blob.name.indexOf('/') + 1);
+    const order = row === undefined ? 1 : sha256 === undefined ? -1 : compareBytes(row.sha256, sha256);
+    if (row !== undefined && order <= 0) {
+      if (row.references !== row.documents) {
+        const message = `The kept count is ${row.references}, live documents are ${row.documents}.`;
+        tell({ store: 'row', kind: 'different', message, sha256: row.sha256 });
+      }
+      if (order < 0 && row.state === 'stored' && row.documents === 0) {
+        tell({
+          store: 'blob',
+          kind: 'missing',
+          message: 'A released blob is gone before its time.',
+          sha256: row.sha256,
+        });
+      }
+    }
+    if (blob !== undefined && order >= 0) {
+      count++;
+      if (order > 0) tell({ store: 'blob', kind: 'surplus', message: 'A blob that no record knows.', sha256: sha256! });
+    }
+    const nextRow = row !== undefined && order <= 0;
+    const nextBlob = blob !== undefined && order >= 0;
+    if (nextRow) row = (await rows.next()).value as BlobRow | undefined;
+    if (nextBlob) blob = (await listed.next()).value as BlobInfo | undefined;
+  }
+  return count;
+}
+
+async function* listBlobs(ports: FilePorts, settings: FileSettings, request: VerifyRequest): AsyncGenerator<BlobInfo> {
+  for await (const page of ports.blobs.list(`${settings.organizationId}/`, { signal: request.signal })) yield* page;
+}
+
+function idsOf(stored: StoredDocument): Pick<Difference, 'unit' | 'reference' | 'documentUuid' | 'sha256'> {
+  return {
+    unit: stored.unit,
+    reference: stored.reference,
+    documentUuid: stored.documentUuid,
+    sha256: stored.sha256,
+  };
+}
