@@ -1,0 +1,179 @@
+/**
+ * Blobs in a container of Azure Blob Storage, named as in the port. SHA-256 and size stand in the blob's metadata, so that
+ * "exists" can be proved without reading it. Needs no soft delete, versions or other account settings.
+ */
+import type { Readable } from 'node:stream';
+import {
+  BlobServiceClient,
+  type BlockBlobClient,
+  type ContainerClient,
+  type ContainerListBlobFlatSegmentResponse,
+} from '@azure/storage-blob';
+import { SyncError } from '../../domain/errors.ts';
+import { type BlobContent, type BlobStore, isBlobName, parseBlobName } from '../../ports/blob-store.ts';
+import { withDeadline } from './azure-deadline.ts';
+import { isBlobAbsent, isContainerAbsent, toAzureError } from './azure-error.ts';
+import { type Limited, SINGLE_SHOT_BYTES, uploadAtOnce, uploadInBlocks } from './azure-upload.ts';
+import { assertNamed, throwIfCancelled } from './content-check.ts';
+import { verifiedStream } from './verified-stream.ts';
+
+export interface AzureBlobStoreOptions {
+  readonly connectionString: string;
+  readonly container: string;
+  /** Time for one request with its retries, without the time its bytes take. Default 30,000. */
+  readonly timeoutMs?: number;
+}
+
+/** Short, because the caller repeats with its own pace; enough for a restarting front end. */
+const RETRIES = { maxTries: 3, retryDelayInMs: 300, maxRetryDelayInMs: 900 };
+/** The slowest line that is not yet taken for a dead one. */
+const SLOWEST_BYTES_PER_MS = 64;
+
+/** @throws SyncError `blob_credentials` when the connection string cannot be read. */
+export function createAzureBlobStore(options: AzureBlobStoreOptions): BlobStore {
+  const { timeoutMs = 30_000 } = options;
+  const container = connect(options);
+
+  function limitedBy(signal: AbortSignal | undefined): Limited {
+    return (bytes, request) => withDeadline(timeoutMs + bytes / SLOWEST_BYTES_PER_MS, signal, request);
+  }
+
+  async function asking<T>(signal: AbortSignal | undefined, work: (limited: Limited) => Promise<T>): Promise<T> {
+    throwIfCancelled(signal);
+    try {
+      return await work(limitedBy(signal));
+    } catch (error) {
+      throw toAzureError(error, signal);
+    }
+  }
+
+  /** @returns false when there is no such blob. @throws SyncError `blob_corrupt` when it is not this content. */
+  async function proveStored(
+    client: BlockBlobClient,
+    content: BlobContent,
+    md5: Uint8Array | null,
+    signal?: AbortSignal,
+  ): Promise<boolean> {
+    const found = await propertiesOf(client, limitedBy(signal));
+    if (!found) return false;
+    if (found.contentLength !== content.size) {
+      throw new SyncError('blob_corrupt', {
+        detail: `${found.contentLength} bytes are stored instead of ${content.size}.`,
+      });
+    }
+    if (found.metadata?.sha256 === undefined) {
+      const { stream } = await open(client, content.sha256, signal);
+      for await (const _ of stream) throwIfCancelled(signal);
+      return true;
+    }
+    const sameMd5 = md5 === null || found.contentMD5 === undefined || Buffer.from(md5).equals(found.contentMD5);
+    if (found.metadata.sha256 !== content.sha256 || !sameMd5) throw new SyncError('blob_corrupt');
+    return true;
+  }
+
+  async function open(client: BlockBlobClient, sha256: string, signal?: AbortSignal) {
+    // The limit covers the answer's beginning; after that, silence for as long ends the stream.
+    const answer = await limitedBy(signal)(0, (abortSignal) => client.download(0, undefined, { abortSignal }));
+    const source = answer.readableStreamBody as Readable;
+    const size = answer.contentLength ?? 0;
+    const toError = (error: unknown): SyncError => toAzureError(error, signal);
+    const stream = verifiedStream({ source, expected: { size, sha256 }, toError, signal, silenceMs: timeoutMs });
+    return { size, stream };
+  }
+
+  return {
+    kind: 'azure',
+
+    prepare: (signal) =>
+      asking(signal, async (limited) => {
+        // A listing, because a key for one container may list it but not ask for its properties.
+        const probe = (abortSignal: AbortSignal) =>
+          container.listBlobsFlat({ abortSignal }).byPage({ maxPageSize: 1 }).next();
+        try {
+          await limited(0, probe);
+        } catch (error) {
+          if (!isContainerAbsent(error)) throw error;
+          await limited(0, (abortSignal) => container.createIfNotExists({ abortSignal }));
+        }
+      }),
+
+    async put(name, content, signal) {
+      assertNamed(content, parseBlobName(name).sha256);
+      const client = container.getBlockBlobClient(name);
+      return asking(signal, async (limited) => {
+        const large = content.size > SINGLE_SHOT_BYTES;
+        if (large && (await proveStored(client, content, null, signal))) return 'exists';
+        const upload = large ? uploadInBlocks : uploadAtOnce;
+        const { created, md5 } = await upload(client, content, limited, signal);
+        if (created && !large) return 'created';
+        if (await proveStored(client, content, md5, signal)) return created ? 'created' : 'exists';
+        throw new SyncError('blob_unavailable', { detail: 'The blob was deleted while it was written.' });
+      });
+    },
+
+    async get(name, signal) {
+      const { sha256 } = parseBlobName(name);
+      return asking(signal, () => open(container.getBlockBlobClient(name), sha256, signal));
+    },
+
+    async stat(name, signal) {
+      parseBlobName(name);
+      return asking(signal, async (limited) => {
+        const found = await propertiesOf(container.getBlockBlobClient(name), limited);
+        return found && { name, size: found.contentLength ?? 0 };
+      });
+    },
+
+    async *list(prefix, { pageSize = 1000, signal } = {}) {
+      let continuationToken: string | undefined;
+      do {
+        const page = await asking(signal, (limited) =>
+          limited(0, async (abortSignal) => {
+            const settings = { maxPageSize: pageSize, ...(continuationToken ? { continuationToken } : {}) };
+            const { value } = await container.listBlobsFlat({ prefix, abortSignal }).byPage(settings).next();
+            return value as ContainerListBlobFlatSegmentResponse;
+          }),
+        );
+        yield page.segment.blobItems
+          .filter((item) => isBlobName(item.name))
+          .map((item) => ({ name: item.name, size: item.properties.contentLength ?? 0 }));
+        continuationToken = page.continuationToken;
+      } while (continuationToken);
+    },
+
+    async delete(name, signal) {
+      parseBlobName(name);
+      return asking(signal, async (limited) => {
+        const client = container.getBlockBlobClient(name);
+        try {
+          await limited(0, (abortSignal) => client.delete({ abortSignal, deleteSnapshots: 'include' }));
+          return true;
+        } catch (error) {
+          if (isBlobAbsent(error)) return false;
+          throw error;
+        }
+      });
+    },
+
+    async close() {},
+  };
+}
+
+function connect(options: AzureBlobStoreOptions): ContainerClient {
+  try {
+    const service = BlobServiceClient.fromConnectionString(options.connectionString, { retryOptions: RETRIES });
+    return service.getContainerClient(options.container);
+  } catch {
+    // Without the cause: its text may hold a part of the connection string.
+    throw new SyncError('blob_credentials', { detail: 'The connection string cannot be read.' });
+  }
+}
+
+async function propertiesOf(client: BlockBlobClient, limited: Limited) {
+  try {
+    return await limited(0, (abortSignal) => client.getProperties({ abortSignal }));
+  } catch (error) {
+    if (isBlobAbsent(error)) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,59 @@
+/** PostgreSQL and socket failures as `SyncError`, by SQLSTATE or system code. */
+import { SyncError, toSyncError } from '../../domain/errors.ts';
+
+const SOCKET_CODES = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ENOTFOUND',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ETIMEDOUT',
+  'EPIPE',
+  'ENOENT',
+  'EAI_AGAIN',
+]);
+
+/** The driver's own errors about a connection that is lost or cannot be had: it gives them no code. */
+export const LOST_CONNECTION = [
+  'Connection terminated',
+  'Client has encountered a connection error',
+  'Client was closed',
+  'timeout exceeded when trying to connect',
+  'timeout expired',
+];
+
+export function isSerializationFailure(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === '40001' || code === '40P01';
+}
+
+export function databaseError(error: unknown): SyncError {
+  if (error instanceof SyncError) return error;
+  const code = codeOf(error);
+  if (code === '53100') return new SyncError('database_unavailable', { detail: 'Its disk is full.', cause: error });
+  if (code === '28P01' || code === '28000') {
+    return new SyncError('database_unavailable', { detail: 'It refused the user name or password.', cause: error });
+  }
+  if (code === '3D000') {
+    return new SyncError('database_unavailable', { detail: 'There is no database of that name.', cause: error });
+  }
+  if (code === '42P01') {
+    return new SyncError('database_unavailable', {
+      detail: 'Its tables are missing: run "chartsync migrate".',
+      cause: error,
+    });
+  }
+  if (code?.startsWith('08') || code?.startsWith('57P') || code?.startsWith('53')) {
+    return new SyncError('database_unavailable', { cause: error });
+  }
+  if (code !== null && SOCKET_CODES.has(code)) return new SyncError('database_unavailable', { cause: error });
+  if (error instanceof Error && code === null && LOST_CONNECTION.some((text) => error.message.startsWith(text))) {
+    return new SyncError('database_unavailable', { cause: error });
+  }
+  return toSyncError(error);
+}
+
+function codeOf(error: unknown): string | null {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === 'string' ? code : null;
+}

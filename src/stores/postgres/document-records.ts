@@ -1,0 +1,514 @@
+/** `DocumentRecords` on PostgreSQL. */
+import { sql, type Transaction } from 'kysely';
+import Cursor from 'pg-cursor';
+import { SyncError, toSyncError } from '../../domain/errors.ts';
+import { storedReference } from '../../domain/reference.ts';
+import { blobName } from '../../ports/blob-store.ts';
+import type {
+  BlobRow,
+  ConnectionKey,
+  DocumentRecords,
+  DocumentWrite,
+  DocumentWriteResult,
+  Fence,
+  StoredDocument,
+  UnitResult,
+} from '../../ports/document-records.ts';
+import { MIME_TYPE_LENGTH, NAME_LENGTH, PATIENT_NAME_LENGTH, storedText } from '../stored-text.ts';
+import type { Database } from './database.ts';
+import { databaseError } from './database-error.ts';
+import { holdFence } from './fence.ts';
+import { nextFilesetErrors, nextSyncLog, readFilesetErrors, readSyncLog } from './fileset-mirror.ts';
+import type { Tables } from './tables.ts';
+
+type Trx = Transaction<Tables>;
+
+const CURSOR_ROWS = 5000;
+
+export function createDocumentRecords(database: Database): DocumentRecords {
+  return {
+    storedDocuments: (key, unit, signal) => streamDocuments(database, key, unit, signal),
+
+    async countDocuments(key, unit) {
+      try {
+        const { rows } = await sql<{ n: string }>`
+          SELECT count(*) AS n FROM silknote_documents
+          WHERE "organizationId" = ${key.organizationId} AND "connectionId" = ${key.connectionId}
+            AND "deletedAt" IS NULL AND (${unit ?? null}::text IS NULL OR "patientUuid" = ${unit ?? null})
+        `.execute(database.kysely);
+        return Number(rows[0]?.n ?? 0);
+      } catch (error) {
+        throw databaseError(error);
+      }
+    },
+
+    async activatedFilesets(organizationId) {
+      try {
+        const rows = await database.kysely
+          .selectFrom('silknote_patient_filesets')
+          .select('silknotePatientUuid')
+          .where('organizationId', '=', organizationId)
+          .where('activatedUse', '=', true)
+          .execute();
+        return new Set(rows.map((row) => row.silknotePatientUuid.toLowerCase()));
+      } catch (error) {
+        throw databaseError(error);
+      }
+    },
+
+    reserveBlobs: (fence, blobs) =>
+      database.transaction(async (trx) => {
+        await holdFence(trx, fence);
+        // Two files of a batch may have the same content: one row each, in one order for all writers.
+        const unique = [...new Map(blobs.map((b) => [b.sha256, b])).values()].sort((a, b) =>
+          a.sha256 < b.sha256 ? -1 : 1,
+        );
+        const { rows } = await sql<{ sha256: string; state: 'wanted' | 'stored' }>`
+          INSERT INTO blobs (organization_id, sha256, size)
+          SELECT ${fence.organizationId}, b.sha256, b.size
+          FROM unnest(${unique.map((b) => b.sha256)}::text[], ${unique.map((b) => b.size)}::bigint[]) AS b (sha256, size)
+          ON CONFLICT (organization_id, sha256) DO UPDATE SET touched_at = now()
+          RETURNING sha256, state`.execute(trx);
+        return new Map(rows.map((row) => [row.sha256, row.state]));
+      }),
+
+    recordDocuments: (fence, writes) =>
+      database.transaction(async (trx) => {
+        await holdFence(trx, fence);
+        await createFilesets(trx, fence, writes);
+        return recordAll(trx, fence, writes);
+      }),
+
+    markMissing: (fence, documentUuids, at) =>
+      database.transaction(async (trx) => {
+        await holdFence(trx, fence);
+        await sql`
+          UPDATE silknote_documents SET "missingSince" = ${new Date(at)}
+          WHERE "organizationId" = ${fence.organizationId} AND "connectionId" = ${fence.connectionId}
+            AND "silknoteDocumentUuid" = ANY (${[...documentUuids]}::text[])
+            AND "missingSince" IS NULL AND "deletedAt" IS NULL`.execute(trx);
+      }),
+
+    clearMissing: (fence, documentUuids) =>
+      database.transaction(async (trx) => {
+        await holdFence(trx, fence);
+        await sql`
+          UPDATE silknote_documents SET "missingSince" = NULL, "keptSince" = NULL
+          WHERE "organizationId" = ${fence.organizationId} AND "connectionId" = ${fence.connectionId}
+            AND "silknoteDocumentUuid" = ANY (${[...documentUuids]}::text[])`.execute(trx);
+      }),
+
+    removeDocuments: (fence, removals, at) =>
+      database.transaction(async (trx) => {
+        await holdFence(trx, fence);
+        const { rows } = await sql<{ uuid: string; sha256: string | null }>`
+          UPDATE silknote_documents AS d
+          SET "deletedAt" = ${new Date(at)}, "deletedReason" = r.reason, "deletedByRun" = ${fence.runId},
+              "updatedAt" = ${new Date(at)}
+          FROM unnest(
+            ${removals.map((r) => r.stored.documentUuid)}::text[], ${removals.map((r) => r.stored.reference)}::text[],
+            ${removals.map((r) => `source:${r.absence}`)}::text[]
+          ) AS r (uuid, reference, reason)
+          WHERE d."organizationId" = ${fence.organizationId} AND d."connectionId" = ${fence.connectionId}
+            AND d."silknoteDocumentUuid" = r.uuid AND d."vsrxReference" = r.reference
+            AND d."deletedAt" IS NULL AND d."keptSince" IS NULL
+          RETURNING d."silknoteDocumentUuid" AS uuid, d.sha256`.execute(trx);
+        const deltas = new Map<string, number>();
+        for (const row of rows) if (row.sha256) deltas.set(row.sha256, (deltas.get(row.sha256) ?? 0) - 1);
+        await countReferences(trx, fence.organizationId, deltas);
+        return rows.map((row) => row.uuid);
+      }),
+
+    finishUnits: (fence, units, at) =>
+      database.transaction(async (trx) => {
+        await holdFence(trx, fence);
+        await recordUnits(trx, fence, units, at);
+        await mirrorUnits(trx, fence, units, at);
+      }),
+
+    touchFilesets: (fence, at) =>
+      database.transaction(async (trx) => {
+        await holdFence(trx, fence);
+        const text = new Date(at).toISOString();
+        await sql`
+          UPDATE silknote_patient_filesets AS f
+          SET "syncLog" = jsonb_build_object('syncHistory', '[]'::jsonb)
+                || chartsync_json_object(f."syncLog")
+                || jsonb_build_object('lastSyncAttempt', ${text}::text, 'lastSuccessfulSync', ${text}::text),
+              errors = CASE jsonb_typeof(f.errors) WHEN 'object' THEN f.errors
+                         WHEN 'array' THEN jsonb_build_object('validationErrors', f.errors) ELSE '{}' END
+                || jsonb_build_object('syncErrors', '[]'::jsonb, 'lastSyncAttempt', ${text}::text,
+                                      'lastSuccessfulSync', ${text}::text, 'consecutiveFailures', 0)
+          FROM connection_filesets AS c
+          WHERE c.organization_id = ${fence.organizationId} AND c.connection_id = ${fence.connectionId}
+            AND f."organizationId" = c.organization_id AND f."silknotePatientUuid" = c.unit`.execute(trx);
+      }),
+
+    blobRows: (organizationId, signal) => streamBlobRows(database, organizationId, signal),
+
+    async releaseBlobs(organizationId, before, limit, release) {
+      // First it is written down that the contents may be gone: a crash after the content went and before its row did
+      // must not leave a row that says "stored".
+      await database.transaction(async (trx) => {
+        await sql`
+          UPDATE blobs SET state = 'wanted'
+          WHERE organization_id = ${organizationId} AND sha256 IN (
+            SELECT sha256 FROM blobs
+            WHERE organization_id = ${organizationId} AND "references" = 0 AND touched_at < ${new Date(before)}
+              AND state = 'stored'
+            ORDER BY touched_at LIMIT ${limit} FOR UPDATE SKIP LOCKED)`.execute(trx);
+      });
+      let released = 0;
+      for (let i = 0; i < limit; i++) {
+        // One transaction each: the row stays locked while the content goes, so nobody can begin to rely on it.
+        const done = await database.transaction(async (trx) => {
+          const { rows } = await sql<{ sha256: string }>`
+            SELECT sha256 FROM blobs AS b
+            WHERE organization_id = ${organizationId} AND "references" = 0 AND touched_at < ${new Date(before)}
+              AND state = 'wanted'
+              -- Other applications write documents too, and do not count.
+              AND NOT EXISTS (SELECT 1 FROM silknote_documents AS d
+                              WHERE d."organizationId" = b.organization_id AND d.sha256 = b.sha256
+                                AND d."deletedAt" IS NULL)
+            ORDER BY touched_at LIMIT 1 FOR UPDATE OF b SKIP LOCKED`.execute(trx);
+          const sha256 = rows[0]?.sha256;
+          if (sha256 === undefined) return false;
+          await release(sha256);
+          await sql`
+            DELETE FROM blobs WHERE organization_id = ${organizationId} AND sha256 = ${sha256}`.execute(trx);
+          return true;
+        });
+        if (!done) break;
+        released++;
+      }
+      return released;
+    },
+  };
+}
+
+type DocumentRow = [
+  unit: string,
+  reference: string,
+  uuid: string,
+  fingerprint: string | null,
+  missingSince: string | null,
+  kept: boolean,
+  sha256: string | null,
+  size: string | null,
+  path: string | null,
+  sourceSize: string | null,
+  sourceModifiedAt: string | null,
+];
+
+async function* streamDocuments(
+  database: Database,
+  key: ConnectionKey,
+  unit: string | undefined,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<StoredDocument> {
+  const text = `
+    SELECT "patientUuid", "vsrxReference", "silknoteDocumentUuid", "sourceFingerprint",
+           extract(epoch FROM "missingSince") * 1000, "keptSince" IS NOT NULL, sha256, "sizeBytes", "sourcePath",
+           "sourceSize", "sourceModifiedAt"
+    FROM silknote_documents
+    WHERE "organizationId" = $1 AND "connectionId" = $2 AND "deletedAt" IS NULL
+      ${unit === undefined ? '' : 'AND "patientUuid" = $3'}
+    ORDER BY "patientUuid" COLLATE "C", "vsrxReference"`;
+  const values =
+    unit === undefined ? [key.organizationId, key.connectionId] : [key.organizationId, key.connectionId, unit];
+  for await (const rows of streamRows<DocumentRow>(database, text, values, signal)) {
+    for (const row of rows) {
+      if (signal?.aborted) throw toSyncError(signal.reason);
+      yield storedDocument(row);
+    }
+  }
+}
+
+type BlobTuple = [sha256: string, size: string, state: 'wanted' | 'stored', references: number, documents: string];
+
+async function* streamBlobRows(
+  database: Database,
+  organizationId: string,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<BlobRow> {
+  const text = `
+    SELECT coalesce(b.sha256, d.sha256), coalesce(b.size, d.size), coalesce(b.state, 'wanted'),
+           coalesce(b."references", 0), coalesce(d.documents, 0)
+    FROM (SELECT * FROM blobs WHERE organization_id = $1) AS b
+    FULL JOIN (SELECT sha256, max("sizeBytes") AS size, count(*) AS documents FROM silknote_documents
+               WHERE "organizationId" = $1 AND "deletedAt" IS NULL AND sha256 IS NOT NULL GROUP BY sha256) AS d
+      ON d.sha256 = b.sha256
+    ORDER BY coalesce(b.sha256, d.sha256) COLLATE "C"`;
+  for await (const rows of streamRows<BlobTuple>(database, text, [organizationId], signal)) {
+    for (const [sha256, size, state, references, documents] of rows) {
+      yield { sha256, size: Number(size), state, references, documents: Number(documents) };
+    }
+  }
+}
+
+async function* streamRows<Row>(
+  database: Database,
+  text: string,
+  values: string[],
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Row[]> {
+  const client = await database.pool.connect().catch((error) => {
+    throw databaseError(error);
+  });
+  // Until the cursor is closed the connection is in an unknown state and must not go back to the pool.
+  let clean = false;
+  try {
+    const cursor = client.query(new Cursor<Row>(text, values, { rowMode: 'array' }));
+    try {
+      for (;;) {
+        const rows = await unlessAborted(() => cursor.read(CURSOR_ROWS), signal);
+        // A consumer may stop here for good: then only the `finally` below runs.
+        clean = true;
+        yield rows;
+        clean = false;
+        if (rows.length < CURSOR_ROWS) break;
+      }
+      clean = true;
+    } finally {
+      if (clean) await cursor.close();
+    }
+  } catch (error) {
+    clean = false;
+    throw databaseError(error);
+  } finally {
+    client.release(!clean);
+  }
+}
+
+/** The driver cannot abort a query: its connection is given up instead, by the caller. */
+async function unlessAborted<T>(work: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work();
+  signal.throwIfAborted();
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([work(), aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+function storedDocument(row: DocumentRow): StoredDocument {
+  return {
+    unit: row[0],
+    reference: storedReference(row[1]),
+    documentUuid: row[2],
+    fingerprint: row[3] ?? '',
+    missingSince: row[4] === null ? null : Number(row[4]),
+    kept: row[5],
+    sha256: row[6] ?? '',
+    sizeBytes: Number(row[7] ?? 0),
+    path: row[8],
+    sourceSize: row[9] === null ? null : Number(row[9]),
+    sourceModifiedAt: row[10] === null ? null : Number(row[10]),
+  };
+}
+
+function textOf(text: string | null, maxCharacters: number): string | null {
+  return text === null ? null : storedText(text, maxCharacters);
+}
+
+async function createFilesets(trx: Trx, fence: Fence, writes: readonly DocumentWrite[]): Promise<void> {
+  const units = [...new Map(writes.map((w) => [w.unit, w])).values()].sort((a, b) => (a.unit < b.unit ? -1 : 1));
+  await sql`
+    INSERT INTO silknote_patient_filesets AS f
+      ("organizationId", "silknotePatientUuid", "silknoteUserUuid", "patientName", "activatedUse", "activatedUseTime")
+    SELECT ${fence.organizationId}, u.unit, coalesce(u.owner, ''), u.name, true, now()
+    FROM unnest(${units.map((u) => u.unit)}::text[], ${units.map((u) => u.ownerUuid)}::text[],
+                ${units.map((u) => textOf(u.patientName, PATIENT_NAME_LENGTH))}::text[]) AS u (unit, owner, name)
+    ON CONFLICT ("organizationId", "silknotePatientUuid") DO UPDATE
+      SET "silknoteUserUuid" = CASE WHEN f."silknoteUserUuid" = '' THEN excluded."silknoteUserUuid"
+                                    ELSE f."silknoteUserUuid" END,
+          "patientName" = coalesce(f."patientName", excluded."patientName")
+      WHERE (f."silknoteUserUuid" = '' AND excluded."silknoteUserUuid" <> '')
+         OR (f."patientName" IS NULL AND excluded."patientName" IS NOT NULL)`.execute(trx);
+  await sql`
+    INSERT INTO connection_filesets (organization_id, connection_id, unit)
+    SELECT ${fence.organizationId}, ${fence.connectionId}, u.unit FROM unnest(${units.map((u) => u.unit)}::text[]) AS u (unit)
+    ON CONFLICT DO NOTHING`.execute(trx);
+}
+
+interface Existing {
+  uuid: string;
+  unit: string;
+  reference: string;
+  sha256: string | null;
+  fingerprint: string | null;
+  path: string | null;
+  sourceSize: string | null;
+  sourceModifiedAt: string | null;
+}
+
+async function recordAll(
+  trx: Trx,
+  fence: Fence,
+  writes: readonly DocumentWrite[],
+): Promise<readonly DocumentWriteResult[]> {
+  const { rows } = await sql<Existing>`
+    SELECT "silknoteDocumentUuid" AS uuid, "patientUuid" AS unit, "vsrxReference" AS reference, sha256,
+           "sourceFingerprint" AS fingerprint, "sourcePath" AS path, "sourceSize" AS "sourceSize",
+           "sourceModifiedAt" AS "sourceModifiedAt"
+    FROM silknote_documents
+    WHERE "organizationId" = ${fence.organizationId} AND "connectionId" = ${fence.connectionId} AND "deletedAt" IS NULL
+      AND (("patientUuid", "vsrxReference") IN (
+             SELECT * FROM unnest(${writes.map((w) => w.unit)}::text[], ${writes.map((w) => w.reference)}::text[]))
+        OR "silknoteDocumentUuid" = ANY (${writes.flatMap((w) => w.replaces ?? [])}::text[]))
+    ORDER BY "silknoteDocumentUuid" FOR UPDATE`.execute(trx);
+  const byKey = new Map(rows.map((row) => [`${row.unit}\0${row.reference}`, row]));
+  const byUuid = new Map(rows.map((row) => [row.uuid, row]));
+
+  /** Only within its fileset: a document never changes its patient. */
+  function replaced(write: DocumentWrite): Existing | undefined {
+    const found = byUuid.get(write.replaces ?? '');
+    return found?.unit === write.unit ? found : undefined;
+  }
+
+  const inserts: DocumentWrite[] = [];
+  const updates: { write: DocumentWrite; uuid: string }[] = [];
+  const deltas = new Map<string, number>();
+  const results = writes.map((write): DocumentWriteResult => {
+    const existing = byKey.get(`${write.unit}\0${write.reference}`) ?? replaced(write);
+    // Equal content without a change of count still proves that its blob is in the store.
+    deltas.set(write.sha256, deltas.get(write.sha256) ?? 0);
+    if (existing === undefined) {
+      inserts.push(write);
+      deltas.set(write.sha256, (deltas.get(write.sha256) ?? 0) + 1);
+      return 'added';
+    }
+    const sameContent = existing.sha256 === write.sha256;
+    const samePlace = existing.path === write.path && existing.reference === write.reference;
+    const sameRecord =
+      existing.fingerprint === write.fingerprint &&
+      Number(existing.sourceSize) === write.sourceSize &&
+      Number(existing.sourceModifiedAt) === write.sourceModifiedAt;
+    if (sameContent && samePlace && sameRecord) return 'same';
+    updates.push({ write, uuid: existing.uuid });
+    if (!sameContent) {
+      deltas.set(write.sha256, (deltas.get(write.sha256) ?? 0) + 1);
+      if (existing.sha256) deltas.set(existing.sha256, (deltas.get(existing.sha256) ?? 0) - 1);
+      return 'updated';
+    }
+    return samePlace ? 'updated' : 'moved';
+  });
+  await insertDocuments(trx, fence, inserts);
+  await updateDocuments(trx, fence, updates);
+  await countReferences(trx, fence.organizationId, deltas, new Set(writes.map((w) => w.sha256)));
+  return results;
+}
+
+async function insertDocuments(trx: Trx, fence: Fence, writes: readonly DocumentWrite[]): Promise<void> {
+  if (writes.length === 0) return;
+  const column = <T>(pick: (write: DocumentWrite) => T) => writes.map(pick);
+  await sql`
+    INSERT INTO silknote_documents
+      ("silknoteDocumentUuid", "organizationId", "connectionId", "patientUuid", "vsrxReference", "clientFileId",
+       "originalName", title, "uploadDate", "storedPath", "mimeType", "sizeBytes", sha256, "sourcePath",
+       "sourceFingerprint", "sourceSize", "sourceModifiedAt", status, "sourceSystem")
+    SELECT w.uuid, ${fence.organizationId}, ${fence.connectionId}, w.unit, w.reference, w.reference,
+           w.name, w.title, w.uploaded, w.stored, w.mime, w.size, w.sha256, w.path,
+           w.fingerprint, w.source_size, w.modified, 'stored', 'VSRX_SYNC'
+    FROM unnest(
+      ${column((w) => w.documentUuid)}::text[], ${column((w) => w.unit)}::text[], ${column((w) => w.reference)}::text[],
+      ${column((w) => storedText(w.originalName, NAME_LENGTH))}::text[],
+      ${column((w) => textOf(w.title, NAME_LENGTH))}::text[],
+      ${column((w) => w.uploadedAt)}::timestamptz[], ${column((w) => blobName(fence.organizationId, w.sha256))}::text[],
+      ${column((w) => textOf(w.mimeType, MIME_TYPE_LENGTH))}::text[], ${column((w) => w.sizeBytes)}::bigint[], ${column((w) => w.sha256)}::text[],
+      ${column((w) => w.path)}::text[], ${column((w) => w.fingerprint)}::text[], ${column((w) => w.sourceSize)}::bigint[],
+      ${column((w) => w.sourceModifiedAt)}::bigint[]
+    ) AS w (uuid, unit, reference, name, title, uploaded, stored, mime, size, sha256, path, fingerprint, source_size, modified)
+  `.execute(trx);
+}
+
+async function updateDocuments(
+  trx: Trx,
+  fence: Fence,
+  updates: readonly { write: DocumentWrite; uuid: string }[],
+): Promise<void> {
+  if (updates.length === 0) return;
+  const column = <T>(pick: (write: DocumentWrite) => T) => updates.map((u) => pick(u.write));
+  await sql`
+    UPDATE silknote_documents AS d
+    SET "vsrxReference" = w.reference, "clientFileId" = w.reference, "originalName" = w.name,
+        title = w.title, "uploadDate" = w.uploaded, "storedPath" = w.stored, "mimeType" = w.mime,
+        "sizeBytes" = w.size, sha256 = w.sha256, "sourcePath" = w.path, "sourceFingerprint" = w.fingerprint,
+        "sourceSize" = w.source_size, "sourceModifiedAt" = w.modified, "missingSince" = NULL, "keptSince" = NULL,
+        status = CASE WHEN d.sha256 IS DISTINCT FROM w.sha256 THEN 'stored' ELSE d.status END, "updatedAt" = now()
+    FROM unnest(
+      ${updates.map((u) => u.uuid)}::text[], ${column((w) => w.reference)}::text[],
+      ${column((w) => storedText(w.originalName, NAME_LENGTH))}::text[],
+      ${column((w) => textOf(w.title, NAME_LENGTH))}::text[],
+      ${column((w) => w.uploadedAt)}::timestamptz[], ${column((w) => blobName(fence.organizationId, w.sha256))}::text[],
+      ${column((w) => textOf(w.mimeType, MIME_TYPE_LENGTH))}::text[], ${column((w) => w.sizeBytes)}::bigint[], ${column((w) => w.sha256)}::text[],
+      ${column((w) => w.path)}::text[], ${column((w) => w.fingerprint)}::text[], ${column((w) => w.sourceSize)}::bigint[],
+      ${column((w) => w.sourceModifiedAt)}::bigint[]
+    ) AS w (uuid, reference, name, title, uploaded, stored, mime, size, sha256, path, fingerprint, source_size, modified)
+    WHERE d."silknoteDocumentUuid" = w.uuid AND d."organizationId" = ${fence.organizationId}`.execute(trx);
+}
+
+/** @param stored hashes whose blob is known to be in the store: each must still have its row */
+async function countReferences(
+  trx: Trx,
+  organizationId: string,
+  deltas: ReadonlyMap<string, number>,
+  stored: ReadonlySet<string> = new Set(),
+): Promise<void> {
+  if (deltas.size === 0) return;
+  const hashes = [...deltas.keys()].sort();
+  // Locked in one order, or two batches that share content would wait for each other.
+  const { rows } = await sql<{ sha256: string }>`
+    SELECT sha256 FROM blobs WHERE organization_id = ${organizationId} AND sha256 = ANY (${hashes}::text[])
+    ORDER BY sha256 FOR UPDATE`.execute(trx);
+  const present = new Set(rows.map((row) => row.sha256));
+  for (const sha256 of stored) {
+    if (!present.has(sha256)) throw new SyncError('blob_missing', { action: 'retry' });
+  }
+  await sql`
+    UPDATE blobs AS b
+    SET "references" = b."references" + d.delta, touched_at = now(),
+        state = CASE WHEN d.stored THEN 'stored' ELSE b.state END
+    FROM unnest(${hashes}::text[], ${hashes.map((h) => deltas.get(h) ?? 0)}::int[],
+                ${hashes.map((h) => stored.has(h))}::boolean[]) AS d (sha256, delta, stored)
+    WHERE b.organization_id = ${organizationId} AND b.sha256 = d.sha256`.execute(trx);
+}
+
+async function recordUnits(trx: Trx, fence: Fence, units: readonly UnitResult[], at: number): Promise<void> {
+  const counts = units.map((u) =>
+    JSON.stringify({ added: u.filesAdded, removed: u.filesDeleted, updated: u.filesUpdated, moved: u.filesMoved }),
+  );
+  await sql`
+    INSERT INTO sync_run_units (organization_id, run_id, unit, outcome, counts, errors, finished_at)
+    SELECT ${fence.organizationId}, ${fence.runId}, u.unit, u.outcome, u.counts, u.errors, ${new Date(at)}
+    FROM unnest(${units.map((u) => u.unit)}::text[], ${units.map((u) => u.outcome)}::text[], ${counts}::jsonb[],
+                ${units.map((u) => JSON.stringify(u.errors))}::jsonb[]) AS u (unit, outcome, counts, errors)
+    ON CONFLICT (run_id, unit) DO UPDATE
+      SET outcome = excluded.outcome, counts = excluded.counts, errors = excluded.errors,
+          finished_at = excluded.finished_at`.execute(trx);
+}
+
+async function mirrorUnits(trx: Trx, fence: Fence, units: readonly UnitResult[], at: number): Promise<void> {
+  const { rows } = await sql<{ unit: string; syncLog: string | null; errors: unknown }>`
+    SELECT "silknotePatientUuid" AS unit, "syncLog", errors FROM silknote_patient_filesets
+    WHERE "organizationId" = ${fence.organizationId} AND "silknotePatientUuid" = ANY (${units.map((u) => u.unit)}::text[])
+    ORDER BY 1 FOR UPDATE`.execute(trx);
+  const results = new Map(units.map((u) => [u.unit, u]));
+  const iso = new Date(at).toISOString();
+  const mirrored = rows.map((row) => {
+    const result = results.get(row.unit)!;
+    return {
+      unit: row.unit,
+      syncLog: JSON.stringify(nextSyncLog(readSyncLog(row.syncLog), result, iso)),
+      errors: JSON.stringify(nextFilesetErrors(readFilesetErrors(row.errors), result, iso)),
+    };
+  });
+  await sql`
+    UPDATE silknote_patient_filesets AS f SET "syncLog" = m.log, errors = m.errors, "updatedAt" = ${new Date(at)}
+    FROM unnest(${mirrored.map((m) => m.unit)}::text[], ${mirrored.map((m) => m.syncLog)}::text[],
+                ${mirrored.map((m) => m.errors)}::jsonb[]) AS m (unit, log, errors)
+    WHERE f."organizationId" = ${fence.organizationId} AND f."silknotePatientUuid" = m.unit`.execute(trx);
+}

@@ -1,0 +1,39 @@
+/** One process at a time works on a folder. The lock is the operating system's: it ends with the process, however it ends. */
+import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const SQLITE_BUSY = 5;
+const POLL_MS = 20;
+
+/**
+ * Runs `work` while holding the lock file `path` (created when missing, stays behind empty).
+ * @throws Error when another process holds it for longer than `timeoutMs`
+ */
+export async function withFolderLock<T>(path: string, timeoutMs: number, work: () => Promise<T>): Promise<T> {
+  const lock = await acquire(path, timeoutMs);
+  try {
+    return await work();
+  } finally {
+    lock.close();
+  }
+}
+
+async function acquire(path: string, timeoutMs: number): Promise<DatabaseSync> {
+  const deadline = Date.now() + timeoutMs;
+  // Node has no file locks of its own; SQLite's are real ones. Its own waiting would block the event loop, so it is off.
+  const lock = new DatabaseSync(path, { timeout: 0 });
+  for (;;) {
+    try {
+      lock.exec('BEGIN EXCLUSIVE');
+      return lock;
+    } catch (error) {
+      if ((error as { errcode?: number }).errcode === SQLITE_BUSY && Date.now() < deadline) {
+        await sleep(POLL_MS);
+        continue;
+      }
+      lock.close();
+      if ((error as { errcode?: number }).errcode !== SQLITE_BUSY) throw error;
+      throw new Error(`Another process has been starting or stopping PostgreSQL for ${timeoutMs / 1000} s (${path}).`);
+    }
+  }
+}

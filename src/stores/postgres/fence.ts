@@ -1,0 +1,28 @@
+/** The check that every write of a run carries: its lease must still be the newest. */
+import { sql, type Transaction } from 'kysely';
+import { SyncError } from '../../domain/errors.ts';
+import type { Fence } from '../../ports/document-records.ts';
+import type { Tables } from './tables.ts';
+
+/**
+ * Shares the lease's row until the transaction ends, so that a take-over, which locks the row `FOR UPDATE`, waits for it:
+ * a write is either seen by the successor or refused. `KEY SHARE`, because `SHARE` would also block the heartbeat: while
+ * writes overlap without a gap it would never get through, and the lease would expire under a busy worker.
+ */
+export function holdFence(trx: Transaction<Tables>, fence: Fence): Promise<void> {
+  return lockLease(trx, fence, 'KEY SHARE');
+}
+
+/** For the last write of a run: waits for all others, and keeps the lease to itself until the transaction ends. */
+export function holdFenceAlone(trx: Transaction<Tables>, fence: Fence): Promise<void> {
+  return lockLease(trx, fence, 'UPDATE');
+}
+
+async function lockLease(trx: Transaction<Tables>, fence: Fence, strength: 'KEY SHARE' | 'UPDATE'): Promise<void> {
+  const { rows } = await sql`
+    SELECT 1 FROM connection_leases
+    WHERE organization_id = ${fence.organizationId} AND connection_id = ${fence.connectionId}
+      AND fence = ${fence.number} AND run_id = ${fence.runId}
+    FOR ${sql.raw(strength)}`.execute(trx);
+  if (rows.length === 0) throw new SyncError('lease_lost');
+}

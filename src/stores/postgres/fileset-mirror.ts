@@ -1,0 +1,116 @@
+/**
+ * What other applications read in a fileset's `syncLog` and `errors` columns. The truth is in our run tables; these are
+ * mirrors in the documented shapes, written on success as well as on failure.
+ *
+ * `errors` has three shapes in the field: the sync script's object, the delete endpoint's object, and an array written by
+ * the vector-store check. All are read; the script's shape is written, other keys of an object are kept, and an array
+ * is kept under `validationErrors`.
+ */
+import type { UnitResult } from '../../ports/document-records.ts';
+
+const MAX_HISTORY = 50;
+const MAX_ERRORS = 1000;
+
+interface SyncLog {
+  [key: string]: unknown;
+  lastSyncAttempt: string | null;
+  lastSuccessfulSync: string | null;
+  syncHistory: unknown[];
+}
+
+interface FilesetErrors {
+  [key: string]: unknown;
+  syncErrors: unknown[];
+  lastSyncAttempt: string | null;
+  lastSuccessfulSync: string | null;
+  consecutiveFailures: number;
+}
+
+/** Accepts text of any age; anything unreadable starts a new log. */
+export function readSyncLog(text: string | null): SyncLog {
+  const value = parse(text);
+  const object = isObject(value) ? value : {};
+  return {
+    ...object,
+    lastSyncAttempt: textOrNull(object.lastSyncAttempt),
+    lastSuccessfulSync: textOrNull(object.lastSuccessfulSync),
+    syncHistory: Array.isArray(object.syncHistory) ? object.syncHistory : [],
+  };
+}
+
+export function readFilesetErrors(value: unknown): FilesetErrors {
+  const empty = { syncErrors: [], lastSyncAttempt: null, lastSuccessfulSync: null, consecutiveFailures: 0 };
+  if (Array.isArray(value)) return { ...empty, validationErrors: value };
+  if (!isObject(value)) return empty;
+  return {
+    ...value,
+    syncErrors: Array.isArray(value.syncErrors) ? value.syncErrors : [],
+    lastSyncAttempt: textOrNull(value.lastSyncAttempt),
+    lastSuccessfulSync: textOrNull(value.lastSuccessfulSync),
+    consecutiveFailures: typeof value.consecutiveFailures === 'number' ? value.consecutiveFailures : 0,
+  };
+}
+
+/** @param at ISO instant of the end of the unit */
+export function nextSyncLog(before: SyncLog, unit: UnitResult, at: string): SyncLog {
+  const entry = {
+    timestamp: at,
+    operation: 'full_sync',
+    status: unit.outcome === 'partial' ? 'partial_failure' : unit.outcome,
+    filesAdded: unit.filesAdded,
+    filesDeleted: unit.filesDeleted,
+    errors: unit.errors.map((e) => ({ fileId: e.reference, error: e.message, timestamp: at })),
+  };
+  return {
+    ...before,
+    lastSyncAttempt: at,
+    lastSuccessfulSync: unit.outcome === 'success' ? at : before.lastSuccessfulSync,
+    syncHistory: [entry, ...before.syncHistory].slice(0, MAX_HISTORY),
+  };
+}
+
+export function nextFilesetErrors(before: FilesetErrors, unit: UnitResult, at: string): FilesetErrors {
+  const success = unit.outcome === 'success';
+  const fresh = unit.errors.map((e) => ({
+    timestamp: at,
+    operation: e.operation === 'delete' ? 'delete' : 'add',
+    fileId: e.reference,
+    fileName: '',
+    error: e.message,
+    retryCount: 0,
+    resolved: false,
+  }));
+  return {
+    ...before,
+    syncErrors: success ? [] : [...fresh, ...before.syncErrors].slice(0, MAX_ERRORS),
+    lastSyncAttempt: at,
+    lastSuccessfulSync: success ? at : before.lastSuccessfulSync,
+    consecutiveFailures: success ? 0 : before.consecutiveFailures + 1,
+  };
+}
+
+/** After a run that found nothing to do in any fileset. */
+export function touchedSyncLog(before: SyncLog, at: string): SyncLog {
+  return { ...before, lastSyncAttempt: at, lastSuccessfulSync: at };
+}
+
+export function touchedFilesetErrors(before: FilesetErrors, at: string): FilesetErrors {
+  return { ...before, syncErrors: [], lastSyncAttempt: at, lastSuccessfulSync: at, consecutiveFailures: 0 };
+}
+
+function parse(text: string | null): unknown {
+  if (!text) return null;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function textOrNull(value: unknown): string | null {
+  return typeof value === 'string' ? value : null;
+}

@@ -1,0 +1,207 @@
+/** Removals that the deletion guard held back until a person decides. */
+import { sql } from 'kysely';
+import type { ReadEvidence } from '../../domain/completeness.ts';
+import type { Random } from '../../ports/clock.ts';
+import type { HeldItem, HeldSet, RunStore } from '../../ports/run-store.ts';
+import type { Database } from './database.ts';
+import { databaseError } from './database-error.ts';
+import { holdFence } from './fence.ts';
+
+type HeldSetStore = Pick<RunStore, 'holdRemovals' | 'heldSets' | 'heldSet' | 'decideHeldSet' | 'completeHeldSet'>;
+
+export function createHeldSetStore(database: Database, random: Random): HeldSetStore {
+  return {
+    holdRemovals: (fence, held, at) =>
+      database.transaction(async (trx) => {
+        await holdFence(trx, fence);
+        // Two calls at once would both find no pending set.
+        await sql`
+          SELECT 1 FROM connections WHERE organization_id = ${fence.organizationId} AND id = ${fence.connectionId}
+          FOR NO KEY UPDATE`.execute(trx);
+        const pending = await trx
+          .selectFrom('held_sets')
+          .select('id')
+          .where('organization_id', '=', fence.organizationId)
+          .where('connection_id', '=', fence.connectionId)
+          .where('unit', held.unit === null ? 'is' : '=', held.unit)
+          .where('state', '=', 'pending')
+          .forUpdate()
+          .executeTakeFirst();
+        if (pending !== undefined) {
+          const items = await trx
+            .selectFrom('held_items')
+            .select(['document_uuid', 'reference', 'absence'])
+            .where('organization_id', '=', fence.organizationId)
+            .where('set_id', '=', pending.id)
+            .execute();
+          const before = new Set(items.map((item) => `${item.document_uuid} ${item.absence} ${item.reference}`));
+          const equal =
+            before.size === held.items.length &&
+            held.items.every((item) => before.has(`${item.documentUuid} ${item.absence} ${item.reference}`));
+          if (equal && before.size > 0) return pending.id;
+          await trx
+            .updateTable('held_sets')
+            .set({ state: 'superseded', decided_at: new Date(at) })
+            .where('organization_id', '=', fence.organizationId)
+            .where('id', '=', pending.id)
+            .execute();
+        }
+        if (held.items.length === 0) return null;
+        const id = `held_${random.uuid()}`;
+        await trx
+          .insertInto('held_sets')
+          .values({
+            id,
+            organization_id: fence.organizationId,
+            connection_id: fence.connectionId,
+            run_id: fence.runId,
+            unit: held.unit,
+            reason: held.reason,
+            evidence: JSON.stringify(held.evidence),
+            created_at: new Date(at),
+          })
+          .execute();
+        const column = <T>(pick: (item: (typeof held.items)[number]) => T) => held.items.map(pick);
+        await sql`
+          INSERT INTO held_items (organization_id, set_id, document_uuid, unit, reference, absence)
+          SELECT ${fence.organizationId}, ${id}, i.uuid, i.unit, i.reference, i.absence
+          FROM unnest(${column((i) => i.documentUuid)}::text[], ${column((i) => i.unit)}::text[],
+                      ${column((i) => i.reference)}::text[], ${column((i) => i.absence)}::text[])
+            AS i (uuid, unit, reference, absence)`.execute(trx);
+        return id;
+      }),
+
+    async heldSets(organizationId, connectionId) {
+      try {
+        const { rows } = await sql<HeldSetRow>`
+          SELECT s.*, (SELECT count(*) FROM held_items AS i WHERE i.set_id = s.id) AS item_count
+          FROM held_sets AS s
+          WHERE s.organization_id = ${organizationId}
+            AND (${connectionId ?? null}::text IS NULL OR s.connection_id = ${connectionId ?? null})
+          ORDER BY s.created_at DESC, s.id`.execute(database.kysely);
+        return rows.map(heldSet);
+      } catch (error) {
+        throw databaseError(error);
+      }
+    },
+
+    async heldSet(organizationId, setId) {
+      try {
+        const { rows } = await sql<HeldSetRow>`
+          SELECT s.*, (SELECT count(*) FROM held_items AS i WHERE i.set_id = s.id) AS item_count
+          FROM held_sets AS s WHERE s.organization_id = ${organizationId} AND s.id = ${setId}`.execute(database.kysely);
+        const row = rows[0];
+        if (row === undefined) return null;
+        const items = await database.kysely
+          .selectFrom('held_items')
+          .selectAll()
+          .where('organization_id', '=', organizationId)
+          .where('set_id', '=', setId)
+          .orderBy(sql`unit COLLATE "C"`)
+          .orderBy(sql`reference COLLATE "C"`)
+          .execute();
+        return {
+          set: heldSet(row),
+          items: items.map(
+            (item): HeldItem => ({
+              documentUuid: item.document_uuid,
+              unit: item.unit,
+              reference: item.reference,
+              absence: item.absence,
+              state: item.state,
+            }),
+          ),
+        };
+      } catch (error) {
+        throw databaseError(error);
+      }
+    },
+
+    decideHeldSet: (organizationId, setId, decision, at) =>
+      database.transaction(async (trx) => {
+        const result = await trx
+          .updateTable('held_sets')
+          .set({
+            state: decision.approve ? 'approved' : 'rejected',
+            decided_at: new Date(at),
+            decided_by: decision.by,
+            note: decision.note,
+          })
+          .where('organization_id', '=', organizationId)
+          .where('id', '=', setId)
+          .where('state', '=', 'pending')
+          .executeTakeFirst();
+        if (result.numUpdatedRows === 0n) return false;
+        if (!decision.approve) {
+          await sql`
+            UPDATE silknote_documents AS d SET "keptSince" = ${new Date(at)}
+            FROM held_items AS i
+            WHERE i.organization_id = ${organizationId} AND i.set_id = ${setId}
+              AND d."organizationId" = ${organizationId} AND d."silknoteDocumentUuid" = i.document_uuid
+              AND d."deletedAt" IS NULL`.execute(trx);
+          await trx
+            .updateTable('held_items')
+            .set({ state: 'kept' })
+            .where('organization_id', '=', organizationId)
+            .where('set_id', '=', setId)
+            .execute();
+        }
+        return true;
+      }),
+
+    completeHeldSet: (fence, setId, results) =>
+      database.transaction(async (trx) => {
+        await holdFence(trx, fence);
+        const set = await trx
+          .updateTable('held_sets')
+          .set({ state: 'applied' })
+          .where('organization_id', '=', fence.organizationId)
+          .where('connection_id', '=', fence.connectionId)
+          .where('id', '=', setId)
+          .where('state', '=', 'approved')
+          .executeTakeFirst();
+        if (set.numUpdatedRows === 0n) return;
+        await sql`
+          UPDATE held_items AS i SET state = r.state
+          FROM unnest(${results.map((r) => r.documentUuid)}::text[], ${results.map((r) => r.state)}::text[])
+            AS r (uuid, state)
+          WHERE i.organization_id = ${fence.organizationId} AND i.set_id = ${setId} AND i.document_uuid = r.uuid`.execute(
+          trx,
+        );
+      }),
+  };
+}
+
+interface HeldSetRow {
+  id: string;
+  organization_id: string;
+  connection_id: string;
+  run_id: string;
+  unit: string | null;
+  state: HeldSet['state'];
+  reason: string;
+  evidence: ReadEvidence;
+  created_at: Date;
+  decided_at: Date | null;
+  decided_by: string | null;
+  note: string | null;
+  item_count: string;
+}
+
+function heldSet(row: HeldSetRow): HeldSet {
+  return {
+    id: row.id,
+    organizationId: row.organization_id,
+    connectionId: row.connection_id,
+    runId: row.run_id,
+    unit: row.unit,
+    state: row.state,
+    reason: row.reason,
+    evidence: row.evidence,
+    itemCount: Number(row.item_count),
+    createdAt: row.created_at.toISOString(),
+    decidedAt: row.decided_at?.toISOString() ?? null,
+    decidedBy: row.decided_by,
+    note: row.note,
+  };
+}

@@ -1,0 +1,26 @@
+/** `RetentionStore` on PostgreSQL. */
+import { sql } from 'kysely';
+import type { RetentionStore } from '../../ports/retention-store.ts';
+import type { Database } from './database.ts';
+
+export function createRetentionStore(database: Database): RetentionStore {
+  return {
+    purgeRuns: (organizationId, before) =>
+      database.transaction(async (trx) => {
+        const result = await sql`
+          DELETE FROM sync_runs AS r
+          WHERE r.organization_id = ${organizationId} AND r.finished_at < ${new Date(before)}
+            AND EXISTS (SELECT 1 FROM sync_runs AS newer WHERE newer.organization_id = r.organization_id
+                        AND newer.connection_id = r.connection_id AND newer.mode = r.mode
+                        AND newer.started_at > r.started_at)`.execute(trx);
+        return Number(result.numAffectedRows ?? 0n);
+      }),
+    purgeTombstones: (organizationId, before) =>
+      database.transaction(async (trx) => {
+        const result = await sql`
+          DELETE FROM silknote_documents
+          WHERE "organizationId" = ${organizationId} AND "deletedAt" < ${new Date(before)}`.execute(trx);
+        return Number(result.numAffectedRows ?? 0n);
+      }),
+  };
+}
