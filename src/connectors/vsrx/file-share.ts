@@ -1,0 +1,128 @@
+/** The folder in which the practice's system keeps its files, as a mounted file system. */
+import type { FileHandle } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { SyncError } from '../../domain/errors.ts';
+import type { FileShare, FileStat, ReadFile } from '../../ports/file-share.ts';
+import { throwIfCancelled, untilCancelled } from './cancellation.ts';
+import { type ContentLimitOptions, contentLimits } from './content-limits.ts';
+import { HEAD_SIZE, sniffContentType } from './content-type.ts';
+import { type LocatedFile, locateFile } from './locate-file.ts';
+import { assertUnchanged, hashFile, openLocated, readFully, readWhole, streamFile } from './open-file.ts';
+import { judgePath, parsePrefixes } from './path-rules.ts';
+import { toShareError } from './share-error.ts';
+import { createShareProbe } from './share-probe.ts';
+
+export interface FileShareOptions extends ContentLimitOptions {
+  /** The folder that the paths of the source are relative to. May be reached by a link. */
+  readonly basePath: string;
+  /** Folders below it in which files may lie. Empty: anywhere. Default `notes/`. */
+  readonly prefixes?: readonly string[];
+  /** File below the base that exists only while the share is mounted. Null or absent: the folders must hold something. */
+  readonly marker?: string | null;
+}
+
+export const DEFAULT_PREFIXES: readonly string[] = ['notes/'];
+
+/** @throws RangeError when a prefix or the marker breaks the path rules */
+export function createFileShare(options: FileShareOptions): FileShare {
+  const base = resolve(options.basePath);
+  const prefixes = parsePrefixes(options.prefixes ?? DEFAULT_PREFIXES);
+  const limits = contentLimits(options);
+  const look = createShareProbe({ base, prefixes, marker: options.marker ?? null });
+
+  async function probe(signal?: AbortSignal): Promise<string | null> {
+    throwIfCancelled(signal);
+    return untilCancelled(look(), signal);
+  }
+
+  /** Judges the path, then does the work; "missing" is said only while the share is there. */
+  async function withFile<T>(
+    path: string,
+    signal: AbortSignal | undefined,
+    work: (located: LocatedFile) => Promise<T>,
+    discard?: (result: T) => void,
+  ): Promise<T> {
+    throwIfCancelled(signal);
+    const verdict = judgePath(path, prefixes);
+    if (!verdict.ok) throw new SyncError('file_path_refused', { detail: `Rule: ${verdict.refusal}.` });
+    try {
+      return await untilCancelled(locateFile(base, verdict.segments).then(work), signal, discard);
+    } catch (error) {
+      const failure = toShareError(error);
+      if (failure.code !== 'file_missing') throw failure;
+      if ((await probe(signal)) === null) throw new SyncError('share_unavailable', { cause: error });
+      throw failure;
+    }
+  }
+
+  async function readLocated(located: LocatedFile, signal: AbortSignal | undefined): Promise<ReadFile> {
+    throwIfCancelled(signal);
+    const { size } = fileStat(located);
+    limits.assertSize(size);
+    const handle = await openLocated(located);
+    const held = limits.isSmall(size);
+    try {
+      throwIfCancelled(signal);
+      const file = await (held ? readSmall(handle, located) : readLarge(handle, located, signal));
+      if (held) await handle.close();
+      return file;
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  }
+
+  async function readSmall(handle: FileHandle, located: LocatedFile): Promise<ReadFile> {
+    const stat = fileStat(located);
+    const { bytes, sha256 } = await readWhole(handle, stat.size);
+    await assertUnchanged(handle, located.stat);
+    const mimeType = await sniffContentType({
+      size: stat.size,
+      head: bytes.subarray(0, HEAD_SIZE),
+      readAt: async (position, length) => bytes.subarray(position, position + length),
+    });
+    limits.assertType(mimeType);
+    return { ...stat, sha256, mimeType, open: () => bytes, close: async () => {} };
+  }
+
+  async function readLarge(handle: FileHandle, located: LocatedFile, signal?: AbortSignal): Promise<ReadFile> {
+    const stat = fileStat(located);
+    const readAt = async (position: number, length: number): Promise<Buffer> => {
+      throwIfCancelled(signal);
+      const buffer = Buffer.allocUnsafeSlow(Math.max(Math.min(length, stat.size - position), 0));
+      return buffer.subarray(0, await readFully(handle, buffer, position, buffer.length));
+    };
+    const mimeType = await sniffContentType({ size: stat.size, head: await readAt(0, HEAD_SIZE), readAt });
+    limits.assertType(mimeType);
+    const sha256 = await hashFile(handle, stat.size, signal);
+    await assertUnchanged(handle, located.stat);
+    return {
+      ...stat,
+      sha256,
+      mimeType,
+      open: () => streamFile(handle, { size: stat.size, sha256 }, signal),
+      close: () => handle.close(),
+    };
+  }
+
+  return {
+    probe,
+
+    stat(path, signal) {
+      return withFile(path, signal, async (located) => fileStat(located));
+    },
+
+    read(path, signal) {
+      return withFile(
+        path,
+        signal,
+        (located) => readLocated(located, signal),
+        (file) => void file.close().catch(() => {}),
+      );
+    },
+  };
+}
+
+function fileStat(located: LocatedFile): FileStat {
+  return { size: Number(located.stat.size), modifiedAt: Number(located.stat.mtimeMs) };
+}
