@@ -1,0 +1,71 @@
+/** The HTTP server as a factory: nothing happens until `listen`. One file per group of routes. */
+import fastifySwagger from '@fastify/swagger';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
+import { createAccess } from './access.ts';
+import { HttpError, handleError } from './errors.ts';
+import { documentRoutes } from './routes/documents.ts';
+import { healthRoutes } from './routes/health.ts';
+import { runRoutes } from './routes/runs.ts';
+import { syncRoutes } from './routes/sync.ts';
+import type { ApiServices } from './services.ts';
+
+export interface AppOptions {
+  readonly services: ApiServices;
+  readonly adminKey: string;
+  readonly organizations: readonly string[];
+  readonly version: string;
+  readonly logger?: FastifyBaseLogger;
+}
+
+/** Routes without a key. */
+const PUBLIC = new Set(['/health', '/ready']);
+
+export async function createApp(options: AppOptions): Promise<FastifyInstance> {
+  const app = Fastify({
+    ...(options.logger === undefined ? {} : { loggerInstance: options.logger }),
+    // Fastify would log URLs, and URLs carry patient UUIDs.
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: 1024 * 1024,
+    // An unknown field is a mistake of the caller, not something to drop silently.
+    ajv: { customOptions: { removeAdditional: false } },
+  });
+  const access = createAccess(options);
+  app.setErrorHandler(handleError);
+  app.setNotFoundHandler((request, reply) => {
+    access.authenticate(request);
+    handleError(new HttpError(404, 'not_found', 'There is no such route.'), request, reply);
+  });
+  app.addHook('onRequest', async (request) => {
+    if (!PUBLIC.has(request.routeOptions.url ?? '')) access.authenticate(request);
+  });
+  // Clients send "Content-Type: application/json" with an empty body.
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => {
+    if (body === '') return done(null, undefined);
+    try {
+      done(null, JSON.parse(String(body)));
+    } catch {
+      done(new HttpError(400, 'invalid_request', 'The body is not JSON.'), undefined);
+    }
+  });
+  await app.register(fastifySwagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Chartsync', version: options.version, license: { name: 'MIT', identifier: 'MIT' } },
+      components: {
+        securitySchemes: {
+          bearer: { type: 'http', scheme: 'bearer' },
+          key: { type: 'apiKey', in: 'header', name: 'X-API-Key' },
+        },
+      },
+      security: [{ bearer: [] }, { key: [] }],
+    },
+  });
+  await app.register(async (scope) => {
+    healthRoutes(scope, options.services);
+    syncRoutes(scope, options.services, access);
+    runRoutes(scope, options.services, access);
+    documentRoutes(scope, options.services, access);
+  });
+  app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
+  return app;
+}

@@ -1,0 +1,227 @@
+/** `/api/sync`: start a run for VSRX, and what a patient's fileset looks like. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { Type } from 'typebox';
+import { type SyncError, toSyncError } from '../../domain/errors.ts';
+import { normaliseUuid } from '../../domain/reference.ts';
+import { FILE_MODES, type FileMode, type ItemFailure } from '../../domain/run.ts';
+import { type Difference, type VerifyResult, verifyFiles } from '../../engine/files/verify-files.ts';
+import type { RunUnit } from '../../ports/reports.ts';
+import type { FileConnection } from '../../runs/connections.ts';
+import type { Access } from '../access.ts';
+import { HttpError } from '../errors.ts';
+import type { ApiServices } from '../services.ts';
+
+const StartQuery = Type.Object(
+  {
+    wait: Type.Optional(Type.Boolean({ description: 'Answer when the run has ended, with its summary.' })),
+    mode: Type.Optional(Type.Enum([...FILE_MODES], { description: 'How much to read; default quick.' })),
+    connection: Type.Optional(
+      Type.String({ maxLength: 64, description: 'Needed when there are several VSRX connections.' }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+interface StartQuery {
+  wait?: boolean;
+  mode?: FileMode;
+  connection?: string;
+}
+
+export function syncRoutes(app: FastifyInstance, services: ApiServices, access: Access): void {
+  app.post<{ Querystring: StartQuery }>(
+    '/api/sync/vsrx',
+    { schema: { summary: 'Synchronise all activated filesets', querystring: StartQuery } },
+    async (request, reply) => {
+      const organizationId = access.organizationOf(request);
+      return start(services, connectionOf(services, organizationId, request.query.connection), request, reply);
+    },
+  );
+
+  app.post<{ Params: { patientId: string }; Querystring: StartQuery }>(
+    '/api/sync/vsrx/patient/:patientId',
+    {
+      schema: {
+        summary: 'Synchronise the fileset of one patient',
+        params: Type.Object({ patientId: Type.String({ maxLength: 64 }) }),
+        querystring: StartQuery,
+      },
+    },
+    async (request, reply) => {
+      const organizationId = access.organizationOf(request);
+      const connection = connectionOf(services, organizationId, request.query.connection);
+      return start(services, connection, request, reply, patientOf(request.params.patientId));
+    },
+  );
+
+  app.get<{ Params: { patientId: string } }>(
+    '/api/sync/status/:patientId',
+    {
+      schema: {
+        summary: 'Last sync of a patient, with the counts of all stores',
+        params: Type.Object({ patientId: Type.String({ maxLength: 64 }) }),
+      },
+    },
+    async (request) =>
+      patientStatus(services, access.organizationOf(request), patientOf(request.params.patientId), request),
+  );
+}
+
+function patientOf(text: string): string {
+  const uuid = normaliseUuid(text);
+  if (uuid === null) throw new HttpError(404, 'not_found', 'No such patient.');
+  return uuid;
+}
+
+function connectionOf(services: ApiServices, organizationId: string, named: string | undefined): FileConnection {
+  const own = services.connections.filter((c) => c.organizationId === organizationId && c.connector === 'vsrx');
+  const matches = named === undefined ? own : own.filter((c) => c.id === named);
+  const [first] = matches;
+  if (first === undefined) throw new HttpError(404, 'not_found', 'No such VSRX connection.');
+  if (matches.length > 1) {
+    const names = matches.map((c) => c.id).join(', ');
+    throw new HttpError(400, 'invalid_request', `Name one of the connections in "connection": ${names}.`);
+  }
+  return first;
+}
+
+async function start(
+  services: ApiServices,
+  connection: FileConnection,
+  request: FastifyRequest<{ Querystring: StartQuery }>,
+  reply: FastifyReply,
+  unit?: string,
+): Promise<unknown> {
+  if (connection.dryRun) {
+    throw new HttpError(409, 'dry_run', 'This connection is configured for dry runs: use "chartsync plan".');
+  }
+  const run = await services.sync.start(connection, {
+    mode: request.query.mode ?? 'quick',
+    trigger: 'api',
+    ...(unit === undefined ? {} : { unit }),
+  });
+  const statusUrl = `/api/v1/sync/progress/${run.runId}`;
+  if (request.query.wait !== true) {
+    return reply.status(202).send({ success: true, syncId: run.runId, status: 'starting', statusUrl });
+  }
+  const result = await run.result;
+  const organizationId = connection.organizationId;
+  const units = await services.reports.runUnits(organizationId, run.runId);
+  const failures = units.flatMap((u) => errorsOf(u));
+  const common = {
+    success: result.state === 'completed',
+    syncId: run.runId,
+    status: result.state,
+    outcome: result.outcome,
+    counts: result.counts,
+    ...(result.error === null
+      ? {}
+      : { error: result.error.message, details: { error_type: result.error.code, ...result.error } }),
+  };
+  if (unit === undefined) {
+    const summary = await services.reports.runSummary(organizationId, run.runId);
+    return { ...common, summary, errors: failures };
+  }
+  const own = units.find((u) => u.unit === unit);
+  return {
+    ...common,
+    patientUuid: unit,
+    filesAdded: own?.filesAdded ?? 0,
+    filesDeleted: own?.filesDeleted ?? 0,
+    errors: failures,
+    // The shape of the sync script says "status" for the outcome of a patient.
+    status: result.outcome,
+  };
+}
+
+/** Error items in the sync script's shape. File names stay out: they often are patients' names. */
+function errorsOf(unit: RunUnit): Record<string, unknown>[] {
+  return unit.errors.map((error: ItemFailure) => ({
+    timestamp: unit.finishedAt,
+    operation: error.operation === 'delete' ? 'delete' : 'add',
+    fileId: error.reference,
+    fileName: '',
+    error: error.message,
+    code: error.code,
+    retryCount: 0,
+    resolved: false,
+  }));
+}
+
+async function patientStatus(
+  services: ApiServices,
+  organizationId: string,
+  unit: string,
+  request: FastifyRequest,
+): Promise<unknown> {
+  const fileset = await services.reports.fileset(organizationId, unit);
+  const connections = services.connections.filter(
+    (c) => c.organizationId === organizationId && (fileset === null || fileset.connectionIds.includes(c.id)),
+  );
+  const differences: Difference[] = [];
+  const failures: unknown[] = [];
+  const results: VerifyResult[] = [];
+  let sourceError: SyncError | null = null;
+  for (const connection of connections) {
+    const signal = AbortSignal.timeout(30_000);
+    try {
+      const open = await connection.ports.runs.openFailures(connection.settings, unit);
+      failures.push(
+        ...open.map((f) => ({
+          id: f.id,
+          fileId: f.reference,
+          code: f.code,
+          error: f.message,
+          timestamp: f.lastAt,
+          retryCount: f.attempts,
+        })),
+      );
+      results.push(
+        await verifyFiles(connection.ports, connection.settings, { unit, content: false, signal }, (d) =>
+          differences.push(d),
+        ),
+      );
+    } catch (error) {
+      const failure = toSyncError(error);
+      if (failure.code === 'fileset_not_activated') continue;
+      if (failure.code === 'database_unavailable') throw failure;
+      request.log.warn({ code: failure.code }, 'status without source');
+      sourceError = failure;
+    }
+  }
+  const sourceFiles = results.reduce((sum, r) => sum + r.sourceItems, 0);
+  if (fileset === null && sourceFiles === 0 && sourceError === null) {
+    throw new HttpError(404, 'not_found', 'No such patient.');
+  }
+  const documents = results.reduce((sum, r) => sum + r.documents, 0);
+  const lost = differences.filter((d) => d.store === 'blob' && d.kind === 'missing').length;
+  const known = sourceError === null;
+  return {
+    patientUuid: unit,
+    lastSyncAttempt: fileset?.lastSyncAttempt ?? null,
+    lastSuccessfulSync: fileset?.lastSuccessfulSync ?? null,
+    consecutiveFailures: fileset?.consecutiveFailures ?? 0,
+    status:
+      fileset === null
+        ? 'never_synced'
+        : failures.length > 0 || (fileset.consecutiveFailures ?? 0) > 0
+          ? 'partial'
+          : 'success',
+    errors: failures,
+    // Unknown is not zero: without the source nothing is said about it.
+    counts: {
+      sourceFiles: known ? sourceFiles : null,
+      documents: known ? documents : null,
+      blobs: known ? documents - lost : null,
+      vectorStoreFiles: null,
+    },
+    consistent: known ? differences.length === 0 : null,
+    missing: differences
+      .filter((d) => d.kind === 'missing')
+      .map((d) => ({ store: d.store, fileId: d.reference, error: d.message, code: d.code })),
+    surplus: differences
+      .filter((d) => d.kind === 'surplus')
+      .map((d) => ({ store: d.store, fileId: d.reference, error: d.message, code: d.code })),
+    ...(sourceError === null ? {} : { sourceError: { code: sourceError.code, message: sourceError.message } }),
+  };
+}

@@ -1,0 +1,16 @@
+/** What the routes work with. */
+import type { BlobStore } from '../ports/blob-store.ts';
+import type { Reports } from '../ports/reports.ts';
+import type { RunStore } from '../ports/run-store.ts';
+import type { FileConnection } from '../runs/connections.ts';
+import type { SyncService } from '../runs/sync-service.ts';
+
+export interface ApiServices {
+  readonly connections: readonly FileConnection[];
+  readonly sync: SyncService;
+  readonly runs: RunStore;
+  readonly reports: Reports;
+  readonly blobs: BlobStore;
+  /** @throws when the database does not answer */
+  readonly checkDatabase: () => Promise<void>;
+}

@@ -1,0 +1,11 @@
+/** Arguments that several commands take. */
+import { normaliseUuid } from '../domain/reference.ts';
+import { UsageError } from './context.ts';
+
+export function patientOf(text: string | undefined): string | null {
+  if (text === undefined) return null;
+  const uuid = normaliseUuid(text);
+  if (uuid === null)
+    throw new UsageError('--patient wants the UUID of a patient, such as 123e4567-e89b-42d3-a456-426614174000.');
+  return uuid;
+}

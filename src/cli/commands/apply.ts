@@ -1,0 +1,91 @@
+import type { Command } from 'commander';
+import { applyConfiguration, migrateDatabase, openChartsync, tidyOrganization } from '../../main.ts';
+import { openConfigured, runCommand } from '../context.ts';
+import { EXIT } from '../exit-codes.ts';
+
+export function registerApply(program: Command): void {
+  program
+    .command('apply')
+    .description('check chartsync.yaml and make its organisations and connections known')
+    .option('--dry-run', 'only check the file and the sources it names')
+    .action((options: { dryRun?: boolean }, command: Command) =>
+      runCommand(command, async (output, signal, globals) => {
+        const { config, database } = await openConfigured(globals, output);
+        const chartsync = await openChartsync(config, database);
+        try {
+          if (!options.dryRun) {
+            const changes = await applyConfiguration(chartsync);
+            for (const change of changes) output.emit('change', change);
+            for (const change of changes) {
+              output.say(
+                `${change.change}: ${change.organizationId}${change.connectionId === null ? '' : `/${change.connectionId}`}`,
+              );
+            }
+            if (changes.length === 0) output.say('Nothing changed.');
+          }
+          let failed = 0;
+          for (const connection of chartsync.connections) {
+            try {
+              await connection.ports.source.check(signal);
+              const mounted = (await connection.ports.share.probe(signal)) !== null;
+              output.emit('checked', {
+                connection: connection.id,
+                source: 'ok',
+                share: mounted ? 'ok' : 'unavailable',
+              });
+              output.say(
+                `${connection.id}: the source fits its mapping; the share is ${mounted ? 'there' : 'NOT there'}.`,
+              );
+              if (!mounted) failed++;
+            } catch (error) {
+              failed++;
+              output.error(error as Parameters<typeof output.error>[0], connection.id);
+            }
+          }
+          return failed === 0 ? EXIT.done : EXIT.partial;
+        } finally {
+          await chartsync.close();
+        }
+      }),
+    );
+
+  program
+    .command('migrate')
+    .description('bring the tables of the record database up to date')
+    .action((_options: object, command: Command) =>
+      runCommand(command, async (output, _signal, globals) => {
+        const { database } = await openConfigured(globals, output);
+        try {
+          const applied = await migrateDatabase(database.url);
+          output.emit('migrated', { applied });
+          output.say(applied.length === 0 ? 'The database is up to date.' : `Applied: ${applied.join(', ')}.`);
+          return EXIT.done;
+        } finally {
+          await database.close();
+        }
+      }),
+    );
+
+  program
+    .command('cleanup')
+    .description('remove released contents, old runs and old tombstones whose time is over')
+    .action((_options: object, command: Command) =>
+      runCommand(command, async (output, _signal, globals) => {
+        const { config, database } = await openConfigured(globals, output);
+        const chartsync = await openChartsync(config, database);
+        try {
+          await chartsync.blobs.prepare();
+          for (const organization of config.organizations) {
+            const tidied = await tidyOrganization(chartsync, organization.id);
+            output.emit('tidied', { organization: organization.id, ...tidied });
+            output.say(
+              `${organization.id}: removed ${tidied.blobs} contents, ${tidied.runs} runs, ${tidied.tombstones} tombstones.`,
+            );
+          }
+          return EXIT.done;
+        } finally {
+          await chartsync.close();
+        }
+      }),
+    );
+}

@@ -1,0 +1,99 @@
+import type { Command } from 'commander';
+import { openPracticeDatabase } from '../../../simulators/vsrx/database.ts';
+import { createPracticeLife } from '../../../simulators/vsrx/life.ts';
+import { createSamplePractice } from '../../../simulators/vsrx/practice.ts';
+import { loadConfig } from '../../config/load.ts';
+import { openRecordDatabase } from '../../main.ts';
+import { serve } from '../../server.ts';
+import { runCommand, UsageError } from '../context.ts';
+import { DEMO_CONNECTION, demoEnvironment, demoFile, demoFiles, homeFolder, writeDemoFile } from '../demo-home.ts';
+import { EXIT } from '../exit-codes.ts';
+import { duration } from '../output.ts';
+import { untilAborted } from './serve.ts';
+
+const SEED = 20260101;
+const LIFE_MS = 60_000;
+
+export function registerDemo(program: Command): void {
+  program
+    .command('demo')
+    .description('start with a sample practice on embedded stores; it changes a little every minute')
+    .option('--still', 'do not change the sample practice')
+    .action((options: { still?: boolean }, command: Command) =>
+      runCommand(command, async (output, signal) => {
+        const started = Date.now();
+        const cwd = process.cwd();
+        if (process.env.DATABASE_URL) {
+          throw new UsageError(
+            'The sample practice runs on the embedded database: unset DATABASE_URL, or use "serve".',
+          );
+        }
+        const home = homeFolder(process.env, cwd);
+        output.say('Starting Chartsync with a sample practice …');
+        const database = await openRecordDatabase({ home, databaseUrl: null }, (sentence) =>
+          output.say(`  ${sentence}`),
+        );
+        const env = await demoEnvironment(process.env, database);
+        await writeDemoFile(home);
+        const source = openPracticeDatabase(env.CHARTSYNC_SAMPLE_DATABASE!);
+        const files = demoFiles(home);
+        const practice = await createSamplePractice({
+          seed: SEED,
+          filesFolder: files,
+          database: source,
+          schema: { deletedColumn: true },
+        });
+        if (practice.created) {
+          output.say(`  made a sample practice: ${practice.patients} patients, ${practice.attachments} files`);
+        }
+        const config = await loadConfig({ env, cwd, file: demoFile(home) });
+        const server = await serve({
+          config,
+          database,
+          onRunEnd(connection, result) {
+            const c = result.counts;
+            output.emit('run', { connection: connection.id, ...result });
+            output.say(
+              `${new Date().toISOString().slice(11, 19)}  run of ${connection.id}: ${result.state === 'completed' ? result.outcome : result.state}` +
+                ` – added ${c.added}, updated ${c.updated}, moved ${c.moved}, removed ${c.removed}, unchanged ${c.same},` +
+                ` failed ${c.failed + c.waiting} (${duration(result.finishedAt - result.startedAt)})`,
+            );
+          },
+        });
+        output.emit('ready', { url: server.url, ms: Date.now() - started });
+        output.say(`
+Ready after ${duration(Date.now() - started)}.
+
+  URL                  ${server.url}
+  administrator's key  ${server.adminKey}
+
+Try next, in another terminal:
+  bin/chartsync status                          what is stored, how fresh, what failed
+  bin/chartsync failures ${DEMO_CONNECTION}         why some files of the sample failed, and what to do
+  bin/chartsync plan ${DEMO_CONNECTION}             what the next run would do
+  bin/chartsync verify ${DEMO_CONNECTION} --content compare source, records and contents
+  curl -X POST -H "Authorization: Bearer ${server.adminKey}" "${server.url}/api/sync/vsrx?wait=true"
+
+The practice's files are in ${files}
+Every minute the practice changes a little and is synchronised. Ctrl-C stops everything.
+`);
+        const life = createPracticeLife({
+          seed: SEED + Math.floor(started / 1000),
+          database: source,
+          filesFolder: files,
+        });
+        let step: Promise<unknown> = Promise.resolve();
+        const timer = setInterval(() => {
+          if (options.still) return;
+          step = step.then(() => life.step()).catch(() => undefined);
+        }, LIFE_MS);
+        await untilAborted(signal);
+        clearInterval(timer);
+        await step;
+        await source.close();
+        await server.stop();
+        output.say('Stopped.');
+        return EXIT.done;
+      }),
+    );
+}

@@ -1,0 +1,67 @@
+import { type Command, Option } from 'commander';
+import { FILE_MODES, type FileMode } from '../../domain/run.ts';
+import { applyPlan, readPlan } from '../../engine/files/plan-files.ts';
+import { spooledFile } from '../../main.ts';
+import { patientOf } from '../arguments.ts';
+import { connectionNamed, runWithChartsync, UsageError } from '../context.ts';
+import { planAndReport } from '../plan-report.ts';
+import { createProgressBar } from '../progress-bar.ts';
+import { reportRun } from '../run-report.ts';
+
+interface PlanOptions {
+  readonly patient?: string;
+  readonly mode: FileMode;
+  readonly out?: string;
+}
+
+export function registerPlan(program: Command): void {
+  program
+    .command('plan')
+    .description('show what a sync would do, and change nothing')
+    .argument('<connection>', 'id of the connection')
+    .option('--patient <uuid>', 'only this patient')
+    .addOption(new Option('--mode <mode>', 'how much to read').choices(FILE_MODES).default('quick'))
+    .option('--out <file>', 'write the plan to a file for apply-plan; it holds file paths, keep it safe')
+    .action((name: string, options: PlanOptions, command: Command) =>
+      runWithChartsync(command, ({ chartsync, output, signal }) =>
+        planAndReport({
+          output,
+          signal,
+          connection: connectionNamed(chartsync, name),
+          mode: options.mode,
+          unit: patientOf(options.patient),
+          out: options.out ?? null,
+        }),
+      ),
+    );
+
+  program
+    .command('apply-plan')
+    .description('do exactly what a plan file says')
+    .argument('<file>', 'a file written by "plan --out"')
+    .action((file: string, _options: object, command: Command) =>
+      runWithChartsync(command, async ({ chartsync, output, signal }) => {
+        const lines = spooledFile(file);
+        const { header } = await readPlan(lines).catch((error) => {
+          if ((error as { cause?: { code?: string } }).cause?.code === 'ENOENT')
+            throw new UsageError(`There is no file ${file}.`);
+          throw error;
+        });
+        const connection = connectionNamed(chartsync, header.connectionId);
+        const bar = output.interactive ? createProgressBar(Date.now) : null;
+        try {
+          const result = await applyPlan(connection.ports, connection.settings, lines, {
+            signal,
+            onProgress: (progress) => {
+              bar?.update(progress);
+              output.emit('progress', progress);
+            },
+          });
+          bar?.stop();
+          return reportRun(output, connection.id, result);
+        } finally {
+          bar?.stop();
+        }
+      }),
+    );
+}

@@ -1,0 +1,30 @@
+import type { Command } from 'commander';
+import { serve } from '../../server.ts';
+import { openConfigured, runCommand } from '../context.ts';
+import { EXIT } from '../exit-codes.ts';
+
+export function registerServe(program: Command): void {
+  program
+    .command('serve')
+    .description('answer HTTP and run the schedule until stopped')
+    .action((_options: object, command: Command) =>
+      runCommand(command, async (output, signal, globals) => {
+        const { config, database } = await openConfigured(globals, output);
+        const server = await serve({ config, database });
+        output.emit('ready', { url: server.url });
+        output.say(`Chartsync answers at ${server.url}`);
+        output.say(`Administrator's key: ${server.keyPlace}`);
+        if (config.organizations.every((o) => o.connections.length === 0)) {
+          output.say('No connection is configured yet. Describe one in chartsync.yaml, see the README.');
+        }
+        await untilAborted(signal);
+        await server.stop();
+        return EXIT.done;
+      }),
+    );
+}
+
+export function untilAborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}

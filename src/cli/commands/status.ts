@@ -1,0 +1,80 @@
+import type { Command } from 'commander';
+import { connectionNamed, runWithChartsync } from '../context.ts';
+import { EXIT } from '../exit-codes.ts';
+import { duration } from '../output.ts';
+
+export function registerStatus(program: Command): void {
+  program
+    .command('status')
+    .description('what is stored, how fresh it is, and what needs a person')
+    .action((_options: object, command: Command) =>
+      runWithChartsync(command, async ({ chartsync, output }) => {
+        const statuses = await chartsync.reports.connections();
+        for (const status of statuses) output.emit('connection', status);
+        const now = Date.now();
+        output.table(
+          ['connection', 'organisation', 'state', 'documents', 'patients', 'last success', 'failures', 'held'],
+          statuses.map((s) => [
+            s.connectionId,
+            s.organizationId,
+            s.runningRunId === null ? s.state : 'running',
+            s.documents,
+            s.filesets,
+            s.lastSuccessAt === null ? 'never' : `${duration(now - Date.parse(s.lastSuccessAt))} ago`,
+            s.openFailures,
+            s.heldItems,
+          ]),
+        );
+        if (statuses.length === 0)
+          output.say('No connection is configured. Describe one in chartsync.yaml, see the README.');
+        if (statuses.some((s) => s.heldItems > 0)) output.say('Removals wait for a decision: chartsync held list');
+        if (statuses.some((s) => s.openFailures > 0)) output.say('Items failed: chartsync failures <connection>');
+        return EXIT.done;
+      }),
+    );
+
+  program
+    .command('runs')
+    .description('the newest runs of a connection')
+    .argument('<connection>', 'id of the connection')
+    .option('--limit <n>', 'how many', '10')
+    .action((name: string, options: { limit: string }, command: Command) =>
+      runWithChartsync(command, async ({ chartsync, output }) => {
+        const connection = connectionNamed(chartsync, name);
+        const limit = Math.min(1000, Math.max(1, Number.parseInt(options.limit, 10) || 10));
+        const runs = await chartsync.runs.runs(connection.settings, limit);
+        for (const run of runs) output.emit('run', run);
+        output.table(
+          [
+            'started',
+            'mode',
+            'by',
+            'state',
+            'outcome',
+            'added',
+            'updated',
+            'moved',
+            'removed',
+            'failed',
+            'time',
+            'run',
+          ],
+          runs.map((run) => [
+            run.startedAt,
+            run.mode,
+            run.trigger,
+            run.state,
+            run.outcome ?? '',
+            run.counts.added,
+            run.counts.updated,
+            run.counts.moved,
+            run.counts.removed,
+            run.counts.failed,
+            run.finishedAt === null ? '' : duration(Date.parse(run.finishedAt) - Date.parse(run.startedAt)),
+            run.id,
+          ]),
+        );
+        return EXIT.done;
+      }),
+    );
+}

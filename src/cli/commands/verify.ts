@@ -1,0 +1,47 @@
+import type { Command } from 'commander';
+import { verifyFiles } from '../../engine/files/verify-files.ts';
+import { patientOf } from '../arguments.ts';
+import { connectionNamed, runWithChartsync } from '../context.ts';
+import { EXIT } from '../exit-codes.ts';
+
+export function registerVerify(program: Command): void {
+  program
+    .command('verify')
+    .description('compare source, records and blobs again and print every difference; changes nothing')
+    .argument('<connection>', 'id of the connection')
+    .option('--content', 'also read and hash every file and blob')
+    .option('--patient <uuid>', 'only this patient')
+    .action((name: string, options: { content?: boolean; patient?: string }, command: Command) =>
+      runWithChartsync(command, async ({ chartsync, output, signal }) => {
+        const connection = connectionNamed(chartsync, name);
+        const unit = patientOf(options.patient);
+        const rows: string[][] = [];
+        const result = await verifyFiles(
+          connection.ports,
+          connection.settings,
+          { content: options.content === true, signal, ...(unit === null ? {} : { unit }) },
+          (difference) => {
+            output.emit('difference', difference);
+            if (!output.json) {
+              rows.push([
+                `${difference.kind} ${difference.store}`,
+                difference.unit ?? '',
+                difference.reference ?? difference.sha256 ?? '',
+                difference.code ?? '',
+                difference.message,
+              ]);
+            }
+          },
+        );
+        output.emit('verified', result);
+        if (rows.length > 0) output.table(['difference', 'patient', 'item', 'code', 'what'], rows);
+        output.say(
+          `${result.sourceItems} files in the source, ${result.documents} documents, ${result.blobs} blobs: ` +
+            (result.differences === 0 ? 'no difference.' : `${result.differences} differences.`),
+        );
+        if (!result.complete)
+          output.say('The source could not be read completely, so nothing is said about what it lacks.');
+        return result.differences === 0 ? EXIT.done : EXIT.partial;
+      }),
+    );
+}

@@ -1,0 +1,143 @@
+/** What every command needs: the configuration, an opened Chartsync, a place to print, and a signal that Ctrl-C aborts. */
+import { access } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import type { Config } from '../config/config.ts';
+import { loadConfig } from '../config/load.ts';
+import { ConfigError } from '../config/mistake.ts';
+import { SyncError, toSyncError } from '../domain/errors.ts';
+import { applyConfiguration, type Chartsync, openChartsync, openRecordDatabase, type RecordDatabase } from '../main.ts';
+import { type FileConnection, findConnection } from '../runs/connections.ts';
+import { demoEnvironment, demoFile, homeFolder, isDemo } from './demo-home.ts';
+import { EXIT, type ExitCode, exitCodeOfError } from './exit-codes.ts';
+import { createOutput, type Output } from './output.ts';
+
+export interface CommandContext {
+  readonly chartsync: Chartsync;
+  readonly output: Output;
+  readonly signal: AbortSignal;
+}
+
+/** A mistake in how the command was typed: exit code 2. */
+export class UsageError extends Error {}
+
+interface GlobalOptions {
+  readonly config?: string;
+  readonly json?: boolean;
+}
+
+/** Runs `work` and turns whatever happens into an exit code. */
+export async function runCommand(
+  command: Command,
+  work: (output: Output, signal: AbortSignal, options: GlobalOptions) => Promise<ExitCode>,
+): Promise<void> {
+  const options = command.optsWithGlobals<GlobalOptions>();
+  const output = createOutput({ json: options.json === true });
+  const stop = new AbortController();
+  const onSignal = () => {
+    if (stop.signal.aborted) process.exit(130);
+    if (!output.json) process.stderr.write('Stopping. What is done is kept. Press Ctrl-C again to stop at once.\n');
+    stop.abort(new SyncError('cancelled'));
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  try {
+    process.exitCode = await work(output, stop.signal, options);
+  } catch (error) {
+    process.exitCode = tell(output, error);
+  } finally {
+    process.off('SIGINT', onSignal);
+    process.off('SIGTERM', onSignal);
+  }
+}
+
+/** The same with an opened Chartsync whose registry says what the configuration says. */
+export function runWithChartsync(
+  command: Command,
+  work: (context: CommandContext) => Promise<ExitCode>,
+): Promise<void> {
+  return runCommand(command, async (output, signal, options) => {
+    const { config, database } = await openConfigured(options, output);
+    const chartsync = await openChartsync(config, database);
+    try {
+      await applyConfiguration(chartsync);
+      return await work({ chartsync, output, signal });
+    } finally {
+      await chartsync.close();
+    }
+  });
+}
+
+/**
+ * The configuration and its database. Where nothing is configured but the sample practice was started here, commands work
+ * on that: a newcomer should be able to look around.
+ */
+export async function openConfigured(
+  options: GlobalOptions,
+  output: Output,
+): Promise<{ config: Config; database: RecordDatabase }> {
+  const log = (sentence: string) => {
+    if (!output.json) process.stderr.write(`${sentence}\n`);
+  };
+  const cwd = process.cwd();
+  const configured = options.config ?? process.env.CHARTSYNC_CONFIG;
+  const ownFile = configured !== undefined || (await exists(resolve(cwd, 'chartsync.yaml')));
+  if (!ownFile && (await isDemo(process.env, cwd))) {
+    log('No chartsync.yaml here: this is the sample practice that "npm start" made.');
+    const home = homeFolder(process.env, cwd);
+    const database = await openRecordDatabase({ home, databaseUrl: null }, log);
+    const env = await demoEnvironment(process.env, database);
+    return { config: await loadConfig({ env, cwd, file: demoFile(home) }), database };
+  }
+  const config = await loadConfig({
+    env: process.env,
+    cwd,
+    ...(options.config === undefined ? {} : { file: options.config }),
+  });
+  return { config, database: await openRecordDatabase(config, log) };
+}
+
+export function connectionNamed(chartsync: Chartsync, name: string): FileConnection {
+  const found = findConnection(chartsync.connections, name);
+  if (found.found === 'one') return found.connection;
+  const list = found.candidates.join(', ');
+  if (found.found === 'several') throw new UsageError(`Several connections are called "${name}": name one of ${list}.`);
+  throw new UsageError(
+    list === ''
+      ? 'No connection is configured. Describe one in chartsync.yaml, see the README.'
+      : `There is no connection "${name}". Configured: ${list}.`,
+  );
+}
+
+function tell(output: Output, error: unknown): ExitCode {
+  if (error instanceof ConfigError) {
+    if (output.json) {
+      process.stderr.write(`${JSON.stringify({ type: 'error', code: 'config_invalid', mistakes: error.mistakes })}\n`);
+    } else {
+      process.stderr.write(`${error.message}\n`);
+    }
+    return EXIT.usage;
+  }
+  if (error instanceof UsageError) {
+    if (output.json)
+      process.stderr.write(`${JSON.stringify({ type: 'error', code: 'usage', message: error.message })}\n`);
+    else process.stderr.write(`${error.message}\n`);
+    return EXIT.usage;
+  }
+  if (error instanceof SyncError) {
+    output.error(error);
+    return error.code === 'settings_invalid' ? EXIT.usage : exitCodeOfError(error);
+  }
+  // Errors of our own set-up (embedded database, ports, folders) are sentences for the operator.
+  const failure = toSyncError(error);
+  const message = error instanceof Error ? error.message : String(error);
+  output.error({ code: failure.code, message, remedy: failure.remedy });
+  return EXIT.failed;
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}

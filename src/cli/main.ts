@@ -1,0 +1,55 @@
+/** The command line. */
+import { Command } from 'commander';
+import { version } from '../version.ts';
+import { registerApply } from './commands/apply.ts';
+import { registerDemo } from './commands/demo.ts';
+import { registerFailures } from './commands/failures.ts';
+import { registerHeld } from './commands/held.ts';
+import { registerPlan } from './commands/plan.ts';
+import { registerServe } from './commands/serve.ts';
+import { registerStatus } from './commands/status.ts';
+import { registerSync } from './commands/sync.ts';
+import { registerVerify } from './commands/verify.ts';
+import { EXIT } from './exit-codes.ts';
+
+const program = new Command('chartsync')
+  .description("Keeps clinic systems and an application's stores in step, and can prove it.")
+  .version(await version())
+  .option('--config <file>', 'configuration file (default: CHARTSYNC_CONFIG, else ./chartsync.yaml)')
+  .option('--json', 'print one JSON text per line, for programs')
+  .showSuggestionAfterError()
+  .configureHelp({ showGlobalOptions: true })
+  .addHelpText(
+    'after',
+    `
+Exit codes: 0 done, 1 failed, 2 bad usage or configuration, 3 finished with failures, 4 removals held for approval, 75 busy.
+Error codes are explained in docs/errors.md.`,
+  )
+  .exitOverride();
+
+for (const register of [
+  registerServe,
+  registerDemo,
+  registerApply,
+  registerSync,
+  registerPlan,
+  registerStatus,
+  registerFailures,
+  registerHeld,
+  registerVerify,
+]) {
+  register(program);
+}
+// Sub-commands do not inherit it: a wrong option must end with exit code 2, not commander's 1.
+for (const command of program.commands) {
+  command.exitOverride();
+  for (const sub of command.commands) sub.exitOverride();
+}
+
+try {
+  await program.parseAsync(process.argv);
+} catch (error) {
+  const code = (error as { exitCode?: number }).exitCode;
+  if (code === undefined) throw error;
+  process.exitCode = code === 0 ? EXIT.done : EXIT.usage;
+}

@@ -1,0 +1,81 @@
+/** Makes a plan and tells it: the whole of `plan`, and of `sync --dry-run`. */
+import type { FileMode } from '../domain/run.ts';
+import type { ChangeLine } from '../engine/files/change-line.ts';
+import { planFiles } from '../engine/files/plan-files.ts';
+import { guard } from '../engine/guard.ts';
+import { writeLines } from '../main.ts';
+import type { FileConnection } from '../runs/connections.ts';
+import { EXIT, type ExitCode } from './exit-codes.ts';
+import type { Output } from './output.ts';
+
+/** So many changes are listed for people; the file and `--json` have all. */
+const LISTED = 50;
+
+export async function planAndReport(options: {
+  output: Output;
+  connection: FileConnection;
+  signal: AbortSignal;
+  mode: FileMode;
+  unit: string | null;
+  out: string | null;
+}): Promise<ExitCode> {
+  const { output, connection, signal, mode, unit, out } = options;
+  const rows: string[][] = [];
+  const file = out === null ? null : writeLines(out);
+  const summary = await planFiles(
+    connection.ports,
+    connection.settings,
+    { mode, signal, ...(unit === null ? {} : { unit }) },
+    (line) => file?.write(line),
+    (change) => {
+      const row = rowOf(change);
+      if (row === null) return;
+      output.emit('change', { change: row[0], patient: row[1], reference: row[2], path: row[3] });
+      if (rows.length < LISTED) rows.push(row);
+    },
+  );
+  await file?.end();
+  const { footer } = summary;
+  const total = footer.changes.add + footer.changes.update + footer.changes.inspect + footer.changes.absent;
+  if (rows.length > 0) output.table(['change', 'patient', 'reference', 'path'], rows);
+  if (total > rows.length) output.say(`… and ${total - rows.length} more.`);
+  const verdict = guard(
+    {
+      removals: summary.removals,
+      stored: footer.compared.storedItems,
+      inSource: footer.compared.liveItems,
+      inSourceBefore: null,
+    },
+    connection.settings.guard,
+  );
+  output.emit('plan', {
+    changes: footer.changes,
+    removals: summary.removals,
+    missingFirstTime: summary.firstMissed,
+    same: footer.compared.same,
+    orphanedFilesets: footer.orphans.length,
+    guard: verdict,
+    file: out,
+  });
+  output.say(
+    `Would add ${footer.changes.add}, update or move ${footer.changes.update}, look at ${footer.changes.inspect}, ` +
+      `remove ${summary.removals}; ${footer.compared.same} unchanged. Nothing was changed.`,
+  );
+  if (summary.firstMissed > 0) {
+    output.say(
+      `${summary.firstMissed} are missing for the first time: kept until the next complete read misses them too.`,
+    );
+  }
+  if (verdict.verdict === 'hold') output.say(`The removals would be held for approval: ${verdict.reason}`);
+  if (out !== null) output.say(`Do exactly this with: chartsync apply-plan ${out}`);
+  return EXIT.done;
+}
+
+function rowOf(change: ChangeLine): string[] | null {
+  if (change.kind === 'back') return null;
+  if (change.kind === 'absent') {
+    return [`gone (${change.absence})`, change.stored.unit, change.stored.reference, change.stored.path ?? ''];
+  }
+  const moved = change.kind === 'update' && change.item.path !== change.stored.path;
+  return [moved ? 'move or update' : change.kind, change.item.unit, change.item.reference, change.item.path ?? ''];
+}

@@ -1,0 +1,90 @@
+/** What the rest of the program gets to see: complete, checked, frozen. Times in ms, sizes in bytes, paths absolute. */
+import type { TableMapping } from '../connectors/vsrx/mapping.ts';
+import type { Schedule } from '../domain/schedule.ts';
+
+export interface Config {
+  /** Folder for everything that Chartsync keeps on this machine. */
+  readonly home: string;
+  /** Null: there is none, everything is from the environment and defaults. */
+  readonly file: string | null;
+  readonly server: { readonly host: string; readonly port: number };
+  /** Secret. Null: no administrator's key from outside. */
+  readonly adminKey: string | null;
+  /** Secret, 32 bytes in base64. */
+  readonly encryptionKey: string | null;
+  /** Secret. Null: the embedded PostgreSQL in `home`. */
+  readonly databaseUrl: string | null;
+  readonly logLevel: 'error' | 'warn' | 'info' | 'debug';
+  /** Runs plan and write nothing. */
+  readonly dryRun: boolean;
+  readonly organizations: readonly OrganizationConfig[];
+  readonly stores: StoresConfig;
+  readonly deletionGuard: { readonly maxCount: number; readonly maxPercent: number; readonly minCount: number };
+  readonly limits: LimitsConfig;
+  readonly retention: {
+    /** Null: for ever. */
+    readonly runsMs: number | null;
+    readonly releasedBlobsMs: number;
+    /** Null: for ever. */
+    readonly tombstonesMs: number | null;
+  };
+}
+
+export interface OrganizationConfig {
+  readonly id: string;
+  readonly name: string;
+  readonly timeZone: string;
+  readonly connections: readonly ConnectionConfig[];
+}
+
+/** One member today; more connectors make it a union over `connector`. */
+export type ConnectionConfig = VsrxConnectionConfig;
+
+export interface VsrxConnectionConfig {
+  readonly organizationId: string;
+  readonly id: string;
+  readonly connector: 'vsrx';
+  /** Null: only when somebody asks. */
+  readonly schedule: Schedule | null;
+  /** Zone of the schedule's wall time. */
+  readonly timeZone: string;
+  /** Without secrets: may be stored and shown. */
+  readonly settings: VsrxSettings;
+  /** Secret. */
+  readonly credentials: { readonly databaseUrl: string };
+}
+
+export interface VsrxSettings {
+  /** URL without user name, password and parameters. */
+  readonly database: string;
+  readonly fileBasePath: string;
+  readonly mapping: TableMapping;
+  readonly activate: 'all' | 'recorded' | 'source';
+  /** Each ends with "/". Empty: all paths below the base. */
+  readonly pathPrefixes: readonly string[];
+  /** File below `fileBasePath`. */
+  readonly shareMarker: string | null;
+  /** How old the last deep or checksum run may be before a scheduled run becomes one. Null: never by itself. */
+  readonly modes: { readonly deepMs: number | null; readonly checksumMs: number | null };
+  readonly maxFileSize: number;
+  readonly timeouts: { readonly connectMs: number; readonly queryMs: number; readonly fileMs: number };
+}
+
+export interface StoresConfig {
+  readonly blobs:
+    | { readonly kind: 'filesystem'; readonly folder: string }
+    /** `connectionString` is secret. */
+    | { readonly kind: 'azure'; readonly connectionString: string; readonly container: string };
+  readonly search: { readonly kind: 'none' };
+}
+
+export interface LimitsConfig {
+  readonly maxFileSize: number;
+  readonly filesPerBatch: number;
+  readonly maxParallelUploads: number;
+  /** Tries in all, the first included. */
+  readonly retryAttempts: number;
+  readonly retryDelayMs: number;
+  /** Connections of one process to the record database. */
+  readonly databaseConnections: number;
+}

@@ -1,0 +1,174 @@
+/** Joins file, variables and defaults, and refuses what contradicts itself. */
+import { join, resolve } from 'node:path';
+import type { EverySchedule, Schedule } from '../domain/schedule.ts';
+import type { Config, ConnectionConfig, OrganizationConfig, StoresConfig } from './config.ts';
+import { databaseOfVariables, type Variables } from './environment.ts';
+import { type Mistake, type Path, pathText } from './mistake.ts';
+import { parseDuration, parseSize } from './quantity.ts';
+import { type ConfigFile, parseWindow, type ScheduleFile, type VsrxConnectionFile, WEEKDAYS } from './schema.ts';
+import type { ConfigSource } from './source.ts';
+import { resolveVsrx } from './vsrx.ts';
+
+type OrganizationFile = NonNullable<ConfigFile['organizations']>[number];
+
+/** The file without the list items that are not well formed. */
+export type WellFormedFile = Omit<ConfigFile, 'organizations'> & {
+  readonly organizations?: readonly (
+    | (Omit<OrganizationFile, 'connections'> & { readonly connections?: readonly (VsrxConnectionFile | undefined)[] })
+    | undefined
+  )[];
+};
+
+export interface ResolveOptions {
+  readonly file: WellFormedFile;
+  readonly source: ConfigSource;
+  readonly variables: Variables;
+  readonly home: string;
+  readonly fileName: string | null;
+  /** Relative paths of the file begin here. */
+  readonly folder: string;
+  readonly mistakes: Mistake[];
+}
+
+type Report = (path: Path, message: string) => void;
+
+const MINUTE = 60_000;
+const OFFICE_DAYS = [1, 2, 3, 4, 5];
+const AZURE_CONNECTION = /(^|;)\s*(AccountName|BlobEndpoint)=[^;]|(^|;)\s*UseDevelopmentStorage=true/i;
+
+export function resolveConfig(options: ResolveOptions): Config {
+  const { file, source, variables, home, mistakes } = options;
+  const report: Report = (path, message) => {
+    mistakes.push({ path: pathText(path), place: source.place(path), message });
+  };
+  const { limits, retention } = file;
+  const maxFileSize = limits?.maxFileSize ?? '50MiB';
+  const size = typeof maxFileSize === 'number' ? maxFileSize : (parseSize(maxFileSize) ?? 0);
+  const forever = (value: string) => (value === 'forever' ? null : parseDuration(value));
+  return {
+    home,
+    file: options.fileName,
+    server: { host: variables.HOST ?? '127.0.0.1', port: variables.PORT ?? 8420 },
+    adminKey: variables.CHARTSYNC_ADMIN_KEY ?? null,
+    encryptionKey: variables.CHARTSYNC_ENCRYPTION_KEY ?? null,
+    databaseUrl: variables.DATABASE_URL ?? null,
+    logLevel: variables.SYNC_LOG_LEVEL ?? 'info',
+    dryRun: variables.SYNC_DRY_RUN ?? false,
+    organizations: resolveOrganizations(options, size, report),
+    stores: resolveStores(options, report),
+    deletionGuard: { maxCount: 50, maxPercent: 10, minCount: 5, ...file.deletionGuard },
+    limits: {
+      maxFileSize: size,
+      filesPerBatch: limits?.filesPerBatch ?? variables.SYNC_BATCH_SIZE ?? 50,
+      maxParallelUploads: limits?.maxParallelUploads ?? 5,
+      retryAttempts: limits?.retryAttempts ?? variables.SYNC_RETRY_ATTEMPTS ?? 3,
+      retryDelayMs: parseDuration(limits?.retryDelay ?? `${variables.SYNC_RETRY_DELAY_MS ?? 5000}ms`) ?? 0,
+      databaseConnections: limits?.databaseConnections ?? 10,
+    },
+    retention: {
+      runsMs: forever(retention?.runs ?? '90d'),
+      releasedBlobsMs: parseDuration(retention?.releasedBlobs ?? '7d') ?? 0,
+      tombstonesMs: forever(retention?.tombstones ?? 'forever'),
+    },
+  };
+}
+
+function resolveOrganizations(options: ResolveOptions, maxFileSize: number, report: Report): OrganizationConfig[] {
+  const { file, variables, mistakes, folder } = options;
+  const database = databaseOfVariables(variables, mistakes);
+  const fileBasePath = variables.VSRX_FILE_BASE_PATH ?? null;
+  // Without a file the variables of a VSRX installation are one connection by themselves.
+  const fromVariables = options.fileName === null && (database !== null || fileBasePath !== null);
+  const organizations: WellFormedFile['organizations'] = fromVariables
+    ? [{ id: 'default', name: 'Default', connections: [{ id: 'vsrx', connector: 'vsrx' }] }]
+    : file.organizations;
+
+  const organizationIds = new Map<string, Path>();
+  const connectionIds = new Map<string, Path>();
+  const resolved: OrganizationConfig[] = [];
+  for (const [i, organization] of (organizations ?? []).entries()) {
+    if (!organization) continue;
+    const path: Path = ['organizations', i];
+    refuseTwice(organizationIds, organization.id, [...path, 'id'], report);
+    const connections: ConnectionConfig[] = [];
+    for (const [j, connection] of (organization.connections ?? []).entries()) {
+      if (!connection) continue;
+      const at: Path = [...path, 'connections', j];
+      // Commands name a connection by its id alone.
+      refuseTwice(connectionIds, connection.id, [...at, 'id'], report);
+      const { schedule } = connection;
+      const complete = resolveVsrx(
+        connection,
+        {
+          organizationId: organization.id,
+          organizationTimeZone: organization.timeZone ?? null,
+          schedule: schedule === undefined ? defaultSchedule(variables) : resolveSchedule(schedule),
+          database,
+          fileBasePath,
+          maxFileSize,
+          folder,
+        },
+        (inside, message) => {
+          if (fromVariables) mistakes.push({ path: variableOf(inside), place: 'environment', message });
+          else report([...at, ...inside], message);
+        },
+      );
+      if (complete) connections.push(complete);
+    }
+    const { id, name = id, timeZone = 'UTC' } = organization;
+    resolved.push({ id, name, timeZone, connections });
+  }
+  return resolved;
+}
+
+function variableOf(inside: Path): string {
+  return inside.includes('fileBasePath') ? 'VSRX_FILE_BASE_PATH' : 'VSRX_MYSQL_CONNECTION_STRING';
+}
+
+function refuseTwice(seen: Map<string, Path>, id: string, path: Path, report: Report): void {
+  if (id === '') return;
+  const first = seen.get(id);
+  if (first) report(path, `"${id}" is the id of ${pathText(first.slice(0, -1))} already`);
+  else seen.set(id, path);
+}
+
+function defaultSchedule(variables: Variables): EverySchedule | null {
+  if (variables.ENABLE_AUTO_SYNC === false) return null;
+  return { kind: 'every', everyMs: (variables.AUTO_SYNC_INTERVAL_MINUTES ?? 30) * MINUTE };
+}
+
+function resolveSchedule(schedule: ScheduleFile): Schedule | null {
+  if (schedule === 'manual') return null;
+  if ('cron' in schedule) return { kind: 'cron', cron: schedule.cron };
+  const everyMs = parseDuration(schedule.every) ?? 0;
+  if (!('between' in schedule)) return { kind: 'every', everyMs };
+  const window = parseWindow(schedule.between) ?? { from: 0, to: 1 };
+  return {
+    kind: 'window',
+    everyMs,
+    fromMinute: window.from,
+    toMinute: window.to,
+    days: schedule.on?.map((day) => WEEKDAYS.indexOf(day) + 1).sort() ?? OFFICE_DAYS,
+    elseMs: schedule.else === undefined || schedule.else === 'never' ? null : parseDuration(schedule.else),
+  };
+}
+
+function resolveStores({ file, variables, home, folder }: ResolveOptions, report: Report): StoresConfig {
+  const search = { kind: 'none' } as const;
+  const connectionOfVariables = variables.AZURE_STORAGE_CONNECTION_STRING;
+  const blobs =
+    file.stores?.blobs ?? (connectionOfVariables ? { kind: 'azure' as const } : { kind: 'filesystem' as const });
+  if (blobs.kind === 'filesystem') {
+    const chosen = 'folder' in blobs ? blobs.folder : undefined;
+    return { blobs: { kind: 'filesystem', folder: chosen ? resolve(folder, chosen) : join(home, 'blobs') }, search };
+  }
+  const connectionString =
+    ('connectionString' in blobs ? blobs.connectionString : undefined) ?? connectionOfVariables ?? '';
+  if (!AZURE_CONNECTION.test(connectionString)) {
+    const message =
+      'expected a connection string of Azure Storage (DefaultEndpointsProtocol=…;AccountName=…;AccountKey=…)';
+    report(['stores', 'blobs', 'connectionString'], connectionString === '' ? `is missing: ${message}` : message);
+  }
+  const container = ('container' in blobs ? blobs.container : undefined) ?? variables.AZURE_STORAGE_CONTAINER_NAME;
+  return { blobs: { kind: 'azure', connectionString, container: container ?? 'documents' }, search };
+}

@@ -1,0 +1,204 @@
+/** The shape of `chartsync.yaml`. */
+import { Cron } from 'croner';
+import Type from 'typebox';
+import { TableMappingSettings } from '../connectors/vsrx/mapping.ts';
+import {
+  checkedText,
+  choice,
+  closed,
+  duration,
+  durationOr,
+  identifier,
+  integer,
+  number,
+  size,
+  text,
+  timeZone,
+} from './leaf.ts';
+import { parseTimeOfDay } from './quantity.ts';
+
+const optional = Type.Optional;
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const DAY = 24 * 60 * MINUTE;
+
+export const WEEKDAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
+
+const interval = () => duration(MINUTE, 7 * DAY, 'a time from 1m to 7d, such as 10m or 2h');
+
+const Schedule = Type.Union(
+  [
+    closed({ every: interval() }),
+    closed({
+      every: interval(),
+      between: checkedText('two different times of day, such as 08:00-18:00', (value) => parseWindow(value) !== null),
+      on: optional(
+        Type.Array(choice(WEEKDAYS), {
+          minItems: 1,
+          uniqueItems: true,
+          description: 'a list of days, such as [mon, tue]',
+        }),
+      ),
+      else: optional(durationOr('never', MINUTE, 7 * DAY, 'a time from 1m to 7d')),
+    }),
+    closed({ cron: checkedText('five cron fields, such as "0 2 * * *"', isCron) }),
+    Type.Literal('manual'),
+  ],
+  { description: 'a schedule such as { every: 10m }, or manual' },
+);
+
+/** Minutes after midnight; null when it is not a window or has no length. */
+export function parseWindow(value: string): { from: number; to: number } | null {
+  const [from, to, more] = value.split('-').map((part) => parseTimeOfDay(part.trim()));
+  if (from == null || to == null || more !== undefined) return null;
+  return from === to || from === 1440 || to === 0 || (from === 0 && to === 1440) ? null : { from, to };
+}
+
+function isCron(value: string): boolean {
+  if (value.trim().split(/\s+/).length !== 5) return false;
+  try {
+    // A day that no month has, such as 31 February, never comes.
+    return new Cron(value, { paused: true }).nextRun() !== null;
+  } catch {
+    return false;
+  }
+}
+
+const DATABASE_PROTOCOLS = new Set(['mysql:', 'mariadb:', 'postgres:', 'postgresql:']);
+
+export function isDatabaseUrl(value: string, protocols: ReadonlySet<string> = DATABASE_PROTOCOLS): boolean {
+  const url = URL.parse(value);
+  return url !== null && protocols.has(url.protocol) && url.hostname !== '' && /^\/[^/]+$/.test(url.pathname);
+}
+
+const insideBase = (value: string) =>
+  value !== '' &&
+  !/^[/\\]|\\|\0/.test(value) &&
+  !value.split('/').some((segment) => segment === '..' || segment === '.');
+
+const timeout = () => duration(100, 60 * MINUTE, 'a time from 100ms to 60m, such as 60s');
+
+const VsrxSettings = closed({
+  database: optional(
+    checkedText(
+      'a URL such as mysql://user:password@host:3306/database (also mariadb:, postgres:); special characters of the password percent-encoded',
+      isDatabaseUrl,
+    ),
+  ),
+  fileBasePath: optional(text('the path of the folder that paths in the source begin at')),
+  mapping: optional(TableMappingSettings),
+  activate: optional(choice(['all', 'recorded', 'source'])),
+  pathPrefixes: optional(
+    Type.Array(
+      checkedText(
+        'a folder below fileBasePath with "/" at the end, such as notes/',
+        (v) => insideBase(v) && v.endsWith('/'),
+      ),
+      { description: 'a list of folders below fileBasePath; an empty list allows all', uniqueItems: true },
+    ),
+  ),
+  shareMarker: optional(
+    checkedText('the name of a file below fileBasePath that is there whenever the share is', insideBase),
+  ),
+  sourceTimeZone: optional(timeZone()),
+  modes: optional(
+    closed({
+      deep: optional(durationOr('never', MINUTE, 366 * DAY, 'a time from 1m to 366d')),
+      checksum: optional(durationOr('never', MINUTE, 366 * DAY, 'a time from 1m to 366d')),
+    }),
+  ),
+  maxFileSize: optional(maxFileSize()),
+  timeouts: optional(closed({ connect: optional(timeout()), query: optional(timeout()), file: optional(timeout()) })),
+});
+
+function maxFileSize() {
+  return size(5 * 1024 ** 3, 'a size from 1B to 5GiB, such as 50MiB');
+}
+
+const VsrxConnection = closed({
+  id: identifier(),
+  connector: Type.Literal('vsrx'),
+  schedule: optional(Schedule),
+  settings: optional(VsrxSettings),
+  credentials: optional(
+    closed({ username: text('the user name for the database'), password: text('the password for the database') }),
+  ),
+});
+
+/** Connectors that this version does not have, with what to say to somebody who names one. */
+export const ABSENT_CONNECTORS: Readonly<Record<string, string>> = {
+  cliniko: 'the connector for Cliniko is not part of this version of Chartsync; remove the connection',
+  idexx: 'the connector for IDEXX Neo is not part of this version of Chartsync; remove the connection',
+};
+
+const Organization = closed({
+  id: identifier(),
+  name: optional(text('the name of the organisation')),
+  timeZone: optional(timeZone()),
+  connections: optional(
+    Type.Array(Type.Union([VsrxConnection], { discriminator: 'connector', absent: ABSENT_CONNECTORS }), {
+      description: 'a list of connections',
+    }),
+  ),
+});
+
+const ABSENT_SEARCH: Readonly<Record<string, string>> = {
+  lancedb: 'the search index LanceDB is not part of this version of Chartsync; use { kind: none }',
+  openai: 'vector stores are not part of this version of Chartsync; use { kind: none }',
+};
+
+const Stores = closed({
+  blobs: optional(
+    Type.Union(
+      [
+        closed({ kind: Type.Literal('filesystem'), folder: optional(text('the path of a folder')) }),
+        closed({
+          kind: Type.Literal('azure'),
+          connectionString: optional(text('a connection string of Azure Storage')),
+          container: optional(
+            text(
+              'the name of a container: 3 to 63 small letters, digits and single "-"',
+              /^(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*$/,
+            ),
+          ),
+        }),
+      ],
+      { discriminator: 'kind' },
+    ),
+  ),
+  search: optional(
+    Type.Union([closed({ kind: Type.Literal('none') })], { discriminator: 'kind', absent: ABSENT_SEARCH }),
+  ),
+});
+
+export const ConfigFile = closed({
+  organizations: optional(Type.Array(Organization, { description: 'a list of organisations' })),
+  stores: optional(Stores),
+  deletionGuard: optional(
+    closed({
+      maxCount: optional(integer(0, 1_000_000_000)),
+      maxPercent: optional(number(0, 100)),
+      minCount: optional(integer(0, 1_000_000_000)),
+    }),
+  ),
+  limits: optional(
+    closed({
+      maxFileSize: optional(maxFileSize()),
+      filesPerBatch: optional(integer(1, 1000)),
+      maxParallelUploads: optional(integer(1, 64)),
+      retryAttempts: optional(integer(1, 20)),
+      retryDelay: optional(duration(0, 10 * MINUTE, 'a time up to 10m, such as 5s')),
+      databaseConnections: optional(integer(2, 200)),
+    }),
+  ),
+  retention: optional(
+    closed({
+      runs: optional(durationOr('forever', DAY, 36_525 * DAY, 'a time from 1d, such as 90d')),
+      releasedBlobs: optional(duration(0, 3660 * DAY, 'a time up to 3660d, such as 7d')),
+      tombstones: optional(durationOr('forever', DAY, 36_525 * DAY, 'a time from 1d, such as 730d')),
+    }),
+  ),
+});
+export type ConfigFile = Type.Static<typeof ConfigFile>;
+export type VsrxConnectionFile = Type.Static<typeof VsrxConnection>;
+export type ScheduleFile = Type.Static<typeof Schedule>;

@@ -1,0 +1,221 @@
+/**
+ * Puts the parts together: the only file that sees all of them. Starts in order, closes in reverse.
+ */
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { sql } from 'kysely';
+import type { Config, ConnectionConfig } from './config/config.ts';
+import { createEhrDatabase } from './connectors/vsrx/database.ts';
+import { createFileShare } from './connectors/vsrx/file-share.ts';
+import type { BlobStore } from './ports/blob-store.ts';
+import type { ConnectionRegistry } from './ports/connection-registry.ts';
+import type { DocumentRecords } from './ports/document-records.ts';
+import type { Reports } from './ports/reports.ts';
+import type { RetentionStore } from './ports/retention-store.ts';
+import type { RunStore } from './ports/run-store.ts';
+import type { ScheduleStore } from './ports/schedule-store.ts';
+import type { FileConnection } from './runs/connections.ts';
+import { type Tidied, tidy } from './runs/housekeeping.ts';
+import { createAzureBlobStore } from './stores/blobs/azure.ts';
+import { createFilesystemBlobStore } from './stores/blobs/filesystem.ts';
+import { createConnectionRegistry } from './stores/postgres/connection-registry.ts';
+import { openDatabase } from './stores/postgres/database.ts';
+import { createDocumentRecords } from './stores/postgres/document-records.ts';
+import { migrateDatabase } from './stores/postgres/migrate.ts';
+import { createReports } from './stores/postgres/reports.ts';
+import { createRetentionStore } from './stores/postgres/retention-store.ts';
+import { createRunStore } from './stores/postgres/run-store.ts';
+import { createScheduleStore } from './stores/postgres/schedule-store.ts';
+import { startEmbeddedPostgres } from './stores/postgres/supervisor.ts';
+import { announceWorker } from './stores/postgres/worker-presence.ts';
+import { createFileSpool } from './stores/spool/file-spool.ts';
+import { systemClock, systemRandom } from './stores/system-clock.ts';
+
+// For commands that work on files and tables without an opened Chartsync.
+export { migrateDatabase } from './stores/postgres/migrate.ts';
+export { spooledFile, writeLines } from './stores/spool/file-spool.ts';
+
+export interface Chartsync {
+  readonly config: Config;
+  readonly connections: readonly FileConnection[];
+  readonly registry: ConnectionRegistry;
+  readonly runs: RunStore;
+  readonly records: DocumentRecords;
+  readonly reports: Reports;
+  readonly schedules: ScheduleStore;
+  readonly retained: RetentionStore;
+  readonly blobs: BlobStore;
+  /** @throws when the record database does not answer */
+  checkDatabase(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Small files are held in memory while they are copied; a batch holds at most this much of each. */
+const SMALL_FILE_SIZE = 1024 * 1024;
+
+export interface RecordDatabase {
+  readonly url: string;
+  /** Of a database beside ours on the embedded server; null when the database is not embedded. */
+  urlOf(name: string): Promise<string> | null;
+  close(): Promise<void>;
+}
+
+/** The embedded server, or what `DATABASE_URL` names. @param log hears what takes long */
+export async function openRecordDatabase(
+  config: Pick<Config, 'databaseUrl' | 'home'>,
+  log: (sentence: string) => void,
+): Promise<RecordDatabase> {
+  if (config.databaseUrl !== null) return { url: config.databaseUrl, urlOf: () => null, close: async () => undefined };
+  const server = await startEmbeddedPostgres({ folder: join(config.home, 'postgres'), log });
+  try {
+    await server.ensureDatabase('chartsync');
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+  return {
+    url: server.url('chartsync'),
+    urlOf: async (name) => {
+      await server.ensureDatabase(name);
+      return server.url(name);
+    },
+    close: () => server.stop(),
+  };
+}
+
+/** @param database opened by the caller, closed with the result */
+export async function openChartsync(config: Config, database: RecordDatabase): Promise<Chartsync> {
+  const closers: (() => Promise<void>)[] = [() => database.close()];
+  const close = async () => {
+    for (let closer = closers.pop(); closer !== undefined; closer = closers.pop())
+      await closer().catch(() => undefined);
+  };
+  try {
+    await migrateDatabase(database.url);
+    const records = openDatabase({ url: database.url, poolSize: config.limits.databaseConnections });
+    closers.push(() => records.close());
+    const presence = await announceWorker({ url: database.url });
+    closers.push(() => presence.close());
+    const blobs = openBlobs(config);
+    closers.push(() => blobs.close());
+
+    const documentRecords = createDocumentRecords(records);
+    const runs = createRunStore({ database: records, random: systemRandom, workerId: presence.workerId });
+    const spool = createFileSpool({ folder: join(config.home, 'spool'), newName: randomUUID });
+    const connections = config.organizations
+      .flatMap((organization) => organization.connections)
+      .map((connection): FileConnection => {
+        const opened = openConnection(config, connection);
+        closers.push(() => opened.source.close());
+        return {
+          connector: 'vsrx',
+          organizationId: connection.organizationId,
+          id: connection.id,
+          schedule: connection.schedule,
+          timeZone: connection.timeZone,
+          modes: {
+            deepEveryMs: connection.settings.modes.deepMs,
+            checksumEveryMs: connection.settings.modes.checksumMs,
+          },
+          dryRun: config.dryRun,
+          settings: {
+            organizationId: connection.organizationId,
+            connectionId: connection.id,
+            activate: connection.settings.activate,
+            guard: config.deletionGuard,
+            filesPerBatch: config.limits.filesPerBatch,
+            maxParallelUploads: config.limits.maxParallelUploads,
+            retry: {
+              attempts: config.limits.retryAttempts,
+              baseDelayMs: config.limits.retryDelayMs,
+              maxDelayMs: 60_000,
+            },
+          },
+          ports: {
+            ...opened,
+            blobs,
+            records: documentRecords,
+            runs,
+            spool,
+            clock: systemClock,
+            random: systemRandom,
+          },
+        };
+      });
+    return {
+      config,
+      connections,
+      registry: createConnectionRegistry(records),
+      runs,
+      records: documentRecords,
+      reports: createReports(records),
+      schedules: createScheduleStore(records),
+      retained: createRetentionStore(records),
+      blobs,
+      async checkDatabase() {
+        await sql`SELECT 1`.execute(records.kysely);
+      },
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Makes the registry say what the configuration says. */
+export function applyConfiguration(chartsync: Chartsync): ReturnType<ConnectionRegistry['apply']> {
+  const { organizations } = chartsync.config;
+  return chartsync.registry.apply(
+    organizations,
+    organizations.flatMap((organization) =>
+      organization.connections.map((connection) => ({
+        organizationId: organization.id,
+        connectionId: connection.id,
+        connector: connection.connector,
+        settings: connection.settings,
+        schedule: connection.schedule,
+      })),
+    ),
+  );
+}
+
+/** Removes what is kept only for a time, see `runs/housekeeping.ts`. */
+export function tidyOrganization(chartsync: Chartsync, organizationId: string): Promise<Tidied> {
+  const { records, retained, blobs, config } = chartsync;
+  return tidy({ records, retained, blobs, clock: systemClock, retention: config.retention }, organizationId);
+}
+
+function openConnection(config: Config, connection: ConnectionConfig) {
+  const { settings } = connection;
+  return {
+    source: createEhrDatabase({
+      url: connection.credentials.databaseUrl,
+      mapping: {
+        ...settings.mapping,
+        fileToPatient: settings.mapping.fileToPatient.map(([from, to]) => [nameOf(from), nameOf(to)]),
+      },
+      connectTimeoutMs: settings.timeouts.connectMs,
+      queryTimeoutMs: settings.timeouts.queryMs,
+      checkActivation: settings.activate === 'source',
+    }),
+    share: createFileShare({
+      basePath: settings.fileBasePath,
+      prefixes: settings.pathPrefixes,
+      marker: settings.shareMarker,
+      maxFileSize: Math.min(settings.maxFileSize, config.limits.maxFileSize),
+      smallFileSize: SMALL_FILE_SIZE,
+    }),
+  };
+}
+
+function nameOf(column: { table: string; column: string }): string {
+  return `${column.table}.${column.column}`;
+}
+
+function openBlobs(config: Config): BlobStore {
+  const { blobs } = config.stores;
+  return blobs.kind === 'azure'
+    ? createAzureBlobStore({ connectionString: blobs.connectionString, container: blobs.container })
+    : createFilesystemBlobStore({ folder: blobs.folder });
+}

@@ -1,0 +1,68 @@
+/** Starts runs and keeps hold of those that this process works on, so that it can end them in order. */
+import { SyncError, toSyncError } from '../domain/errors.ts';
+import type { FileMode, RunTrigger } from '../domain/run.ts';
+import { syncFiles } from '../engine/files/sync-files.ts';
+import type { RunResult } from '../engine/run-session.ts';
+import type { RunProgress } from '../ports/run-store.ts';
+import type { FileConnection } from './connections.ts';
+
+export interface SyncRequest {
+  readonly mode: FileMode;
+  readonly trigger: RunTrigger;
+  readonly unit?: string;
+  readonly onProgress?: (progress: RunProgress & { readonly runId: string }) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface StartedRun {
+  readonly runId: string;
+  /** Never rejects: how a run ended is in the result. */
+  readonly result: Promise<RunResult>;
+}
+
+export interface SyncService {
+  /** @throws SyncError when the run could not begin, e.g. `connection_busy` */
+  start(connection: FileConnection, request: SyncRequest): Promise<StartedRun>;
+  /** Runs that this process works on. */
+  readonly active: number;
+  /** Stops accepting, waits up to `graceMs` for the active runs, then cancels them. */
+  stop(graceMs: number): Promise<void>;
+}
+
+export function createSyncService(options: {
+  onEnd?: (connection: FileConnection, result: RunResult) => void;
+}): SyncService {
+  const active = new Set<Promise<unknown>>();
+  const stopping = new AbortController();
+  let closed = false;
+
+  return {
+    get active() {
+      return active.size;
+    },
+    start(connection, request) {
+      if (closed) return Promise.reject(new SyncError('cancelled', { detail: 'Chartsync is stopping.' }));
+      return new Promise<StartedRun>((resolve, reject) => {
+        const signals = request.signal === undefined ? [] : [request.signal];
+        const result = syncFiles(connection.ports, connection.settings, {
+          ...request,
+          signal: AbortSignal.any([stopping.signal, ...signals]),
+          onStarted: (runId) => resolve({ runId, result }),
+        });
+        active.add(result);
+        result
+          .then((ended) => options.onEnd?.(connection, ended))
+          // Before the start: the caller hears it. After it nothing is thrown.
+          .catch((error) => reject(toSyncError(error)))
+          .finally(() => active.delete(result));
+      });
+    },
+    async stop(graceMs) {
+      closed = true;
+      if (active.size === 0) return;
+      const timer = setTimeout(() => stopping.abort(new SyncError('cancelled')), graceMs);
+      await Promise.allSettled(active);
+      clearTimeout(timer);
+    },
+  };
+}

@@ -1,0 +1,144 @@
+/** The service: HTTP, schedule and housekeeping on one opened Chartsync. */
+import { randomBytes } from 'node:crypto';
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createApp } from './api/app.ts';
+import type { Config } from './config/config.ts';
+import { toSyncError } from './domain/errors.ts';
+import type { RunResult } from './engine/run-session.ts';
+import { createLogger } from './logger.ts';
+import { applyConfiguration, type Chartsync, openChartsync, type RecordDatabase, tidyOrganization } from './main.ts';
+import type { FileConnection } from './runs/connections.ts';
+import { startScheduler } from './runs/scheduler.ts';
+import { createSyncService } from './runs/sync-service.ts';
+import { systemClock } from './stores/system-clock.ts';
+import { version } from './version.ts';
+
+export interface RunningServer {
+  readonly chartsync: Chartsync;
+  readonly url: string;
+  readonly adminKey: string;
+  /** Where a person finds the key. */
+  readonly keyPlace: string;
+  /** Stops accepting, lets active runs end for a while, closes everything; the database last. */
+  stop(): Promise<void>;
+}
+
+export interface ServeOptions {
+  readonly config: Config;
+  readonly database: RecordDatabase;
+  readonly onRunEnd?: (connection: FileConnection, result: RunResult) => void;
+}
+
+const GRACE_MS = 30_000;
+const HOUSEKEEPING_MS = 3600_000;
+
+export async function serve(options: ServeOptions): Promise<RunningServer> {
+  const { config } = options;
+  const logger = createLogger(config.logLevel);
+  const chartsync = await openChartsync(config, options.database);
+  try {
+    await applyConfiguration(chartsync);
+    const { key, place } = await adminKeyOf(config);
+    const service = createSyncService({
+      onEnd(connection, result) {
+        logger.info(
+          {
+            organization: connection.organizationId,
+            connection: connection.id,
+            run: result.runId,
+            state: result.state,
+            outcome: result.outcome,
+            counts: result.counts,
+            code: result.error?.code,
+            ms: result.finishedAt - result.startedAt,
+          },
+          'run ended',
+        );
+        options.onRunEnd?.(connection, result);
+      },
+    });
+    const app = await createApp({
+      services: {
+        connections: chartsync.connections,
+        sync: service,
+        runs: chartsync.runs,
+        reports: chartsync.reports,
+        blobs: chartsync.blobs,
+        checkDatabase: chartsync.checkDatabase,
+      },
+      adminKey: key,
+      organizations: config.organizations.map((organization) => organization.id),
+      version: await version(),
+      logger,
+    });
+    await listen(app, config);
+    const scheduler = startScheduler({
+      connections: chartsync.connections,
+      store: chartsync.schedules,
+      service,
+      clock: systemClock,
+      onError: (connection, error) =>
+        logger.error({ connection: connection.id, code: error.code }, 'run could not start'),
+    });
+    const housekeeping = setInterval(() => {
+      void keepHouse(chartsync).catch((error) => logger.warn({ code: toSyncError(error).code }, 'housekeeping failed'));
+    }, HOUSEKEEPING_MS);
+    return {
+      chartsync,
+      url: `http://${config.server.host.includes(':') ? `[${config.server.host}]` : config.server.host}:${portOf(app)}`,
+      adminKey: key,
+      keyPlace: place,
+      async stop() {
+        clearInterval(housekeeping);
+        await scheduler.stop();
+        await app.close();
+        await service.stop(GRACE_MS);
+        await chartsync.close();
+      },
+    };
+  } catch (error) {
+    await chartsync.close();
+    throw error;
+  }
+}
+
+async function keepHouse(chartsync: Chartsync): Promise<void> {
+  for (const organization of chartsync.config.organizations) await tidyOrganization(chartsync, organization.id);
+}
+
+async function listen(app: Awaited<ReturnType<typeof createApp>>, config: Config): Promise<void> {
+  try {
+    await app.listen({ host: config.server.host, port: config.server.port });
+  } catch (error) {
+    if ((error as { code?: string }).code === 'EADDRINUSE') {
+      throw new Error(
+        `Port ${config.server.port} is in use. Is Chartsync running already? Otherwise choose another one with PORT.`,
+      );
+    }
+    throw error;
+  }
+}
+
+function portOf(app: Awaited<ReturnType<typeof createApp>>): number {
+  const address = app.server.address();
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+/** The configured key, or one made at the first start and kept in the home folder. */
+async function adminKeyOf(config: Config): Promise<{ key: string; place: string }> {
+  if (config.adminKey !== null) return { key: config.adminKey, place: 'the one in CHARTSYNC_ADMIN_KEY' };
+  const path = join(config.home, 'admin-key');
+  const place = `in ${path}`;
+  try {
+    const key = (await readFile(path, 'utf8')).trim();
+    if (key !== '') return { key, place };
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'ENOENT') throw error;
+  }
+  const key = `cs_${randomBytes(24).toString('base64url')}`;
+  await mkdir(config.home, { recursive: true });
+  await writeFile(path, `${key}\n`, { mode: 0o600 });
+  await chmod(path, 0o600);
+  return { key, place };
+}

@@ -1,0 +1,75 @@
+/** Runs the command line as a user does: another process, its output and its exit code. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+
+export interface CliResult {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Lines of `--json`. */
+  readonly lines: readonly Record<string, unknown>[];
+}
+
+export interface CliProcess {
+  readonly child: ChildProcess;
+  /** Resolves when a line of this type was printed; rejects when the process ended before. */
+  printed(type: string): Promise<void>;
+  readonly result: Promise<CliResult>;
+}
+
+export interface CliOptions {
+  readonly cwd: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export function startCli(args: readonly string[], options: CliOptions): CliProcess {
+  const child = spawn(process.execPath, [MAIN, ...args], {
+    cwd: options.cwd,
+    env: { PATH: process.env.PATH ?? '', ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let stdout = '';
+  let stderr = '';
+  const waiting = new Set<{ type: string; resolve: () => void; reject: (error: Error) => void }>();
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+    for (const waiter of waiting) {
+      if (stdout.includes(`"type":"${waiter.type}"`)) {
+        waiting.delete(waiter);
+        waiter.resolve();
+      }
+    }
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  const result = new Promise<CliResult>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code, signal) => {
+      for (const waiter of waiting) waiter.reject(new Error(`Ended before "${waiter.type}": ${stderr}`));
+      resolve({ code, signal, stdout, stderr, lines: jsonLines(stdout) });
+    });
+  });
+  return {
+    child,
+    printed(type) {
+      if (stdout.includes(`"type":"${type}"`)) return Promise.resolve();
+      return new Promise((resolve, reject) => waiting.add({ type, resolve, reject }));
+    },
+    result,
+  };
+}
+
+export function runCli(args: readonly string[], options: CliOptions): Promise<CliResult> {
+  return startCli(args, options).result;
+}
+
+function jsonLines(text: string): Record<string, unknown>[] {
+  return text
+    .split('\n')
+    .filter((line) => line.startsWith('{') && line.endsWith('}'))
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+}
