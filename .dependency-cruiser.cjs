@@ -1,6 +1,6 @@
 /**
  * Who may import whom. Dependencies point down:
- *   api, cli → runs → engine → ports → domain;   connectors, stores, documents → ports, domain;   only the wiring
+ *   api, cli → runs → engine → ports → domain;   access, connectors, stores, documents → ports, domain;   only the wiring
  * (main.ts and its neighbours directly in src) sees everything.
  */
 const TESTS = '\\.test\\.ts$';
@@ -11,6 +11,7 @@ const CLI = [
   'src/server\\.ts$',
   'src/version\\.ts$',
   'src/config/',
+  'src/access/',
   'src/runs/',
   'src/engine/',
   'src/ports/',
@@ -64,13 +65,15 @@ module.exports = {
     layer('runs', 'src/runs/', ['src/engine/', 'src/ports/', 'src/domain/']),
     layer('stores', 'src/stores/', ['src/ports/', 'src/domain/']),
     layer('documents', 'src/documents/', ['src/ports/', 'src/domain/']),
-    layer('api', 'src/api/', ['src/runs/', 'src/engine/', 'src/ports/', 'src/domain/']),
+    layer('access', 'src/access/', ['src/ports/', 'src/domain/']),
+    layer('api', 'src/api/', ['src/access/', 'src/runs/', 'src/engine/', 'src/ports/', 'src/domain/']),
     // The demonstration brings its own sample practice.
     layer('cli', 'src/cli/', [
       'src/(main|server|version)\\.ts$',
       // The demo starts the sample practice.
       'simulators/[^/]+/',
       'src/config/',
+      'src/access/',
       'src/runs/',
       'src/engine/',
       'src/ports/',
@@ -82,8 +85,12 @@ module.exports = {
       from: { path: '^src/cli/commands/demo\\.ts$' },
       to: { path: '^(src|test|scripts|bench)/', pathNot: ['^src/cli/', ...CLI.map((path) => `^${path}`)] },
     },
-    // The words of a connector's settings live with the connector.
-    layer('config', 'src/config/', ['src/connectors/[^/]+/(settings|mapping)\\.ts$', 'src/domain/']),
+    // The words of a connector's settings live with the connector, those of access with access.
+    layer('config', 'src/config/', [
+      'src/connectors/[^/]+/(settings|mapping)\\.ts$',
+      'src/access/settings\\.ts$',
+      'src/domain/',
+    ]),
     {
       name: 'connectors',
       severity: 'error',

@@ -2,7 +2,7 @@
 import fastifySwagger from '@fastify/swagger';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { createAccess } from './access.ts';
-import { HttpError, handleError } from './errors.ts';
+import { answerUnreadable, HttpError, handleError } from './errors.ts';
 import { documentRoutes } from './routes/documents.ts';
 import { healthRoutes } from './routes/health.ts';
 import { runRoutes } from './routes/runs.ts';
@@ -26,11 +26,17 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     // Fastify would log URLs, and URLs carry patient UUIDs.
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: 1024 * 1024,
+    // Answers that come before any route: a path that cannot be decoded, a header that is too large.
+    frameworkErrors: handleError,
+    clientErrorHandler: answerUnreadable,
+    routerOptions: { maxParamLength: 200 },
     // An unknown field is a mistake of the caller, not something to drop silently.
     ajv: { customOptions: { removeAdditional: false } },
   });
   const access = createAccess(options);
   app.setErrorHandler(handleError);
+  // The schemas describe answers and the tests hold answers to them; a serialiser made of them would silently drop fields.
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   app.setNotFoundHandler((request, reply) => {
     access.authenticate(request);
     handleError(new HttpError(404, 'not_found', 'There is no such route.'), request, reply);

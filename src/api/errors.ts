@@ -1,4 +1,5 @@
 /** One place that turns errors into answers. */
+import type { Socket } from 'node:net';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { type ErrorCode, SyncError, toSyncError } from '../domain/errors.ts';
 
@@ -32,51 +33,64 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
 };
 
 export function handleError(error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply): void {
-  const timestamp = new Date().toISOString();
   if (error instanceof HttpError) {
-    void reply.status(error.status).send({
-      success: false,
-      error: error.message,
-      details: { error_type: error.errorType, message: error.message, retry_after: null },
-      ...error.extra,
-      timestamp,
-    });
+    const details = { error_type: error.errorType, message: error.message, retry_after: null };
+    void reply.status(error.status).send(refusal(error.message, details, error.extra));
     return;
   }
   const status = (error as FastifyError).statusCode;
   if (!(error instanceof SyncError) && status !== undefined && status >= 400 && status < 500) {
     // Fastify's own refusals: broken JSON, too large, schema. Their text names fields, never values.
     const message = (error as FastifyError).validation ? error.message : 'The request cannot be read.';
-    void reply.status(status).send({
-      success: false,
-      error: message,
-      details: { error_type: 'invalid_request', message, retry_after: null },
-      timestamp,
-    });
+    void reply.status(status).send(refusal(message, { error_type: 'invalid_request', message, retry_after: null }, {}));
     return;
   }
   const failure = toSyncError(error);
-  const code = STATUS[failure.code] ?? 500;
+  const code = statusOf(failure.code);
   if (code >= 500)
     request.log.error(
       { code: failure.code, err: failure.cause instanceof Error ? failure.cause.name : undefined },
       'request failed',
     );
+  void reply.status(code).send(failureAnswer(failure));
+}
+
+export function statusOf(code: ErrorCode): number {
+  return STATUS[code] ?? 500;
+}
+
+/** @param extra further fields, e.g. the id of the run that failed */
+export function failureAnswer(
+  failure: Pick<SyncError, 'code' | 'message' | 'remedy'> & Partial<Pick<SyncError, 'detail' | 'retryAfterMs'>>,
+  extra: Readonly<Record<string, unknown>> = {},
+): Record<string, unknown> {
+  const details = {
+    error_type: failure.code,
+    message: failure.message,
+    remedy: failure.remedy,
+    retry_after: failure.retryAfterMs === undefined ? null : Math.ceil(failure.retryAfterMs / 1000),
+  };
+  // Clients of earlier servers know this sentence.
   if (failure.code === 'connection_busy') {
-    void reply
-      .status(409)
-      .send({ success: false, error: 'Sync already in progress', syncId: failure.detail, timestamp });
+    return refusal('Sync already in progress', details, { syncId: failure.detail ?? null });
+  }
+  return refusal(failure.message, details, extra);
+}
+
+function refusal(error: string, details: object, extra: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return { success: false, error, details, ...extra, timestamp: new Date().toISOString() };
+}
+
+/** What is not HTTP, or has headers beyond all measure: there is no request to answer, only a socket. */
+export function answerUnreadable(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
     return;
   }
-  void reply.status(code).send({
-    success: false,
-    error: failure.message,
-    details: {
-      error_type: failure.code,
-      message: failure.message,
-      remedy: failure.remedy,
-      retry_after: failure.retryAfterMs === undefined ? null : Math.ceil(failure.retryAfterMs / 1000),
-    },
-    timestamp,
-  });
+  const status = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request';
+  const message = 'The request cannot be read.';
+  const body = JSON.stringify(refusal(message, { error_type: 'invalid_request', message, retry_after: null }, {}));
+  socket.end(
+    `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
 }

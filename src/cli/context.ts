@@ -1,16 +1,21 @@
 /** What every command needs: the configuration, an opened Chartsync, a place to print, and a signal that Ctrl-C aborts. */
-import { access } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Config } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
 import { ConfigError } from '../config/mistake.ts';
+import type { Environment } from '../config/source.ts';
 import { SyncError, toSyncError } from '../domain/errors.ts';
 import { applyConfiguration, type Chartsync, openChartsync, openRecordDatabase, type RecordDatabase } from '../main.ts';
 import { type FileConnection, findConnection } from '../runs/connections.ts';
 import { demoEnvironment, demoFile, homeFolder, isDemo } from './demo-home.ts';
 import { EXIT, type ExitCode, exitCodeOfError } from './exit-codes.ts';
 import { createOutput, type Output } from './output.ts';
+
+/** Where the command line was started. */
+export interface Surroundings {
+  readonly env: Environment;
+  readonly cwd: string;
+}
 
 export interface CommandContext {
   readonly chartsync: Chartsync;
@@ -26,8 +31,35 @@ interface GlobalOptions {
   readonly json?: boolean;
 }
 
-/** Runs `work` and turns whatever happens into an exit code. */
-export async function runCommand(
+/** Runs commands in given surroundings and turns whatever happens into an exit code. */
+export interface CommandRunner extends Surroundings {
+  run(
+    command: Command,
+    work: (output: Output, signal: AbortSignal, options: GlobalOptions) => Promise<ExitCode>,
+  ): Promise<void>;
+  /** The same with an opened Chartsync whose registry says what the configuration says. */
+  runOpened(command: Command, work: (context: CommandContext) => Promise<ExitCode>): Promise<void>;
+}
+
+export function createCommandRunner(surroundings: Surroundings): CommandRunner {
+  return {
+    ...surroundings,
+    run: runCommand,
+    runOpened: (command, work) =>
+      runCommand(command, async (output, signal, options) => {
+        const { config, database } = await openConfigured(surroundings, options, output);
+        const chartsync = await openChartsync(config, database);
+        try {
+          await applyConfiguration(chartsync);
+          return await work({ chartsync, output, signal });
+        } finally {
+          await chartsync.close();
+        }
+      }),
+  };
+}
+
+async function runCommand(
   command: Command,
   work: (output: Output, signal: AbortSignal, options: GlobalOptions) => Promise<ExitCode>,
 ): Promise<void> {
@@ -51,49 +83,26 @@ export async function runCommand(
   }
 }
 
-/** The same with an opened Chartsync whose registry says what the configuration says. */
-export function runWithChartsync(
-  command: Command,
-  work: (context: CommandContext) => Promise<ExitCode>,
-): Promise<void> {
-  return runCommand(command, async (output, signal, options) => {
-    const { config, database } = await openConfigured(options, output);
-    const chartsync = await openChartsync(config, database);
-    try {
-      await applyConfiguration(chartsync);
-      return await work({ chartsync, output, signal });
-    } finally {
-      await chartsync.close();
-    }
-  });
-}
-
 /**
  * The configuration and its database. Where nothing is configured but the sample practice was started here, commands work
  * on that: a newcomer should be able to look around.
  */
 export async function openConfigured(
+  { env, cwd }: Surroundings,
   options: GlobalOptions,
   output: Output,
 ): Promise<{ config: Config; database: RecordDatabase }> {
   const log = (sentence: string) => {
     if (!output.json) process.stderr.write(`${sentence}\n`);
   };
-  const cwd = process.cwd();
-  const configured = options.config ?? process.env.CHARTSYNC_CONFIG;
-  const ownFile = configured !== undefined || (await exists(resolve(cwd, 'chartsync.yaml')));
-  if (!ownFile && (await isDemo(process.env, cwd))) {
+  if (await isDemo(env, cwd, options.config)) {
     log('No chartsync.yaml here: this is the sample practice that "npm start" made.');
-    const home = homeFolder(process.env, cwd);
+    const home = homeFolder(env, cwd);
     const database = await openRecordDatabase({ home, databaseUrl: null }, log);
-    const env = await demoEnvironment(process.env, database);
-    return { config: await loadConfig({ env, cwd, file: demoFile(home) }), database };
+    const config = await loadConfig({ env: await demoEnvironment(env, database), cwd, file: demoFile(home) });
+    return { config, database };
   }
-  const config = await loadConfig({
-    env: process.env,
-    cwd,
-    ...(options.config === undefined ? {} : { file: options.config }),
-  });
+  const config = await loadConfig({ env, cwd, ...(options.config === undefined ? {} : { file: options.config }) });
   return { config, database: await openRecordDatabase(config, log) };
 }
 
@@ -133,11 +142,4 @@ function tell(output: Output, error: unknown): ExitCode {
   const message = error instanceof Error ? error.message : String(error);
   output.error({ code: failure.code, message, remedy: failure.remedy });
   return EXIT.failed;
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

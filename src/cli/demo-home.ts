@@ -1,16 +1,17 @@
 /** Where the sample practice of `npm start` lives: in the home folder, marked by its own configuration file. */
 import { access, mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import type { Environment } from '../config/source.ts';
 import type { RecordDatabase } from '../main.ts';
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 export const DEMO_CONNECTION = 'riverside-vsrx';
 const SOURCE_DATABASE = 'vsrx_sample';
+/** Whoever sets one of these means something else than the sample. */
+const CONFIGURING = ['CHARTSYNC_CONFIG', 'DATABASE_URL', 'VSRX_MYSQL_CONNECTION_STRING', 'MYSQL_HOST'];
 
 /** The same folder as the configuration's `home`; needed before there is a configuration to load. */
 export function homeFolder(env: Environment, cwd: string): string {
-  return resolve(cwd, env.CHARTSYNC_HOME ?? '.chartsync');
+  return resolve(cwd, env.CHARTSYNC_HOME?.trim() || '.chartsync');
 }
 
 function demoHome(home: string): string {
@@ -25,11 +26,10 @@ export function demoFiles(home: string): string {
   return join(demoHome(home), 'vsrx', 'login');
 }
 
-export async function isDemo(env: Environment, cwd: string): Promise<boolean> {
-  return access(demoFile(homeFolder(env, cwd))).then(
-    () => true,
-    () => false,
-  );
+/** Nobody has configured anything, and the sample practice was started here. @param named `--config` */
+export async function isDemo(env: Environment, cwd: string, named: string | undefined): Promise<boolean> {
+  if (named !== undefined || CONFIGURING.some((name) => env[name]?.trim())) return false;
+  return !(await exists(resolve(cwd, 'chartsync.yaml'))) && (await exists(demoFile(homeFolder(env, cwd))));
 }
 
 /** The sample's source database lies beside ours on the embedded server, whose port changes: the file refers to it by name. */
@@ -60,5 +60,12 @@ organizations:
           modes: { deep: 5m, checksum: 1h }
 limits: { retryDelay: 1s }
 `,
+  );
+}
+
+function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
   );
 }

@@ -10,6 +10,7 @@ import { registerServe } from './commands/serve.ts';
 import { registerStatus } from './commands/status.ts';
 import { registerSync } from './commands/sync.ts';
 import { registerVerify } from './commands/verify.ts';
+import { createCommandRunner } from './context.ts';
 import { EXIT } from './exit-codes.ts';
 
 const program = new Command('chartsync')
@@ -27,6 +28,8 @@ Error codes are explained in docs/errors.md.`,
   )
   .exitOverride();
 
+// The one place that reads the process: everything below is told.
+const runner = createCommandRunner({ env: process.env, cwd: process.cwd() });
 for (const register of [
   registerServe,
   registerDemo,
@@ -38,7 +41,7 @@ for (const register of [
   registerHeld,
   registerVerify,
 ]) {
-  register(program);
+  register(program, runner);
 }
 // Sub-commands do not inherit it: a wrong option must end with exit code 2, not commander's 1.
 for (const command of program.commands) {

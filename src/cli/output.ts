@@ -10,6 +10,7 @@ export interface Output {
   say(text: string): void;
   /** For programs only: a line with a `type`. */
   emit(type: string, value: object): void;
+  /** Nothing when there are no rows: the command says a sentence instead. */
   table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): void;
   /** On standard error, in both forms. */
   error(failure: Pick<SyncError, 'code' | 'message' | 'remedy'>, subject?: string): void;
@@ -33,7 +34,7 @@ export function createOutput(options: { json: boolean; streams?: Streams }): Out
       if (options.json) out.write(`${JSON.stringify({ type, ...value })}\n`);
     },
     table(head, rows) {
-      if (options.json) return;
+      if (options.json || rows.length === 0) return;
       const table = new Table({ head: [...head], style: { head: [], border: [], compact: true } });
       for (const row of rows) table.push(row.map((cell) => printable(String(cell))));
       out.write(`${table.toString()}\n`);

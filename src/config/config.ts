@@ -1,4 +1,5 @@
 /** What the rest of the program gets to see: complete, checked, frozen. Times in ms, sizes in bytes, paths absolute. */
+import type { AccessSettings } from '../access/settings.ts';
 import type { TableMapping } from '../connectors/vsrx/mapping.ts';
 import type { Schedule } from '../domain/schedule.ts';
 
@@ -12,6 +13,9 @@ export interface Config {
   readonly adminKey: string | null;
   /** Secret, 32 bytes in base64. */
   readonly encryptionKey: string | null;
+  /** Secret. Former encryption keys, which still open what they sealed. */
+  readonly encryptionKeysOld: readonly string[];
+  readonly auth: AccessSettings;
   /** Secret. Null: the embedded PostgreSQL in `home`. */
   readonly databaseUrl: string | null;
   readonly logLevel: 'error' | 'warn' | 'info' | 'debug';
@@ -27,6 +31,8 @@ export interface Config {
     readonly releasedBlobsMs: number;
     /** Null: for ever. */
     readonly tombstonesMs: number | null;
+    /** Null: for ever. */
+    readonly auditMs: number | null;
   };
 }
 

@@ -2,6 +2,8 @@
 import { resolve } from 'node:path';
 import Type, { type TSchema } from 'typebox';
 import { Value } from 'typebox/value';
+import { isAddressRange } from '../access/settings.ts';
+import { isIssuerUrl } from './issuer-url.ts';
 import { checkedText, choice, integer, switchOf, text } from './leaf.ts';
 import type { Mistake } from './mistake.ts';
 import { isDatabaseUrl } from './schema.ts';
@@ -9,6 +11,14 @@ import type { Environment } from './source.ts';
 
 const POSTGRES = new Set(['postgres:', 'postgresql:']);
 const MYSQL = new Set(['mysql:', 'mariadb:']);
+
+const ENCRYPTION_KEY = /^[A-Za-z0-9+/]{43}=$/;
+
+const listOf = (check: (item: string) => boolean) => (value: string) =>
+  value
+    .split(/[\s,]+/)
+    .filter(Boolean)
+    .every(check);
 
 const VARIABLES = {
   PORT: integer(0, 65_535),
@@ -18,8 +28,21 @@ const VARIABLES = {
   CHARTSYNC_ADMIN_KEY: text('at least 16 characters without blanks', /^\S{16,}$/),
   CHARTSYNC_ENCRYPTION_KEY: checkedText(
     '32 random bytes in base64, as "openssl rand -base64 32" prints them',
-    (value) => /^[A-Za-z0-9+/]{43}=$/.test(value),
+    (value) => ENCRYPTION_KEY.test(value),
   ),
+  CHARTSYNC_ENCRYPTION_KEYS_OLD: checkedText(
+    'former encryption keys, each 32 bytes in base64, with commas in between',
+    listOf((item) => ENCRYPTION_KEY.test(item)),
+  ),
+  CHARTSYNC_TRUSTED_PROXIES: checkedText(
+    'addresses or ranges such as 10.0.0.0/24, with commas in between',
+    listOf(isAddressRange),
+  ),
+  CHARTSYNC_OIDC_ISSUER: checkedText(
+    'the https: URL of an OpenID Connect issuer, exactly as its tokens name it',
+    isIssuerUrl,
+  ),
+  CHARTSYNC_OIDC_AUDIENCE: text('the audience that tokens for Chartsync have'),
   DATABASE_URL: checkedText('a URL such as postgres://user:password@host:5432/database', (v) =>
     isDatabaseUrl(v, POSTGRES),
   ),

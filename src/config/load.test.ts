@@ -56,6 +56,18 @@ describe('defaults', () => {
       server: { host: '127.0.0.1', port: 8420 },
       adminKey: null,
       encryptionKey: null,
+      encryptionKeysOld: [],
+      auth: {
+        trustedProxies: [],
+        oidc: [],
+        clientCertificates: null,
+        rateLimits: {
+          requestsPerAddress: { count: 3000, periodMs: 60_000 },
+          requestsPerKey: { count: 1200, periodMs: 60_000 },
+          syncStartsPerKey: { count: 60, periodMs: 60_000 },
+          failedAuthenticationsPerAddress: { count: 20, periodMs: 300_000 },
+        },
+      },
       databaseUrl: null,
       logLevel: 'info',
       dryRun: false,
@@ -70,7 +82,7 @@ describe('defaults', () => {
         retryDelayMs: 5000,
         databaseConnections: 10,
       },
-      retention: { runsMs: 7_776_000_000, releasedBlobsMs: 604_800_000, tombstonesMs: null },
+      retention: { runsMs: 7_776_000_000, releasedBlobsMs: 604_800_000, tombstonesMs: null, auditMs: 189_388_800_000 },
     });
   });
 
@@ -424,6 +436,11 @@ stores: { blobs: { kind: azure, connectionString: "AccountName=a;AccountKey=${SE
 deletionGuard: { maxCount: 1, maxPercent: 2.5, minCount: 0 }
 limits: { maxFileSize: 1MB, retryDelay: 1s }
 retention: { runs: forever }
+auth:
+  trustedProxies: [10.0.0.1]
+  oidc: [{ issuer: "https://login.example", audience: a, roles: { r: viewer }, organizations: [o] }]
+  clientCertificates: { certificates: [{ fingerprint: "${'ab'.repeat(32)}", organization: o, role: viewer }] }
+  rateLimits: { requestsPerKey: 10/1m }
 `).toJS();
   expect(await mistakesOf(JSON.stringify(whole))).toEqual([]);
 

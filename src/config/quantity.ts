@@ -37,6 +37,14 @@ export function parseTimeOfDay(text: string): number | null {
   return minute <= 1440 ? minute : null;
 }
 
+/** `10/1m`: so many per time, or null. */
+export function parseRate(text: string): { count: number; periodMs: number } | null {
+  const match = /^(\d{1,9})\/(.+)$/.exec(text);
+  const count = Number(match?.[1]);
+  const periodMs = match === null ? null : parseDuration(match[2]!);
+  return periodMs === null || count < 1 || periodMs < 1000 || periodMs > 86_400_000 ? null : { count, periodMs };
+}
+
 function parse(text: string, units: Readonly<Record<string, number>>): number | null {
   const match = /^(\d{1,15}(?:\.\d{1,6})?) ?([A-Za-z]+)$/.exec(text);
   const unit = match && Object.hasOwn(units, match[2]!) ? units[match[2]!] : undefined;

@@ -1,6 +1,7 @@
 /** Joins file, variables and defaults, and refuses what contradicts itself. */
 import { join, resolve } from 'node:path';
 import type { EverySchedule, Schedule } from '../domain/schedule.ts';
+import { resolveAuth } from './auth.ts';
 import type { Config, ConnectionConfig, OrganizationConfig, StoresConfig } from './config.ts';
 import { databaseOfVariables, type Variables } from './environment.ts';
 import { type Mistake, type Path, pathText } from './mistake.ts';
@@ -45,16 +46,25 @@ export function resolveConfig(options: ResolveOptions): Config {
   const maxFileSize = limits?.maxFileSize ?? '50MiB';
   const size = typeof maxFileSize === 'number' ? maxFileSize : (parseSize(maxFileSize) ?? 0);
   const forever = (value: string) => (value === 'forever' ? null : parseDuration(value));
+  const organizations = resolveOrganizations(options, size, report);
   return {
     home,
     file: options.fileName,
     server: { host: variables.HOST ?? '127.0.0.1', port: variables.PORT ?? 8420 },
     adminKey: variables.CHARTSYNC_ADMIN_KEY ?? null,
     encryptionKey: variables.CHARTSYNC_ENCRYPTION_KEY ?? null,
+    encryptionKeysOld: variables.CHARTSYNC_ENCRYPTION_KEYS_OLD?.split(/[\s,]+/).filter(Boolean) ?? [],
+    auth: resolveAuth({
+      file: file.auth,
+      variables,
+      organizations: organizations.map((organization) => organization.id),
+      mistake: (path, message) => report(['auth', ...path], message),
+      variableMistake: (name, message) => mistakes.push({ path: name, place: 'environment', message }),
+    }),
     databaseUrl: variables.DATABASE_URL ?? null,
     logLevel: variables.SYNC_LOG_LEVEL ?? 'info',
     dryRun: variables.SYNC_DRY_RUN ?? false,
-    organizations: resolveOrganizations(options, size, report),
+    organizations,
     stores: resolveStores(options, report),
     deletionGuard: { maxCount: 50, maxPercent: 10, minCount: 5, ...file.deletionGuard },
     limits: {
@@ -69,6 +79,8 @@ export function resolveConfig(options: ResolveOptions): Config {
       runsMs: forever(retention?.runs ?? '90d'),
       releasedBlobsMs: parseDuration(retention?.releasedBlobs ?? '7d') ?? 0,
       tombstonesMs: forever(retention?.tombstones ?? 'forever'),
+      // Six years, leap days included.
+      auditMs: forever(retention?.audit ?? '2192d'),
     },
   };
 }

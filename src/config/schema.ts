@@ -2,6 +2,7 @@
 import { Cron } from 'croner';
 import Type from 'typebox';
 import { TableMappingSettings } from '../connectors/vsrx/mapping.ts';
+import { Auth } from './auth.ts';
 import {
   checkedText,
   choice,
@@ -174,6 +175,7 @@ const Stores = closed({
 export const ConfigFile = closed({
   organizations: optional(Type.Array(Organization, { description: 'a list of organisations' })),
   stores: optional(Stores),
+  auth: optional(Auth),
   deletionGuard: optional(
     closed({
       maxCount: optional(integer(0, 1_000_000_000)),
@@ -196,6 +198,7 @@ export const ConfigFile = closed({
       runs: optional(durationOr('forever', DAY, 36_525 * DAY, 'a time from 1d, such as 90d')),
       releasedBlobs: optional(duration(0, 3660 * DAY, 'a time up to 3660d, such as 7d')),
       tombstones: optional(durationOr('forever', DAY, 36_525 * DAY, 'a time from 1d, such as 730d')),
+      audit: optional(durationOr('forever', DAY, 36_525 * DAY, 'a time from 1d, such as 2192d')),
     }),
   ),
 });

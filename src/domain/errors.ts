@@ -28,6 +28,16 @@ export const ERROR_CATALOGUE = {
     summary: 'The settings of the connection are not valid.',
     remedy: 'Correct the setting that the message names.',
   },
+  encryption_key_missing: {
+    action: 'stop',
+    summary: 'No encryption key is configured, so credentials can be neither stored nor read.',
+    remedy: 'Set CHARTSYNC_ENCRYPTION_KEY to 32 random bytes in base64 ("openssl rand -base64 32") and restart.',
+  },
+  credentials_unreadable: {
+    action: 'stop',
+    summary: 'The stored credentials of the connection cannot be opened with the configured encryption keys.',
+    remedy: 'Add the former key to CHARTSYNC_ENCRYPTION_KEYS_OLD, or store the credentials again.',
+  },
   // Source database
   source_unreachable: {
     action: 'stop',

@@ -23,6 +23,8 @@ export interface StartedRun {
 export interface SyncService {
   /** @throws SyncError when the run could not begin, e.g. `connection_busy` */
   start(connection: FileConnection, request: SyncRequest): Promise<StartedRun>;
+  /** Aborts a run of this process at once. @returns false when it is not one of its */
+  cancel(runId: string): boolean;
   /** Runs that this process works on. */
   readonly active: number;
   /** Stops accepting, waits up to `graceMs` for the active runs, then cancels them. */
@@ -34,6 +36,7 @@ export function createSyncService(options: {
 }): SyncService {
   const active = new Set<Promise<unknown>>();
   const stopping = new AbortController();
+  const byId = new Map<string, AbortController>();
   let closed = false;
 
   return {
@@ -43,19 +46,33 @@ export function createSyncService(options: {
     start(connection, request) {
       if (closed) return Promise.reject(new SyncError('cancelled', { detail: 'Chartsync is stopping.' }));
       return new Promise<StartedRun>((resolve, reject) => {
-        const signals = request.signal === undefined ? [] : [request.signal];
+        const own = new AbortController();
+        const signals = request.signal === undefined ? [own.signal] : [own.signal, request.signal];
+        let id: string | null = null;
         const result = syncFiles(connection.ports, connection.settings, {
           ...request,
           signal: AbortSignal.any([stopping.signal, ...signals]),
-          onStarted: (runId) => resolve({ runId, result }),
+          onStarted: (runId) => {
+            id = runId;
+            byId.set(runId, own);
+            resolve({ runId, result });
+          },
         });
         active.add(result);
         result
           .then((ended) => options.onEnd?.(connection, ended))
           // Before the start: the caller hears it. After it nothing is thrown.
           .catch((error) => reject(toSyncError(error)))
-          .finally(() => active.delete(result));
+          .finally(() => {
+            active.delete(result);
+            if (id !== null) byId.delete(id);
+          });
       });
+    },
+    cancel(runId) {
+      const run = byId.get(runId);
+      run?.abort(new SyncError('cancelled'));
+      return run !== undefined;
     },
     async stop(graceMs) {
       closed = true;

@@ -1,5 +1,5 @@
 /** The EHR database contract on a real MariaDB, and what only MySQL and MariaDB can do to a reader. */
-import type mysql from 'mysql2/promise';
+import mysql from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { vsrxSchema } from '../../simulators/vsrx/schema.ts';
 import { createEhrDatabase } from '../../src/connectors/vsrx/database.ts';
@@ -19,7 +19,14 @@ async function createDatabase(server: MariadbServer): Promise<EhrServerDatabase>
   const admin = await server.admin(name);
   await admin.query(`SET sql_mode = 'ANSI_QUOTES,STRICT_ALL_TABLES'`);
   const execute = async (sql: string) => (await admin.query(sql))[0] as Record<string, unknown>[];
-  const others = `FROM information_schema.PROCESSLIST WHERE DB = '${name}' AND ID <> CONNECTION_ID()`;
+  // While the administrator's statement waits, somebody else has to look.
+  const observer = await server.admin();
+  const all = `FROM information_schema.PROCESSLIST WHERE DB = '${name}'`;
+  const others = `${all} AND ID <> ${admin.threadId}`;
+  const count = async (from: string) => {
+    const [rows] = await observer.query(`SELECT COUNT(*) AS n ${from}`);
+    return Number((rows as { n: number }[])[0]!.n);
+  };
   const users: string[] = [];
   return {
     url,
@@ -31,7 +38,9 @@ async function createDatabase(server: MariadbServer): Promise<EhrServerDatabase>
       for (const table of tables) await execute(`GRANT SELECT ON ${name}.${table} TO '${user}'@'127.0.0.1'`);
       return server.url(name, user, 'reader');
     },
-    connections: async () => Number((await execute(`SELECT COUNT(*) AS n ${others}`))[0]!.n),
+    connections: () => count(others),
+    isSleeping: async () => (await count(`${others} AND STATE = 'User sleep'`)) > 0,
+    isWaiting: async () => (await count(`${all} AND STATE LIKE 'Waiting for table%'`)) > 0,
     async endConnections() {
       for (const { ID } of await execute(`SELECT ID ${others}`)) await execute(`KILL ${ID}`);
     },
@@ -39,6 +48,7 @@ async function createDatabase(server: MariadbServer): Promise<EhrServerDatabase>
       for (const user of users) await execute(`DROP USER '${user}'@'127.0.0.1'`);
       await execute(`DROP DATABASE ${name}`);
       admin.destroy();
+      observer.destroy();
     },
   };
 }
@@ -123,7 +133,13 @@ describe('MySQL and MariaDB only', () => {
     const db = createEhrDatabase({ url, mapping: 'vsrx' });
     const iterator = db.readFiles(new Set(['p-1', String.raw`\' OR 1=1 -- `]))[Symbol.asyncIterator]();
     expect((await iterator.next()).value).toMatchObject({ unit: 'p-1' });
-    await new Promise((resolve) => setTimeout(resolve, 2500));
+    // A connection that began to be idle later, and that the server has ended by its limits.
+    const canary = await mysql.createConnection(url);
+    const ended = Promise.withResolvers<void>();
+    canary.on('error', () => ended.resolve());
+    canary.on('end', () => ended.resolve());
+    await canary.query('START TRANSACTION READ ONLY');
+    await ended.promise;
     expect((await iterator.next()).done).toBe(true);
     await db.close();
   });

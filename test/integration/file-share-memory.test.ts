@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createMemoryFileShare } from '../../src/stores/memory/file-share.ts';
+import { createMemoryFileShare } from '../../src/connectors/vsrx/memory-file-share.ts';
 import { describeFileShare } from '../contract/file-share.ts';
 import { samplePdf } from '../support/sample-files.ts';
 

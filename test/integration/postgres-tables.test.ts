@@ -34,6 +34,8 @@ const LIVE_TYPES: Record<string, string> = {
   'character varying': 'string',
   boolean: 'boolean',
   integer: 'number',
+  ARRAY: 'string[]',
+  bytea: 'Buffer',
   // Arrives as text from the driver.
   numeric: 'string',
 };

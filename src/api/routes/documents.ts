@@ -1,45 +1,125 @@
 /** `/api/documents`: the bytes of a document. */
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
+import { SyncError } from '../../domain/errors.ts';
+import { normaliseUuid } from '../../domain/reference.ts';
 import { blobName } from '../../ports/blob-store.ts';
+import type { DocumentRecord } from '../../ports/reports.ts';
 import type { Access } from '../access.ts';
 import { HttpError } from '../errors.ts';
+import { refusals, SelectOrganization } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
+
+type DocumentRequest = FastifyRequest<{ Params: { documentId: string } }>;
+
+const input = {
+  tags: ['documents'],
+  headers: Type.Object({
+    ...SelectOrganization.properties,
+    'x-silknote-patient-uuid': Type.Optional(Type.String({ description: 'Only a document of this patient.' })),
+    'if-none-match': Type.Optional(Type.String({ description: 'ETag of the copy that the caller has.' })),
+  }),
+  params: Type.Object({ documentId: Type.String({ description: 'UUID of the document.' }) }),
+};
+const unchanged = { description: 'The caller has it already.', type: 'null' };
 
 export function documentRoutes(app: FastifyInstance, services: ApiServices, access: Access): void {
   app.get<{ Params: { documentId: string } }>(
     '/api/documents/:documentId',
     {
+      exposeHeadRoute: false,
       schema: {
+        ...input,
         summary: 'Content of a document',
         description:
           'The stored bytes with their own content type. With the header x-silknote-patient-uuid only a document of that patient is given out.',
-        params: Type.Object({ documentId: Type.String({ maxLength: 64 }) }),
+        operationId: 'documentContent',
+        response: {
+          200: {
+            description: 'The content.',
+            content: { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } },
+          },
+          304: unchanged,
+          ...refusals(400, 401, 404, 503),
+        },
       },
     },
     async (request, reply) => {
-      const organizationId = access.organizationOf(request);
-      const document = await services.reports.document(organizationId, request.params.documentId.toLowerCase());
-      const patient = request.headers['x-silknote-patient-uuid'];
-      if (document === null || (patient !== undefined && String(patient).toLowerCase() !== document.patientUuid)) {
-        throw new HttpError(404, 'not_found', 'No such document.');
-      }
-      const etag = `"${document.sha256}"`;
-      void reply
-        .header('etag', etag)
-        .header('cache-control', 'private, no-cache')
-        // A document is shown, never run: it came from somebody else's file share.
-        .header('x-content-type-options', 'nosniff')
-        .header('content-security-policy', "default-src 'none'; sandbox")
-        .header('content-disposition', `inline; filename*=UTF-8''${encodeFileName(document.originalName)}`);
-      if (request.headers['if-none-match'] === etag) return reply.status(304).send();
-      const content = await services.blobs.get(blobName(organizationId, document.sha256));
-      return reply
+      const document = await find(request);
+      if (has(request, document)) return announce(document, reply).status(304).send();
+      const content = await services.blobs.get(blobName(document.organizationId, document.sha256));
+      return announce(document, reply)
         .type(document.mimeType ?? 'application/octet-stream')
         .header('content-length', content.size)
         .send(content.stream);
     },
   );
+
+  // Not the one that comes with GET: that would read the content to throw it away.
+  app.head<{ Params: { documentId: string } }>(
+    '/api/documents/:documentId',
+    {
+      schema: {
+        ...input,
+        summary: 'Size and type of a document',
+        operationId: 'documentHeaders',
+        response: {
+          200: { description: 'The headers of the content.', type: 'null' },
+          304: unchanged,
+          ...refusals(400, 401, 404, 503),
+        },
+      },
+    },
+    async (request, reply) => {
+      const document = await find(request);
+      if (has(request, document)) return announce(document, reply).status(304).send();
+      const info = await services.blobs.stat(blobName(document.organizationId, document.sha256));
+      if (info === null) throw new SyncError('blob_missing');
+      return announce(document, reply)
+        .type(document.mimeType ?? 'application/octet-stream')
+        .header('content-length', info.size)
+        .send();
+    },
+  );
+
+  async function find(request: DocumentRequest): Promise<DocumentRecord> {
+    const organizationId = access.organizationOf(request);
+    const id = normaliseUuid(request.params.documentId);
+    const document = id === null ? null : await services.reports.document(organizationId, id);
+    const patient = request.headers['x-silknote-patient-uuid'];
+    if (document === null || (patient !== undefined && normaliseUuid(String(patient)) !== document.patientUuid)) {
+      throw new HttpError(404, 'not_found', 'No such document.');
+    }
+    return document;
+  }
+}
+
+/** Last of all: an error must not carry the tag and the name of a document. */
+function announce(document: DocumentRecord, reply: FastifyReply): FastifyReply {
+  return (
+    reply
+      .header('etag', etagOf(document))
+      .header('cache-control', 'private, no-cache')
+      // A document is shown, never run: it came from somebody else's file share.
+      .header('x-content-type-options', 'nosniff')
+      .header('content-security-policy', "default-src 'none'; sandbox")
+      .header('content-disposition', `inline; filename*=UTF-8''${encodeFileName(document.originalName)}`)
+  );
+}
+
+/** The content is named by its hash, so the hash is the tag. */
+function etagOf(document: DocumentRecord): string {
+  return `"${document.sha256}"`;
+}
+
+function has(request: DocumentRequest, document: DocumentRecord): boolean {
+  return isNamed(etagOf(document), request.headers['if-none-match']);
+}
+
+/** RFC 9110: a list of tags, weak or strong, or "*". */
+function isNamed(etag: string, ifNoneMatch: string | undefined): boolean {
+  const tags = ifNoneMatch?.split(',').map((tag) => tag.trim().replace(/^W\//, '')) ?? [];
+  return tags.includes(etag) || tags.includes('*');
 }
 
 /** RFC 8187: what is not an attr-char is percent-encoded. */

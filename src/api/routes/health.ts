@@ -9,8 +9,10 @@ export function healthRoutes(app: FastifyInstance, services: ApiServices): void 
     {
       schema: {
         summary: 'The process answers',
+        operationId: 'health',
+        tags: ['state'],
         security: [],
-        response: { 200: Type.Object({ status: Type.Literal('ok') }) },
+        response: { 200: Type.Object({ status: Type.Literal('ok') }, { description: 'It does.' }) },
       },
     },
     async () => ({ status: 'ok' as const }),
@@ -20,17 +22,22 @@ export function healthRoutes(app: FastifyInstance, services: ApiServices): void 
     {
       schema: {
         summary: 'The process can work: its database answers',
+        operationId: 'ready',
+        tags: ['state'],
         security: [],
         response: {
-          200: Type.Object({ status: Type.Literal('ready'), database: Type.String() }),
-          503: Type.Object({ status: Type.Literal('not ready'), database: Type.String() }),
+          200: Type.Object({ status: Type.Literal('ready'), database: Type.Literal('ok') }, { description: 'It can.' }),
+          503: Type.Object(
+            { status: Type.Literal('not ready'), database: Type.Literal('unavailable') },
+            { description: 'It cannot.' },
+          ),
         },
       },
     },
     async (_request, reply) => {
       try {
         await services.checkDatabase();
-        return { status: 'ready' as const, database: 'ok' };
+        return { status: 'ready' as const, database: 'ok' as const };
       } catch {
         return reply.status(503).send({ status: 'not ready' as const, database: 'unavailable' });
       }

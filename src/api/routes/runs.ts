@@ -4,7 +4,13 @@ import { Type } from 'typebox';
 import type { RunRecord } from '../../ports/run-store.ts';
 import type { Access } from '../access.ts';
 import { HttpError } from '../errors.ts';
+import { Cancelled, Progress, refusals, SelectOrganization } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
+
+/** As `RunStore` makes them; anything else is not worth a question to the database, which refuses some characters. */
+const RUN_ID = /^[\w-]{1,160}$/;
+
+const SyncId = Type.Object({ syncId: Type.String({ maxLength: 160, description: 'Id of a run.' }) });
 
 export function runRoutes(app: FastifyInstance, services: ApiServices, access: Access): void {
   app.get<{ Params: { syncId: string } }>(
@@ -12,13 +18,15 @@ export function runRoutes(app: FastifyInstance, services: ApiServices, access: A
     {
       schema: {
         summary: 'Progress of a run',
-        params: Type.Object({ syncId: Type.String({ maxLength: 160 }) }),
+        operationId: 'syncProgress',
+        tags: ['runs'],
+        headers: SelectOrganization,
+        params: SyncId,
+        response: { 200: Progress, ...refusals(400, 401, 404, 503) },
       },
     },
     async (request) => {
-      const run = await services.runs.run(access.organizationOf(request), request.params.syncId);
-      if (run === null) throw new HttpError(404, 'not_found', 'Sync not found');
-      return progressOf(run);
+      return progressOf(await runOf(services, access.organizationOf(request), request.params.syncId));
     },
   );
   app.delete<{ Params: { syncId: string } }>(
@@ -26,19 +34,35 @@ export function runRoutes(app: FastifyInstance, services: ApiServices, access: A
     {
       schema: {
         summary: 'Cancel a run',
-        params: Type.Object({ syncId: Type.String({ maxLength: 160 }) }),
+        description: 'The run stops within seconds; what it has done is kept.',
+        operationId: 'cancelSync',
+        tags: ['runs'],
+        headers: SelectOrganization,
+        params: SyncId,
+        response: { 200: Cancelled, ...refusals(400, 401, 404, 503) },
       },
     },
     async (request) => {
       const organizationId = access.organizationOf(request);
-      const run = await services.runs.run(organizationId, request.params.syncId);
-      if (run === null) throw new HttpError(404, 'not_found', 'Sync not found');
+      const run = await runOf(services, organizationId, request.params.syncId);
       const asked = await services.runs.requestCancel(organizationId, run.id);
+      // A run of this process need not wait for its next heartbeat to hear it.
+      if (asked) services.sync.cancel(run.id);
       return asked
         ? { message: 'Sync cancellation requested', sync_id: run.id }
-        : { message: 'Sync already completed', sync_id: run.id, status: run.state };
+        : {
+            message: 'Sync already completed',
+            sync_id: run.id,
+            status: (await runOf(services, organizationId, run.id)).state,
+          };
     },
   );
+}
+
+async function runOf(services: ApiServices, organizationId: string, syncId: string): Promise<RunRecord> {
+  const run = RUN_ID.test(syncId) ? await services.runs.run(organizationId, syncId) : null;
+  if (run === null) throw new HttpError(404, 'not_found', 'Sync not found');
+  return run;
 }
 
 function progressOf(run: RunRecord): Record<string, unknown> {

@@ -1,14 +1,22 @@
 /** `/api/sync`: start a run for VSRX, and what a patient's fileset looks like. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import { type SyncError, toSyncError } from '../../domain/errors.ts';
+import { SyncError, toSyncError } from '../../domain/errors.ts';
 import { normaliseUuid } from '../../domain/reference.ts';
 import { FILE_MODES, type FileMode, type ItemFailure } from '../../domain/run.ts';
 import { type Difference, type VerifyResult, verifyFiles } from '../../engine/files/verify-files.ts';
 import type { RunUnit } from '../../ports/reports.ts';
 import type { FileConnection } from '../../runs/connections.ts';
 import type { Access } from '../access.ts';
-import { HttpError } from '../errors.ts';
+import { failureAnswer, HttpError, statusOf } from '../errors.ts';
+import {
+  PatientRunAnswer,
+  PatientStatus,
+  RunSummaryAnswer,
+  refusals,
+  SelectOrganization,
+  Started,
+} from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
 
 const StartQuery = Type.Object(
@@ -22,6 +30,8 @@ const StartQuery = Type.Object(
   { additionalProperties: false },
 );
 
+const PatientId = Type.Object({ patientId: Type.String({ description: 'silknotePatientUuid of the patient.' }) });
+
 interface StartQuery {
   wait?: boolean;
   mode?: FileMode;
@@ -31,7 +41,18 @@ interface StartQuery {
 export function syncRoutes(app: FastifyInstance, services: ApiServices, access: Access): void {
   app.post<{ Querystring: StartQuery }>(
     '/api/sync/vsrx',
-    { schema: { summary: 'Synchronise all activated filesets', querystring: StartQuery } },
+    {
+      schema: {
+        summary: 'Synchronise all activated filesets',
+        description:
+          'Starts a run, as "chartsync sync" does. Answers at once, or with wait=true when the run has ended.',
+        operationId: 'syncVsrx',
+        tags: ['sync'],
+        headers: SelectOrganization,
+        querystring: StartQuery,
+        response: { 200: RunSummaryAnswer, 202: Started, ...refusals(400, 401, 404, 409, 502, 503) },
+      },
+    },
     async (request, reply) => {
       const organizationId = access.organizationOf(request);
       return start(services, connectionOf(services, organizationId, request.query.connection), request, reply);
@@ -43,8 +64,13 @@ export function syncRoutes(app: FastifyInstance, services: ApiServices, access: 
     {
       schema: {
         summary: 'Synchronise the fileset of one patient',
-        params: Type.Object({ patientId: Type.String({ maxLength: 64 }) }),
+        description: 'For a targeted repeat after errors.',
+        operationId: 'syncVsrxPatient',
+        tags: ['sync'],
+        headers: SelectOrganization,
+        params: PatientId,
         querystring: StartQuery,
+        response: { 200: PatientRunAnswer, 202: Started, ...refusals(400, 401, 404, 409, 502, 503) },
       },
     },
     async (request, reply) => {
@@ -59,7 +85,12 @@ export function syncRoutes(app: FastifyInstance, services: ApiServices, access: 
     {
       schema: {
         summary: 'Last sync of a patient, with the counts of all stores',
-        params: Type.Object({ patientId: Type.String({ maxLength: 64 }) }),
+        description: 'Compares source, records and contents of the patient now; changes nothing.',
+        operationId: 'patientSyncStatus',
+        tags: ['sync'],
+        headers: SelectOrganization,
+        params: PatientId,
+        response: { 200: PatientStatus, ...refusals(400, 401, 404, 503) },
       },
     },
     async (request) =>
@@ -108,15 +139,17 @@ async function start(
   const organizationId = connection.organizationId;
   const units = await services.reports.runUnits(organizationId, run.runId);
   const failures = units.flatMap((u) => errorsOf(u));
+  if (result.state !== 'completed') {
+    const failure = result.error ?? new SyncError('unexpected');
+    const status = failure.code === 'cancelled' ? 409 : statusOf(failure.code);
+    return reply.status(status).send(failureAnswer(failure, { syncId: run.runId }));
+  }
   const common = {
-    success: result.state === 'completed',
+    success: true,
     syncId: run.runId,
     status: result.state,
     outcome: result.outcome,
     counts: result.counts,
-    ...(result.error === null
-      ? {}
-      : { error: result.error.message, details: { error_type: result.error.code, ...result.error } }),
   };
   if (unit === undefined) {
     const summary = await services.reports.runSummary(organizationId, run.runId);
@@ -176,13 +209,13 @@ async function patientStatus(
           retryCount: f.attempts,
         })),
       );
-      results.push(
-        await verifyFiles(connection.ports, connection.settings, { unit, content: false, signal }, (d) =>
-          differences.push(d),
-        ),
+      const result = await verifyFiles(connection.ports, connection.settings, { unit, content: false, signal }, (d) =>
+        differences.push(d),
       );
+      if (!result.complete) throw new SyncError('source_incomplete');
+      results.push(result);
     } catch (error) {
-      const failure = toSyncError(error);
+      const failure = signal.aborted ? new SyncError('source_timeout') : toSyncError(error);
       if (failure.code === 'fileset_not_activated') continue;
       if (failure.code === 'database_unavailable') throw failure;
       request.log.warn({ code: failure.code }, 'status without source');

@@ -1,16 +1,16 @@
 import type { Command } from 'commander';
 import { applyConfiguration, migrateDatabase, openChartsync, tidyOrganization } from '../../main.ts';
-import { openConfigured, runCommand } from '../context.ts';
+import { type CommandRunner, openConfigured } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 
-export function registerApply(program: Command): void {
+export function registerApply(program: Command, runner: CommandRunner): void {
   program
     .command('apply')
     .description('check chartsync.yaml and make its organisations and connections known')
     .option('--dry-run', 'only check the file and the sources it names')
     .action((options: { dryRun?: boolean }, command: Command) =>
-      runCommand(command, async (output, signal, globals) => {
-        const { config, database } = await openConfigured(globals, output);
+      runner.run(command, async (output, signal, globals) => {
+        const { config, database } = await openConfigured(runner, globals, output);
         const chartsync = await openChartsync(config, database);
         try {
           if (!options.dryRun) {
@@ -53,8 +53,8 @@ export function registerApply(program: Command): void {
     .command('migrate')
     .description('bring the tables of the record database up to date')
     .action((_options: object, command: Command) =>
-      runCommand(command, async (output, _signal, globals) => {
-        const { database } = await openConfigured(globals, output);
+      runner.run(command, async (output, _signal, globals) => {
+        const { database } = await openConfigured(runner, globals, output);
         try {
           const applied = await migrateDatabase(database.url);
           output.emit('migrated', { applied });
@@ -70,8 +70,8 @@ export function registerApply(program: Command): void {
     .command('cleanup')
     .description('remove released contents, old runs and old tombstones whose time is over')
     .action((_options: object, command: Command) =>
-      runCommand(command, async (output, _signal, globals) => {
-        const { config, database } = await openConfigured(globals, output);
+      runner.run(command, async (output, _signal, globals) => {
+        const { config, database } = await openConfigured(runner, globals, output);
         const chartsync = await openChartsync(config, database);
         try {
           await chartsync.blobs.prepare();

@@ -5,7 +5,7 @@ import { createSamplePractice } from '../../../simulators/vsrx/practice.ts';
 import { loadConfig } from '../../config/load.ts';
 import { openRecordDatabase } from '../../main.ts';
 import { serve } from '../../server.ts';
-import { runCommand, UsageError } from '../context.ts';
+import { type CommandRunner, UsageError } from '../context.ts';
 import { DEMO_CONNECTION, demoEnvironment, demoFile, demoFiles, homeFolder, writeDemoFile } from '../demo-home.ts';
 import { EXIT } from '../exit-codes.ts';
 import { duration } from '../output.ts';
@@ -14,26 +14,26 @@ import { untilAborted } from './serve.ts';
 const SEED = 20260101;
 const LIFE_MS = 60_000;
 
-export function registerDemo(program: Command): void {
+export function registerDemo(program: Command, runner: CommandRunner): void {
   program
     .command('demo')
     .description('start with a sample practice on embedded stores; it changes a little every minute')
     .option('--still', 'do not change the sample practice')
     .action((options: { still?: boolean }, command: Command) =>
-      runCommand(command, async (output, signal) => {
+      runner.run(command, async (output, signal) => {
         const started = Date.now();
-        const cwd = process.cwd();
-        if (process.env.DATABASE_URL) {
+        const { cwd } = runner;
+        if (runner.env.DATABASE_URL?.trim()) {
           throw new UsageError(
             'The sample practice runs on the embedded database: unset DATABASE_URL, or use "serve".',
           );
         }
-        const home = homeFolder(process.env, cwd);
+        const home = homeFolder(runner.env, cwd);
         output.say('Starting Chartsync with a sample practice …');
         const database = await openRecordDatabase({ home, databaseUrl: null }, (sentence) =>
           output.say(`  ${sentence}`),
         );
-        const env = await demoEnvironment(process.env, database);
+        const env = await demoEnvironment(runner.env, database);
         await writeDemoFile(home);
         const source = openPracticeDatabase(env.CHARTSYNC_SAMPLE_DATABASE!);
         const files = demoFiles(home);

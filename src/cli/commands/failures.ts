@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { ERROR_CATALOGUE } from '../../domain/errors.ts';
-import { connectionNamed, runWithChartsync, UsageError } from '../context.ts';
+import { type CommandRunner, connectionNamed, UsageError } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 
-export function registerFailures(program: Command): void {
+export function registerFailures(program: Command, runner: CommandRunner): void {
   program
     .command('failures')
     .description('items that failed, why, and what to do; retry or skip them')
@@ -11,7 +11,7 @@ export function registerFailures(program: Command): void {
     .option('--retry <id...>', 'try these again in the next run ("all" for all)')
     .option('--skip <id...>', 'leave these alone until their source changes ("all" for all)')
     .action((name: string, options: { retry?: string[]; skip?: string[] }, command: Command) =>
-      runWithChartsync(command, async ({ chartsync, output }) => {
+      runner.runOpened(command, async ({ chartsync, output }) => {
         const connection = connectionNamed(chartsync, name);
         const open = await chartsync.runs.openFailures(connection.settings);
         const decide = async (ids: string[] | undefined, decision: 'retry' | 'skip') => {

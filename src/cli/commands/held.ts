@@ -3,11 +3,11 @@ import { SyncError } from '../../domain/errors.ts';
 import { applyHeldSet } from '../../engine/files/apply-held.ts';
 import type { Chartsync } from '../../main.ts';
 import type { HeldSet } from '../../ports/run-store.ts';
-import { connectionNamed, runWithChartsync, UsageError } from '../context.ts';
+import { type CommandRunner, connectionNamed, UsageError } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { reportRun } from '../run-report.ts';
 
-export function registerHeld(program: Command): void {
+export function registerHeld(program: Command, runner: CommandRunner): void {
   const held = program.command('held').description('removals that the deletion guard held back for a person');
 
   held
@@ -16,7 +16,7 @@ export function registerHeld(program: Command): void {
     .argument('[set]', 'id of a set')
     .option('--all', 'also those that are decided')
     .action((id: string | undefined, options: { all?: boolean }, command: Command) =>
-      runWithChartsync(command, async ({ chartsync, output }) => {
+      runner.runOpened(command, async ({ chartsync, output }) => {
         if (id !== undefined) {
           const { set, items } = await setNamed(chartsync, id);
           output.emit('set', set);
@@ -51,11 +51,11 @@ export function registerHeld(program: Command): void {
     .argument('<set>', 'id of the set')
     .option('--note <text>', 'why')
     .action((id: string, options: { note?: string }, command: Command) =>
-      runWithChartsync(command, async ({ chartsync, output, signal }) => {
+      runner.runOpened(command, async ({ chartsync, output, signal }) => {
         const { set } = await setNamed(chartsync, id);
         const connection = connectionNamed(chartsync, `${set.organizationId}/${set.connectionId}`);
         // A set that was approved before a crash is applied by approving it again.
-        if (set.state !== 'approved') await decide(chartsync, set, true, options.note);
+        if (set.state !== 'approved') await decide(chartsync, set, true, personOf(runner.env), options.note);
         const result = await applyHeldSet(connection.ports, connection.settings, { setId: id, signal });
         return reportRun(output, connection.id, result);
       }),
@@ -67,9 +67,9 @@ export function registerHeld(program: Command): void {
     .argument('<set>', 'id of the set')
     .option('--note <text>', 'why')
     .action((id: string, options: { note?: string }, command: Command) =>
-      runWithChartsync(command, async ({ chartsync, output }) => {
+      runner.runOpened(command, async ({ chartsync, output }) => {
         const { set } = await setNamed(chartsync, id);
-        await decide(chartsync, set, false, options.note);
+        await decide(chartsync, set, false, personOf(runner.env), options.note);
         output.emit('rejected', { set: id, items: set.itemCount });
         output.say(`${set.itemCount} documents are kept.`);
         return EXIT.done;
@@ -89,8 +89,18 @@ async function setNamed(chartsync: Chartsync, id: string) {
   throw new UsageError(`There is no held set ${id}. See "chartsync held list".`);
 }
 
-async function decide(chartsync: Chartsync, set: HeldSet, approve: boolean, note: string | undefined): Promise<void> {
-  const by = process.env.SUDO_USER ?? process.env.USER ?? 'command line';
+/** Who typed the command, as far as the system knows. */
+function personOf(env: CommandRunner['env']): string {
+  return env.SUDO_USER || env.USER || 'command line';
+}
+
+async function decide(
+  chartsync: Chartsync,
+  set: HeldSet,
+  approve: boolean,
+  by: string,
+  note: string | undefined,
+): Promise<void> {
   const done = await chartsync.runs.decideHeldSet(
     set.organizationId,
     set.id,

@@ -3,7 +3,7 @@ import { FILE_MODES, type FileMode } from '../../domain/run.ts';
 import { applyPlan, readPlan } from '../../engine/files/plan-files.ts';
 import { spooledFile } from '../../main.ts';
 import { patientOf } from '../arguments.ts';
-import { connectionNamed, runWithChartsync, UsageError } from '../context.ts';
+import { type CommandRunner, connectionNamed, UsageError } from '../context.ts';
 import { planAndReport } from '../plan-report.ts';
 import { createProgressBar } from '../progress-bar.ts';
 import { reportRun } from '../run-report.ts';
@@ -14,7 +14,7 @@ interface PlanOptions {
   readonly out?: string;
 }
 
-export function registerPlan(program: Command): void {
+export function registerPlan(program: Command, runner: CommandRunner): void {
   program
     .command('plan')
     .description('show what a sync would do, and change nothing')
@@ -23,7 +23,7 @@ export function registerPlan(program: Command): void {
     .addOption(new Option('--mode <mode>', 'how much to read').choices(FILE_MODES).default('quick'))
     .option('--out <file>', 'write the plan to a file for apply-plan; it holds file paths, keep it safe')
     .action((name: string, options: PlanOptions, command: Command) =>
-      runWithChartsync(command, ({ chartsync, output, signal }) =>
+      runner.runOpened(command, ({ chartsync, output, signal }) =>
         planAndReport({
           output,
           signal,
@@ -40,7 +40,7 @@ export function registerPlan(program: Command): void {
     .description('do exactly what a plan file says')
     .argument('<file>', 'a file written by "plan --out"')
     .action((file: string, _options: object, command: Command) =>
-      runWithChartsync(command, async ({ chartsync, output, signal }) => {
+      runner.runOpened(command, async ({ chartsync, output, signal }) => {
         const lines = spooledFile(file);
         const { header } = await readPlan(lines).catch((error) => {
           if ((error as { cause?: { code?: string } }).cause?.code === 'ENOENT')

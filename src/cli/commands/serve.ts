@@ -1,15 +1,15 @@
 import type { Command } from 'commander';
 import { serve } from '../../server.ts';
-import { openConfigured, runCommand } from '../context.ts';
+import { type CommandRunner, openConfigured } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 
-export function registerServe(program: Command): void {
+export function registerServe(program: Command, runner: CommandRunner): void {
   program
     .command('serve')
     .description('answer HTTP and run the schedule until stopped')
     .action((_options: object, command: Command) =>
-      runCommand(command, async (output, signal, globals) => {
-        const { config, database } = await openConfigured(globals, output);
+      runner.run(command, async (output, signal, globals) => {
+        const { config, database } = await openConfigured(runner, globals, output);
         const server = await serve({ config, database });
         output.emit('ready', { url: server.url });
         output.say(`Chartsync answers at ${server.url}`);

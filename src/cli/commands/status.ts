@@ -1,14 +1,14 @@
 import type { Command } from 'commander';
-import { connectionNamed, runWithChartsync } from '../context.ts';
+import { type CommandRunner, connectionNamed } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { duration } from '../output.ts';
 
-export function registerStatus(program: Command): void {
+export function registerStatus(program: Command, runner: CommandRunner): void {
   program
     .command('status')
     .description('what is stored, how fresh it is, and what needs a person')
     .action((_options: object, command: Command) =>
-      runWithChartsync(command, async ({ chartsync, output }) => {
+      runner.runOpened(command, async ({ chartsync, output }) => {
         const statuses = await chartsync.reports.connections();
         for (const status of statuses) output.emit('connection', status);
         const now = Date.now();
@@ -39,7 +39,7 @@ export function registerStatus(program: Command): void {
     .argument('<connection>', 'id of the connection')
     .option('--limit <n>', 'how many', '10')
     .action((name: string, options: { limit: string }, command: Command) =>
-      runWithChartsync(command, async ({ chartsync, output }) => {
+      runner.runOpened(command, async ({ chartsync, output }) => {
         const connection = connectionNamed(chartsync, name);
         const limit = Math.min(1000, Math.max(1, Number.parseInt(options.limit, 10) || 10));
         const runs = await chartsync.runs.runs(connection.settings, limit);
@@ -74,6 +74,7 @@ export function registerStatus(program: Command): void {
             run.id,
           ]),
         );
+        if (runs.length === 0) output.say('There was no run yet.');
         return EXIT.done;
       }),
     );

@@ -3,7 +3,7 @@ import { SyncError } from '../../domain/errors.ts';
 import { FILE_MODES, type FileMode } from '../../domain/run.ts';
 import { syncFiles } from '../../engine/files/sync-files.ts';
 import { patientOf } from '../arguments.ts';
-import { connectionNamed, runWithChartsync } from '../context.ts';
+import { type CommandRunner, connectionNamed } from '../context.ts';
 import { planAndReport } from '../plan-report.ts';
 import { createProgressBar } from '../progress-bar.ts';
 import { reportRun } from '../run-report.ts';
@@ -14,7 +14,7 @@ interface SyncOptions {
   readonly dryRun?: boolean;
 }
 
-export function registerSync(program: Command): void {
+export function registerSync(program: Command, runner: CommandRunner): void {
   program
     .command('sync')
     .description('copy what is new, follow moves and removals, once')
@@ -30,7 +30,7 @@ export function registerSync(program: Command): void {
     )
     .option('--dry-run', 'show what would happen and change nothing')
     .action((name: string, options: SyncOptions, command: Command) =>
-      runWithChartsync(command, async ({ chartsync, output, signal }) => {
+      runner.runOpened(command, async ({ chartsync, output, signal }) => {
         const connection = connectionNamed(chartsync, name);
         const unit = patientOf(options.patient);
         if (options.dryRun || connection.dryRun) {

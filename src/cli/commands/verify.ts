@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import { verifyFiles } from '../../engine/files/verify-files.ts';
 import { patientOf } from '../arguments.ts';
-import { connectionNamed, runWithChartsync } from '../context.ts';
+import { type CommandRunner, connectionNamed } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 
-export function registerVerify(program: Command): void {
+export function registerVerify(program: Command, runner: CommandRunner): void {
   program
     .command('verify')
     .description('compare source, records and blobs again and print every difference; changes nothing')
@@ -12,7 +12,7 @@ export function registerVerify(program: Command): void {
     .option('--content', 'also read and hash every file and blob')
     .option('--patient <uuid>', 'only this patient')
     .action((name: string, options: { content?: boolean; patient?: string }, command: Command) =>
-      runWithChartsync(command, async ({ chartsync, output, signal }) => {
+      runner.runOpened(command, async ({ chartsync, output, signal }) => {
         const connection = connectionNamed(chartsync, name);
         const unit = patientOf(options.patient);
         const rows: string[][] = [];

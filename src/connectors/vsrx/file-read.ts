@@ -17,11 +17,15 @@ import { type Dialect, FILE_COLUMNS, type Statements } from './sql.ts';
 
 /** Up to here the wanted patients are looked up one by one, above it the whole patient table is read. */
 const FEW_UNITS = 500;
-const IDS_PER_STATEMENT = 1000;
-const ROWS_PER_PART = 3000;
-/** Where an index is missing every part costs a reading of the whole table, so slow parts make the next ones larger. */
-const ROWS_PER_SLOW_PART = 80_000;
-const SLOW_PART_MS = 1000;
+/** Above 999 values MariaDB turns a list into a table and may lose sight of the index. */
+const IDS_PER_STATEMENT = 999;
+const ROWS_PER_PART = 10_000;
+/**
+ * Where an index is missing every part costs a reading of the whole table. That shows in rows per ms (with an index 100
+ * to 250), and then the parts grow.
+ */
+const SLOW_ROWS_PER_MS = 50;
+const LARGEST_PART = 8;
 
 export interface FileReadOptions {
   /** Opens the snapshot. */
@@ -161,8 +165,8 @@ async function* fetchParts(
   counts: ReadonlyMap<string, number>,
 ): AsyncGenerator<{ rows: SourceRows; part: Part }> {
   const { statements, dialect } = options;
-  let rowsPerPart = ROWS_PER_PART;
-  const parts = planParts(patients.linked, counts, () => rowsPerPart);
+  let size = 1;
+  const parts = planParts(patients.linked, counts, () => size);
 
   const fetchNext = () => {
     const next = parts.next();
@@ -171,7 +175,8 @@ async function* fetchParts(
     const select = statements.files(dialect.anyOf(statements.patientId, part.patientIds, patients.kind));
     const startedAt = performance.now();
     const answer = session.query(select.sql, select.values).then((rows) => {
-      if (performance.now() - startedAt > SLOW_PART_MS) rowsPerPart = Math.min(rowsPerPart * 2, ROWS_PER_SLOW_PART);
+      const rowsPerMs = rows.rows.length / (performance.now() - startedAt);
+      if (rowsPerMs < SLOW_ROWS_PER_MS) size = Math.min(size * 2, LARGEST_PART);
       return { rows, part };
     });
     // When the consumer stops, nobody waits for the part that was fetched ahead.
@@ -187,11 +192,14 @@ async function* fetchParts(
   }
 }
 
-/** Cuts the units, in byte order, into parts; a unit is never divided. Patients without files are left out. */
+/**
+ * Cuts the units, in byte order, into parts; a unit is never divided. Patients without files are left out.
+ * @param size of the next part, in multiples of the usual one
+ */
 function* planParts(
   patients: ReadonlyMap<string, LinkedPatient>,
   counts: ReadonlyMap<string, number>,
-  rowsPerPart: () => number,
+  size: () => number,
 ): Generator<Part, void, undefined> {
   const idsOfUnit = new Map<string, string[]>();
   for (const [id, { unit }] of patients) {
@@ -209,7 +217,7 @@ function* planParts(
       patientIds.push(id);
       rows += counts.get(id) ?? 0;
     }
-    if (rows < rowsPerPart() && patientIds.length < IDS_PER_STATEMENT) continue;
+    if (rows < ROWS_PER_PART * size() && patientIds.length < IDS_PER_STATEMENT * size()) continue;
     yield { units, patientIds };
     units = [];
     patientIds = [];

@@ -5,7 +5,7 @@ import { SyncError } from '../../domain/errors.ts';
 import type { FileShare, FileStat, ReadFile } from '../../ports/file-share.ts';
 import { throwIfCancelled, untilCancelled } from './cancellation.ts';
 import { type ContentLimitOptions, contentLimits } from './content-limits.ts';
-import { HEAD_SIZE, sniffContentType } from './content-type.ts';
+import { HEAD_SIZE, type SniffedContent, sniffContentType } from './content-type.ts';
 import { type LocatedFile, locateFile } from './locate-file.ts';
 import { assertUnchanged, hashFile, openLocated, readFully, readWhole, streamFile } from './open-file.ts';
 import { judgePath, parsePrefixes } from './path-rules.ts';
@@ -57,52 +57,25 @@ export function createFileShare(options: FileShareOptions): FileShare {
 
   async function readLocated(located: LocatedFile, signal: AbortSignal | undefined): Promise<ReadFile> {
     throwIfCancelled(signal);
-    const { size } = fileStat(located);
-    limits.assertSize(size);
+    const stat = fileStat(located);
+    limits.assertSize(stat.size);
     const handle = await openLocated(located);
-    const held = limits.isSmall(size);
     try {
-      throwIfCancelled(signal);
-      const file = await (held ? readSmall(handle, located) : readLarge(handle, located, signal));
-      if (held) await handle.close();
-      return file;
+      const content = limits.isSmall(stat.size)
+        ? await readWhole(handle, stat.size)
+        : { bytes: null, sha256: await hashFile(handle, stat.size, signal) };
+      // Before the type is judged: half a file may look like anything.
+      await assertUnchanged(handle, located.stat);
+      const mimeType = await sniffContentType(await sniffed(handle, stat.size, content.bytes, signal));
+      limits.assertType(mimeType);
+      const { bytes, sha256 } = content;
+      if (bytes === null) return largeFile(handle, { ...stat, sha256, mimeType }, signal);
+      await handle.close();
+      return { ...stat, sha256, mimeType, open: () => bytes, close: async () => {} };
     } catch (error) {
       await handle.close();
       throw error;
     }
-  }
-
-  async function readSmall(handle: FileHandle, located: LocatedFile): Promise<ReadFile> {
-    const stat = fileStat(located);
-    const { bytes, sha256 } = await readWhole(handle, stat.size);
-    await assertUnchanged(handle, located.stat);
-    const mimeType = await sniffContentType({
-      size: stat.size,
-      head: bytes.subarray(0, HEAD_SIZE),
-      readAt: async (position, length) => bytes.subarray(position, position + length),
-    });
-    limits.assertType(mimeType);
-    return { ...stat, sha256, mimeType, open: () => bytes, close: async () => {} };
-  }
-
-  async function readLarge(handle: FileHandle, located: LocatedFile, signal?: AbortSignal): Promise<ReadFile> {
-    const stat = fileStat(located);
-    const readAt = async (position: number, length: number): Promise<Buffer> => {
-      throwIfCancelled(signal);
-      const buffer = Buffer.allocUnsafeSlow(Math.max(Math.min(length, stat.size - position), 0));
-      return buffer.subarray(0, await readFully(handle, buffer, position, buffer.length));
-    };
-    const mimeType = await sniffContentType({ size: stat.size, head: await readAt(0, HEAD_SIZE), readAt });
-    limits.assertType(mimeType);
-    const sha256 = await hashFile(handle, stat.size, signal);
-    await assertUnchanged(handle, located.stat);
-    return {
-      ...stat,
-      sha256,
-      mimeType,
-      open: () => streamFile(handle, { size: stat.size, sha256 }, signal),
-      close: () => handle.close(),
-    };
   }
 
   return {
@@ -125,4 +98,28 @@ export function createFileShare(options: FileShareOptions): FileShare {
 
 function fileStat(located: LocatedFile): FileStat {
   return { size: Number(located.stat.size), modifiedAt: Number(located.stat.mtimeMs) };
+}
+
+/** What the type is told by: the bytes when they are held, else the open file. */
+async function sniffed(
+  handle: FileHandle,
+  size: number,
+  bytes: Buffer | null,
+  signal: AbortSignal | undefined,
+): Promise<SniffedContent> {
+  async function readAt(position: number, length: number): Promise<Buffer> {
+    if (bytes !== null) return bytes.subarray(position, position + length);
+    throwIfCancelled(signal);
+    const buffer = Buffer.allocUnsafeSlow(Math.max(Math.min(length, size - position), 0));
+    return buffer.subarray(0, await readFully(handle, buffer, position, buffer.length));
+  }
+  return { size, head: await readAt(0, HEAD_SIZE), readAt };
+}
+
+function largeFile(
+  handle: FileHandle,
+  file: Omit<ReadFile, 'open' | 'close'>,
+  signal: AbortSignal | undefined,
+): ReadFile {
+  return { ...file, open: () => streamFile(handle, file, signal), close: () => handle.close() };
 }

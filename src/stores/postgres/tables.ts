@@ -183,4 +183,54 @@ export interface Tables {
     state: Generated<'wanted' | 'stored'>;
     touched_at: GeneratedTimestamp;
   };
+  api_keys: {
+    id: string;
+    organization_id: string;
+    name: string;
+    hash: string;
+    scopes: string[];
+    created_at: GeneratedTimestamp;
+    created_by: string;
+    expires_at: NullableTimestamp;
+    last_used_at: NullableTimestamp;
+    revoked_at: NullableTimestamp;
+    revoked_by: Nullable<string>;
+    rotated_to: Nullable<string>;
+  };
+  connection_credentials: {
+    organization_id: string;
+    connection_id: string;
+    key_id: string;
+    nonce: Buffer;
+    ciphertext: Buffer;
+    updated_at: GeneratedTimestamp;
+    updated_by: string;
+  };
+  audit_log: {
+    id: Int8;
+    organization_id: Nullable<string>;
+    at: Timestamp;
+    actor_kind: string;
+    actor_id: string;
+    action: string;
+    subject_kind: Nullable<string>;
+    subject_id: Nullable<string>;
+    result: 'ok' | 'refused' | 'failed';
+    request_id: Nullable<string>;
+    details: GeneratedJson;
+    previous_hash: string;
+    hash: string;
+  };
+  audit_chain: {
+    singleton: Generated<boolean>;
+    last_id: Int8;
+    last_hash: string;
+    purged_id: Int8;
+    purged_hash: string;
+  };
+  rate_limits: {
+    key: string;
+    points: Generated<number>;
+    expire: NullableInt8;
+  };
 }

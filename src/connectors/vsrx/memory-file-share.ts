@@ -4,13 +4,13 @@
  */
 import { createHash, hash } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { throwIfCancelled } from '../../connectors/vsrx/cancellation.ts';
-import { type ContentLimitOptions, contentLimits } from '../../connectors/vsrx/content-limits.ts';
-import { HEAD_SIZE, sniffContentType } from '../../connectors/vsrx/content-type.ts';
-import { DEFAULT_PREFIXES } from '../../connectors/vsrx/file-share.ts';
-import { judgePath, otherForms, parsePrefixes } from '../../connectors/vsrx/path-rules.ts';
 import { type ErrorCode, SyncError } from '../../domain/errors.ts';
 import type { FileShare, FileStat } from '../../ports/file-share.ts';
+import { throwIfCancelled } from './cancellation.ts';
+import { type ContentLimitOptions, contentLimits } from './content-limits.ts';
+import { HEAD_SIZE, sniffContentType } from './content-type.ts';
+import { DEFAULT_PREFIXES } from './file-share.ts';
+import { judgePath, otherForms, parsePrefixes } from './path-rules.ts';
 
 export interface MemoryFile {
   readonly bytes: Uint8Array;

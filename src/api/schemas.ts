@@ -1,0 +1,217 @@
+/**
+ * What requests and answers look like. The OpenAPI document is made of these; the tests hold every answer to them.
+ */
+import { type TSchema, Type } from 'typebox';
+
+const nullable = (schema: TSchema) => Type.Union([schema, Type.Null()]);
+const instant = (description: string) =>
+  Type.String({ description, format: 'date-time', examples: ['2026-03-03T09:00:00.000Z'] });
+const count = (description?: string) =>
+  Type.Integer({ minimum: 0, ...(description === undefined ? {} : { description }) });
+
+export const SelectOrganization = Type.Object({
+  'x-organization-id': Type.Optional(
+    Type.String({ description: 'Organisation that the request is about; needed when there are several.' }),
+  ),
+});
+
+/** Every answer that is not a success. */
+export const ErrorAnswer = Type.Object(
+  {
+    success: Type.Literal(false),
+    error: Type.String({ description: 'A sentence without personal data.' }),
+    details: Type.Object({
+      error_type: Type.String({ description: 'A code of docs/errors.md, or of this interface.' }),
+      message: Type.String(),
+      remedy: Type.Optional(Type.String({ description: 'What a person should do.' })),
+      retry_after: nullable(Type.Integer({ description: 'Seconds.' })),
+    }),
+    syncId: Type.Optional(nullable(Type.String({ description: 'The run that is in the way, or that failed.' }))),
+    timestamp: instant('When it was refused.'),
+  },
+  {
+    examples: [
+      {
+        success: false,
+        error: 'No such document.',
+        details: { error_type: 'not_found', message: 'No such document.', retry_after: null },
+        timestamp: '2026-03-03T09:00:00.000Z',
+      },
+    ],
+  },
+);
+
+const REFUSALS = {
+  400: 'The request cannot be understood.',
+  401: 'No key, or a wrong one.',
+  404: 'There is no such thing in this organisation.',
+  409: 'The present state forbids it: a run is in progress, or the connection is paused.',
+  502: 'The source system or its file share failed.',
+  503: 'A store of Chartsync is not available.',
+} as const;
+
+/** @returns the part of a `response` schema for these refusals */
+export function refusals(...statuses: readonly (keyof typeof REFUSALS)[]): Record<number, TSchema> {
+  return Object.fromEntries(
+    statuses.map((status) => [status, { ...ErrorAnswer, description: REFUSALS[status] } as TSchema]),
+  );
+}
+
+export const RunCountsAnswer = Type.Object({
+  added: count(),
+  updated: count(),
+  moved: count(),
+  removed: count(),
+  same: count('Unchanged.'),
+  failed: count(),
+  waiting: count('Failed before; the next try has not come yet.'),
+  skipped: count('A person said to skip them.'),
+  held: count('Removals that wait for a person.'),
+  missing: count('Missing for the first time, kept.'),
+  bytes: count('Copied.'),
+});
+
+const Outcome = Type.Enum(['success', 'partial', 'failed']);
+
+export const Started = Type.Object(
+  {
+    success: Type.Literal(true),
+    syncId: Type.String(),
+    status: Type.Literal('starting'),
+    statusUrl: Type.String({ description: 'Where the progress is.' }),
+  },
+  {
+    description: 'The run has begun.',
+    examples: [
+      {
+        success: true,
+        syncId: 'sync_org_riverside_20260303090000_1a2b3c4d',
+        status: 'starting',
+        statusUrl: '/api/v1/sync/progress/sync_org_riverside_20260303090000_1a2b3c4d',
+      },
+    ],
+  },
+);
+
+const ItemError = Type.Object({
+  timestamp: instant('When it happened.'),
+  operation: Type.Enum(['add', 'delete']),
+  fileId: Type.String({ description: 'Reference of the file in the source.' }),
+  fileName: Type.String({ description: 'Always empty: file names often are names of patients.' }),
+  error: Type.String(),
+  code: Type.String(),
+  retryCount: count(),
+  resolved: Type.Boolean(),
+});
+
+const ended = {
+  success: Type.Literal(true),
+  syncId: Type.String(),
+  outcome: Outcome,
+  counts: RunCountsAnswer,
+  errors: Type.Array(ItemError),
+};
+
+export const RunSummaryAnswer = Type.Object(
+  {
+    ...ended,
+    status: Type.Literal('completed'),
+    summary: Type.Object({
+      startTime: instant('Start of the run.'),
+      endTime: nullable(instant('End of the run.')),
+      duration: nullable(count('Milliseconds.')),
+      totalFilesets: count(),
+      totalFilesAdded: count(),
+      totalFilesDeleted: count(),
+      totalErrors: count(),
+      successfulSyncs: count(),
+      partialSyncs: count(),
+      failedSyncs: count(),
+    }),
+  },
+  { description: 'With wait=true: the run has ended.' },
+);
+
+export const PatientRunAnswer = Type.Object(
+  {
+    ...ended,
+    status: Outcome,
+    patientUuid: Type.String({ format: 'uuid' }),
+    filesAdded: count(),
+    filesDeleted: count(),
+  },
+  { description: 'With wait=true: the run has ended.' },
+);
+
+const StoreDifference = Type.Object({
+  store: Type.Enum(['source', 'row', 'blob']),
+  fileId: nullable(Type.String()),
+  error: Type.String(),
+  code: nullable(Type.String()),
+});
+
+export const PatientStatus = Type.Object(
+  {
+    patientUuid: Type.String({ format: 'uuid' }),
+    lastSyncAttempt: nullable(instant('Last run that touched the fileset.')),
+    lastSuccessfulSync: nullable(instant('Last one without an error.')),
+    consecutiveFailures: count(),
+    status: Type.Enum(['never_synced', 'success', 'partial']),
+    errors: Type.Array(
+      Type.Object({
+        id: Type.String(),
+        fileId: Type.String(),
+        code: Type.String(),
+        error: Type.String(),
+        timestamp: instant('Last try.'),
+        retryCount: count(),
+      }),
+    ),
+    counts: Type.Object(
+      {
+        sourceFiles: nullable(count()),
+        documents: nullable(count()),
+        blobs: nullable(count()),
+        vectorStoreFiles: nullable(count()),
+      },
+      { description: 'Null: not known now. Never zero because a store did not answer.' },
+    ),
+    consistent: nullable(Type.Boolean()),
+    missing: Type.Array(StoreDifference),
+    surplus: Type.Array(StoreDifference),
+    sourceError: Type.Optional(Type.Object({ code: Type.String(), message: Type.String() })),
+  },
+  { description: 'What the stores hold of this patient, compared now.' },
+);
+
+export const Progress = Type.Object(
+  {
+    sync_id: Type.String(),
+    organization_id: Type.String(),
+    connection_id: Type.String(),
+    status: Type.Enum(['starting', 'running', 'completed', 'failed', 'cancelled']),
+    progress_percentage: Type.Number({ minimum: 0, maximum: 100 }),
+    current_step: Type.String(),
+    total_steps: count(),
+    completed_steps: count(),
+    started_at: instant('Start.'),
+    completed_at: nullable(instant('End.')),
+    estimated_completion: nullable(instant('By the speed so far.')),
+    records_processed: count('Of the present step.'),
+    records_total: nullable(count('Of the present step; null while unknown.')),
+    current_operation: nullable(Type.String()),
+    partial_success: Type.Boolean(),
+    counts: RunCountsAnswer,
+    errors: Type.Array(Type.Object({ code: Type.String(), message: Type.String(), remedy: Type.String() })),
+  },
+  { description: 'Where the run is.' },
+);
+
+export const Cancelled = Type.Object(
+  {
+    message: Type.Enum(['Sync cancellation requested', 'Sync already completed']),
+    sync_id: Type.String(),
+    status: Type.Optional(Type.String({ description: 'Final state of a run that has ended.' })),
+  },
+  { description: 'Asked to stop, or ended before.' },
+);

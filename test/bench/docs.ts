@@ -1,0 +1,1 @@
+export async function writeDocs(_: readonly unknown[]): Promise<void> {}
