@@ -26,6 +26,8 @@ beforeAll(async () => {
     sections: {
       stores: { blobs: { kind: 'azure', connectionString: azurite.connectionString, container: 'documents' } },
       limits: { retryDelay: '50ms', filesPerBatch: 10 },
+      // The life of twenty rounds removes more than the default limits allow at once.
+      deletionGuard: { maxCount: 100_000, maxPercent: 100 },
     },
   });
 });

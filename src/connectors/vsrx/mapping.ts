@@ -269,6 +269,10 @@ function describeShapeError(settings: unknown): string {
   const [first] = Value.Errors(variant, settings);
   if (!first) return 'The mapping is not well formed.';
   const where = first.instancePath.slice(1).replaceAll('/', '.') || 'the mapping';
+  // The library reports a key that the schema does not have as "schema is false".
+  if (first.keyword === 'boolean' || first.keyword === 'additionalProperties') {
+    return `At ${where}: the mapping has no such setting.`;
+  }
   return `At ${where}: ${first.message}. Names of tables and columns consist of letters, digits, _ and $.`;
 }
 
