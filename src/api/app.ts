@@ -22,6 +22,8 @@ const PUBLIC = new Set(['/health', '/ready']);
 
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   const app = Fastify({
+    // One that comes with each GET would do all its work and throw the answer away.
+    exposeHeadRoutes: false,
     ...(options.logger === undefined ? {} : { loggerInstance: options.logger }),
     // Fastify would log URLs, and URLs carry patient UUIDs.
     logController: new LogController({ disableRequestLogging: true }),
@@ -54,6 +56,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     }
   });
   await app.register(fastifySwagger, {
+    exposeHeadRoutes: true,
     openapi: {
       openapi: '3.1.0',
       info: { title: 'Chartsync', version: options.version, license: { name: 'MIT', identifier: 'MIT' } },

@@ -117,7 +117,7 @@ function outcomeOf(state: RunEnd['state'], counts: RunCounts): Outcome {
 
 /** Renews the lease until `ended`; aborts the run when the lease is lost or somebody cancels. */
 async function beat(options: SessionOptions, fence: Fence, stop: AbortController, ended: AbortSignal): Promise<void> {
-  const every = options.heartbeatMs ?? 2000;
+  const every = options.heartbeatMs ?? 1000;
   while (!ended.aborted) {
     try {
       await options.clock.sleep(every, ended);

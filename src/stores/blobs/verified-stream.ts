@@ -24,12 +24,16 @@ export function verifiedStream(options: {
   let heard = (): void => {};
   let stopListening = (): void => {};
 
+  // The last chunk is held back until all is verified: a reader that counts bytes must not take wrong content for whole.
+  let last: Uint8Array | undefined;
   const stream = new Transform({
     transform(chunk: Uint8Array, _encoding, done) {
       heard();
-      settle(done, () => check.update(chunk), chunk);
+      const ready = last;
+      last = chunk;
+      settle(done, () => check.update(chunk), ready);
     },
-    flush: (done) => settle(done, () => check.finish()),
+    flush: (done) => settle(done, () => check.finish(), last),
     destroy(error, done) {
       signal?.removeEventListener('abort', cancel);
       stopListening();
@@ -50,7 +54,8 @@ function settle(done: (error?: Error | null, chunk?: Uint8Array) => void, work: 
     done(error as Error);
     return;
   }
-  done(null, chunk);
+  if (chunk === undefined) done();
+  else done(null, chunk);
 }
 
 /** Two looks in a row must find nothing to read and nothing come, because a reader may have been the slow one until just now. */
