@@ -72,7 +72,12 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       version: await version(),
       logger,
     });
-    await listen(app, config);
+    try {
+      await listen(app, config);
+    } catch (error) {
+      await app.close();
+      throw error;
+    }
     const scheduler = startScheduler({
       connections: chartsync.connections,
       store: chartsync.schedules,
@@ -92,8 +97,8 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       async stop() {
         clearInterval(housekeeping);
         await scheduler.stop();
-        await app.close();
-        await service.stop(GRACE_MS);
+        // Together: a caller that waits for a run's end keeps its connection open until the run has ended.
+        await Promise.all([service.stop(GRACE_MS), app.close()]);
         await chartsync.close();
       },
     };

@@ -10,6 +10,7 @@ import { type FileConnection, findConnection } from '../runs/connections.ts';
 import { demoEnvironment, demoFile, homeFolder, isDemo } from './demo-home.ts';
 import { EXIT, type ExitCode, exitCodeOfError } from './exit-codes.ts';
 import { createOutput, type Output } from './output.ts';
+import { describeUnexpected } from './unexpected.ts';
 
 /** Where the command line was started. */
 export interface Surroundings {
@@ -137,9 +138,16 @@ function tell(output: Output, error: unknown): ExitCode {
     output.error(error);
     return error.code === 'settings_invalid' ? EXIT.usage : exitCodeOfError(error);
   }
-  // Errors of our own set-up (embedded database, ports, folders) are sentences for the operator.
   const failure = toSyncError(error);
-  const message = error instanceof Error ? error.message : String(error);
+  const message = isForOperator(error) ? error.message : describeUnexpected(error);
   output.error({ code: failure.code, message, remedy: failure.remedy });
   return EXIT.failed;
+}
+
+/**
+ * Errors of our own set-up (embedded database, ports, folders) are sentences for the operator, and so are the system's about
+ * our own folders. A driver's may quote data.
+ */
+function isForOperator(error: unknown): error is Error {
+  return error instanceof Error && (error.constructor === Error || 'syscall' in error) && !('severity' in error);
 }

@@ -12,6 +12,7 @@ import { registerSync } from './commands/sync.ts';
 import { registerVerify } from './commands/verify.ts';
 import { createCommandRunner } from './context.ts';
 import { EXIT } from './exit-codes.ts';
+import { tellUnexpected } from './unexpected.ts';
 
 const program = new Command('chartsync')
   .description("Keeps clinic systems and an application's stores in step, and can prove it.")
@@ -27,6 +28,13 @@ Exit codes: 0 done, 1 failed, 2 bad usage or configuration, 3 finished with fail
 Error codes are explained in docs/errors.md.`,
   )
   .exitOverride();
+
+// Whoever reads our output may stop early ("| head"): the work goes on, only its words are lost.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+process.on('uncaughtException', (error) => {
+  tellUnexpected(error, process.stderr);
+  process.exit(EXIT.failed);
+});
 
 // The one place that reads the process: everything below is told.
 const runner = createCommandRunner({ env: process.env, cwd: process.cwd() });
@@ -53,6 +61,10 @@ try {
   await program.parseAsync(process.argv);
 } catch (error) {
   const code = (error as { exitCode?: number }).exitCode;
-  if (code === undefined) throw error;
-  process.exitCode = code === 0 ? EXIT.done : EXIT.usage;
+  if (code === undefined) {
+    tellUnexpected(error, process.stderr);
+    process.exitCode = EXIT.failed;
+  } else {
+    process.exitCode = code === 0 ? EXIT.done : EXIT.usage;
+  }
 }

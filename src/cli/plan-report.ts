@@ -3,10 +3,10 @@ import type { FileMode } from '../domain/run.ts';
 import type { ChangeLine } from '../engine/files/change-line.ts';
 import { planFiles } from '../engine/files/plan-files.ts';
 import { guard } from '../engine/guard.ts';
-import { writeLines } from '../main.ts';
 import type { FileConnection } from '../runs/connections.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import type { Output } from './output.ts';
+import { createPlanFile } from './plan-file.ts';
 
 /** So many changes are listed for people; the file and `--json` have all. */
 const LISTED = 50;
@@ -21,7 +21,7 @@ export async function planAndReport(options: {
 }): Promise<ExitCode> {
   const { output, connection, signal, mode, unit, out } = options;
   const rows: string[][] = [];
-  const file = out === null ? null : writeLines(out);
+  const file = out === null ? null : await createPlanFile(out);
   const summary = await planFiles(
     connection.ports,
     connection.settings,
@@ -33,8 +33,16 @@ export async function planAndReport(options: {
       output.emit('change', { change: row[0], patient: row[1], reference: row[2], path: row[3] });
       if (rows.length < LISTED) rows.push(row);
     },
+  ).then(
+    async (planned) => {
+      await file?.end();
+      return planned;
+    },
+    async (error) => {
+      await file?.discard();
+      throw error;
+    },
   );
-  await file?.end();
   const { footer } = summary;
   const total = footer.changes.add + footer.changes.update + footer.changes.inspect + footer.changes.absent;
   if (rows.length > 0) output.table(['change', 'patient', 'reference', 'path'], rows);

@@ -152,6 +152,12 @@ export const ERROR_CATALOGUE = {
     summary: 'The disk of the blob store is full.',
     remedy: 'Make space. What was copied so far is kept; the next run continues.',
   },
+  // Home folder
+  home_disk_full: {
+    action: 'stop',
+    summary: "The disk of Chartsync's home folder, or of the plan file, is full.",
+    remedy: 'Make space. What was copied so far is kept; the next run continues.',
+  },
   // Records
   database_unavailable: {
     action: 'stop',

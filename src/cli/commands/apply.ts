@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { toSyncError } from '../../domain/errors.ts';
 import { applyConfiguration, migrateDatabase, openChartsync, tidyOrganization } from '../../main.ts';
 import { type CommandRunner, openConfigured } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -39,7 +40,7 @@ export function registerApply(program: Command, runner: CommandRunner): void {
               if (!mounted) failed++;
             } catch (error) {
               failed++;
-              output.error(error as Parameters<typeof output.error>[0], connection.id);
+              output.error(toSyncError(error), connection.id);
             }
           }
           return failed === 0 ? EXIT.done : EXIT.partial;

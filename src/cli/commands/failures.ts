@@ -14,13 +14,17 @@ export function registerFailures(program: Command, runner: CommandRunner): void 
       runner.runOpened(command, async ({ chartsync, output }) => {
         const connection = connectionNamed(chartsync, name);
         const open = await chartsync.runs.openFailures(connection.settings);
+        // All are looked at before any is decided.
+        for (const id of [...(options.retry ?? []), ...(options.skip ?? [])]) {
+          if (id !== 'all' && !open.some((failure) => failure.id === id)) {
+            throw new UsageError(`There is no failure ${id} of ${connection.id}.`);
+          }
+        }
         const decide = async (ids: string[] | undefined, decision: 'retry' | 'skip') => {
           const chosen = ids?.includes('all') ? open.map((f) => f.id) : (ids ?? []);
           for (const id of chosen) {
-            const own = open.some((f) => f.id === id);
-            if (!own || !(await chartsync.runs.decideFailure(connection.organizationId, id, decision))) {
-              throw new UsageError(`There is no failure ${id} of ${connection.id}.`);
-            }
+            // A run may have resolved it since it was listed: then there is nothing left to decide.
+            await chartsync.runs.decideFailure(connection.organizationId, id, decision);
           }
           if (chosen.length > 0) output.say(`${chosen.length} marked: ${decision}.`);
         };

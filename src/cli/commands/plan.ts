@@ -43,8 +43,9 @@ export function registerPlan(program: Command, runner: CommandRunner): void {
       runner.runOpened(command, async ({ chartsync, output, signal }) => {
         const lines = spooledFile(file);
         const { header } = await readPlan(lines).catch((error) => {
-          if ((error as { cause?: { code?: string } }).cause?.code === 'ENOENT')
-            throw new UsageError(`There is no file ${file}.`);
+          const code = (error as { cause?: NodeJS.ErrnoException }).cause?.code;
+          if (code === 'ENOENT') throw new UsageError(`There is no file ${file}.`);
+          if (code !== undefined) throw new UsageError(`${file} cannot be read (${code}).`);
           throw error;
         });
         const connection = connectionNamed(chartsync, header.connectionId);

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { countOf } from '../arguments.ts';
 import { type CommandRunner, connectionNamed } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { duration } from '../output.ts';
@@ -41,7 +42,7 @@ export function registerStatus(program: Command, runner: CommandRunner): void {
     .action((name: string, options: { limit: string }, command: Command) =>
       runner.runOpened(command, async ({ chartsync, output }) => {
         const connection = connectionNamed(chartsync, name);
-        const limit = Math.min(1000, Math.max(1, Number.parseInt(options.limit, 10) || 10));
+        const limit = countOf('--limit', options.limit, 1000);
         const runs = await chartsync.runs.runs(connection.settings, limit);
         for (const run of runs) output.emit('run', run);
         output.table(

@@ -356,9 +356,14 @@ async function recordAll(
            "sourceModifiedAt" AS "sourceModifiedAt"
     FROM silknote_documents
     WHERE "organizationId" = ${fence.organizationId} AND "connectionId" = ${fence.connectionId} AND "deletedAt" IS NULL
-      AND (("patientUuid", "vsrxReference") IN (
-             SELECT * FROM unnest(${writes.map((w) => w.unit)}::text[], ${writes.map((w) => w.reference)}::text[]))
-        OR "silknoteDocumentUuid" = ANY (${writes.flatMap((w) => w.replaces ?? [])}::text[]))
+      -- Two ways by index; one condition with OR would read the whole table.
+      AND "silknoteDocumentUuid" IN (
+        SELECT d."silknoteDocumentUuid"
+        FROM unnest(${writes.map((w) => w.unit)}::text[], ${writes.map((w) => w.reference)}::text[]) AS k (unit, reference)
+        JOIN silknote_documents AS d
+          ON d."organizationId" = ${fence.organizationId} AND d."connectionId" = ${fence.connectionId}
+            AND d."patientUuid" COLLATE "C" = k.unit AND d."vsrxReference" = k.reference AND d."deletedAt" IS NULL
+        UNION ALL SELECT unnest(${writes.flatMap((w) => w.replaces ?? [])}::text[]))
     ORDER BY "silknoteDocumentUuid" FOR UPDATE`.execute(trx);
   const byKey = new Map(rows.map((row) => [`${row.unit}\0${row.reference}`, row]));
   const byUuid = new Map(rows.map((row) => [row.uuid, row]));

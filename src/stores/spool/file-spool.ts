@@ -88,7 +88,7 @@ export function spooledFile(path: string): SpooledLines {
 
 function spoolError(error: unknown): SyncError {
   const code = (error as { code?: unknown }).code;
-  if (code === 'ENOSPC' || code === 'EDQUOT') return new SyncError('blob_disk_full', { cause: error });
+  if (code === 'ENOSPC' || code === 'EDQUOT') return new SyncError('home_disk_full', { cause: error });
   return toSyncError(error);
 }
 
