@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
+const STACK = /^\s+at .+:\d+:\d+|node:internal/m;
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 
 export interface CliResult {
@@ -50,6 +51,8 @@ export function startCli(args: readonly string[], options: CliOptions): CliProce
     child.on('error', reject);
     child.on('close', (code, signal) => {
       for (const waiter of waiting) waiter.reject(new Error(`Ended before "${waiter.type}": ${stderr}`));
+      // Whatever happens, a user is told in sentences.
+      if (STACK.test(stdout + stderr)) return reject(new Error(`A stack trace was printed:\n${stdout}${stderr}`));
       resolve({ code, signal, stdout, stderr, lines: jsonLines(stdout) });
     });
   });
