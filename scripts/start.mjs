@@ -3,4 +3,6 @@ import { join } from 'node:path';
 import { installPackages, node24, root, run } from './install.mjs';
 
 await installPackages();
-process.exitCode = await run([node24, join(root, 'src', 'cli', 'main.ts'), 'demo', ...process.argv.slice(2)]);
+// The same flag as in bin/chartsync.
+const flags = ['--max-semi-space-size=32'];
+process.exitCode = await run([node24, ...flags, join(root, 'src', 'cli', 'main.ts'), 'demo', ...process.argv.slice(2)]);

@@ -62,8 +62,7 @@ export function createTimeReader(timeZone: string): ReadTime {
     if (text === null) return NONE;
     // The spelling of nearly every value; the expression below takes five times as long.
     if (!isUtc && isPlainSeconds(text)) {
-      const epoch = epochOf(text, 0, false);
-      return { instant: epoch === null ? null : new Date(epoch).toISOString(), raw: text };
+      return new PlainTime(text, epochOf(text, 0, false));
     }
     const match = TIME.exec(text);
     if (!match) return { instant: null, raw: text };
@@ -80,6 +79,21 @@ export function createTimeReader(timeZone: string): ReadTime {
     const instant = new Date(wall - offset * 60_000).toISOString();
     return { instant, raw: withFraction(instant.slice(0, 19)) };
   };
+}
+
+/** Of two times in a row only one is ever asked for its instant: spelling it takes longer than all the rest. */
+class PlainTime implements SourceTime {
+  readonly raw: string;
+  readonly #epoch: number | null;
+
+  constructor(raw: string, epoch: number | null) {
+    this.raw = raw;
+    this.#epoch = epoch;
+  }
+
+  get instant(): string | null {
+    return this.#epoch === null ? null : new Date(this.#epoch).toISOString();
+  }
 }
 
 function lookAt(date: string, timeZone: string): Day | null {

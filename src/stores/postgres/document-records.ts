@@ -23,7 +23,7 @@ import type { Tables } from './tables.ts';
 
 type Trx = Transaction<Tables>;
 
-const CURSOR_ROWS = 5000;
+const CURSOR_ROWS = 1000;
 
 export function createDocumentRecords(database: Database): DocumentRecords {
   return {
