@@ -34,7 +34,12 @@ export async function isDemo(env: Environment, cwd: string, named: string | unde
 
 /** The sample's source database lies beside ours on the embedded server, whose port changes: the file refers to it by name. */
 export async function demoEnvironment(env: Environment, database: RecordDatabase): Promise<Environment> {
-  return { ...env, CHARTSYNC_SAMPLE_DATABASE: (await database.urlOf(SOURCE_DATABASE)) ?? database.url };
+  return {
+    // The terminal is told of each run in a line of its own.
+    SYNC_LOG_LEVEL: 'warn',
+    ...env,
+    CHARTSYNC_SAMPLE_DATABASE: (await database.urlOf(SOURCE_DATABASE)) ?? database.url,
+  };
 }
 
 export async function writeDemoFile(home: string): Promise<void> {

@@ -54,7 +54,7 @@ export function registerDemo(program: Command, runner: CommandRunner): void {
             const c = result.counts;
             output.emit('run', { connection: connection.id, ...result });
             output.say(
-              `${new Date().toISOString().slice(11, 19)}  run of ${connection.id}: ${result.state === 'completed' ? result.outcome : result.state}` +
+              `${new Date().toTimeString().slice(0, 8)}  run of ${connection.id}: ${result.state === 'completed' ? result.outcome : result.state}` +
                 ` – added ${c.added}, updated ${c.updated}, moved ${c.moved}, removed ${c.removed}, unchanged ${c.same},` +
                 ` failed ${c.failed + c.waiting} (${duration(result.finishedAt - result.startedAt)})`,
             );
