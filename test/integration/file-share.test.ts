@@ -248,9 +248,11 @@ describe('file share on a file system', () => {
         const { renameSync, symlinkSync, unlinkSync } = require('node:fs');
         process.chdir(process.argv[1]);
         process.stdout.write('swapping');
-        for (;;) {
+        const rest = new Int32Array(new SharedArrayBuffer(4));
+        for (let round = 0; ; round++) {
           renameSync('sub', 'before'); symlinkSync('../..', 'sub');
           unlinkSync('sub'); renameSync('before', 'sub');
+          if (round % 50 === 0) Atomics.wait(rest, 0, 0, 2);
         }`;
       const swapper = spawn(process.execPath, ['-e', program, join(base, 'notes')], {
         stdio: ['ignore', 'pipe', 'inherit'],
@@ -258,7 +260,9 @@ describe('file share on a file system', () => {
       const seen = new Map<string, number>();
       try {
         await once(swapper.stdout, 'data');
-        for (let round = 0; round < 200; round++) {
+        // How often the two meet is the machine's affair: read on until both outcomes were seen.
+        const wanted = [sha256Of(samplePdf()), 'file_path_refused'];
+        for (let round = 0; round < 200 || !wanted.every((what) => seen.has(what)); round++) {
           const reads = Array.from({ length: 20 }, () => share.read('notes/sub/secret.pdf'));
           for (const result of await Promise.allSettled(reads)) {
             const what = result.status === 'rejected' ? result.reason.code : result.value.sha256;
@@ -270,8 +274,6 @@ describe('file share on a file system', () => {
         await once(swapper, 'exit');
       }
       expect([...seen.keys()]).not.toContain(sha256Of(samplePdf('outside')));
-      expect(seen.get(sha256Of(samplePdf()))).toBeGreaterThan(0);
-      expect(seen.get('file_path_refused')).toBeGreaterThan(0);
       expect(openFiles()).toEqual([]);
     });
   });
