@@ -26,15 +26,20 @@ const MAX_LINKS = 40;
 /**
  * @param base absolute
  * @param segments from `judgePath`
+ * @param knownBase the real path of the base as it was lately; looked up when absent, and anew when the file is not inside
  * @throws SyncError `file_path_refused` (a link leaves the base), `file_not_regular`, `file_missing`; else the system's
  *   error, for `toShareError`. `file_missing` does not yet say whether the share is there.
  */
-export async function locateFile(base: string, segments: readonly string[]): Promise<LocatedFile> {
+export async function locateFile(
+  base: string,
+  segments: readonly string[],
+  knownBase?: string | null,
+): Promise<LocatedFile> {
   try {
-    return await resolveFile(base, segments);
+    return await resolveFile(base, segments, knownBase ?? null);
   } catch (error) {
     if (!isAbsent(error)) throw error;
-    return resolveFile(base, await respell(await realpath(base), segments));
+    return resolveFile(base, await respell(await realpath(base), segments), null);
   }
 }
 
@@ -47,9 +52,12 @@ export function linkLeavesBase(): SyncError {
   return new SyncError('file_path_refused', { detail: 'A link leads out of the base folder.' });
 }
 
-async function resolveFile(base: string, segments: readonly string[]): Promise<LocatedFile> {
-  const [realBase, realPath] = await Promise.all([realpath(base), realpath(join(base, ...segments))]);
-  if (!isInside(realBase, realPath)) throw linkLeavesBase();
+async function resolveFile(base: string, segments: readonly string[], knownBase: string | null): Promise<LocatedFile> {
+  const [realBase, realPath] = await Promise.all([knownBase ?? realpath(base), realpath(join(base, ...segments))]);
+  if (!isInside(realBase, realPath)) {
+    if (knownBase !== null) return resolveFile(base, segments, null);
+    throw linkLeavesBase();
+  }
   if (await isOtherCase(realBase, segments, realPath)) throw new SyncError('file_missing');
   // Looked at before it is opened: opening a device may have an effect by itself.
   const stat = await lstat(realPath, { bigint: true });

@@ -1,8 +1,9 @@
 /** Opens a located file so that what is read is the file that was judged, and reads one state of it. */
-import { createHash, hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { type BigIntStats, constants } from 'node:fs';
 import { type FileHandle, open, readlink, realpath, stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
+import { contentHash } from '../../domain/content-hash.ts';
 import { SyncError } from '../../domain/errors.ts';
 import { throwIfCancelled } from './cancellation.ts';
 import { isInside, type LocatedFile, linkLeavesBase } from './locate-file.ts';
@@ -16,9 +17,28 @@ const CHUNK = 256 * 1024;
 
 /**
  * @returns a handle on exactly the located file; the caller closes it
- * @throws SyncError `file_path_refused`, `file_changed_while_read`; else the system's error
+ * @throws SyncError `file_path_refused`, `file_not_regular`, `file_changed_while_read`; else the system's error
  */
 export async function openLocated(located: LocatedFile): Promise<FileHandle> {
+  const handle = await openInside(located);
+  try {
+    const opened = await handle.stat({ bigint: true });
+    if (!opened.isFile()) throw new SyncError('file_not_regular');
+    assertSameState(located.stat, opened);
+    return handle;
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+/**
+ * Enough for a file that is read at once: `assertUnchanged` afterwards tells whether it was the located one.
+ *
+ * @returns a handle on a file inside the base; the caller closes it
+ * @throws SyncError `file_path_refused`, `file_changed_while_read`; else the system's error
+ */
+export async function openInside(located: LocatedFile): Promise<FileHandle> {
   let handle: FileHandle;
   try {
     handle = await open(located.realPath, FLAGS);
@@ -29,10 +49,7 @@ export async function openLocated(located: LocatedFile): Promise<FileHandle> {
   }
   try {
     // A folder of the path may have been swapped for a link between resolving and opening.
-    const [opened, path] = await Promise.all([handle.stat({ bigint: true }), openedPath(handle, located.realPath)]);
-    if (!isInside(located.realBase, path)) throw linkLeavesBase();
-    if (!opened.isFile()) throw new SyncError('file_not_regular');
-    assertSameState(located.stat, opened);
+    if (!isInside(located.realBase, await openedPath(handle, located.realPath))) throw linkLeavesBase();
     return handle;
   } catch (error) {
     await handle.close();
@@ -83,7 +100,7 @@ export async function readWhole(handle: FileHandle, size: number): Promise<{ byt
   const length = await readFully(handle, buffer, 0, size);
   if (length !== size) throw new SyncError('file_changed_while_read');
   const bytes = buffer.subarray(0, size);
-  return { bytes, sha256: hash('sha256', bytes, 'hex') };
+  return { bytes, sha256: contentHash(bytes) };
 }
 
 /**

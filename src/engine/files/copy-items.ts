@@ -37,8 +37,8 @@ export interface Copied {
   readonly openUnits: ReadonlyMap<string, UnitResult>;
 }
 
-/** Batches under way at once: the database works on one while another one's content is copied. */
-const BATCHES_IN_FLIGHT = 3;
+/** Batches under way at once: some are read or recorded while another one keeps all uploads busy. */
+const BATCHES_IN_FLIGHT = 6;
 const PARALLEL_READS = 8;
 
 export async function copyItems(

@@ -1,6 +1,6 @@
-import { createHash, hash, randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { type BlockBlobClient, RestError } from '@azure/storage-blob';
-import { SyncError, toSyncError } from '../../domain/errors.ts';
+import { toSyncError } from '../../domain/errors.ts';
 import type { BlobContent } from '../../ports/blob-store.ts';
 import { azureErrorCode } from './azure-error.ts';
 import { contentChunks, createContentCheck, throwIfCancelled } from './content-check.ts';
@@ -118,9 +118,9 @@ async function unlessConflict(upload: Promise<unknown>): Promise<boolean> {
 async function checkedBytes(content: BlobContent, signal?: AbortSignal): Promise<Uint8Array> {
   const opened = content.open();
   if (opened instanceof Uint8Array) {
-    if (opened.byteLength !== content.size || hash('sha256', opened) !== content.sha256) {
-      throw new SyncError('blob_corrupt');
-    }
+    const check = createContentCheck(content);
+    check.update(opened);
+    check.finish();
     return opened;
   }
   const check = createContentCheck(content);
