@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createPracticeLife } from '../../simulators/vsrx/life.ts';
 import { type Azurite, startAzurite } from '../support/azurite.ts';
 import { runCli, startCli } from '../support/cli.ts';
+import { startFaultyProxy } from '../support/faulty-proxy.ts';
 import { type MariadbServer, startMariadb } from '../support/mariadb.ts';
 import {
   CONNECTION,
@@ -89,25 +90,44 @@ describe('bad moments', () => {
       filesFolder: setup.filesFolder,
       maxFiles: 400,
     });
-    for (let step = 0; step < 10; step++) await life.step();
+    for (let step = 0; step < 30; step++) await life.step();
     const before = await storedState(setup.connection);
-    const port = azurite.port;
-    await azurite.stop();
-    const result = await cli('sync', CONNECTION, '--json');
+    const proxy = await startFaultyProxy(azurite.port);
+    let uploads = 0;
+    let stopped: Promise<void> | null = null;
+    proxy.plan = ({ method }) => {
+      if (method === 'PUT' && ++uploads === 5) stopped = proxy.stop();
+      return stopped === null ? null : { kind: 'answer', status: 503 };
+    };
+    const blobs = {
+      kind: 'azure',
+      connectionString: azurite.connectionStringWith({ port: proxy.port }),
+      container: 'documents',
+    };
+    const env = await setup.environmentWith({
+      sections: { stores: { blobs }, limits: { retryDelay: '50ms', filesPerBatch: 1 } },
+    });
+    const result = await runCli(['sync', CONNECTION, '--json'], { cwd: setup.folder, env });
+    await stopped;
+    expect(uploads).toBeGreaterThanOrEqual(5);
     expect(result.code).toBe(1);
     expect(result.stderr).toContain('"code":"blob_unavailable"');
     const after = await storedState(setup.connection);
     for (const [unit, documents] of Object.entries(before))
       expect(Object.keys(after[unit] ?? {})).toEqual(expect.arrayContaining(Object.keys(documents)));
-    expect(port).toBeGreaterThan(0);
+    // What was stored before the stop is kept.
+    expect(Object.values(after).flatMap(Object.values).length).toBeGreaterThan(
+      Object.values(before).flatMap(Object.values).length,
+    );
+    for (let run = 0; run < 2; run++) expect([0, 3]).toContain((await cli('sync', CONNECTION, '--mode', 'deep')).code);
+    await expectConverged(setup);
   });
 
   test('the source database down, a wrong password: named, exit 1, nothing deleted', { timeout: 120_000 }, async () => {
     const before = await storedState(setup.connection);
-    const wrong = {
-      ...setup.environment,
-      CHARTSYNC_CONFIG: await configWith(setup, mariadb.url('vsrx', 'admin', 'wrong-password')),
-    };
+    const wrong = await setup.environmentWith({
+      settings: { database: mariadb.url('vsrx', 'admin', 'wrong-password') },
+    });
     const refused = await runCli(['sync', CONNECTION, '--json'], { cwd: setup.folder, env: wrong });
     expect(refused.code).toBe(1);
     expect(refused.stderr).toContain('"code":"source_credentials"');
@@ -119,12 +139,3 @@ describe('bad moments', () => {
     expect(await storedState(setup.connection)).toEqual(before);
   });
 });
-
-async function configWith(practice: PracticeSetup, database: string): Promise<string> {
-  const { readFile, writeFile } = await import('node:fs/promises');
-  const file = JSON.parse(await readFile(practice.environment.CHARTSYNC_CONFIG!, 'utf8'));
-  file.organizations[0].connections[0].settings.database = database;
-  const path = `${practice.folder}/other.yaml`;
-  await writeFile(path, JSON.stringify(file));
-  return path;
-}

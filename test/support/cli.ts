@@ -24,10 +24,13 @@ export interface CliProcess {
 export interface CliOptions {
   readonly cwd: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** A command that runs another one, e.g. `['setpriv', '--inh-caps=…']`: it gets Node and its arguments. */
+  readonly through?: readonly string[];
 }
 
 export function startCli(args: readonly string[], options: CliOptions): CliProcess {
-  const child = spawn(process.execPath, [MAIN, ...args], {
+  const [program, ...before] = [...(options.through ?? []), process.execPath];
+  const child = spawn(program!, [...before, MAIN, ...args], {
     cwd: options.cwd,
     env: { PATH: process.env.PATH ?? '', ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -2,7 +2,8 @@
  * A sample practice with everything around it for one test: source database, share, records, blobs and a Chartsync on them,
  * all in a temporary folder. The judge of what is right is the simulator's oracle, which shares no code with the product.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
@@ -23,6 +24,7 @@ export interface PracticeSetup {
   readonly folder: string;
   readonly filesFolder: string;
   readonly source: OpenPracticeDatabase;
+  readonly sourceUrl: string;
   readonly practice: SamplePractice;
   readonly environment: Readonly<
     Record<
@@ -33,6 +35,8 @@ export interface PracticeSetup {
   readonly config: Config;
   readonly chartsync: Chartsync;
   readonly connection: FileConnection;
+  /** The environment with another configuration: the changes replace settings of the connection and top-level sections. */
+  environmentWith(changes: Pick<SetupOptions, 'settings' | 'sections'>): Promise<PracticeSetup['environment']>;
   /** Another Chartsync on the same stores, as after a restart. Closed with the setup. */
   reopen(): Promise<{ chartsync: Chartsync; connection: FileConnection }>;
   close(): Promise<void>;
@@ -99,7 +103,6 @@ export async function setUpPractice(options: SetupOptions = {}): Promise<Practic
     limits: { retryDelay: '10ms' },
     ...options.sections,
   };
-  const { writeFile } = await import('node:fs/promises');
   // JSON is YAML.
   await writeFile(environment.CHARTSYNC_CONFIG, JSON.stringify(file, null, 2));
   const config = await loadConfig({ env: environment, cwd: folder });
@@ -119,10 +122,20 @@ export async function setUpPractice(options: SetupOptions = {}): Promise<Practic
     folder,
     filesFolder,
     source,
+    sourceUrl,
     practice,
     environment,
     config,
     ...first,
+    async environmentWith({ settings = {}, sections = {} }) {
+      const [organization] = file.organizations;
+      const [connection] = organization!.connections;
+      const changed = { ...connection!, settings: { ...connection!.settings, ...settings } };
+      const other = { ...file, organizations: [{ ...organization!, connections: [changed] }], ...sections };
+      const path = join(folder, `other-${randomUUID()}.yaml`);
+      await writeFile(path, JSON.stringify(other, null, 2));
+      return { ...environment, CHARTSYNC_CONFIG: path };
+    },
     reopen: open,
     async close() {
       for (const chartsync of opened) await chartsync.close();
