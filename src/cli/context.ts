@@ -60,6 +60,8 @@ export function createCommandRunner(surroundings: Surroundings): CommandRunner {
   };
 }
 
+const ECHO_MS = 500;
+
 async function runCommand(
   command: Command,
   work: (output: Output, signal: AbortSignal, options: GlobalOptions) => Promise<ExitCode>,
@@ -67,8 +69,14 @@ async function runCommand(
   const options = command.optsWithGlobals<GlobalOptions>();
   const output = createOutput({ json: options.json === true });
   const stop = new AbortController();
+  let stoppedAt = 0;
   const onSignal = () => {
-    if (stop.signal.aborted) process.exit(130);
+    if (stop.signal.aborted) {
+      // `npm start` passes on what its whole group got anyway: the echo of one Ctrl-C is not a second one.
+      if (Date.now() - stoppedAt > ECHO_MS) process.exit(130);
+      return;
+    }
+    stoppedAt = Date.now();
     if (!output.json) process.stderr.write('Stopping. What is done is kept. Press Ctrl-C again to stop at once.\n');
     stop.abort(new SyncError('cancelled'));
   };

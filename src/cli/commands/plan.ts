@@ -17,7 +17,7 @@ interface PlanOptions {
 export function registerPlan(program: Command, runner: CommandRunner): void {
   program
     .command('plan')
-    .description('show what a sync would do, and change nothing')
+    .description('show what a sync would do, and change nothing; shows file paths, which may hold names')
     .argument('<connection>', 'id of the connection')
     .option('--patient <uuid>', 'only this patient')
     .addOption(new Option('--mode <mode>', 'how much to read').choices(FILE_MODES).default('quick'))

@@ -1,0 +1,148 @@
+/** `npm start` as a newcomer lives it: ready, documents arrive, Ctrl-C, kill -9, a port that is taken. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { runCli } from '../support/cli.ts';
+import { until } from '../support/until.ts';
+
+const START = fileURLToPath(new URL('../../scripts/start.mjs', import.meta.url));
+
+let folder: string;
+const started: Demo[] = [];
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'chartsync-demo-'));
+  // Root's PostgreSQL runs as another user; where that one can enter, all data stays in the folder and goes with it.
+  await chmod(folder, 0o711);
+});
+afterAll(async () => {
+  for (const demo of started) await demo.end('SIGKILL');
+  await stopDatabases();
+  await rm(folder, { recursive: true, force: true });
+});
+
+interface Demo {
+  readonly child: ChildProcess;
+  text(): string;
+  /** Waits for the text. @throws Error with all that was said when the program ends before */
+  said(text: RegExp): Promise<RegExpMatchArray>;
+  /** Waits for its own end. @returns the exit code */
+  ended(): Promise<number | null>;
+  /** To the whole group, as a terminal does. @returns the exit code */
+  end(signal: NodeJS.Signals): Promise<number | null>;
+}
+
+function demo(home: string, port = '0'): Demo {
+  const child = spawn(process.execPath, [START, '--still'], {
+    cwd: folder,
+    env: { PATH: process.env.PATH ?? '', CHARTSYNC_HOME: join(folder, home), PORT: port },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+    });
+  }
+  const closed = once(child, 'close');
+  const result: Demo = {
+    child,
+    text: () => output,
+    async said(text) {
+      await until(() => {
+        if (child.exitCode !== null && !text.test(output)) throw new Error(`It ended and said:\n${output}`);
+        return text.test(output);
+      }, 60_000);
+      return text.exec(output)!;
+    },
+    async ended() {
+      await closed;
+      return child.exitCode;
+    },
+    async end(signal) {
+      if (child.exitCode === null && child.signalCode === null) process.kill(-child.pid!, signal);
+      await closed;
+      return child.exitCode;
+    },
+  };
+  started.push(result);
+  return result;
+}
+
+/** Process id of the embedded server of a home folder; null when none runs. */
+async function postmaster(home: string): Promise<number | null> {
+  const place = JSON.parse(await readFile(join(folder, home, 'postgres/cluster.json'), 'utf8')) as { data: string };
+  const text = await readFile(join(place.data, 'postmaster.pid'), 'utf8').catch(() => null);
+  if (text === null) return null;
+  const pid = Number(text.split('\n')[0]);
+  try {
+    process.kill(pid, 0);
+    return pid;
+  } catch {
+    return null;
+  }
+}
+
+async function stopDatabases(): Promise<void> {
+  for (const home of ['home', 'other']) {
+    const pid = await postmaster(home).catch(() => null);
+    if (pid !== null) process.kill(pid, 'SIGQUIT');
+  }
+}
+
+const env = () => ({ CHARTSYNC_HOME: join(folder, 'home') });
+
+test('ready with URL and key, documents arrive, Ctrl-C stops all of it, kill -9 is recovered from', {
+  timeout: 180_000,
+}, async () => {
+  const first = demo('home');
+  await first.said(/Ready after/);
+  const url = (await first.said(/URL +(http:\S+)/))[1]!;
+  const key = (await first.said(/administrator's key +(\S+)/))[1]!;
+  expect((await fetch(`${url}/ready`)).status).toBe(200);
+  expect((await fetch(`${url}/api/sync/vsrx`, { method: 'POST' })).status).toBe(401);
+  // The first run may still be at work: whoever asks then is told so.
+  await first.said(/run of riverside-vsrx: partial – added \d{2,}/);
+  const answer = await fetch(`${url}/api/sync/vsrx?wait=true`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${key}` },
+  });
+  expect(answer.status).toBe(200);
+  expect(await answer.json()).toMatchObject({ success: true });
+  const status = await runCli(['status', '--json'], { cwd: folder, env: env() });
+  const [connection] = status.lines;
+  expect(connection).toMatchObject({ type: 'connection' });
+  const documents = (connection as { documents: number }).documents;
+  expect(documents).toBeGreaterThan(200);
+
+  // A second one finds the port taken and says so.
+  const second = demo('other', new URL(url).port);
+  await second.said(/Port \d+ is in use/);
+  expect(await second.ended()).toBe(1);
+  expect(second.text()).not.toMatch(/^\s+at .+:\d+:\d+/m);
+  expect(await postmaster('other')).toBeNull();
+
+  expect(await first.end('SIGINT')).toBe(0);
+  expect(first.text()).toMatch(/Stopped\.\n$/);
+  expect(await postmaster('home')).toBeNull();
+  await expect(fetch(`${url}/health`)).rejects.toThrow();
+
+  const third = demo('home');
+  await third.said(/Ready after/);
+  expect(await postmaster('home')).not.toBeNull();
+  await third.end('SIGKILL');
+
+  const fourth = demo('home');
+  await fourth.said(/Ready after/);
+  const again = await runCli(['sync', 'riverside-vsrx', '--json'], { cwd: folder, env: env() });
+  expect([0, 3, 75]).toContain(again.code);
+  const after = await runCli(['status', '--json'], { cwd: folder, env: env() });
+  expect(after.lines[0]).toMatchObject({ documents });
+  expect(await fourth.end('SIGINT')).toBe(0);
+  expect(await postmaster('home')).toBeNull();
+});
