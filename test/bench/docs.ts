@@ -1,1 +1,55 @@
-export async function writeDocs(_: readonly unknown[]): Promise<void> {}
+/** Writes `docs/benchmarks.md` and its pictures from the last full results. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { drawCurve } from './chart.ts';
+import type { NamedResult } from './results.ts';
+import { SERIES_HEAD, seriesRow } from './table.ts';
+
+const DOCS = new URL('../../docs/', import.meta.url);
+
+export async function writeDocs(results: readonly NamedResult[]): Promise<void> {
+  await mkdir(new URL('benchmarks/', DOCS), { recursive: true });
+  for (const curve of results.flatMap((result) => result.curves ?? []))
+    await writeFile(new URL(`benchmarks/${curve.name}.svg`, DOCS), drawCurve(curve));
+  await writeFile(new URL('benchmarks.md', DOCS), page(results));
+}
+
+function page(results: readonly NamedResult[]): string {
+  return `# Benchmarks
+
+Written by \`npm run bench -- --write-docs\` from the last full results; nothing here is typed by hand. Every figure stands beside
+a *floor* (a bare loop that does only the unavoidable) or a *peer* (another program), measured in the same run on the same
+machine: the seconds depend on the machine, the ratios much less. Medians of the rounds.
+
+\`npm run bench\` measures again; with \`--check\` it fails when a ratio is more than 25 % below the recorded one.
+
+${results.map(section).join('\n')}`;
+}
+
+function section(result: NamedResult): string {
+  const { machine } = result;
+  const facts = [
+    `${machine.cores} cores (${machine.processor}), ${Math.round(machine.memoryBytes / 2 ** 30)} GiB, load ${machine.load.toFixed(1)} at the start`,
+    ...Object.entries(machine.versions).map(([name, version]) => `${name} ${version}`),
+  ];
+  return [
+    `## ${result.title}`,
+    '',
+    `\`npm run bench -- ${result.name}\`, ${machine.date.slice(0, 10)}`,
+    '',
+    row(SERIES_HEAD),
+    row(SERIES_HEAD.map(() => '---')),
+    ...result.series.map((series) => row(seriesRow(series))),
+    '',
+    ...result.promises.map((p) => `- ${p.kept ? 'Kept' : '**Missed**'}: ${p.text} – measured ${p.measured}.`),
+    ...Object.entries(result.ratios).map(([name, ratio]) => `- Ratio, ${name}: ${ratio.toFixed(2)}`),
+    ...(result.notes ?? []).map((note) => `- ${note}`),
+    '',
+    ...(result.curves ?? []).map((curve) => `![${curve.title}](benchmarks/${curve.name}.svg)\n`),
+    `<sub>${facts.join(' · ')}</sub>`,
+    '',
+  ].join('\n');
+}
+
+function row(cells: readonly string[]): string {
+  return `| ${cells.join(' | ')} |`;
+}
