@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runCli } from '../support/cli.ts';
@@ -76,8 +76,9 @@ function demo(home: string, port = '0'): Demo {
 
 /** Process id of the embedded server of a home folder; null when none runs. */
 async function postmaster(home: string): Promise<number | null> {
-  const place = JSON.parse(await readFile(join(folder, home, 'postgres/cluster.json'), 'utf8')) as { data: string };
-  const text = await readFile(join(place.data, 'postmaster.pid'), 'utf8').catch(() => null);
+  const own = join(folder, home, 'postgres');
+  const place = JSON.parse(await readFile(join(own, 'cluster.json'), 'utf8')) as { data: string };
+  const text = await readFile(resolve(own, place.data, 'postmaster.pid'), 'utf8').catch(() => null);
   if (text === null) return null;
   const pid = Number(text.split('\n')[0]);
   try {
@@ -105,6 +106,7 @@ test('ready with URL and key, documents arrive, Ctrl-C stops all of it, kill -9 
   const url = (await first.said(/URL +(http:\S+)/))[1]!;
   const key = (await first.said(/administrator's key +(\S+)/))[1]!;
   expect((await fetch(`${url}/ready`)).status).toBe(200);
+  expect(await postmaster('home')).not.toBeNull();
   expect((await fetch(`${url}/api/sync/vsrx`, { method: 'POST' })).status).toBe(401);
   // The first run may still be at work: whoever asks then is told so.
   await first.said(/run of riverside-vsrx: partial – added \d{2,}/);

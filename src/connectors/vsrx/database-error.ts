@@ -106,12 +106,15 @@ const DETAILS: Record<string, string> = {
 
 interface DriverError {
   readonly code?: unknown;
+  readonly fatal?: unknown;
   readonly errno?: unknown;
 }
 
 export function classifyMysqlError(error: unknown): SyncError {
   if (error instanceof SyncError) return error;
-  const { code, errno } = (error ?? {}) as DriverError;
+  const { code, errno, fatal } = (error ?? {}) as DriverError;
+  // A statement for a connection that was lost a moment before: "closed state", without a code.
+  if (code === undefined && fatal === true) return result('source_unreachable', '', error);
   const name = typeof code === 'string' ? code : '';
   const number = typeof errno === 'number' ? errno : 0;
   return result(MYSQL[name] ?? MARIADB[number] ?? NETWORK[name], name, error);
