@@ -1,0 +1,139 @@
+/** Bugs planted on purpose, to see that the rules find them. What each one stands for is told in mutants.md. */
+import { storedReference } from '../../src/domain/reference.ts';
+import type { FilePorts } from '../../src/engine/files/settings.ts';
+import type { DocumentWrite, Fence } from '../../src/ports/document-records.ts';
+import { keyOf, type MemoryWorld } from '../../src/stores/memory/world.ts';
+import type { Mutant } from './ports.ts';
+
+export const MUTANTS: Readonly<Record<string, Mutant>> = {
+  /** The record is written before its content is. */
+  'cursor-before-commit': (ports) => ({
+    ...ports,
+    blobs: {
+      ...ports.blobs,
+      async put(name, content, signal) {
+        void ports.clock.sleep(1, signal).then(
+          () => ports.blobs.put(name, content, signal),
+          () => undefined,
+        );
+        return 'created';
+      },
+    },
+  }),
+
+  /** A read that broke off is taken for a whole one. */
+  'partial-read': (ports) => ({
+    ...ports,
+    source: {
+      ...ports.source,
+      readFiles(selection, signal) {
+        const read = ports.source.readFiles(selection, signal);
+        return {
+          [Symbol.asyncIterator]: () => read[Symbol.asyncIterator](),
+          summary: () => ({ ...read.summary(), rowsExpected: read.summary().rowsRead }),
+        };
+      },
+    },
+  }),
+
+  /** Writes do not ask whether the lease is still theirs. */
+  'missing-fence': (ports, _, { world }) => ({
+    ...ports,
+    records: withNewestFence(ports.records, world),
+    runs: withNewestFence(ports.runs, world),
+  }),
+
+  /** A start does not look whether somebody else is at work. */
+  'double-admission': (ports, _, { world }) => ({
+    ...ports,
+    runs: {
+      ...ports.runs,
+      start(start) {
+        const key = keyOf(start.organizationId, start.connectionId);
+        const lease = world.leases.get(key);
+        if (lease !== undefined) world.leases.set(key, { ...lease, runId: null });
+        return ports.runs.start(start);
+      },
+    },
+  }),
+
+  /** Another organisation's content counts as one's own. */
+  'tenant-filter': (ports, _, { world }) => ({
+    ...ports,
+    records: {
+      ...ports.records,
+      async reserveBlobs(fence, blobs) {
+        const states = new Map(await ports.records.reserveBlobs(fence, blobs));
+        for (const row of world.blobs.values()) {
+          if (row.state === 'stored' && states.has(row.sha256)) states.set(row.sha256, 'stored');
+        }
+        return states;
+      },
+    },
+  }),
+
+  /** A held set is applied as it was, without another look at the source. */
+  'stale-held-set': (ports) => ({
+    ...ports,
+    source: {
+      ...ports.source,
+      presence: async (references) => new Map(references.map((reference) => [reference, { state: 'absent' }])),
+    },
+  }),
+
+  /** A content goes with the first of the documents that name it. */
+  'early-release': (ports, _, { world }) => ({
+    ...ports,
+    records: {
+      ...ports.records,
+      async removeDocuments(fence, removals, at) {
+        const removed = await ports.records.removeDocuments(fence, removals, at);
+        for (const uuid of removed) {
+          const document = world.documents.get(uuid)!;
+          await ports.blobs.delete(`${document.organizationId}/${document.sha256}`);
+        }
+        return removed;
+      },
+    },
+  }),
+
+  /** A move is a deletion and another document. */
+  'move-as-new': (ports) => ({
+    ...ports,
+    records: {
+      ...ports.records,
+      recordDocuments: (fence, writes) =>
+        ports.records.recordDocuments(
+          fence,
+          writes.map((write): DocumentWrite => {
+            const { replaces: _replaces, ...rest } = write;
+            return { ...rest, reference: storedReference(write.reference) };
+          }),
+        ),
+    },
+  }),
+};
+
+function withNewestFence<T extends FilePorts['records'] | FilePorts['runs']>(port: T, world: MemoryWorld): T {
+  const entries = Object.entries(port).map(([name, value]) => {
+    if (typeof value !== 'function') return [name, value];
+    return [
+      name,
+      (...args: unknown[]) => {
+        const [first, ...rest] = args;
+        const newest = isFence(first) ? newestFence(world, first) : first;
+        return (value as (...all: unknown[]) => unknown)(newest, ...rest);
+      },
+    ];
+  });
+  return Object.fromEntries(entries) as T;
+}
+
+function isFence(value: unknown): value is Fence {
+  return typeof value === 'object' && value !== null && 'runId' in value && 'number' in value;
+}
+
+function newestFence(world: MemoryWorld, fence: Fence): Fence {
+  const lease = world.leases.get(keyOf(fence.organizationId, fence.connectionId));
+  return { ...fence, number: lease?.fence ?? fence.number, runId: lease?.runId ?? fence.runId };
+}

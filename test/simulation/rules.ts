@@ -1,0 +1,321 @@
+/**
+ * What must hold at every step, judged from the practice's true history and from what the stores contain. Shares no code
+ * with the engine.
+ */
+
+import type { Fence } from '../../src/ports/document-records.ts';
+import type { SourceFile } from '../../src/ports/ehr-database.ts';
+import type { MemoryDocument, MemoryWorld } from '../../src/stores/memory/world.ts';
+import { keyOfItem, ownerOfContent, type Practice } from './practice.ts';
+import type { SimProcess } from './scheduler.ts';
+
+export class Violation extends Error {
+  readonly rule: string;
+
+  constructor(rule: string, detail: string) {
+    super(`${rule}: ${detail}`);
+    this.rule = rule;
+  }
+}
+
+interface Snapshot {
+  readonly present: ReadonlySet<string>;
+  /** Units that the read was about; null: all. */
+  readonly units: ReadonlySet<string> | null;
+  /** It came to its end and showed all that was there. */
+  whole: boolean;
+  /** The source's own count agreed. */
+  believable: boolean;
+  readonly mounted: boolean;
+}
+
+interface RunFacts {
+  readonly practice: Practice;
+  readonly startedAt: number;
+  readonly held: boolean;
+  readonly stored: number;
+  readonly mounts: number;
+  snapshot: Snapshot | null;
+  removed: number;
+}
+
+interface Holder {
+  readonly runId: string;
+  readonly process: SimProcess;
+  expiresAt: number;
+}
+
+export const LEASE_MS = 15_000;
+export const GUARD = { maxCount: 4, maxPercent: 60, minCount: 2 };
+
+export class Rules {
+  readonly violations: Violation[] = [];
+  readonly #world: MemoryWorld;
+  readonly #contents: ReadonlyMap<string, Uint8Array>;
+  readonly #practices: readonly Practice[];
+  readonly #clock: { readonly tick: number; readonly now: number };
+  readonly #runs = new Map<string, RunFacts>();
+  readonly #snapshots = new Map<Practice, Snapshot[]>();
+  readonly #highestFence = new Map<string, number>();
+  readonly #holders = new Map<string, Holder>();
+  /** Held sets that a person approved. */
+  readonly #approved = new Set<string>();
+  /** UUID of a document whose row was replaced, by the key of the new row. */
+  readonly #replaced = new Map<string, string>();
+
+  constructor(options: {
+    world: MemoryWorld;
+    contents: ReadonlyMap<string, Uint8Array>;
+    practices: readonly Practice[];
+    clock: { readonly tick: number; readonly now: number };
+  }) {
+    this.#world = options.world;
+    this.#contents = options.contents;
+    this.#practices = options.practices;
+    this.#clock = options.clock;
+  }
+
+  /** A run got its lease. */
+  started(fence: Fence, process: SimProcess, held: boolean): void {
+    const key = `${fence.organizationId}/${fence.connectionId}`;
+    const before = this.#holders.get(key);
+    if (before?.process.alive && before.expiresAt >= this.#clock.now) {
+      this.#break('one run at a time', `${fence.runId} began while ${before.runId} held the lease`);
+    }
+    this.#holders.set(key, { runId: fence.runId, process, expiresAt: this.#clock.now + LEASE_MS });
+    if (fence.number <= (this.#highestFence.get(key) ?? 0)) this.#break('fences grow', fence.runId);
+    this.#highestFence.set(key, fence.number);
+    const practice = this.#practiceOf(fence);
+    let stored = 0;
+    for (const uuid of this.#world.liveDocuments.values()) {
+      if (isOf(this.#world.documents.get(uuid)!, practice)) stored++;
+    }
+    this.#runs.set(fence.runId, {
+      practice,
+      startedAt: this.#clock.tick,
+      held,
+      stored,
+      mounts: practice.mounts,
+      snapshot: null,
+      removed: 0,
+    });
+  }
+
+  /** A write of a run took effect. */
+  wrote(fence: Fence, method: string): void {
+    const key = `${fence.organizationId}/${fence.connectionId}`;
+    if (this.#highestFence.get(key) !== fence.number) {
+      this.#break('no write after a take-over', `${method} of ${fence.runId} took effect`);
+    }
+    const holder = this.#holders.get(key);
+    if (holder?.runId !== fence.runId) return;
+    if (method === 'heartbeat') holder.expiresAt = this.#clock.now + LEASE_MS;
+    if (method === 'finish') this.#holders.delete(key);
+  }
+
+  /** The source is read as it is at this moment. @returns hears how many rows were shown when the read has ended */
+  looked(practice: Practice, units: ReadonlySet<string> | null): (rowsShown: number) => void {
+    const rows = practice.rows().filter((row) => units === null || units.has(row.unit)).length;
+    const snapshot: Snapshot = {
+      present: new Set(practice.present()),
+      units,
+      whole: false,
+      believable: false,
+      mounted: practice.mounted,
+    };
+    const list = this.#snapshots.get(practice) ?? [];
+    list.push(snapshot);
+    this.#snapshots.set(practice, list);
+    for (const run of this.#runs.values()) if (run.practice === practice) run.snapshot = snapshot;
+    return (rowsShown) => {
+      snapshot.whole = rowsShown === rows;
+      snapshot.believable = snapshot.whole && practice.model.fault.countOff === undefined;
+    };
+  }
+
+  decided(setId: string, approved: boolean): void {
+    if (approved) this.#approved.add(setId);
+  }
+
+  /** A row was replaced in the source: the document must stay the same one. */
+  replaced(
+    practice: Practice,
+    { before, after }: { before: SourceFile; after: SourceFile },
+    content: string | null,
+  ): void {
+    const { liveDocuments, documents } = this.#world;
+    const key = [practice.organizationId, practice.connectionId, before.unit, before.reference].join('\0');
+    const document = documents.get(liveDocuments.get(key) ?? '');
+    if (document === undefined || document.keptSince !== null || document.sha256 !== content) return;
+    this.#replaced.set(
+      `${practice.organizationId}/${practice.connectionId} ${keyOfItem(after.unit, after.reference)}`,
+      document.documentUuid,
+    );
+  }
+
+  /** A document's row changed. */
+  documentChanged(before: MemoryDocument | undefined, after: MemoryDocument): void {
+    if (after.deletedAt !== null) {
+      if (before !== undefined && before.deletedAt === null) this.#removed(after);
+      return;
+    }
+    const name = `${after.organizationId}/${after.sha256}`;
+    if (!this.#contents.has(name))
+      this.#break('no document without its content', `${after.documentUuid} of ${after.organizationId}`);
+    const owner = ownerOfContent(after.sha256);
+    if (owner !== null && owner !== after.organizationId)
+      this.#break('no tenant in another', `${after.documentUuid} holds a content of ${owner}`);
+    if (before === undefined) this.#added(after);
+  }
+
+  contentRemoved(name: string): void {
+    for (const uuid of this.#world.liveDocuments.values()) {
+      const document = this.#world.documents.get(uuid)!;
+      if (`${document.organizationId}/${document.sha256}` === name) {
+        this.#break('no content goes while a document names it', `content of ${uuid}`);
+      }
+    }
+  }
+
+  #added(document: MemoryDocument): void {
+    const practice = this.#practiceOf(document);
+    const key = `${document.organizationId}/${document.connectionId} ${keyOfItem(document.unit, document.reference)}`;
+    const former = this.#world.documents.get(this.#replaced.get(key) ?? '');
+    if (former === undefined || former.documentUuid === document.documentUuid || former.deletedAt !== null) return;
+    const run = this.#runs.get(this.#holders.get(`${document.organizationId}/${document.connectionId}`)?.runId ?? '');
+    const snapshot = run?.snapshot;
+    const gone =
+      snapshot?.believable &&
+      run?.mounts === practice.mounts &&
+      !snapshot.present.has(keyOfItem(former.unit, former.reference));
+    if (!gone || former.unit !== document.unit || former.keptSince !== null || former.sha256 !== document.sha256)
+      return;
+    // Two equal contents of one patient may change places; who is who is nobody's loss.
+    const equal = [...this.#world.liveDocuments.values()].filter((uuid) => {
+      const other = this.#world.documents.get(uuid)!;
+      return isOf(other, practice) && other.unit === former.unit && other.sha256 === former.sha256;
+    });
+    const rows = practice
+      .rows()
+      .filter((row) => row.unit === former.unit && practice.contentAt(row.path) === former.sha256);
+    if (equal.length > 1 || rows.length > 1) return;
+    this.#break(
+      'a moved item keeps its document',
+      `${document.documentUuid} was made although ${former.documentUuid} is there`,
+    );
+  }
+
+  #removed(document: MemoryDocument): void {
+    const practice = this.#practiceOf(document);
+    const key = keyOfItem(document.unit, document.reference);
+    const what = `${document.documentUuid} (${document.deletedReason}) of ${practice.organizationId}/${practice.connectionId}`;
+    const run = this.#runs.get(document.deletedByRun ?? '');
+    if (run === undefined || run.practice !== practice) {
+      this.#break('nothing goes without a run', what);
+      return;
+    }
+    run.removed++;
+    if (!practice.wasAbsentSince(key, run.startedAt)) this.#break('nothing goes while the source shows it', what);
+    const snapshots = this.#snapshots.get(practice) ?? [];
+    const covers = (s: Snapshot) => s.whole && (s.units === null || s.units.has(document.unit));
+    const missed = snapshots.filter((s) => covers(s) && !s.present.has(key)).length;
+    if (document.deletedReason === 'source:missing' && missed < 2)
+      this.#break('missed twice', `${what}: missed ${missed} times`);
+    if (missed < 1) this.#break('nothing goes without a complete read', what);
+    if (run.held) this.#heldRemoval(document, what);
+    else this.#guardedRemoval(run, what);
+  }
+
+  #guardedRemoval(run: RunFacts, what: string): void {
+    if (run.snapshot?.mounted === false) this.#break('nothing goes while the share is away', what);
+    if (run.removed > GUARD.maxCount) this.#break('the guard', `${what}: removal ${run.removed} of one run`);
+    const { units, present } = run.snapshot ?? { units: null, present: new Set() };
+    if (units === null && present.size === 0 && run.stored > 1)
+      this.#break('the guard', `${what}: the source was empty`);
+  }
+
+  #heldRemoval(document: MemoryDocument, what: string): void {
+    for (const { set, items } of this.#world.heldSets.values()) {
+      if (!this.#approved.has(set.id) || set.organizationId !== document.organizationId) continue;
+      if (items.some((item) => item.documentUuid === document.documentUuid)) return;
+    }
+    this.#break('held removals only as approved', what);
+  }
+
+  #practiceOf(key: { readonly organizationId: string; readonly connectionId: string }): Practice {
+    return this.#practices.find((p) => p.organizationId === key.organizationId && p.connectionId === key.connectionId)!;
+  }
+
+  #break(rule: string, detail: string): void {
+    this.violations.push(new Violation(rule, detail));
+  }
+}
+
+function isOf(document: MemoryDocument, practice: Practice): boolean {
+  return document.organizationId === practice.organizationId && document.connectionId === practice.connectionId;
+}
+
+/** What must hold when the source rests, the faults have ended and everything had its time. */
+export function endViolations(
+  world: MemoryWorld,
+  contents: ReadonlyMap<string, Uint8Array>,
+  practices: readonly Practice[],
+): Violation[] {
+  const found: Violation[] = [];
+  for (const practice of practices) found.push(...convergence(world, practice));
+  const named = new Set<string>();
+  for (const uuid of world.liveDocuments.values()) {
+    const document = world.documents.get(uuid)!;
+    named.add(`${document.organizationId}/${document.sha256}`);
+  }
+  for (const name of named) if (!contents.has(name)) found.push(new Violation('every document has its content', name));
+  for (const [name, bytes] of contents) {
+    if (!named.has(name)) found.push(new Violation('no content is left over', name));
+    const owner = ownerOfContent(name.slice(name.indexOf('/') + 1));
+    if (owner !== null && !name.startsWith(`${owner}/`))
+      found.push(new Violation('no tenant in another', `a content of ${owner} under ${name}`));
+    if (bytes.byteLength === 0) found.push(new Violation('every content is whole', name));
+  }
+  for (const blob of world.blobs.values()) {
+    const documents = [...world.liveDocuments.values()].filter((uuid) => {
+      const document = world.documents.get(uuid)!;
+      return document.organizationId === blob.organizationId && document.sha256 === blob.sha256;
+    }).length;
+    if (blob.references !== documents)
+      found.push(new Violation('references are counted right', `${blob.references} instead of ${documents}`));
+  }
+  return found;
+}
+
+function convergence(world: MemoryWorld, practice: Practice): Violation[] {
+  const found: Violation[] = [];
+  const where = `${practice.organizationId}/${practice.connectionId}`;
+  const live = new Map<string, MemoryDocument[]>();
+  for (const document of world.documents.values()) {
+    if (document.deletedAt !== null || !isOf(document, practice)) continue;
+    const key = keyOfItem(document.unit, document.reference);
+    live.set(key, [...(live.get(key) ?? []), document]);
+  }
+  for (const row of practice.rows()) {
+    if (row.deleted) continue;
+    const key = keyOfItem(row.unit, row.reference);
+    const documents = live.get(key) ?? [];
+    live.delete(key);
+    const content = practice.contentAt(row.path);
+    if (content === null) continue;
+    if (documents.length !== 1)
+      found.push(new Violation('every item is stored once', `${key} of ${where}: ${documents.length} times`));
+    else if (documents[0]!.sha256 !== content)
+      found.push(new Violation('every item has its content', `${key} of ${where}`));
+    else if (documents[0]!.path !== row.path)
+      found.push(new Violation('every item has its path', `${key} of ${where}`));
+  }
+  for (const [key, documents] of live) {
+    for (const document of documents) {
+      const orphan = !practice.model.patients.has(document.unit);
+      if (!orphan && document.keptSince === null)
+        found.push(new Violation('nothing is left that is gone', `${key} of ${where}`));
+    }
+  }
+  return found;
+}

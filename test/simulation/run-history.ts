@@ -1,0 +1,315 @@
+/** Runs one history from beginning to end and says what was wrong. */
+import { SyncError, toSyncError } from '../../src/domain/errors.ts';
+import { applyHeldSet } from '../../src/engine/files/apply-held.ts';
+import type { FileSettings } from '../../src/engine/files/settings.ts';
+import { type FileSyncRequest, syncFiles } from '../../src/engine/files/sync-files.ts';
+import { tidy } from '../../src/runs/housekeeping.ts';
+import {
+  createMemoryWorld,
+  endSession,
+  type MemoryDocument,
+  type MemoryWorld,
+  putConnection,
+} from '../../src/stores/memory/world.ts';
+import type { Command, History } from './history.ts';
+import { type Mutant, portsOf, type Surroundings } from './ports.ts';
+import { Practice } from './practice.ts';
+import { seededRandom } from './random.ts';
+import { endViolations, GUARD, Rules, Violation } from './rules.ts';
+import { Scheduler, type SimProcess } from './scheduler.ts';
+
+export interface Ended {
+  readonly violations: readonly Violation[];
+  /** Equal for equal histories. */
+  readonly trace: number;
+  readonly steps: number;
+  readonly coverage: ReadonlyMap<string, number>;
+}
+
+/** The same connection id in two organisations, on purpose. */
+const CONNECTIONS = [
+  { organizationId: 'org_a', connectionId: 'vsrx' },
+  { organizationId: 'org_a', connectionId: 'second' },
+  { organizationId: 'org_b', connectionId: 'vsrx' },
+];
+/** More than any history needs: whoever needs more hangs. */
+const MOST_STEPS = 60_000;
+const HOUR = 3600_000;
+const DAY = 24 * HOUR;
+
+export async function runHistory(history: History, mutant: Mutant | null = null): Promise<Ended> {
+  const simulation = new Simulation(history, mutant);
+  try {
+    await simulation.live();
+    await simulation.settle();
+  } catch (error) {
+    simulation.rules.violations.push(
+      error instanceof Violation
+        ? error
+        : new Violation('nothing unforeseen', String((error as Error)?.stack ?? error)),
+    );
+  }
+  const { scheduler, rules } = simulation;
+  return { violations: rules.violations, trace: scheduler.trace, steps: scheduler.tick, coverage: scheduler.coverage };
+}
+
+class Simulation {
+  readonly scheduler: Scheduler;
+  readonly rules: Rules;
+  readonly #history: History;
+  readonly #mutant: Mutant | null;
+  readonly #world: MemoryWorld;
+  readonly #practices: readonly Practice[];
+  readonly #around: Surroundings;
+  readonly #processes = new Map<string, SimProcess>();
+  readonly #places: SimProcess[] = [];
+  readonly #tasks = new Map<object, SimProcess>();
+  #born = 0;
+
+  constructor(history: History, mutant: Mutant | null) {
+    this.#history = history;
+    this.#mutant = mutant;
+    const scheduler = new Scheduler(seededRandom(history.schedule));
+    this.scheduler = scheduler;
+    this.#practices = CONNECTIONS.map(
+      (key) => new Practice(key.organizationId, key.connectionId, () => scheduler.tick),
+    );
+    const documents = new WatchedMap<string, MemoryDocument>();
+    const contents = new WatchedMap<string, Uint8Array>();
+    this.#world = { ...createMemoryWorld(), documents };
+    this.rules = new Rules({ world: this.#world, contents, practices: this.#practices, clock: scheduler });
+    documents.onSet = (before, after) => this.rules.documentChanged(before, after);
+    contents.onDelete = (name) => this.rules.contentRemoved(name);
+    for (const key of CONNECTIONS) putConnection(this.#world, key);
+    this.#around = { scheduler, world: this.#world, contents, rules: this.rules, processes: this.#processes };
+    scheduler.onCrash((process) => {
+      endSession(this.#world, process.session);
+      for (const [task, owner] of this.#tasks) if (owner === process) this.#tasks.delete(task);
+    });
+  }
+
+  /** The commands, each at its moment, with faults. */
+  async live(): Promise<void> {
+    this.scheduler.faultRate = this.#history.faults / 1000;
+    this.scheduler.aim = this.#history.aim;
+    for (const { command, steps } of this.#history.commands) {
+      await this.#do(command);
+      await this.#steps(steps);
+    }
+  }
+
+  /** Accidents and faults end, people decide, time passes: now everything must become right. */
+  async settle(): Promise<void> {
+    this.scheduler.faultRate = 0;
+    this.scheduler.aim = null;
+    for (const practice of this.#practices) practice.heal();
+    for (const process of this.#processes.values()) {
+      process.frozenUntil = 0;
+      process.skew = 0;
+    }
+    await this.#rest();
+    for (let round = 0; round < 4; round++) {
+      // Longer than any clock is wrong: what a fast one dated in the future is judged when that time has come.
+      this.scheduler.now += 3 * HOUR;
+      for (const practice of this.#practices) {
+        this.#sync(0, practice, { mode: round === 0 ? 'checksum' : 'quick', trigger: 'manual' });
+        await this.#rest();
+        this.#decide(0, practice, true);
+        await this.#rest();
+      }
+    }
+    for (let round = 0; round < 2; round++) {
+      this.scheduler.now += 8 * DAY;
+      for (const organizationId of ['org_a', 'org_b']) this.#care(0, organizationId);
+      await this.#rest();
+    }
+    this.rules.violations.push(...endViolations(this.#world, this.#around.contents, this.#practices));
+  }
+
+  async #steps(count: number): Promise<void> {
+    for (let i = 0; i < count && this.#tasks.size > 0; i++) await this.#step();
+  }
+
+  /** Until nobody works any more. */
+  async #rest(): Promise<void> {
+    while (this.#tasks.size > 0) await this.#step();
+  }
+
+  async #step(): Promise<void> {
+    if (this.scheduler.tick > MOST_STEPS)
+      throw new Violation('everything ends', `${this.#tasks.size} tasks are still at work`);
+    if (!(await this.scheduler.step())) throw new Violation('everything ends', 'somebody waits for nothing');
+    const [first] = this.rules.violations;
+    if (first !== undefined) throw first;
+  }
+
+  async #do(command: Command): Promise<void> {
+    const practice = 'connection' in command ? this.#practices[command.connection]! : this.#practices[0]!;
+    switch (command.type) {
+      case 'add':
+        return practice.add(command.unit, command.content);
+      case 'change':
+        return practice.change(command.file, command.content, command.told);
+      case 'move':
+        return practice.move(command.file);
+      case 'replace': {
+        const rows = practice.replace(command.file);
+        if (rows !== null) this.rules.replaced(practice, rows, practice.contentAt(rows.after.path));
+        return;
+      }
+      case 'flag':
+        return practice.flag(command.file);
+      case 'delete':
+        return practice.delete(command.file);
+      case 'reassign':
+        return practice.reassign(command.file, command.unit);
+      case 'remove-patient':
+        return practice.removePatient(command.unit);
+      case 'lose-file':
+        return practice.loseFile(command.file);
+      case 'empty':
+        return practice.empty();
+      case 'refill':
+        return practice.refill();
+      case 'unmount':
+        return practice.unmount();
+      case 'mount':
+        return practice.mount(command.other ? 'another' : undefined);
+      case 'partial':
+        practice.model.fault.endsAfter = command.rows;
+        return;
+      case 'miscount':
+        practice.model.fault.countOff = 1;
+        return;
+      case 'unreachable':
+        practice.model.fault.unreachable = true;
+        return;
+      case 'heal':
+        return practice.heal();
+      case 'crash':
+        return this.scheduler.crash(this.#process(command.process));
+      case 'freeze':
+        this.#process(command.process).frozenUntil = this.scheduler.now + command.ms;
+        return;
+      case 'clock':
+        this.#process(command.process).skew = command.ms;
+        return;
+      case 'sync': {
+        const { mode, trigger, unit } = command;
+        return this.#sync(command.process, practice, { mode, trigger, ...(unit === null ? {} : { unit }) });
+      }
+      case 'decide':
+        return this.#decide(command.process, practice, command.approve);
+      case 'care':
+        return this.#care(command.process, practice.organizationId);
+      case 'cancel':
+        return this.#cancel(practice);
+      case 'wait':
+        this.scheduler.now += command.ms;
+        return;
+    }
+  }
+
+  /** A process that died is replaced by another one in its place. */
+  #process(place: number): SimProcess {
+    let process = this.#places[place];
+    if (process?.alive !== true) {
+      process = { id: `process-${++this.#born}`, session: {}, alive: true, frozenUntil: 0, skew: 0 };
+      this.#places[place] = process;
+      this.#processes.set(process.id, process);
+    }
+    return process;
+  }
+
+  #sync(place: number, practice: Practice, request: FileSyncRequest): void {
+    const process = this.#process(place);
+    this.#work(process, () =>
+      syncFiles(portsOf(process, practice, this.#around, this.#mutant), settingsOf(practice), request),
+    );
+  }
+
+  /** A person looks at the newest held set and says yes or no; yes is carried out at once. */
+  #decide(place: number, practice: Practice, approve: boolean): void {
+    const process = this.#process(place);
+    const ports = portsOf(process, practice, this.#around, this.#mutant);
+    const settings = settingsOf(practice);
+    this.#work(process, async () => {
+      const sets = await ports.runs.heldSets(settings.organizationId, settings.connectionId);
+      const set = sets.find((candidate) => candidate.state === 'pending' || candidate.state === 'approved');
+      if (set === undefined) return null;
+      if (set.state === 'pending') {
+        const decision = { approve, by: 'a person', note: null };
+        const done = await ports.runs.decideHeldSet(settings.organizationId, set.id, decision, this.scheduler.now);
+        if (!done || !approve) return null;
+      }
+      return applyHeldSet(ports, settings, { setId: set.id });
+    });
+  }
+
+  #care(place: number, organizationId: string): void {
+    const process = this.#process(place);
+    const { records, blobs, clock } = portsOf(
+      process,
+      this.#practices.find((p) => p.organizationId === organizationId)!,
+      this.#around,
+      this.#mutant,
+    );
+    const retention = { releasedBlobsMs: 7 * DAY, runsMs: null, tombstonesMs: null };
+    const retained = { purgeRuns: async () => 0, purgeTombstones: async () => 0 };
+    this.#work(process, () => tidy({ records, blobs, clock, retained, retention }, organizationId));
+  }
+
+  #cancel({ organizationId, connectionId }: Practice): void {
+    const runs = [...this.#world.runs.values()].filter(
+      (run) => run.organizationId === organizationId && run.connectionId === connectionId,
+    );
+    const run = runs.at(-1);
+    if (run !== undefined && run.finishedAt === null) this.#world.runs.set(run.id, { ...run, cancelRequested: true });
+  }
+
+  #work(process: SimProcess, work: () => Promise<unknown>): void {
+    const task = {};
+    this.#tasks.set(task, process);
+    const unforeseen = (what: string) => this.rules.violations.push(new Violation('nothing unforeseen', what));
+    work()
+      .then((result) => {
+        const code = (result as { error?: { code: string; message: string } | null } | null)?.error;
+        if (code?.code === 'unexpected') unforeseen(code.message);
+      })
+      .catch((error: unknown) => {
+        if (!(error instanceof SyncError) || toSyncError(error).code === 'unexpected')
+          unforeseen(String((error as Error).stack));
+      })
+      .finally(() => this.#tasks.delete(task));
+  }
+}
+
+function settingsOf({ organizationId, connectionId }: Practice): FileSettings {
+  return {
+    organizationId,
+    connectionId,
+    activate: 'all',
+    guard: GUARD,
+    filesPerBatch: 3,
+    maxParallelUploads: 2,
+    retry: { attempts: 2, baseDelayMs: 50, maxDelayMs: 1000 },
+  };
+}
+
+class WatchedMap<K, V> extends Map<K, V> {
+  onSet: ((before: V | undefined, after: V) => void) | null = null;
+  onDelete: ((key: K) => void) | null = null;
+
+  override set(key: K, value: V): this {
+    const before = this.get(key);
+    super.set(key, value);
+    this.onSet?.(before, value);
+    return this;
+  }
+
+  override delete(key: K): boolean {
+    const had = super.delete(key);
+    if (had) this.onDelete?.(key);
+    return had;
+  }
+}
