@@ -1,6 +1,8 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { SyncError } from '../../domain/errors.ts';
-import { requiredColumns, resolveMapping, type TableMappingSettings } from './mapping.ts';
+import { IDENTIFIER, requiredColumns, resolveMapping, type TableMappingSettings } from './mapping.ts';
+import { MYSQL, POSTGRES } from './sql.ts';
 
 const OWN = {
   patient: { table: 'people', id: 'no', uuid: 'key' },
@@ -158,5 +160,37 @@ describe('refusals say what is wrong', () => {
     const error = refusal(settings);
     expect(error.code).toBe('settings_invalid');
     expect(error.detail).toMatch(reason);
+  });
+});
+
+describe('any names', () => {
+  const strange = fc.oneof(
+    fc.string({ unit: 'binary', maxLength: 12 }),
+    fc.constantFrom('a`b', 'a"b', "a'b", 'a;b', 'a b', 'a.b', 'a--', '/*', '', '\0', 'ä', 'a'.repeat(65), '1a', 'a\n'),
+  );
+  const plain = fc.stringMatching(/^[A-Za-z_][A-Za-z0-9_$]{0,20}$/);
+
+  it('are taken as they are when they are plain identifiers, and refused otherwise: none can end its quotes', () => {
+    fc.assert(
+      fc.property(fc.oneof(plain, strange), fc.constantFrom('table', 'id', 'path', 'uuid'), (name, place) => {
+        const settings = {
+          ...OWN,
+          file: { ...OWN.file, [place]: name },
+          fileToPatient: [[`${place === 'table' ? name : 'scans'}.person`, 'people.no'] as [string, string]],
+        };
+        if (!IDENTIFIER.test(name)) {
+          expect(refusal(settings).code).toBe('settings_invalid');
+          return;
+        }
+        const mapping = resolveMapping(settings);
+        expect(mapping.file[place as 'table' | 'id' | 'path' | 'uuid']).toBe(name);
+        for (const dialect of [MYSQL, POSTGRES]) {
+          const quoted = dialect.quote(name);
+          expect(quoted.slice(1, -1)).toBe(name);
+          expect(quoted.slice(1, -1)).not.toContain(quoted[0]);
+        }
+      }),
+      { numRuns: 400 },
+    );
   });
 });
