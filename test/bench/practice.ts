@@ -65,6 +65,8 @@ export async function configure(
     readonly databaseUrl: string;
     readonly blobs: BlobSection;
     readonly maxParallelUploads?: number;
+    /** So many, each with the whole practice as its own. Default 1. */
+    readonly organizations?: number;
   },
 ): Promise<SyncEnvironment> {
   const folder = await services.folder();
@@ -73,8 +75,9 @@ export async function configure(
     CHARTSYNC_HOME: join(folder, 'home'),
     DATABASE_URL: options.databaseUrl,
   };
-  const connection = {
-    id: CONNECTION,
+  const suffixes = Array.from({ length: options.organizations ?? 1 }, (_, i) => (i === 0 ? '' : `-${i + 1}`));
+  const connectionOf = (suffix: string) => ({
+    id: `${CONNECTION}${suffix}`,
     connector: 'vsrx',
     schedule: 'manual',
     settings: {
@@ -84,12 +87,15 @@ export async function configure(
       mapping: 'vsrx',
       activate: 'all',
     },
-  };
+  });
   const { maxParallelUploads } = options;
   const file = {
-    organizations: [
-      { id: ORGANIZATION, name: 'Bench Practice', timeZone: 'Australia/Sydney', connections: [connection] },
-    ],
+    organizations: suffixes.map((suffix) => ({
+      id: `${ORGANIZATION}${suffix}`,
+      name: `Bench Practice${suffix}`,
+      timeZone: 'Australia/Sydney',
+      connections: [connectionOf(suffix)],
+    })),
     stores: { blobs: options.blobs },
     ...(maxParallelUploads === undefined ? {} : { limits: { maxParallelUploads } }),
   };

@@ -1,7 +1,8 @@
-/** The product: one run of `syncFiles`, put together as the command line does. */
+/** The product: one run of `syncFiles` for each connection, put together as the command line does. */
 import { loadConfig } from '../../../src/config/load.ts';
 import type { RunCounts } from '../../../src/domain/run.ts';
 import { syncFiles } from '../../../src/engine/files/sync-files.ts';
+import type { RunResult } from '../../../src/engine/run-session.ts';
 import { applyConfiguration, openChartsync } from '../../../src/main.ts';
 import { measureInside, subjectInput } from '../inside.ts';
 import type { SyncEnvironment } from '../practice.ts';
@@ -9,7 +10,7 @@ import type { SyncEnvironment } from '../practice.ts';
 export interface SyncInput {
   readonly environment: SyncEnvironment;
   readonly unit?: string;
-  /** Counts that the run must end with, or it has not done its work. */
+  /** Counts that each run must end with, or it has not done its work. */
   readonly expected: Partial<RunCounts>;
 }
 
@@ -22,20 +23,23 @@ const chartsync = await openChartsync(config, {
 });
 try {
   await applyConfiguration(chartsync);
-  const { ports, settings } = chartsync.connections[0]!;
   await measureInside(
-    () =>
-      syncFiles(ports, settings, {
-        mode: 'quick',
-        trigger: 'manual',
-        ...(input.unit === undefined ? {} : { unit: input.unit }),
-      }),
-    (result) => {
-      const wrong = Object.entries(input.expected).filter(
-        ([name, count]) => result.counts[name as keyof RunCounts] !== count,
-      );
-      if (result.outcome === 'success' && wrong.length === 0) return;
-      throw new Error(`The run ended with ${result.outcome}: ${JSON.stringify(result)}`);
+    async () => {
+      const results: RunResult[] = [];
+      for (const { ports, settings } of chartsync.connections) {
+        const unit = input.unit === undefined ? {} : { unit: input.unit };
+        results.push(await syncFiles(ports, settings, { mode: 'quick', trigger: 'manual', ...unit }));
+      }
+      return results;
+    },
+    (results) => {
+      for (const result of results) {
+        const wrong = Object.entries(input.expected).some(
+          ([name, count]) => result.counts[name as keyof RunCounts] !== count,
+        );
+        if (result.outcome === 'success' && !wrong) continue;
+        throw new Error(`The run ended with ${result.outcome}: ${JSON.stringify(result)}`);
+      }
     },
   );
 } finally {
