@@ -5,6 +5,7 @@ import { createAccess } from './access.ts';
 import { answerUnreadable, HttpError, handleError } from './errors.ts';
 import { documentRoutes } from './routes/documents.ts';
 import { healthRoutes } from './routes/health.ts';
+import { landingRoute } from './routes/landing.ts';
 import { runRoutes } from './routes/runs.ts';
 import { syncRoutes } from './routes/sync.ts';
 import type { ApiServices } from './services.ts';
@@ -18,7 +19,7 @@ export interface AppOptions {
 }
 
 /** Routes without a key. */
-const PUBLIC = new Set(['/health', '/ready']);
+const PUBLIC = new Set(['/', '/health', '/ready']);
 
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   const app = Fastify({
@@ -70,6 +71,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     },
   });
   await app.register(async (scope) => {
+    landingRoute(scope);
     healthRoutes(scope, options.services);
     syncRoutes(scope, options.services, access);
     runRoutes(scope, options.services, access);

@@ -594,6 +594,17 @@ describe('the description of the interface', () => {
   });
 });
 
+test('/ tells a person what this is, without a key and without anything of what it holds', async () => {
+  const answer = await fetch(`${server.url}/`);
+  expect(answer.status).toBe(200);
+  expect(answer.headers.get('content-type')).toBe('text/html; charset=utf-8');
+  expect(answer.headers.get('content-security-policy')).toContain("default-src 'none'");
+  const page = await answer.text();
+  expect(page).toContain('Chartsync is running');
+  expect(page).not.toContain(ORGANIZATION);
+  expect(page).not.toContain(key);
+});
+
 describe('/health and /ready', () => {
   test('need no key', async () => {
     const health = await call('GET', '/health', { authorize: false });
