@@ -4,9 +4,12 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { sql } from 'kysely';
+import { type ApiKeys, createApiKeys } from './access/api-keys.ts';
+import { createRateLimits, type RateLimits } from './access/rate-limit.ts';
 import type { Config, ConnectionConfig } from './config/config.ts';
 import { createEhrDatabase } from './connectors/vsrx/database.ts';
 import { createFileShare } from './connectors/vsrx/file-share.ts';
+import type { AuditLog } from './ports/audit-log.ts';
 import type { BlobStore } from './ports/blob-store.ts';
 import type { ConnectionRegistry } from './ports/connection-registry.ts';
 import type { DocumentRecords } from './ports/document-records.ts';
@@ -18,9 +21,11 @@ import type { FileConnection } from './runs/connections.ts';
 import { type Tidied, tidy } from './runs/housekeeping.ts';
 import { createAzureBlobStore } from './stores/blobs/azure.ts';
 import { createFilesystemBlobStore } from './stores/blobs/filesystem.ts';
+import { createAuditLog } from './stores/postgres/audit-log.ts';
 import { createConnectionRegistry } from './stores/postgres/connection-registry.ts';
 import { openDatabase } from './stores/postgres/database.ts';
 import { createDocumentRecords } from './stores/postgres/document-records.ts';
+import { createKeyStore } from './stores/postgres/key-store.ts';
 import { migrateDatabase } from './stores/postgres/migrate.ts';
 import { createReports } from './stores/postgres/reports.ts';
 import { createRetentionStore } from './stores/postgres/retention-store.ts';
@@ -45,6 +50,9 @@ export interface Chartsync {
   readonly schedules: ScheduleStore;
   readonly retained: RetentionStore;
   readonly blobs: BlobStore;
+  readonly keys: ApiKeys;
+  readonly audit: AuditLog;
+  readonly rateLimits: RateLimits;
   /** @throws when the record database does not answer */
   checkDatabase(): Promise<void>;
   close(): Promise<void>;
@@ -152,6 +160,9 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
       schedules: createScheduleStore(records),
       retained: createRetentionStore(records),
       blobs,
+      keys: createApiKeys({ store: createKeyStore(records), clock: systemClock }),
+      audit: createAuditLog(records),
+      rateLimits: createRateLimits({ pool: records.pool, settings: config.auth.rateLimits }),
       async checkDatabase() {
         await sql`SELECT 1`.execute(records.kysely);
       },

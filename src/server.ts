@@ -2,6 +2,11 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createAddressList } from './access/address.ts';
+import { createAuthenticator } from './access/authenticate.ts';
+import { createClientCertificates } from './access/client-certificate.ts';
+import { createTokens } from './access/jwt.ts';
+import { type Access, createAccess } from './api/access.ts';
 import { createApp } from './api/app.ts';
 import type { Config } from './config/config.ts';
 import { toSyncError } from './domain/errors.ts';
@@ -65,10 +70,12 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
         runs: chartsync.runs,
         reports: chartsync.reports,
         blobs: chartsync.blobs,
+        keys: chartsync.keys,
+        audit: chartsync.audit,
         checkDatabase: chartsync.checkDatabase,
       },
-      adminKey: key,
-      organizations: config.organizations.map((organization) => organization.id),
+      access: accessOf(chartsync, key),
+      isTrustedProxy: createAddressList(config.auth.trustedProxies),
       version: await version(),
       logger,
     });
@@ -108,8 +115,29 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   }
 }
 
+function accessOf(chartsync: Chartsync, adminKey: string): Access {
+  const { config, keys, rateLimits, audit } = chartsync;
+  const { oidc, clientCertificates, trustedProxies } = config.auth;
+  return createAccess({
+    authenticate: createAuthenticator({
+      adminKey,
+      keys,
+      tokens: createTokens({ issuers: oidc, clock: systemClock }),
+      certificates:
+        clientCertificates === null ? null : createClientCertificates({ ...clientCertificates, trustedProxies }),
+    }),
+    rateLimits,
+    audit,
+    organizations: config.organizations.map((organization) => organization.id),
+    certificateHeader: clientCertificates?.header ?? null,
+  });
+}
+
 async function keepHouse(chartsync: Chartsync): Promise<void> {
   for (const organization of chartsync.config.organizations) await tidyOrganization(chartsync, organization.id);
+  await chartsync.rateLimits.tidy();
+  const { auditMs } = chartsync.config.retention;
+  if (auditMs !== null) await chartsync.audit.purge(systemClock.now() - auditMs);
 }
 
 async function listen(app: Awaited<ReturnType<typeof createApp>>, config: Config): Promise<void> {

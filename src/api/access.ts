@@ -1,54 +1,130 @@
-/**
- * Who may do what. Deny by default: every route but the public ones needs a key.
- *
- * For now there is one key, the administrator's, which may act for any organisation.
- */
-import { createHash, timingSafeEqual } from 'node:crypto';
-import type { FastifyRequest } from 'fastify';
-import { HttpError } from './errors.ts';
+/** Access as the routes see it: who calls, for which organisation, how often, and what is written down of it. */
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { auditEntry, audited, type Deed } from '../access/audit.ts';
+import type { Authenticator } from '../access/authenticate.ts';
+import { authorize } from '../access/authorize.ts';
+import { AccessDenied } from '../access/denied.ts';
+import { actorOf, type Principal } from '../access/principal.ts';
+import type { RateLimits } from '../access/rate-limit.ts';
+import type { AuditActor, AuditDetails } from '../domain/audit-entry.ts';
+import type { Scope } from '../domain/scopes.ts';
+import type { AuditLog } from '../ports/audit-log.ts';
+import { announceAllowance } from './errors.ts';
+
+/** What a route did; the caller and the request are known. */
+export type RouteDeed = Omit<Deed, 'actor' | 'requestId'>;
 
 export interface Access {
-  /** @throws HttpError 401 */
-  authenticate(request: FastifyRequest): void;
-  /** The organisation that the request is about. @throws HttpError 400, 404 */
-  organizationOf(request: FastifyRequest): string;
+  /** Every request but the public ones passes here first. @throws AccessDenied 401, 503; RateLimited */
+  admit(request: FastifyRequest, reply: FastifyReply): Promise<void>;
+  /** @returns the organisation that the request is about. @throws AccessDenied 400, 403, 404 */
+  authorize(request: FastifyRequest, scope: Scope): Promise<string>;
+  principalOf(request: FastifyRequest): Principal;
+  /** One start of a run. @throws RateLimited */
+  countStart(request: FastifyRequest, reply: FastifyReply): Promise<void>;
+  /** Does the work and writes down how it went. */
+  audited<T>(
+    request: FastifyRequest,
+    deed: RouteDeed,
+    work: () => Promise<T>,
+    about?: (result: T) => { readonly subject?: RouteDeed['subject']; readonly details?: AuditDetails },
+  ): Promise<T>;
+  /** Writes down what is about to be done. Rejects when it cannot: then it is not done. */
+  note(request: FastifyRequest, deed: RouteDeed): Promise<void>;
+  /** For ports that write the entry in the transaction of the change. */
+  deedOf(request: FastifyRequest, deed: RouteDeed): Deed;
 }
 
-export function createAccess(options: { adminKey: string; organizations: readonly string[] }): Access {
-  const expected = digest(options.adminKey);
+export interface AccessOptions {
+  readonly authenticate: Authenticator;
+  readonly rateLimits: RateLimits;
+  readonly audit: AuditLog;
+  /** Ids of the configured organisations. */
+  readonly organizations: readonly string[];
+  /** Lower case; null: client certificates are not enabled. */
+  readonly certificateHeader: string | null;
+}
+
+const ANONYMOUS: AuditActor = { kind: 'anonymous', id: 'anonymous' };
+
+export function createAccess(options: AccessOptions): Access {
+  const { audit, rateLimits } = options;
+  const principals = new WeakMap<FastifyRequest, Principal>();
+
+  function principalOf(request: FastifyRequest): Principal {
+    const principal = principals.get(request);
+    if (principal === undefined) throw new AccessDenied(401, 'unauthorised', 'A valid key is needed.');
+    return principal;
+  }
+
+  function deedOf(request: FastifyRequest, deed: RouteDeed): Deed {
+    return { ...deed, actor: actorOf(principalOf(request)), requestId: request.id };
+  }
+
+  /** A refusal is news once a minute; the log of denials must not be a way to fill the disk. */
+  async function noteDenial(request: FastifyRequest, actor: AuditActor, denied: AccessDenied): Promise<void> {
+    if (denied.status !== 401 && denied.status !== 403) return;
+    if (!(await rateLimits.isNews(`${denied.type} ${actor.kind} ${actor.id} ${request.ip}`))) return;
+    const details = denied.keyId === null ? {} : { keyId: denied.keyId };
+    const deed = { organizationId: null, actor, action: 'access.denied', requestId: request.id, details };
+    // The refusal stands whether it can be written down or not.
+    await audit.append(auditEntry(deed, 'refused', { type: denied.type })).catch(() => {
+      request.log.warn({ code: 'database_unavailable' }, 'a refusal could not be audited');
+    });
+  }
+
   return {
-    authenticate(request) {
-      const given = keyOf(request);
-      if (given === null || !timingSafeEqual(digest(given), expected)) {
-        throw new HttpError(
-          401,
-          'unauthorised',
-          'A valid key is needed: "Authorization: Bearer <key>" or "X-API-Key".',
-        );
+    principalOf,
+    deedOf,
+    async admit(request, reply) {
+      await rateLimits.address(request.ip);
+      await rateLimits.mayAuthenticate(request.ip);
+      const { certificateHeader } = options;
+      try {
+        const principal = await options.authenticate({
+          authorization: request.headers.authorization,
+          apiKey: header(request, 'x-api-key'),
+          certificate: certificateHeader === null ? undefined : header(request, certificateHeader),
+          peer: request.socket.remoteAddress ?? '',
+        });
+        principals.set(request, principal);
+        const allowance = await rateLimits.request(`${principal.kind} ${principal.id}`);
+        if (allowance !== null) announceAllowance(reply, allowance);
+      } catch (error) {
+        if (error instanceof AccessDenied) {
+          if (error.guess) await rateLimits.failedAuthentication(request.ip);
+          await noteDenial(request, ANONYMOUS, error);
+        }
+        throw error;
       }
     },
-    organizationOf(request) {
+    async authorize(request, scope) {
+      const principal = principalOf(request);
       const named = request.headers['x-organization-id'];
-      if (Array.isArray(named) || named === '')
-        throw new HttpError(400, 'invalid_request', 'X-Organization-ID is empty.');
-      if (named !== undefined) {
-        if (!options.organizations.includes(named)) throw new HttpError(404, 'not_found', 'No such organisation.');
-        return named;
+      try {
+        return authorize({
+          principal,
+          scope,
+          path: null,
+          header: named === undefined ? null : String(named),
+          organizations: options.organizations,
+        });
+      } catch (error) {
+        if (error instanceof AccessDenied) await noteDenial(request, actorOf(principal), error);
+        throw error;
       }
-      const [only] = options.organizations;
-      if (options.organizations.length === 1 && only !== undefined) return only;
-      throw new HttpError(400, 'invalid_request', 'Name the organisation in the header X-Organization-ID.');
     },
+    async countStart(request, reply) {
+      const { kind, id } = principalOf(request);
+      const allowance = await rateLimits.syncStart(`${kind} ${id}`);
+      if (allowance !== null) announceAllowance(reply, allowance);
+    },
+    audited: (request, deed, work, about) => audited(audit, deedOf(request, deed), work, about),
+    note: (request, deed) => audit.append(auditEntry(deedOf(request, deed))),
   };
 }
 
-/** Both sides hashed: equal lengths, and no timing tells how much of a key was right. */
-function digest(key: string): Buffer {
-  return createHash('sha256').update(key).digest();
-}
-
-function keyOf(request: FastifyRequest): string | null {
-  const bearer = /^Bearer ([^\s]+)$/i.exec(request.headers.authorization ?? '')?.[1];
-  const header = request.headers['x-api-key'];
-  return bearer ?? (typeof header === 'string' && header !== '' ? header : null);
+function header(request: FastifyRequest, name: string): string | undefined {
+  const value = request.headers[name];
+  return Array.isArray(value) ? value.join(',') : value;
 }

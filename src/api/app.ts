@@ -1,10 +1,13 @@
 /** The HTTP server as a factory: nothing happens until `listen`. One file per group of routes. */
+import { randomUUID } from 'node:crypto';
 import fastifySwagger from '@fastify/swagger';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
-import { createAccess } from './access.ts';
+import type { Access } from './access.ts';
 import { answerUnreadable, HttpError, handleError } from './errors.ts';
+import { auditRoutes } from './routes/audit.ts';
 import { documentRoutes } from './routes/documents.ts';
 import { healthRoutes } from './routes/health.ts';
+import { keyRoutes } from './routes/keys.ts';
 import { landingRoute } from './routes/landing.ts';
 import { runRoutes } from './routes/runs.ts';
 import { syncRoutes } from './routes/sync.ts';
@@ -12,8 +15,9 @@ import type { ApiServices } from './services.ts';
 
 export interface AppOptions {
   readonly services: ApiServices;
-  readonly adminKey: string;
-  readonly organizations: readonly string[];
+  readonly access: Access;
+  /** Whether an address may say in X-Forwarded-For whom it speaks for. */
+  readonly isTrustedProxy: (address: string) => boolean;
   readonly version: string;
   readonly logger?: FastifyBaseLogger;
 }
@@ -26,6 +30,8 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     // One that comes with each GET would do all its work and throw the answer away.
     exposeHeadRoutes: false,
     ...(options.logger === undefined ? {} : { loggerInstance: options.logger }),
+    trustProxy: (address) => options.isTrustedProxy(address),
+    genReqId: () => `req_${randomUUID()}`,
     // Fastify would log URLs, and URLs carry patient UUIDs.
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: 1024 * 1024,
@@ -36,16 +42,16 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     // An unknown field is a mistake of the caller, not something to drop silently.
     ajv: { customOptions: { removeAdditional: false } },
   });
-  const access = createAccess(options);
+  const { access } = options;
   app.setErrorHandler(handleError);
   // The schemas describe answers and the tests hold answers to them; a serialiser made of them would silently drop fields.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   app.setNotFoundHandler((request, reply) => {
-    access.authenticate(request);
     handleError(new HttpError(404, 'not_found', 'There is no such route.'), request, reply);
   });
-  app.addHook('onRequest', async (request) => {
-    if (!PUBLIC.has(request.routeOptions.url ?? '')) access.authenticate(request);
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id);
+    if (!PUBLIC.has(request.routeOptions.url ?? '')) await access.admit(request, reply);
   });
   // Clients send "Content-Type: application/json" with an empty body.
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => {
@@ -76,6 +82,8 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     syncRoutes(scope, options.services, access);
     runRoutes(scope, options.services, access);
     documentRoutes(scope, options.services, access);
+    keyRoutes(scope, options.services, access);
+    auditRoutes(scope, options.services, access);
   });
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
   return app;

@@ -1,6 +1,8 @@
 /** One place that turns errors into answers. */
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { AccessDenied } from '../access/denied.ts';
+import { type Allowance, RateLimited } from '../access/rate-limit.ts';
 import { type ErrorCode, SyncError, toSyncError } from '../domain/errors.ts';
 
 /** An answer that is not a success, thrown by a route. */
@@ -38,6 +40,20 @@ export function handleError(error: FastifyError | Error, request: FastifyRequest
     void reply.status(error.status).send(refusal(error.message, details, error.extra));
     return;
   }
+  if (error instanceof AccessDenied) {
+    const details = { error_type: error.type, message: error.message, retry_after: null };
+    void reply.status(error.status).send(refusal(error.message, details, {}));
+    return;
+  }
+  if (error instanceof RateLimited) {
+    const seconds = Math.max(1, Math.ceil(error.allowance.resetMs / 1000));
+    const details = { error_type: 'rate_limit_exceeded', message: error.message, retry_after: seconds };
+    void announceAllowance(reply, error.allowance)
+      .header('retry-after', seconds)
+      .status(429)
+      .send(refusal(error.message, details, {}));
+    return;
+  }
   const status = (error as FastifyError).statusCode;
   if (!(error instanceof SyncError) && status !== undefined && status >= 400 && status < 500) {
     // Fastify's own refusals: broken JSON, too large, schema. Their text names fields, never values.
@@ -53,6 +69,14 @@ export function handleError(error: FastifyError | Error, request: FastifyRequest
       'request failed',
     );
   void reply.status(code).send(failureAnswer(failure));
+}
+
+/** How often the caller may still ask. */
+export function announceAllowance(reply: FastifyReply, allowance: Allowance): FastifyReply {
+  return reply
+    .header('x-ratelimit-limit', allowance.limit)
+    .header('x-ratelimit-remaining', allowance.remaining)
+    .header('x-ratelimit-reset', Math.ceil((Date.now() + allowance.resetMs) / 1000));
 }
 
 export function statusOf(code: ErrorCode): number {

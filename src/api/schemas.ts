@@ -44,11 +44,16 @@ export const ErrorAnswer = Type.Object(
 const REFUSALS = {
   400: 'The request cannot be understood.',
   401: 'No key, or a wrong one.',
+  403: 'The key or token is for another organisation, or has not the scope that this needs.',
   404: 'There is no such thing in this organisation.',
   409: 'The present state forbids it: a run is in progress, or the connection is paused.',
+  429: 'Too many requests; Retry-After says when to come back.',
   502: 'The source system or its file share failed.',
   503: 'A store of Chartsync is not available.',
 } as const;
+
+/** What may be answered wherever a key is wanted. */
+export const ACCESS_REFUSALS = [400, 401, 403, 404, 429, 503] as const;
 
 /** @returns the part of a `response` schema for these refusals */
 export function refusals(...statuses: readonly (keyof typeof REFUSALS)[]): Record<number, TSchema> {

@@ -1,4 +1,6 @@
 /** What the routes work with. */
+import type { ApiKeys } from '../access/api-keys.ts';
+import type { AuditLog } from '../ports/audit-log.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
 import type { Reports } from '../ports/reports.ts';
 import type { RunStore } from '../ports/run-store.ts';
@@ -11,6 +13,8 @@ export interface ApiServices {
   readonly runs: RunStore;
   readonly reports: Reports;
   readonly blobs: BlobStore;
+  readonly keys: ApiKeys;
+  readonly audit: AuditLog;
   /** @throws when the database does not answer */
   readonly checkDatabase: () => Promise<void>;
 }

@@ -2,9 +2,11 @@
 import { Command } from 'commander';
 import { version } from '../version.ts';
 import { registerApply } from './commands/apply.ts';
+import { registerAudit } from './commands/audit.ts';
 import { registerDemo } from './commands/demo.ts';
 import { registerFailures } from './commands/failures.ts';
 import { registerHeld } from './commands/held.ts';
+import { registerKey } from './commands/key.ts';
 import { registerPlan } from './commands/plan.ts';
 import { registerServe } from './commands/serve.ts';
 import { registerStatus } from './commands/status.ts';
@@ -48,6 +50,8 @@ for (const register of [
   registerFailures,
   registerHeld,
   registerVerify,
+  registerKey,
+  registerAudit,
 ]) {
   register(program, runner);
 }

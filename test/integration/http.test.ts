@@ -470,6 +470,11 @@ describe('who may ask', () => {
     ['HEAD', `/api/documents/${NOBODY}`],
     ['GET', '/api/v1/sync/progress/x'],
     ['DELETE', '/api/v1/sync/cancel/x'],
+    ['GET', '/api/v1/keys'],
+    ['POST', '/api/v1/keys'],
+    ['DELETE', '/api/v1/keys/x'],
+    ['POST', '/api/v1/keys/x/rotate'],
+    ['GET', '/api/v1/audit'],
     ['GET', '/openapi.json'],
     ['GET', '/no-such-route'],
   ] as const;
@@ -573,7 +578,7 @@ describe('the description of the interface', () => {
           tags: [expect.stringMatching(/./)],
         });
         names.add((operation as unknown as { operationId: string }).operationId);
-        expect(Object.keys(operation.responses)).toEqual(expect.arrayContaining(['200']));
+        expect(Object.keys(operation.responses).some((status) => status.startsWith('2'))).toBe(true);
         for (const response of Object.values(operation.responses)) {
           expect(response.description).not.toBe('Default Response');
         }
@@ -581,12 +586,17 @@ describe('the description of the interface', () => {
     }
     expect(names.size).toBe(Object.values(documented).flatMap((methods) => Object.keys(methods)).length);
     expect([...names].sort()).toEqual([
+      'audit',
       'cancelSync',
+      'createKey',
       'documentContent',
       'documentHeaders-head',
       'health',
+      'listKeys',
       'patientSyncStatus',
       'ready',
+      'revokeKey',
+      'rotateKey',
       'syncProgress',
       'syncVsrx',
       'syncVsrxPatient',

@@ -7,7 +7,7 @@ import { blobName } from '../../ports/blob-store.ts';
 import type { DocumentRecord } from '../../ports/reports.ts';
 import type { Access } from '../access.ts';
 import { HttpError } from '../errors.ts';
-import { refusals, SelectOrganization } from '../schemas.ts';
+import { ACCESS_REFUSALS, refusals, SelectOrganization } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
 
 type DocumentRequest = FastifyRequest<{ Params: { documentId: string } }>;
@@ -40,7 +40,7 @@ export function documentRoutes(app: FastifyInstance, services: ApiServices, acce
             content: { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } },
           },
           304: unchanged,
-          ...refusals(400, 401, 404, 503),
+          ...refusals(...ACCESS_REFUSALS),
         },
       },
     },
@@ -66,7 +66,7 @@ export function documentRoutes(app: FastifyInstance, services: ApiServices, acce
         response: {
           200: { description: 'The headers of the content.', type: 'null' },
           304: unchanged,
-          ...refusals(400, 401, 404, 503),
+          ...refusals(...ACCESS_REFUSALS),
         },
       },
     },
@@ -83,13 +83,20 @@ export function documentRoutes(app: FastifyInstance, services: ApiServices, acce
   );
 
   async function find(request: DocumentRequest): Promise<DocumentRecord> {
-    const organizationId = access.organizationOf(request);
+    const organizationId = await access.authorize(request, 'documents:read');
     const id = normaliseUuid(request.params.documentId);
     const document = id === null ? null : await services.reports.document(organizationId, id);
     const patient = request.headers['x-silknote-patient-uuid'];
     if (document === null || (patient !== undefined && normaliseUuid(String(patient)) !== document.patientUuid)) {
       throw new HttpError(404, 'not_found', 'No such document.');
     }
+    // Also a look at the headers tells that the document exists: every reading of patients' data is accounted for.
+    await access.note(request, {
+      organizationId,
+      action: 'document.read',
+      subject: { kind: 'document', id: document.documentUuid },
+      details: { patient: document.patientUuid },
+    });
     return document;
   }
 }

@@ -4,7 +4,7 @@ import { Type } from 'typebox';
 import type { RunRecord } from '../../ports/run-store.ts';
 import type { Access } from '../access.ts';
 import { HttpError } from '../errors.ts';
-import { Cancelled, Progress, refusals, SelectOrganization } from '../schemas.ts';
+import { ACCESS_REFUSALS, Cancelled, Progress, refusals, SelectOrganization } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
 
 /** As `RunStore` makes them; anything else is not worth a question to the database, which refuses some characters. */
@@ -22,11 +22,12 @@ export function runRoutes(app: FastifyInstance, services: ApiServices, access: A
         tags: ['runs'],
         headers: SelectOrganization,
         params: SyncId,
-        response: { 200: Progress, ...refusals(400, 401, 404, 503) },
+        response: { 200: Progress, ...refusals(...ACCESS_REFUSALS) },
       },
     },
     async (request) => {
-      return progressOf(await runOf(services, access.organizationOf(request), request.params.syncId));
+      const organizationId = await access.authorize(request, 'sync:read');
+      return progressOf(await runOf(services, organizationId, request.params.syncId));
     },
   );
   app.delete<{ Params: { syncId: string } }>(
@@ -39,13 +40,14 @@ export function runRoutes(app: FastifyInstance, services: ApiServices, access: A
         tags: ['runs'],
         headers: SelectOrganization,
         params: SyncId,
-        response: { 200: Cancelled, ...refusals(400, 401, 404, 503) },
+        response: { 200: Cancelled, ...refusals(...ACCESS_REFUSALS) },
       },
     },
     async (request) => {
-      const organizationId = access.organizationOf(request);
+      const organizationId = await access.authorize(request, 'sync:run');
       const run = await runOf(services, organizationId, request.params.syncId);
-      const asked = await services.runs.requestCancel(organizationId, run.id);
+      const deed = { organizationId, action: 'sync.cancel', subject: { kind: 'run', id: run.id } };
+      const asked = await access.audited(request, deed, () => services.runs.requestCancel(organizationId, run.id));
       // A run of this process need not wait for its next heartbeat to hear it.
       if (asked) services.sync.cancel(run.id);
       return asked

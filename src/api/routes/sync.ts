@@ -10,6 +10,7 @@ import type { FileConnection } from '../../runs/connections.ts';
 import type { Access } from '../access.ts';
 import { failureAnswer, HttpError, statusOf } from '../errors.ts';
 import {
+  ACCESS_REFUSALS,
   PatientRunAnswer,
   PatientStatus,
   RunSummaryAnswer,
@@ -50,12 +51,14 @@ export function syncRoutes(app: FastifyInstance, services: ApiServices, access: 
         tags: ['sync'],
         headers: SelectOrganization,
         querystring: StartQuery,
-        response: { 200: RunSummaryAnswer, 202: Started, ...refusals(400, 401, 404, 409, 502, 503) },
+        response: { 200: RunSummaryAnswer, 202: Started, ...refusals(...ACCESS_REFUSALS, 409, 502) },
       },
     },
     async (request, reply) => {
-      const organizationId = access.organizationOf(request);
-      return start(services, connectionOf(services, organizationId, request.query.connection), request, reply);
+      const organizationId = await access.authorize(request, 'sync:run');
+      const connection = connectionOf(services, organizationId, request.query.connection);
+      await access.countStart(request, reply);
+      return start(services, access, connection, request, reply);
     },
   );
 
@@ -70,13 +73,15 @@ export function syncRoutes(app: FastifyInstance, services: ApiServices, access: 
         headers: SelectOrganization,
         params: PatientId,
         querystring: StartQuery,
-        response: { 200: PatientRunAnswer, 202: Started, ...refusals(400, 401, 404, 409, 502, 503) },
+        response: { 200: PatientRunAnswer, 202: Started, ...refusals(...ACCESS_REFUSALS, 409, 502) },
       },
     },
     async (request, reply) => {
-      const organizationId = access.organizationOf(request);
+      const organizationId = await access.authorize(request, 'sync:run');
       const connection = connectionOf(services, organizationId, request.query.connection);
-      return start(services, connection, request, reply, patientOf(request.params.patientId));
+      const unit = patientOf(request.params.patientId);
+      await access.countStart(request, reply);
+      return start(services, access, connection, request, reply, unit);
     },
   );
 
@@ -90,11 +95,18 @@ export function syncRoutes(app: FastifyInstance, services: ApiServices, access: 
         tags: ['sync'],
         headers: SelectOrganization,
         params: PatientId,
-        response: { 200: PatientStatus, ...refusals(400, 401, 404, 503) },
+        response: { 200: PatientStatus, ...refusals(...ACCESS_REFUSALS) },
       },
     },
-    async (request) =>
-      patientStatus(services, access.organizationOf(request), patientOf(request.params.patientId), request),
+    async (request) => {
+      const organizationId = await access.authorize(request, 'sync:read');
+      const unit = patientOf(request.params.patientId);
+      return access.audited(
+        request,
+        { organizationId, action: 'patient.status', subject: { kind: 'patient', id: unit } },
+        () => patientStatus(services, organizationId, unit, request),
+      );
+    },
   );
 }
 
@@ -118,6 +130,7 @@ function connectionOf(services: ApiServices, organizationId: string, named: stri
 
 async function start(
   services: ApiServices,
+  access: Access,
   connection: FileConnection,
   request: FastifyRequest<{ Querystring: StartQuery }>,
   reply: FastifyReply,
@@ -126,11 +139,19 @@ async function start(
   if (connection.dryRun) {
     throw new HttpError(409, 'dry_run', 'This connection is configured for dry runs: use "chartsync plan".');
   }
-  const run = await services.sync.start(connection, {
-    mode: request.query.mode ?? 'quick',
-    trigger: 'api',
-    ...(unit === undefined ? {} : { unit }),
-  });
+  const mode = request.query.mode ?? 'quick';
+  const deed = {
+    organizationId: connection.organizationId,
+    action: 'sync.start',
+    subject: { kind: 'connection', id: connection.id },
+    details: { mode, ...(unit === undefined ? {} : { patient: unit }) },
+  };
+  const run = await access.audited(
+    request,
+    deed,
+    () => services.sync.start(connection, { mode, trigger: 'api', ...(unit === undefined ? {} : { unit }) }),
+    (started) => ({ details: { run: started.runId } }),
+  );
   const statusUrl = `/api/v1/sync/progress/${run.runId}`;
   if (request.query.wait !== true) {
     return reply.status(202).send({ success: true, syncId: run.runId, status: 'starting', statusUrl });

@@ -5,6 +5,7 @@ import type { Chartsync } from '../../main.ts';
 import type { HeldSet } from '../../ports/run-store.ts';
 import { type CommandRunner, connectionNamed, UsageError } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
+import { auditedCommand, personOf } from '../person.ts';
 import { reportRun } from '../run-report.ts';
 
 export function registerHeld(program: Command, runner: CommandRunner): void {
@@ -55,7 +56,7 @@ export function registerHeld(program: Command, runner: CommandRunner): void {
         const { set } = await setNamed(chartsync, id);
         const connection = connectionNamed(chartsync, `${set.organizationId}/${set.connectionId}`);
         // A set that was approved before a crash is applied by approving it again.
-        if (set.state !== 'approved') await decide(chartsync, set, true, personOf(runner.env), options.note);
+        if (set.state !== 'approved') await decide(chartsync, set, true, runner.env, options.note);
         const result = await applyHeldSet(connection.ports, connection.settings, { setId: id, signal });
         return reportRun(output, connection.id, result);
       }),
@@ -69,7 +70,7 @@ export function registerHeld(program: Command, runner: CommandRunner): void {
     .action((id: string, options: { note?: string }, command: Command) =>
       runner.runOpened(command, async ({ chartsync, output }) => {
         const { set } = await setNamed(chartsync, id);
-        await decide(chartsync, set, false, personOf(runner.env), options.note);
+        await decide(chartsync, set, false, runner.env, options.note);
         output.emit('rejected', { set: id, items: set.itemCount });
         output.say(`${set.itemCount} documents are kept.`);
         return EXIT.done;
@@ -89,23 +90,22 @@ async function setNamed(chartsync: Chartsync, id: string) {
   throw new UsageError(`There is no held set ${id}. See "chartsync held list".`);
 }
 
-/** Who typed the command, as far as the system knows. */
-function personOf(env: CommandRunner['env']): string {
-  return env.SUDO_USER || env.USER || 'command line';
-}
-
 async function decide(
   chartsync: Chartsync,
   set: HeldSet,
   approve: boolean,
-  by: string,
+  env: CommandRunner['env'],
   note: string | undefined,
 ): Promise<void> {
-  const done = await chartsync.runs.decideHeldSet(
-    set.organizationId,
-    set.id,
-    { approve, by, note: note ?? null },
-    Date.now(),
-  );
+  const { organizationId, id } = set;
+  const decision = { approve, by: personOf(env), note: note ?? null };
+  const deed = {
+    organizationId,
+    action: approve ? 'held.approve' : 'held.reject',
+    subject: { kind: 'held_set', id },
+    details: { items: set.itemCount },
+  };
+  const decided = () => chartsync.runs.decideHeldSet(organizationId, id, decision, Date.now());
+  const done = await auditedCommand(chartsync, env, deed, decided, (was) => ({ details: { decided: was } }));
   if (!done) throw new SyncError('plan_stale', { detail: `The set is ${set.state}, not pending.` });
 }

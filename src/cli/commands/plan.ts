@@ -4,6 +4,7 @@ import { applyPlan, readPlan } from '../../engine/files/plan-files.ts';
 import { spooledFile } from '../../main.ts';
 import { patientOf } from '../arguments.ts';
 import { type CommandRunner, connectionNamed, UsageError } from '../context.ts';
+import { auditedCommand } from '../person.ts';
 import { planAndReport } from '../plan-report.ts';
 import { createProgressBar } from '../progress-bar.ts';
 import { reportRun } from '../run-report.ts';
@@ -51,13 +52,19 @@ export function registerPlan(program: Command, runner: CommandRunner): void {
         const connection = connectionNamed(chartsync, header.connectionId);
         const bar = output.interactive ? createProgressBar(Date.now) : null;
         try {
-          const result = await applyPlan(connection.ports, connection.settings, lines, {
-            signal,
-            onProgress: (progress) => {
-              bar?.update(progress);
-              output.emit('progress', progress);
-            },
-          });
+          const work = () =>
+            applyPlan(connection.ports, connection.settings, lines, {
+              signal,
+              onProgress: (progress) => {
+                bar?.update(progress);
+                output.emit('progress', progress);
+              },
+            });
+          const { organizationId, id } = connection;
+          const deed = { organizationId, action: 'plan.apply', subject: { kind: 'connection', id } };
+          const result = await auditedCommand(chartsync, runner.env, deed, work, ({ runId, state, outcome }) => ({
+            details: { run: runId, state, outcome },
+          }));
           bar?.stop();
           return reportRun(output, connection.id, result);
         } finally {

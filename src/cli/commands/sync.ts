@@ -4,6 +4,7 @@ import { FILE_MODES, type FileMode } from '../../domain/run.ts';
 import { syncFiles } from '../../engine/files/sync-files.ts';
 import { patientOf } from '../arguments.ts';
 import { type CommandRunner, connectionNamed } from '../context.ts';
+import { auditedCommand } from '../person.ts';
 import { planAndReport } from '../plan-report.ts';
 import { createProgressBar } from '../progress-bar.ts';
 import { reportRun } from '../run-report.ts';
@@ -38,17 +39,27 @@ export function registerSync(program: Command, runner: CommandRunner): void {
         }
         const bar = output.interactive ? createProgressBar(Date.now) : null;
         try {
-          const result = await syncFiles(connection.ports, connection.settings, {
-            mode: options.mode,
-            trigger: 'manual',
-            signal,
-            ...(unit === null ? {} : { unit }),
-            onStarted: (runId) => output.emit('started', { runId, connection: connection.id }),
-            onProgress: (progress) => {
-              bar?.update(progress);
-              output.emit('progress', progress);
-            },
-          });
+          const work = () =>
+            syncFiles(connection.ports, connection.settings, {
+              mode: options.mode,
+              trigger: 'manual',
+              signal,
+              ...(unit === null ? {} : { unit }),
+              onStarted: (runId) => output.emit('started', { runId, connection: connection.id }),
+              onProgress: (progress) => {
+                bar?.update(progress);
+                output.emit('progress', progress);
+              },
+            });
+          const deed = {
+            organizationId: connection.organizationId,
+            action: 'sync.run',
+            subject: { kind: 'connection', id: connection.id },
+            details: { mode: options.mode, ...(unit === null ? {} : { patient: unit }) },
+          };
+          const result = await auditedCommand(chartsync, runner.env, deed, work, ({ runId, state, outcome }) => ({
+            details: { run: runId, state, outcome },
+          }));
           bar?.stop();
           return reportRun(output, connection.id, result);
         } catch (error) {
