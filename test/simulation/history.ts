@@ -35,6 +35,7 @@ const TROUBLE = [
   command('heal', { connection }),
   command('crash', { process }),
   command('freeze', { process, ms: fc.constantFrom(500, 5000, 16_000, 40_000) }),
+  command('cut-off', { process, ms: fc.constantFrom(500, 5000, 16_000, 40_000) }),
   command('clock', { process, ms: fc.constantFrom(-7_200_000, -60_000, 60_000, 3_600_000) }),
 ] as const;
 
@@ -116,7 +117,7 @@ export type Command =
   | { type: 'mount'; connection: number; other: boolean }
   | { type: 'partial'; connection: number; rows: number }
   | { type: 'crash'; process: number }
-  | { type: 'freeze' | 'clock'; process: number; ms: number }
+  | { type: 'freeze' | 'cut-off' | 'clock'; process: number; ms: number }
   | {
       type: 'sync';
       process: number;

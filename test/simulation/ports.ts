@@ -34,6 +34,9 @@ const FAILURES: Record<PortName, () => SyncError> = {
   runs: () => new SyncError('database_unavailable'),
 };
 
+/** What a partition lies between. */
+const STORES: ReadonlySet<PortName> = new Set(['records', 'runs', 'blobs']);
+
 /** A stored stream pauses so often. */
 const PAUSE = 0.08;
 
@@ -119,6 +122,10 @@ function caller(process: SimProcess, { scheduler }: Surroundings): Call {
     if (fault === 'crash-before') {
       scheduler.crash(process);
       return never();
+    }
+    if (process.cutOffUntil > scheduler.now && STORES.has(port)) {
+      scheduler.count(name, 'cut-off');
+      throw FAILURES[port]();
     }
     if (fault === 'fail') throw FAILURES[port]();
     let outcome: { value: T } | { error: unknown };

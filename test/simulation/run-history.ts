@@ -105,6 +105,7 @@ class Simulation {
     for (const practice of this.#practices) practice.heal();
     for (const process of this.#processes.values()) {
       process.frozenUntil = 0;
+      process.cutOffUntil = 0;
       process.skew = 0;
     }
     await this.#rest();
@@ -191,6 +192,9 @@ class Simulation {
       case 'freeze':
         this.#process(command.process).frozenUntil = this.scheduler.now + command.ms;
         return;
+      case 'cut-off':
+        this.#process(command.process).cutOffUntil = this.scheduler.now + command.ms;
+        return;
       case 'clock':
         this.#process(command.process).skew = command.ms;
         return;
@@ -214,7 +218,7 @@ class Simulation {
   #process(place: number): SimProcess {
     let process = this.#places[place];
     if (process?.alive !== true) {
-      process = { id: `process-${++this.#born}`, session: {}, alive: true, frozenUntil: 0, skew: 0 };
+      process = { id: `process-${++this.#born}`, session: {}, alive: true, frozenUntil: 0, cutOffUntil: 0, skew: 0 };
       this.#places[place] = process;
       this.#processes.set(process.id, process);
     }

@@ -12,6 +12,8 @@ export interface SimProcess {
   alive: boolean;
   /** Until then it neither runs nor notices: a zombie if that is longer than its lease. */
   frozenUntil: number;
+  /** Until then it reaches no store: a partition. The others do. */
+  cutOffUntil: number;
   /** Its clock, against the true time, in ms. */
   skew: number;
 }
