@@ -6,8 +6,26 @@ import { keyOf, type MemoryWorld } from '../../src/stores/memory/world.ts';
 import type { Mutant } from './ports.ts';
 
 export const MUTANTS: Readonly<Record<string, Mutant>> = {
-  /** The record is written before its content is. */
+  /** A patient is ticked off before its documents are recorded. */
   'cursor-before-commit': (ports) => ({
+    ...ports,
+    records: {
+      ...ports.records,
+      async recordDocuments(fence, writes) {
+        const units = [...new Set(writes.map((write) => write.unit))];
+        const nothing = { filesAdded: 0, filesDeleted: 0, filesUpdated: 0, filesMoved: 0, errors: [] };
+        await ports.records.finishUnits(
+          fence,
+          units.map((unit) => ({ unit, ...nothing, outcome: 'success' })),
+          ports.clock.now(),
+        );
+        return ports.records.recordDocuments(fence, writes);
+      },
+    },
+  }),
+
+  /** The record is written before its content is. */
+  'record-before-content': (ports) => ({
     ...ports,
     blobs: {
       ...ports.blobs,

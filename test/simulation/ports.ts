@@ -10,7 +10,7 @@ import { createMemoryEhrDatabase } from '../../src/stores/memory/ehr-database.ts
 import { createMemoryRunStore } from '../../src/stores/memory/run-store.ts';
 import type { MemoryWorld } from '../../src/stores/memory/world.ts';
 import type { Practice } from './practice.ts';
-import { LEASE_MS, type Rules } from './rules.ts';
+import { LEASE_MS, type Reader, type Rules } from './rules.ts';
 import { never, type Scheduler, type SimProcess } from './scheduler.ts';
 
 export interface Surroundings {
@@ -45,6 +45,7 @@ export function portsOf(
   practice: Practice,
   around: Surroundings,
   mutant: Mutant | null,
+  reader: Reader = { snapshot: null },
 ): FilePorts {
   const { scheduler, world, rules } = around;
   const trueClock = {
@@ -75,7 +76,7 @@ export function portsOf(
     ...inner,
     source: {
       ...stepped('source', inner.source, call, rules),
-      readFiles: readFiles(inner.source, practice, call, rules),
+      readFiles: readFiles(inner.source, practice, call, rules, reader),
     },
     share: { ...stepped('share', inner.share, call, rules, ['probe', 'stat', 'read']) },
     blobs: stepped('blobs', inner.blobs, call, rules, ['prepare', 'put', 'stat', 'delete'], 'put'),
@@ -89,7 +90,7 @@ export function portsOf(
       start: (start) =>
         call('runs', 'start', async () => {
           const fence = await inner.runs.start(start);
-          rules.started(fence, process, start.mode === 'held');
+          rules.started(fence, process, start.mode === 'held', reader);
           return fence;
         }),
       decideHeldSet: (organizationId, setId, decision, at) =>
@@ -167,7 +168,7 @@ function stepped<T extends object>(
       const step = (...args: unknown[]) => {
         const effect = async () => {
           const value = await work.apply(inner, args);
-          if (isFence(args[0])) rules.wrote(args[0], method);
+          if (isFence(args[0])) rules.wrote(args[0], method, args[1]);
           return value;
         };
         return call(port, method, effect, method === repeated ? effect : undefined);
@@ -178,7 +179,13 @@ function stepped<T extends object>(
   return { ...inner, ...wrapped };
 }
 
-function readFiles(source: EhrDatabase, practice: Practice, call: Call, rules: Rules): EhrDatabase['readFiles'] {
+function readFiles(
+  source: EhrDatabase,
+  practice: Practice,
+  call: Call,
+  rules: Rules,
+  reader: Reader,
+): EhrDatabase['readFiles'] {
   return (selection, signal): FileRead => {
     const read = source.readFiles(selection, signal);
     const units = typeof selection === 'string' ? null : selection;
@@ -188,7 +195,7 @@ function readFiles(source: EhrDatabase, practice: Practice, call: Call, rules: R
         // The snapshot is taken when the first row is asked for.
         let ended: (rowsShown: number) => void = () => undefined;
         let next = await call('source', 'readFiles', () => {
-          ended = rules.looked(practice, units);
+          ended = rules.looked(practice, units, reader);
           return iterator.next();
         });
         let rows = 0;

@@ -77,6 +77,12 @@ export class Practice {
     return this.#present;
   }
 
+  /** Live rows: their fingerprints by (unit, reference). */
+  fingerprints(): ReadonlyMap<string, string> {
+    const live = this.rows().filter((row) => !row.deleted);
+    return new Map(live.map((row) => [keyOfItem(row.unit, row.reference), row.fingerprint]));
+  }
+
   /** Was there a moment since `tick` at which the source did not show the item under this unit? */
   wasAbsentSince(key: string, tick: number): boolean {
     return !this.#present.has(key) || (this.#lastAbsent.get(key) ?? -1) >= tick;

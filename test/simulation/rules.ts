@@ -5,6 +5,7 @@
 
 import type { Fence } from '../../src/ports/document-records.ts';
 import type { SourceFile } from '../../src/ports/ehr-database.ts';
+import type { RunEnd } from '../../src/ports/run-store.ts';
 import type { MemoryDocument, MemoryWorld } from '../../src/stores/memory/world.ts';
 import { keyOfItem, ownerOfContent, type Practice } from './practice.ts';
 import type { SimProcess } from './scheduler.ts';
@@ -19,7 +20,8 @@ export class Violation extends Error {
 }
 
 interface Snapshot {
-  readonly present: ReadonlySet<string>;
+  /** What the source showed, by item: its fingerprint. */
+  readonly present: ReadonlyMap<string, string>;
   /** Units that the read was about; null: all. */
   readonly units: ReadonlySet<string> | null;
   /** It came to its end and showed all that was there. */
@@ -29,13 +31,18 @@ interface Snapshot {
   readonly mounted: boolean;
 }
 
+/** What one worker has read so far. A zombie's reads are no news to its successor. */
+export interface Reader {
+  snapshot: Snapshot | null;
+}
+
 interface RunFacts {
   readonly practice: Practice;
+  readonly reader: Reader;
   readonly startedAt: number;
   readonly held: boolean;
   readonly stored: number;
   readonly mounts: number;
-  snapshot: Snapshot | null;
   removed: number;
 }
 
@@ -76,7 +83,7 @@ export class Rules {
   }
 
   /** A run got its lease. */
-  started(fence: Fence, process: SimProcess, held: boolean): void {
+  started(fence: Fence, process: SimProcess, held: boolean, reader: Reader): void {
     const key = `${fence.organizationId}/${fence.connectionId}`;
     const before = this.#holders.get(key);
     if (before?.process.alive && before.expiresAt >= this.#clock.now) {
@@ -92,17 +99,17 @@ export class Rules {
     }
     this.#runs.set(fence.runId, {
       practice,
+      reader,
       startedAt: this.#clock.tick,
       held,
       stored,
       mounts: practice.mounts,
-      snapshot: null,
       removed: 0,
     });
   }
 
   /** A write of a run took effect. */
-  wrote(fence: Fence, method: string): void {
+  wrote(fence: Fence, method: string, what: unknown): void {
     const key = `${fence.organizationId}/${fence.connectionId}`;
     if (this.#highestFence.get(key) !== fence.number) {
       this.#break('no write after a take-over', `${method} of ${fence.runId} took effect`);
@@ -110,14 +117,23 @@ export class Rules {
     const holder = this.#holders.get(key);
     if (holder?.runId !== fence.runId) return;
     if (method === 'heartbeat') holder.expiresAt = this.#clock.now + LEASE_MS;
-    if (method === 'finish') this.#holders.delete(key);
+    if (method === 'touchFilesets') this.#nothingSkipped(fence.runId, null);
+    if (method !== 'finish') return;
+    this.#holders.delete(key);
+    // The whole source was read and dealt with.
+    if ((what as RunEnd).completeRead !== null) this.#nothingSkipped(fence.runId, null);
+  }
+
+  /** A run says that it is done with one patient. */
+  unitFinished(result: { readonly runId: string; readonly unit: string; readonly outcome: string }): void {
+    if (result.outcome === 'success') this.#nothingSkipped(result.runId, result.unit);
   }
 
   /** The source is read as it is at this moment. @returns hears how many rows were shown when the read has ended */
-  looked(practice: Practice, units: ReadonlySet<string> | null): (rowsShown: number) => void {
+  looked(practice: Practice, units: ReadonlySet<string> | null, reader: Reader): (rowsShown: number) => void {
     const rows = practice.rows().filter((row) => units === null || units.has(row.unit)).length;
     const snapshot: Snapshot = {
-      present: new Set(practice.present()),
+      present: practice.fingerprints(),
       units,
       whole: false,
       believable: false,
@@ -126,7 +142,7 @@ export class Rules {
     const list = this.#snapshots.get(practice) ?? [];
     list.push(snapshot);
     this.#snapshots.set(practice, list);
-    for (const run of this.#runs.values()) if (run.practice === practice) run.snapshot = snapshot;
+    reader.snapshot = snapshot;
     return (rowsShown) => {
       snapshot.whole = rowsShown === rows;
       snapshot.believable = snapshot.whole && practice.model.fault.countOff === undefined;
@@ -177,13 +193,29 @@ export class Rules {
     }
   }
 
+  /** What was shown is stored as it was shown, or it is known that it could not be. */
+  #nothingSkipped(runId: string, unit: string | null): void {
+    const run = this.#runs.get(runId);
+    const snapshot = run?.reader.snapshot;
+    if (run === undefined || snapshot == null) return;
+    const { organizationId, connectionId } = run.practice;
+    for (const [key, fingerprint] of snapshot.present) {
+      const [itemUnit, reference] = key.split(' ') as [string, string];
+      if ((unit !== null && itemUnit !== unit) || (snapshot.units !== null && !snapshot.units.has(itemUnit))) continue;
+      const place = [organizationId, connectionId, itemUnit, reference].join('\0');
+      const document = this.#world.documents.get(this.#world.liveDocuments.get(place) ?? '');
+      if (document?.fingerprint === fingerprint || this.#world.failures.has(place)) continue;
+      this.#break('the cursor is never ahead of the data', `${runId}: ${key}`);
+    }
+  }
+
   #added(document: MemoryDocument): void {
     const practice = this.#practiceOf(document);
     const key = `${document.organizationId}/${document.connectionId} ${keyOfItem(document.unit, document.reference)}`;
     const former = this.#world.documents.get(this.#replaced.get(key) ?? '');
     if (former === undefined || former.documentUuid === document.documentUuid || former.deletedAt !== null) return;
     const run = this.#runs.get(this.#holders.get(`${document.organizationId}/${document.connectionId}`)?.runId ?? '');
-    const snapshot = run?.snapshot;
+    const snapshot = run?.reader.snapshot;
     const gone =
       snapshot?.believable &&
       run?.mounts === practice.mounts &&
@@ -227,9 +259,9 @@ export class Rules {
   }
 
   #guardedRemoval(run: RunFacts, what: string): void {
-    if (run.snapshot?.mounted === false) this.#break('nothing goes while the share is away', what);
+    if (run.reader.snapshot?.mounted === false) this.#break('nothing goes while the share is away', what);
     if (run.removed > GUARD.maxCount) this.#break('the guard', `${what}: removal ${run.removed} of one run`);
-    const { units, present } = run.snapshot ?? { units: null, present: new Set() };
+    const { units, present } = run.reader.snapshot ?? { units: null, present: new Map() };
     if (units === null && present.size === 0 && run.stored > 1)
       this.#break('the guard', `${what}: the source was empty`);
   }

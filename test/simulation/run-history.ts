@@ -8,6 +8,7 @@ import {
   createMemoryWorld,
   endSession,
   type MemoryDocument,
+  type MemoryUnitResult,
   type MemoryWorld,
   putConnection,
 } from '../../src/stores/memory/world.ts';
@@ -76,9 +77,11 @@ class Simulation {
     );
     const documents = new WatchedMap<string, MemoryDocument>();
     const contents = new WatchedMap<string, Uint8Array>();
-    this.#world = { ...createMemoryWorld(), documents };
+    const units = new WatchedMap<string, MemoryUnitResult>();
+    this.#world = { ...createMemoryWorld(), documents, units };
     this.rules = new Rules({ world: this.#world, contents, practices: this.#practices, clock: scheduler });
     documents.onSet = (before, after) => this.rules.documentChanged(before, after);
+    units.onSet = (_, result) => this.rules.unitFinished(result);
     contents.onDelete = (name) => this.rules.contentRemoved(name);
     for (const key of CONNECTIONS) putConnection(this.#world, key);
     this.#around = { scheduler, world: this.#world, contents, rules: this.rules, processes: this.#processes };

@@ -51,4 +51,19 @@ export const REGRESSIONS: readonly { readonly why: string; readonly history: His
       ],
     },
   },
+  {
+    why: 'a patient whose files were read only in part is not told to be up to date',
+    history: {
+      schedule: 1,
+      faults: 0,
+      aim: null,
+      commands: [
+        { command: { type: 'add', connection: 2, unit: A, content: 0 }, steps: 0 },
+        { command: { ...quick, process: 0, connection: 2 }, steps: 2000 },
+        { command: { type: 'add', connection: 2, unit: A, content: 1 }, steps: 0 },
+        { command: { type: 'partial', connection: 2, rows: 0 }, steps: 0 },
+        { command: { ...quick, process: 0, connection: 2 }, steps: 2000 },
+      ],
+    },
+  },
 ];

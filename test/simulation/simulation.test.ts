@@ -16,6 +16,7 @@ test('five thousand fixed histories break no rule, and every fault meets every s
 
 test('nor do a thousand fresh ones', { timeout: 120_000 }, async () => {
   const first = randomInt(2 ** 31);
+  console.log(`Fresh histories from seed ${first}`);
   const { failure } = await runSeeds(seedsFrom(first, 1000));
   if (failure === null) return;
   const shrunk = await shrink(failure.seed, { timeLimitMs: 30_000 });

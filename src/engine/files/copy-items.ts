@@ -117,6 +117,11 @@ async function copyBatch(context: CopyContext, batch: readonly UnitLines[]): Pro
     if (context.input.orphans.has(unit)) {
       tally.errors.push(failureOf({ unit, reference: '' }, 'unit', new SyncError('unit_orphaned'), null));
     }
+    // Nobody knows what the read has left out: the patient is not "done", whatever became of what was shown.
+    if (!context.input.read.complete) {
+      const error = new SyncError('source_incomplete', { detail: context.input.read.reason });
+      tally.errors.push(failureOf({ unit, reference: '' }, 'unit', error, null));
+    }
     const result = unitResult(unit, tally);
     const removals = judged.get(unit);
     if (removals === undefined) {

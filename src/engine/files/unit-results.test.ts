@@ -540,6 +540,29 @@ describe('the guard', () => {
   });
 });
 
+test('a patient is not up to date when the read left something out', async () => {
+  file('a', 'one');
+  await sync();
+  const before = [...practice.world.filesets.values()][0]!;
+  file('b', 'two');
+  file('c', 'three');
+  practice.model.fault = { endsAfter: 2 };
+  await sync();
+  expect(resultOf(UNIT)).toMatchObject({
+    outcome: 'partial',
+    filesAdded: 1,
+    errors: [{ operation: 'unit', code: 'source_incomplete' }],
+  });
+  practice.model.fault = { endsAfter: 0 };
+  await sync();
+  expect(resultOf(UNIT)).toMatchObject({ outcome: 'failed' });
+  const after = [...practice.world.filesets.values()][0]!;
+  expect(JSON.parse(after.syncLog!)).toMatchObject({
+    lastSuccessfulSync: JSON.parse(before.syncLog!).lastSuccessfulSync,
+    syncHistory: [{ status: 'failed' }, { status: 'partial_failure' }, { status: 'success' }],
+  });
+});
+
 test('an incomplete read withdraws no held set and says what was wrong', async () => {
   for (const name of ['a', 'b', 'c']) file(name, `content of ${name}`);
   practice.settings = { ...practice.settings, guard: { maxCount: 0, maxPercent: 100, minCount: 0 } };
