@@ -13,6 +13,8 @@
  * - `get` verifies: the stream ends with SyncError `blob_corrupt` when size or hash differ from the name's.
  *   A missing blob is SyncError `blob_missing`.
  * - `stat` of a missing blob is null. `delete` of a missing blob is fine (false).
+ * - A deletion is of the blob as it is when `delete` is called. Whatever becomes of its message – a lost answer, a late or a
+ *   second arrival – it removes nothing that a later `put` has made or has found ("exists").
  * - `list` goes through names in byte order, page by page; pages may be short or empty.
  * - Failures are SyncErrors: `blob_unavailable`, `blob_credentials`, `blob_disk_full`; an aborted signal → `cancelled`.
  */

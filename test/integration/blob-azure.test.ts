@@ -105,7 +105,8 @@ describe('azure blob store', () => {
     proxy.requests.length = 0;
     expect(await store.put(name, content)).toBe('exists');
     expect(content.opened()).toBe(1);
-    expect(proxy.requests.map((request) => request.method)).toEqual(['HEAD']);
+    expect(proxy.requests.map((request) => request.method)).toEqual(['HEAD', 'PUT']);
+    expect(proxy.requests.filter(isUpload)).toEqual([]);
   });
 
   describe('after a lost answer', () => {
@@ -114,7 +115,7 @@ describe('azure blob store', () => {
       const name = nameOf('lost', content);
       proxy.plan = once({ kind: 'lose-answer' }, isUpload);
       expect(await store.put(name, content)).toBe('exists');
-      expect(proxy.requests.map((request) => request.method)).toEqual(['PUT', 'PUT', 'HEAD']);
+      expect(proxy.requests.map((request) => request.method)).toEqual(['PUT', 'PUT', 'HEAD', 'PUT']);
       await expectStored(name, content.bytes);
     });
 
@@ -191,6 +192,70 @@ describe('azure blob store', () => {
     right.release();
     expect(await put).toBe('created');
     await expectStored(name, bytes);
+  });
+
+  describe('a deletion whose request comes late', () => {
+    async function lateDeletion(name: string): Promise<() => Promise<void>> {
+      const arrival = Promise.withResolvers<void>();
+      const effect = Promise.withResolvers<void>();
+      const late: Fault = { kind: 'late', until: arrival.promise, delivered: effect.resolve };
+      proxy.plan = once(late, ({ method }) => method === 'DELETE');
+      await expect(store.delete(name)).rejects.toMatchObject({ code: 'blob_unavailable' });
+      return async () => {
+        arrival.resolve();
+        await effect.promise;
+      };
+    }
+
+    it.each([
+      ['small', 60_000],
+      ['large', 9 * MIB],
+    ])('takes nothing that was put since (%s)', async (_, size) => {
+      const content = heldContent(sampleBytes(`late ${size}`, size));
+      const name = nameOf('late', content);
+      await direct.put(name, content);
+      const arrive = await lateDeletion(name);
+      expect(await direct.put(name, content)).toBe('exists');
+      await arrive();
+      await expectStored(name, content.bytes);
+    });
+
+    it('takes what nobody has put since', async () => {
+      const content = heldContent(sampleBytes('late and unwanted', 60_000));
+      const name = nameOf('late', content);
+      await direct.put(name, content);
+      await (await lateDeletion(name))();
+      expect(await direct.stat(name)).toBeNull();
+    });
+  });
+
+  it('leaves a blob as it is when a policy forbids any change', async () => {
+    const content = heldContent(sampleBytes('immutable', 500));
+    const name = nameOf('immutable', content);
+    await direct.put(name, content);
+    const immutable = { 'x-ms-error-code': 'BlobImmutableDueToPolicy' };
+    const isMetadata = ({ url }: ProxiedRequest): boolean => url.searchParams.get('comp') === 'metadata';
+    proxy.plan = once({ kind: 'answer', status: 409, headers: immutable }, isMetadata);
+    expect(await store.put(name, content)).toBe('exists');
+  });
+
+  it('puts again what was deleted after it was found', async () => {
+    const content = heldContent(sampleBytes('found and gone', 9 * MIB));
+    const name = nameOf('gone', content);
+    await direct.put(name, content);
+    const absent = { 'x-ms-error-code': 'BlobNotFound' };
+    const isMetadata = ({ url }: ProxiedRequest): boolean => url.searchParams.get('comp') === 'metadata';
+    const plan = once({ kind: 'answer', status: 404, headers: absent }, isMetadata);
+    const blob = containerClient().getBlockBlobClient(name);
+    let deleted: Promise<unknown> = Promise.resolve();
+    proxy.plan = (request) => {
+      const fault = plan(request);
+      if (fault !== null) deleted = blob.delete();
+      return fault;
+    };
+    expect(await store.put(name, content)).toBe('created');
+    await deleted;
+    await expectStored(name, content.bytes);
   });
 
   it('passes on how long a busy service wants to be left alone, at once', async () => {

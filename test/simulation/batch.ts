@@ -19,13 +19,18 @@ export function historyOf(seed: number): History {
 
 export async function runSeeds(
   seeds: Iterable<number>,
-  options: { readonly mutant?: Mutant | null; readonly onHistory?: () => void } = {},
+  options: {
+    readonly mutant?: Mutant | null;
+    /** Only these count. */
+    readonly rules?: readonly string[];
+    readonly onHistory?: () => void;
+  } = {},
 ): Promise<BatchResult> {
   const coverage = new Map<string, number>();
   let count = 0;
   let steps = 0;
   for (const seed of seeds) {
-    const ended = await runHistory(historyOf(seed), options.mutant ?? null);
+    const ended = await runHistory(historyOf(seed), options.mutant ?? null, options.rules ?? null);
     count++;
     steps += ended.steps;
     addCoverage(coverage, ended.coverage);
@@ -80,9 +85,16 @@ export function* seedsFrom(first: number, count: number, step = 1): Generator<nu
 
 /** Kinds of faults that a step of a port can meet. */
 const KINDS = ['fail', 'lose', 'crash-before', 'crash-after'];
+/** Steps that change something: their messages may also come late, or twice. */
+const WRITE =
+  /^(?:blobs\.(?:put|delete)|runs\.(?:start|finish|heartbeat|progress|hold\w+|decide\w+|complete\w+|record\w+|resolve\w+)|records\.(?:reserve|record|mark|clear|remove|finish|touch)\w+)$/;
 
 /** Pairs of method and fault that never met, among the methods that were called under faults at all. */
 export function holes(coverage: ReadonlyMap<string, number>): string[] {
   const methods = new Set([...coverage.keys()].map((key) => key.slice(0, key.lastIndexOf(' '))));
-  return [...methods].flatMap((method) => KINDS.map((kind) => `${method} ${kind}`)).filter((key) => !coverage.has(key));
+  return [...methods]
+    .flatMap((method) =>
+      [...KINDS, ...(WRITE.test(method) ? ['late', 'repeat'] : [])].map((kind) => `${method} ${kind}`),
+    )
+    .filter((key) => !coverage.has(key));
 }

@@ -86,7 +86,9 @@ const phrases: fc.Arbitrary<Phrase> = fc
       const few = contents.slice(0, 2).map((_, i) => ({ type: 'delete', connection, file: i }) as const);
       const care = { type: 'care', process, connection } as const;
       const wait = { type: 'wait', ms: 700_000_000 } as const;
-      return atOnce([...fill, sync, ...few, sync, sync, wait, care, care], steps);
+      // What is cleared away may be needed again at that very moment.
+      const again: readonly Command[] = back ? [{ type: 'refill', connection }, sync] : [];
+      return atOnce([...fill, sync, ...few, sync, sync, wait, care, ...again, care], steps);
     }
     if (kind === 'break') {
       const lost = contents.slice(0, 2).map((_, i) => ({ type: 'lose-file', connection, file: i }) as const);

@@ -171,7 +171,7 @@ async function inWorkers(options: Options): Promise<BatchResult> {
 }
 
 function coverageTable(coverage: ReadonlyMap<string, number>): string {
-  const kinds = ['fail', 'lose', 'crash-before', 'crash-after', 'repeat', 'cut-off'];
+  const kinds = ['fail', 'lose', 'late', 'crash-before', 'crash-after', 'repeat', 'cut-off'];
   const table = new Table({ head: ['step', ...kinds], style: { head: [], border: [], compact: true } });
   const methods = new Set([...coverage.keys()].map((key) => key.slice(0, key.lastIndexOf(' '))));
   for (const method of [...methods].sort())

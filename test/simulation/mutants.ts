@@ -5,6 +5,20 @@ import type { DocumentWrite, Fence } from '../../src/ports/document-records.ts';
 import { keyOf, type MemoryWorld } from '../../src/stores/memory/world.ts';
 import type { Mutant } from './ports.ts';
 
+/** The rules that each of them is to be found by: others may notice something, too. */
+export const FOUND_BY: Readonly<Record<string, readonly string[]>> = {
+  'cursor-before-commit': ['the cursor is never ahead of the data'],
+  'record-before-content': ['no document without its content'],
+  'partial-read': ['nothing goes without a complete read', 'missed twice'],
+  'missing-fence': ['no write after a take-over'],
+  'double-admission': ['one run at a time'],
+  'tenant-filter': ['no document without its content'],
+  'stale-held-set': ['nothing goes while the source shows it'],
+  'early-release': ['no content goes while a document names it'],
+  'late-deletion': ['no content goes while a document names it'],
+  'move-as-new': ['a moved item keeps its document'],
+};
+
 export const MUTANTS: Readonly<Record<string, Mutant>> = {
   /** A patient is ticked off before its documents are recorded. */
   'cursor-before-commit': (ports) => ({
@@ -115,6 +129,19 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     },
   }),
 
+  /** Whenever a deletion arrives it takes what is there by then. */
+  'late-deletion': (ports, _, { contents }) => ({
+    ...ports,
+    blobs: {
+      ...ports.blobs,
+      async put(name, content, signal) {
+        const result = await ports.blobs.put(name, content, signal);
+        contents.set(name, firstOf(contents, name));
+        return result;
+      },
+    },
+  }),
+
   /** A move is a deletion and another document. */
   'move-as-new': (ports) => ({
     ...ports,
@@ -131,6 +158,17 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     },
   }),
 };
+
+const firsts = new WeakMap<Map<string, Uint8Array>, Map<string, Uint8Array>>();
+
+/** The object that was first stored under the name: to a deletion under way it looks as if nothing had happened since. */
+function firstOf(contents: Map<string, Uint8Array>, name: string): Uint8Array {
+  const known = firsts.get(contents) ?? new Map<string, Uint8Array>();
+  firsts.set(contents, known);
+  const first = known.get(name) ?? contents.get(name)!;
+  known.set(name, first);
+  return first;
+}
 
 function withNewestFence<T extends FilePorts['records'] | FilePorts['runs']>(port: T, world: MemoryWorld): T {
   const entries = Object.entries(port).map(([name, value]) => {

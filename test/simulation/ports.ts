@@ -37,6 +37,9 @@ const FAILURES: Record<PortName, () => SyncError> = {
 /** What a partition lies between. */
 const STORES: ReadonlySet<PortName> = new Set(['records', 'runs', 'blobs']);
 
+/** Writes beside those that carry a fence. */
+const WRITES: ReadonlySet<string> = new Set(['blobs.put']);
+
 /** A stored stream pauses so often. */
 const PAUSE = 0.08;
 
@@ -79,7 +82,18 @@ export function portsOf(
       readFiles: readFiles(inner.source, practice, call, rules, reader),
     },
     share: { ...stepped('share', inner.share, call, rules, ['probe', 'stat', 'read']) },
-    blobs: stepped('blobs', inner.blobs, call, rules, ['prepare', 'put', 'stat', 'delete'], 'put'),
+    blobs: {
+      ...stepped('blobs', inner.blobs, call, rules, ['prepare', 'put', 'stat']),
+      delete(name, signal) {
+        const effect = () => inner.blobs.delete(name, signal);
+        // By the contract a late deletion is of the blob as it was when it was asked for.
+        const later = () => {
+          const asked = around.contents.get(name);
+          return async () => around.contents.get(name) === asked && effect();
+        };
+        return call('blobs', 'delete', effect, later);
+      },
+    },
     records: {
       ...stepped('records', inner.records, call, rules),
       storedDocuments: (key, unit, signal) => storedDocuments(inner.records.storedDocuments(key, unit, signal), call),
@@ -87,24 +101,31 @@ export function portsOf(
     },
     runs: {
       ...stepped('runs', inner.runs, call, rules),
-      start: (start) =>
-        call('runs', 'start', async () => {
+      start(start) {
+        const effect = async () => {
           const fence = await inner.runs.start(start);
           rules.started(fence, process, start.mode === 'held', reader);
           return fence;
-        }),
-      decideHeldSet: (organizationId, setId, decision, at) =>
-        call('runs', 'decideHeldSet', async () => {
+        };
+        return call('runs', 'start', effect, () => effect);
+      },
+      decideHeldSet(organizationId, setId, decision, at) {
+        const effect = async () => {
           const done = await inner.runs.decideHeldSet(organizationId, setId, decision, at);
           if (done) rules.decided(setId, decision.approve);
           return done;
-        }),
+        };
+        return call('runs', 'decideHeldSet', effect, () => effect);
+      },
     },
   };
 }
 
 interface Call {
-  <T>(port: PortName, method: string, effect: () => Promise<T>, again?: () => Promise<T>): Promise<T>;
+  /**
+   * @param later makes what the call does, when its message arrives late or once more; absent for calls that only ask
+   */
+  <T>(port: PortName, method: string, effect: () => Promise<T>, later?: () => () => Promise<unknown>): Promise<T>;
   /** Whether a stream waits before its next item. */
   pauses(): boolean;
 }
@@ -115,11 +136,11 @@ function caller(process: SimProcess, { scheduler }: Surroundings): Call {
     port: PortName,
     method: string,
     effect: () => Promise<T>,
-    again?: () => Promise<T>,
+    later?: () => () => Promise<unknown>,
   ): Promise<T> => {
     const name = `${port}.${method}`;
     await scheduler.gate(process, name);
-    const fault = scheduler.fault(name);
+    const fault = scheduler.fault(name, later !== undefined);
     if (fault === 'crash-before') {
       scheduler.crash(process);
       return never();
@@ -128,17 +149,18 @@ function caller(process: SimProcess, { scheduler }: Surroundings): Call {
       scheduler.count(name, 'cut-off');
       throw FAILURES[port]();
     }
-    if (fault === 'fail') throw FAILURES[port]();
+    if (fault === 'late') scheduler.send(name, later!());
+    if (fault === 'fail' || fault === 'late') throw FAILURES[port]();
+    const again = later !== undefined && scheduler.random.chance(scheduler.faultRate) ? later() : null;
     let outcome: { value: T } | { error: unknown };
     try {
-      let value = await effect();
-      if (again !== undefined && scheduler.random.chance(scheduler.faultRate)) {
-        scheduler.count(name, 'repeat');
-        value = await again();
-      }
-      outcome = { value };
+      outcome = { value: await effect() };
     } catch (error) {
       outcome = { error };
+    }
+    if (again !== null) {
+      scheduler.count(name, 'repeat');
+      scheduler.send(name, again);
     }
     if (fault === 'crash-after') scheduler.crash(process);
     if (!process.alive) return never();
@@ -151,14 +173,7 @@ function caller(process: SimProcess, { scheduler }: Surroundings): Call {
 }
 
 /** Every method a step. Writes of a run are told to the rules. */
-function stepped<T extends object>(
-  port: PortName,
-  inner: T,
-  call: Call,
-  rules: Rules,
-  only?: readonly string[],
-  repeated?: string,
-): T {
+function stepped<T extends object>(port: PortName, inner: T, call: Call, rules: Rules, only?: readonly string[]): T {
   const methods = Object.entries(inner).filter(
     ([name, value]) => typeof value === 'function' && (only === undefined || only.includes(name)),
   );
@@ -171,7 +186,12 @@ function stepped<T extends object>(
           if (isFence(args[0])) rules.wrote(args[0], method, args[1]);
           return value;
         };
-        return call(port, method, effect, method === repeated ? effect : undefined);
+        return call(
+          port,
+          method,
+          effect,
+          isFence(args[0]) || WRITES.has(`${port}.${method}`) ? () => effect : undefined,
+        );
       };
       return [method, step];
     }),

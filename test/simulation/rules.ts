@@ -61,6 +61,7 @@ export class Rules {
   readonly #contents: ReadonlyMap<string, Uint8Array>;
   readonly #practices: readonly Practice[];
   readonly #clock: { readonly tick: number; readonly now: number };
+  readonly #only: readonly string[] | null;
   readonly #runs = new Map<string, RunFacts>();
   readonly #snapshots = new Map<Practice, Snapshot[]>();
   readonly #highestFence = new Map<string, number>();
@@ -75,11 +76,18 @@ export class Rules {
     contents: ReadonlyMap<string, Uint8Array>;
     practices: readonly Practice[];
     clock: { readonly tick: number; readonly now: number };
+    /** Rules that count; null: all. */
+    only?: readonly string[] | null;
   }) {
     this.#world = options.world;
     this.#contents = options.contents;
     this.#practices = options.practices;
     this.#clock = options.clock;
+    this.#only = options.only ?? null;
+  }
+
+  add(violation: Violation): void {
+    if (this.#only === null || this.#only.includes(violation.rule)) this.violations.push(violation);
   }
 
   /** A run got its lease. */
@@ -279,7 +287,7 @@ export class Rules {
   }
 
   #break(rule: string, detail: string): void {
-    this.violations.push(new Violation(rule, detail));
+    this.add(new Violation(rule, detail));
   }
 }
 

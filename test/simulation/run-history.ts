@@ -38,13 +38,18 @@ const MOST_STEPS = 60_000;
 const HOUR = 3600_000;
 const DAY = 24 * HOUR;
 
-export async function runHistory(history: History, mutant: Mutant | null = null): Promise<Ended> {
-  const simulation = new Simulation(history, mutant);
+/** @param only rules that count; null: all */
+export async function runHistory(
+  history: History,
+  mutant: Mutant | null = null,
+  only: readonly string[] | null = null,
+): Promise<Ended> {
+  const simulation = new Simulation(history, mutant, only);
   try {
     await simulation.live();
     await simulation.settle();
   } catch (error) {
-    simulation.rules.violations.push(
+    simulation.rules.add(
       error instanceof Violation
         ? error
         : new Violation('nothing unforeseen', String((error as Error)?.stack ?? error)),
@@ -67,7 +72,7 @@ class Simulation {
   readonly #tasks = new Map<object, SimProcess>();
   #born = 0;
 
-  constructor(history: History, mutant: Mutant | null) {
+  constructor(history: History, mutant: Mutant | null, only: readonly string[] | null) {
     this.#history = history;
     this.#mutant = mutant;
     const scheduler = new Scheduler(seededRandom(history.schedule));
@@ -79,7 +84,7 @@ class Simulation {
     const contents = new WatchedMap<string, Uint8Array>();
     const units = new WatchedMap<string, MemoryUnitResult>();
     this.#world = { ...createMemoryWorld(), documents, units };
-    this.rules = new Rules({ world: this.#world, contents, practices: this.#practices, clock: scheduler });
+    this.rules = new Rules({ world: this.#world, contents, practices: this.#practices, clock: scheduler, only });
     documents.onSet = (before, after) => this.rules.documentChanged(before, after);
     units.onSet = (_, result) => this.rules.unitFinished(result);
     contents.onDelete = (name) => this.rules.contentRemoved(name);
@@ -114,7 +119,7 @@ class Simulation {
     await this.#rest();
     for (let round = 0; round < 4; round++) {
       // Longer than any clock is wrong: what a fast one dated in the future is judged when that time has come.
-      this.scheduler.now += 3 * HOUR;
+      await this.scheduler.pass(3 * HOUR);
       for (const practice of this.#practices) {
         this.#sync(0, practice, { mode: round === 0 ? 'checksum' : 'quick', trigger: 'manual' });
         await this.#rest();
@@ -123,11 +128,12 @@ class Simulation {
       }
     }
     for (let round = 0; round < 2; round++) {
-      this.scheduler.now += 8 * DAY;
+      await this.scheduler.pass(8 * DAY);
       for (const organizationId of ['org_a', 'org_b']) this.#care(0, organizationId);
       await this.#rest();
     }
-    this.rules.violations.push(...endViolations(this.#world, this.#around.contents, this.#practices));
+    const found = endViolations(this.#world, this.#around.contents, this.#practices);
+    for (const violation of found) this.rules.add(violation);
   }
 
   async #steps(count: number): Promise<void> {
@@ -212,8 +218,7 @@ class Simulation {
       case 'cancel':
         return this.#cancel(practice);
       case 'wait':
-        this.scheduler.now += command.ms;
-        return;
+        return this.scheduler.pass(command.ms);
     }
   }
 
@@ -277,7 +282,7 @@ class Simulation {
   #work(process: SimProcess, work: () => Promise<unknown>): void {
     const task = {};
     this.#tasks.set(task, process);
-    const unforeseen = (what: string) => this.rules.violations.push(new Violation('nothing unforeseen', what));
+    const unforeseen = (what: string) => this.rules.add(new Violation('nothing unforeseen', what));
     work()
       .then((result) => {
         const code = (result as { error?: { code: string; message: string } | null } | null)?.error;

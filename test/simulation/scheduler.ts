@@ -18,12 +18,19 @@ export interface SimProcess {
   skew: number;
 }
 
-export type Fault = 'none' | 'fail' | 'lose' | 'crash-before' | 'crash-after';
+export type Fault = 'none' | 'fail' | 'lose' | 'late' | 'crash-before' | 'crash-after';
 
 interface Waiting {
   readonly process: SimProcess;
   readonly what: string;
   readonly goOn: () => void;
+}
+
+/** A message under way: it arrives whatever has become of its sender. */
+interface Message {
+  readonly due: number;
+  readonly what: string;
+  readonly effect: () => Promise<unknown>;
 }
 
 interface Timer extends Waiting {
@@ -33,6 +40,8 @@ interface Timer extends Waiting {
 const START = Date.UTC(2026, 2, 28, 12);
 /** Mean of the time that one call takes. */
 const CALL_MS = 12;
+/** The longest time that a message is under way. */
+const SLOWEST_MESSAGE_MS = 60_000;
 
 export class Scheduler {
   now = START;
@@ -46,6 +55,7 @@ export class Scheduler {
   readonly random: SeededRandom;
   #waiting: Waiting[] = [];
   #timers: Timer[] = [];
+  #messages: Message[] = [];
   #trace = 0;
   #onCrash: (process: SimProcess) => void = () => undefined;
 
@@ -91,13 +101,43 @@ export class Scheduler {
     });
   }
 
-  /** What happens to a call that may fail. Counted for the report. */
-  fault(method: string): Fault {
+  /** What happens to a call that may fail. Counted for the report. @param writes it can take effect late */
+  fault(method: string, writes: boolean): Fault {
     if (!this.random.chance(method === this.aim ? 0.4 : this.faultRate)) return 'none';
-    const kinds: readonly Fault[] = ['fail', 'lose', 'fail', 'lose', 'crash-before', 'crash-after'];
+    const kinds: readonly Fault[] = writes
+      ? ['fail', 'lose', 'late', 'late', 'crash-before', 'crash-after']
+      : ['fail', 'lose', 'fail', 'lose', 'crash-before', 'crash-after'];
     const kind = kinds[this.random.below(kinds.length)]!;
     this.count(method, kind);
     return kind;
+  }
+
+  /** Takes effect some time from now. */
+  send(what: string, effect: () => Promise<unknown>): void {
+    const due = this.now + this.random.below(this.random.chance(0.5) ? 1000 : SLOWEST_MESSAGE_MS);
+    this.#messages.push({ due, what, effect });
+    this.#messages.sort((a, b) => a.due - b.due);
+  }
+
+  /** Lets time go by. Messages arrive in their time. */
+  async pass(ms: number): Promise<void> {
+    const until = this.now + ms;
+    for (let next = this.#messages[0]; next !== undefined && next.due <= until; next = this.#messages[0]) {
+      this.now = Math.max(this.now, next.due);
+      await this.#arrive();
+    }
+    this.now = until;
+  }
+
+  async #arrive(): Promise<void> {
+    while (this.#messages[0] !== undefined && this.#messages[0].due <= this.now) {
+      const { what, effect } = this.#messages.shift()!;
+      this.tick++;
+      this.#note('message', what);
+      // Nobody waits for its answer any more.
+      effect().catch(() => undefined);
+      await settled();
+    }
   }
 
   count(method: string, fault: string): void {
@@ -115,6 +155,7 @@ export class Scheduler {
 
   /** Lets one call go on. @returns false when nobody waits for anything */
   async step(): Promise<boolean> {
+    await this.#arrive();
     this.#dueTimers();
     const ready = this.#waiting.filter((call) => call.process.frozenUntil <= this.now);
     if (ready.length === 0) {
@@ -126,7 +167,7 @@ export class Scheduler {
     this.tick++;
     // Now and then everything is slow, so that leases end and heartbeats come late.
     this.now += this.random.chance(0.002) ? this.random.below(20_000) : this.random.below(2 * CALL_MS);
-    this.#note(call);
+    this.#note(call.process.id, call.what);
     call.goOn();
     await settled();
     return true;
@@ -150,9 +191,9 @@ export class Scheduler {
     return true;
   }
 
-  #note(call: Waiting): void {
+  #note(...texts: readonly string[]): void {
     let hash = this.#trace ^ this.now;
-    for (const text of [call.process.id, call.what]) {
+    for (const text of texts) {
       for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
     }
     this.#trace = hash >>> 0;

@@ -2,7 +2,7 @@
 import { randomInt } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { historyOf, holes, runSeeds, seedsFrom, shrink } from './batch.ts';
-import { MUTANTS } from './mutants.ts';
+import { FOUND_BY, MUTANTS } from './mutants.ts';
 import { runHistory } from './run-history.ts';
 import { REGRESSIONS } from './seeds.ts';
 
@@ -41,8 +41,12 @@ test('one seed is one history, whenever it is run', async () => {
 
 describe('a planted bug', () => {
   test.each(Object.keys(MUTANTS))('%s is found', { timeout: 120_000 }, async (name) => {
-    const { failure } = await runSeeds(seedsFrom(1, 5000), { mutant: MUTANTS[name]! });
+    const { failure, histories } = await runSeeds(seedsFrom(1, 5000), {
+      mutant: MUTANTS[name]!,
+      rules: FOUND_BY[name]!,
+    });
     expect(failure).not.toBeNull();
+    console.log(`${name}: found at history ${histories}`);
   });
 
   test('shrinks to a history that replays by its path', { timeout: 60_000 }, async () => {

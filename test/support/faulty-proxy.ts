@@ -12,6 +12,8 @@ export type Fault =
   | { readonly kind: 'silence'; readonly afterBytes?: number }
   /** The answer begins and the connection breaks. */
   | { readonly kind: 'break-answer'; readonly afterBytes: number }
+  /** The request is delivered only then, its sender may have given up; `delivered` hears when it has taken effect. */
+  | { readonly kind: 'late'; readonly until: Promise<void>; readonly delivered: () => void }
   /** One bit of the request's body changes on its way. */
   | { readonly kind: 'change-body' }
   /** The proxy answers in the server's place. */
@@ -44,6 +46,7 @@ export async function startFaultyProxy(targetPort: number): Promise<FaultyProxy>
       return;
     }
     if (fault?.kind === 'silence' && fault.afterBytes === undefined) return;
+    if (fault?.kind === 'late') await fault.until;
     if (fault?.kind === 'change-body') body[body.length - 1]! ^= 1;
 
     const forwarded = request({
@@ -56,6 +59,7 @@ export async function startFaultyProxy(targetPort: number): Promise<FaultyProxy>
     forwarded.end(body);
     const [answer] = (await once(forwarded, 'response')) as [IncomingMessage];
     const answerBody = Buffer.concat(await Array.fromAsync(answer as AsyncIterable<Buffer>));
+    if (fault?.kind === 'late') fault.delivered();
     if (fault?.kind === 'lose-answer') {
       outgoing.destroy();
       return;

@@ -21,6 +21,11 @@ export function isContainerAbsent(error: unknown): boolean {
   return error instanceof RestError && error.statusCode === 404 && azureErrorCode(error) === 'ContainerNotFound';
 }
 
+/** Whether a retention policy or legal hold of the container forbids any change of the blob. */
+export function isImmutable(error: unknown): boolean {
+  return error instanceof RestError && error.statusCode === 409 && azureErrorCode(error) === 'BlobImmutableDueToPolicy';
+}
+
 /** Turns what the SDK throws into a SyncError, by HTTP status and service code. */
 export function toAzureError(error: unknown, signal?: AbortSignal): SyncError {
   if (error instanceof SyncError) return error;

@@ -98,7 +98,7 @@ export async function uploadInBlocks(
   return { created, md5: null };
 }
 
-function metadataOf(content: BlobContent): Record<string, string> {
+export function metadataOf(content: BlobContent): Record<string, string> {
   return { sha256: content.sha256, size: String(content.size) };
 }
 

@@ -12,8 +12,8 @@ import {
 import { SyncError } from '../../domain/errors.ts';
 import { type BlobContent, type BlobStore, isBlobName, parseBlobName } from '../../ports/blob-store.ts';
 import { withDeadline } from './azure-deadline.ts';
-import { isBlobAbsent, isContainerAbsent, toAzureError } from './azure-error.ts';
-import { type Limited, SINGLE_SHOT_BYTES, uploadAtOnce, uploadInBlocks } from './azure-upload.ts';
+import { isBlobAbsent, isContainerAbsent, isImmutable, toAzureError } from './azure-error.ts';
+import { type Limited, metadataOf, SINGLE_SHOT_BYTES, uploadAtOnce, uploadInBlocks } from './azure-upload.ts';
 import { assertNamed, throwIfCancelled } from './content-check.ts';
 import { verifiedStream } from './verified-stream.ts';
 
@@ -71,6 +71,22 @@ export function createAzureBlobStore(options: AzureBlobStoreOptions): BlobStore 
     return true;
   }
 
+  /**
+   * Gives a blob that was found a new ETag, so that a deletion of what it was before, still under way, does nothing.
+   * @returns false when it is gone by now
+   */
+  async function renew(client: BlockBlobClient, content: BlobContent, signal?: AbortSignal): Promise<boolean> {
+    try {
+      await limitedBy(signal)(0, (abortSignal) => client.setMetadata(metadataOf(content), { abortSignal }));
+      return true;
+    } catch (error) {
+      if (isBlobAbsent(error)) return false;
+      // Nobody can delete it either.
+      if (isImmutable(error)) return true;
+      throw error;
+    }
+  }
+
   async function open(client: BlockBlobClient, sha256: string, signal?: AbortSignal) {
     // The limit covers the answer's beginning; after that, silence for as long ends the stream.
     const answer = await limitedBy(signal)(0, (abortSignal) => client.download(0, undefined, { abortSignal }));
@@ -102,11 +118,15 @@ export function createAzureBlobStore(options: AzureBlobStoreOptions): BlobStore 
       const client = container.getBlockBlobClient(name);
       return asking(signal, async (limited) => {
         const large = content.size > SINGLE_SHOT_BYTES;
-        if (large && (await proveStored(client, content, null, signal))) return 'exists';
+        const found = large && (await proveStored(client, content, null, signal));
+        if (found && (await renew(client, content, signal))) return 'exists';
         const upload = large ? uploadInBlocks : uploadAtOnce;
         const { created, md5 } = await upload(client, content, limited, signal);
         if (created && !large) return 'created';
-        if (await proveStored(client, content, md5, signal)) return created ? 'created' : 'exists';
+        if (await proveStored(client, content, md5, signal)) {
+          if (created) return 'created';
+          if (await renew(client, content, signal)) return 'exists';
+        }
         throw new SyncError('blob_unavailable', { detail: 'The blob was deleted while it was written.' });
       });
     },
@@ -146,7 +166,11 @@ export function createAzureBlobStore(options: AzureBlobStoreOptions): BlobStore 
       return asking(signal, async (limited) => {
         const client = container.getBlockBlobClient(name);
         try {
-          await limited(0, (abortSignal) => client.delete({ abortSignal, deleteSnapshots: 'include' }));
+          // Of what it is now: the request may come late, when the content is needed again.
+          const found = await propertiesOf(client, limited);
+          if (found === null) return false;
+          const conditions = found.etag === undefined ? {} : { ifMatch: found.etag };
+          await limited(0, (abortSignal) => client.delete({ abortSignal, conditions, deleteSnapshots: 'include' }));
           return true;
         } catch (error) {
           if (isBlobAbsent(error)) return false;

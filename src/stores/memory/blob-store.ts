@@ -12,12 +12,14 @@ import { verifiedStream } from '../blobs/verified-stream.ts';
 export function createMemoryBlobStore(options: { readonly contents?: Map<string, Uint8Array> } = {}): BlobStore {
   const contents = options.contents ?? new Map<string, Uint8Array>();
 
-  function holds(name: string, content: { readonly size: number; readonly sha256: string }): boolean {
+  /** Like an ETag, the object is another one after each `put`: a deletion under way means the one before. */
+  function renewed(name: string, content: { readonly size: number; readonly sha256: string }): boolean {
     const stored = contents.get(name);
     if (!stored) return false;
     const check = createContentCheck(content);
     check.update(stored);
     check.finish();
+    contents.set(name, stored.subarray());
     return true;
   }
 
@@ -31,7 +33,7 @@ export function createMemoryBlobStore(options: { readonly contents?: Map<string,
     async put(name, content, signal) {
       assertNamed(content, parseBlobName(name).sha256);
       throwIfCancelled(signal);
-      if (holds(name, content)) return 'exists';
+      if (renewed(name, content)) return 'exists';
       const check = createContentCheck(content);
       const chunks: Uint8Array[] = [];
       try {
@@ -45,7 +47,7 @@ export function createMemoryBlobStore(options: { readonly contents?: Map<string,
       }
       check.finish();
       throwIfCancelled(signal);
-      if (holds(name, content)) return 'exists';
+      if (renewed(name, content)) return 'exists';
       contents.set(name, Buffer.concat(chunks));
       return 'created';
     },
