@@ -50,7 +50,7 @@ const WORK = [
   command('decide', { process, connection, approve: fc.boolean() }),
   command('care', { process, connection }),
   command('cancel', { connection }),
-  command('wait', { ms: fc.constantFrom(1000, 16_000, 400_000, 700_000_000) }),
+  command('wait', { ms: fc.constantFrom(1000, 16_000, 400_000, 1_800_000, 700_000_000) }),
 ] as const;
 
 const anyCommand = fc.oneof(

@@ -4,6 +4,7 @@ import type { FilePorts } from '../../src/engine/files/settings.ts';
 import type { DocumentWrite, Fence } from '../../src/ports/document-records.ts';
 import { keyOf, type MemoryWorld } from '../../src/stores/memory/world.ts';
 import type { Mutant } from './ports.ts';
+import { wallClock } from './wall-clock.ts';
 
 /** The rules that each of them is to be found by: others may notice something, too. */
 export const FOUND_BY: Readonly<Record<string, readonly string[]>> = {
@@ -16,6 +17,7 @@ export const FOUND_BY: Readonly<Record<string, readonly string[]>> = {
   'stale-held-set': ['nothing goes while the source shows it'],
   'early-release': ['no content goes while a document names it'],
   'late-deletion': ['no content goes while a document names it'],
+  'summer-time': ['every item has its time'],
   'move-as-new': ['a moved item keeps its document'],
 };
 
@@ -142,6 +144,28 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     },
   }),
 
+  /** The source's clock is read with the offset of today, whatever the day of the row. */
+  'summer-time': (ports, practice) => ({
+    ...ports,
+    source: {
+      ...ports.source,
+      readFiles(selection, signal) {
+        const read = ports.source.readFiles(selection, signal);
+        return {
+          async *[Symbol.asyncIterator]() {
+            const now = ports.clock.now();
+            const offset = asUtc(wallClock(practice.timeZone, now)) - Math.floor(now / 1000) * 1000;
+            for await (const file of read) {
+              const shown = wallClock(practice.timeZone, Date.parse(file.uploadedAt!));
+              yield { ...file, uploadedAt: new Date(asUtc(shown) - offset).toISOString() };
+            }
+          },
+          summary: () => read.summary(),
+        };
+      },
+    },
+  }),
+
   /** A move is a deletion and another document. */
   'move-as-new': (ports) => ({
     ...ports,
@@ -158,6 +182,10 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     },
   }),
 };
+
+function asUtc(wall: string): number {
+  return Date.parse(`${wall.replace(' ', 'T')}Z`);
+}
 
 const firsts = new WeakMap<Map<string, Uint8Array>, Map<string, Uint8Array>>();
 

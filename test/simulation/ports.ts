@@ -6,7 +6,6 @@ import type { EhrDatabase, FileRead } from '../../src/ports/ehr-database.ts';
 import { createMemoryBlobStore } from '../../src/stores/memory/blob-store.ts';
 import { createMemoryChangeSpool } from '../../src/stores/memory/change-spool.ts';
 import { createMemoryDocumentRecords } from '../../src/stores/memory/document-records.ts';
-import { createMemoryEhrDatabase } from '../../src/stores/memory/ehr-database.ts';
 import { createMemoryRunStore } from '../../src/stores/memory/run-store.ts';
 import type { MemoryWorld } from '../../src/stores/memory/world.ts';
 import type { Practice } from './practice.ts';
@@ -57,7 +56,7 @@ export function portsOf(
   };
   const { random } = scheduler;
   const bare: FilePorts = {
-    source: createMemoryEhrDatabase({ model: practice.model }),
+    source: practice.database,
     share: practice.share,
     blobs: createMemoryBlobStore({ contents: around.contents }),
     records: createMemoryDocumentRecords({ world, clock: trueClock, session: process.session }),

@@ -1,11 +1,13 @@
 /** The practice as it really is: rows, files, and what was true of each item at which moment. */
 
 import { createMemoryFileShare, type MemoryFileShare } from '../../src/connectors/vsrx/memory-file-share.ts';
-import { storedReference } from '../../src/domain/reference.ts';
-import type { SourceFile } from '../../src/ports/ehr-database.ts';
-import { createEhrModel, type EhrModel } from '../../src/stores/memory/ehr-database.ts';
+import { type Reference, storedReference } from '../../src/domain/reference.ts';
+import type { EhrDatabase } from '../../src/ports/ehr-database.ts';
 import { sha256Of } from '../support/blob-content.ts';
 import { samplePdf } from '../support/sample-files.ts';
+import { createSimulatedSource, type SimulatedSource, type SourceFault, vsrxTables } from './source.ts';
+import type { Tables } from './tables.ts';
+import { wallClock } from './wall-clock.ts';
 
 export const UNITS = ['a', 'b', 'c'].map((letter) => `${letter.repeat(8)}-1111-4111-8111-111111111111`);
 
@@ -45,29 +47,55 @@ export function keyOfItem(unit: string, reference: string): string {
   return `${unit} ${reference}`;
 }
 
-export class Practice {
+/** A row of the source's file table. */
+export interface PracticeRow {
+  readonly sourceId: string;
+  readonly unit: string;
+  readonly reference: Reference;
+  readonly path: string | null;
+  /** Another one at each change that the source tells of. */
+  readonly version: string;
+  /** When it was written, as the source's clock showed it. */
+  readonly wallClock: string;
+  readonly deleted: boolean;
+}
+
+export interface PracticeOptions {
   readonly organizationId: string;
   readonly connectionId: string;
-  readonly model: EhrModel = createEhrModel();
+  readonly timeZone: string;
+}
+
+export class Practice implements SimulatedSource {
+  readonly organizationId: string;
+  readonly connectionId: string;
+  readonly timeZone: string;
+  readonly files = new Map<string, PracticeRow>();
+  readonly patients = new Set<string>();
+  fault: SourceFault = {};
+  /** Read by all processes, each in snapshots of its own. */
+  readonly database: EhrDatabase;
   readonly share: MemoryFileShare = createMemoryFileShare();
   mounted = true;
   /** How often the share went or came: a read during which this changes proves nothing. */
   mounts = 0;
   /** Rows put away by an accident, e.g. an emptied table. */
-  #away = new Map<string, SourceFile>();
+  #away = new Map<string, PracticeRow>();
   #lost = new Map<string, { bytes: Uint8Array; modifiedAt: number }>();
   #next = 1;
   #version = 1;
-  readonly #tick: () => number;
+  readonly #clock: { readonly tick: number; readonly now: number };
   readonly #known = new Set<string>();
   readonly #present = new Set<string>();
   /** When an item that is present now was last not present. */
   readonly #lastAbsent = new Map<string, number>();
 
-  constructor(organizationId: string, connectionId: string, tick: () => number) {
-    this.organizationId = organizationId;
-    this.connectionId = connectionId;
-    this.#tick = tick;
+  constructor(options: PracticeOptions, clock: { readonly tick: number; readonly now: number }) {
+    this.organizationId = options.organizationId;
+    this.connectionId = options.connectionId;
+    this.timeZone = options.timeZone;
+    this.#clock = clock;
+    this.database = createSimulatedSource(this);
     // A folder with something in it: an empty one looks unmounted.
     this.share.files.set('notes/readme.txt', { bytes: Buffer.from('A practice.'), modifiedAt: 1 });
   }
@@ -77,10 +105,14 @@ export class Practice {
     return this.#present;
   }
 
-  /** Live rows: their fingerprints by (unit, reference). */
-  fingerprints(): ReadonlyMap<string, string> {
+  /** Live rows: their versions by (unit, reference). */
+  versions(): ReadonlyMap<string, string> {
     const live = this.rows().filter((row) => !row.deleted);
-    return new Map(live.map((row) => [keyOfItem(row.unit, row.reference), row.fingerprint]));
+    return new Map(live.map((row) => [keyOfItem(row.unit, row.reference), row.version]));
+  }
+
+  tables(): Tables {
+    return vsrxTables(this.patients, this.files.values());
   }
 
   /** Was there a moment since `tick` at which the source did not show the item under this unit? */
@@ -88,8 +120,8 @@ export class Practice {
     return !this.#present.has(key) || (this.#lastAbsent.get(key) ?? -1) >= tick;
   }
 
-  rows(): SourceFile[] {
-    return [...this.model.files.values()];
+  rows(): PracticeRow[] {
+    return [...this.files.values()];
   }
 
   contentAt(path: string | null): string | null {
@@ -104,14 +136,11 @@ export class Practice {
     this.#put({
       unit,
       reference: storedReference(id % 5 === 0 ? `id:${id}` : uuidOf(id)),
-      fingerprint: this.#stamp(),
+      version: this.#stamp(),
+      wallClock: wallClock(this.timeZone, this.#clock.now),
       deleted: false,
       sourceId: String(id),
       path,
-      description: null,
-      uploadedAt: null,
-      ownerUuid: null,
-      patientName: null,
     });
   }
 
@@ -120,7 +149,7 @@ export class Practice {
     const row = this.#row(index);
     if (row?.path == null) return;
     this.#write(row.path, content);
-    if (told) this.#put({ ...row, fingerprint: this.#stamp() });
+    if (told) this.#put({ ...row, version: this.#stamp() });
   }
 
   /** Same reference, other path. */
@@ -132,21 +161,21 @@ export class Practice {
     const path = `notes/moved/${this.#version}-${row.sourceId}.pdf`;
     this.share.files.delete(row.path);
     this.share.files.set(path, file);
-    this.#put({ ...row, path, fingerprint: this.#stamp() });
+    this.#put({ ...row, path, version: this.#stamp() });
   }
 
   /** The row goes and another one names the same file. @returns both, when it happened */
-  replace(index: number): { before: SourceFile; after: SourceFile } | null {
+  replace(index: number): { before: PracticeRow; after: PracticeRow } | null {
     const before = this.#row(index);
     if (before === undefined || before.deleted) return null;
     const id = this.#next++;
-    const after: SourceFile = {
+    const after: PracticeRow = {
       ...before,
       sourceId: String(id),
       reference: storedReference(uuidOf(id)),
-      fingerprint: this.#stamp(),
+      version: this.#stamp(),
     };
-    this.model.files.delete(before.sourceId);
+    this.files.delete(before.sourceId);
     this.#put(after);
     return { before, after };
   }
@@ -159,33 +188,33 @@ export class Practice {
   delete(index: number): void {
     const row = this.#row(index);
     if (row === undefined) return;
-    this.model.files.delete(row.sourceId);
+    this.files.delete(row.sourceId);
     this.#away.set(row.sourceId, row);
     this.#look();
   }
 
   reassign(index: number, unit: string): void {
     const row = this.#row(index);
-    if (row !== undefined) this.#put({ ...row, unit, fingerprint: this.#stamp() });
+    if (row !== undefined) this.#put({ ...row, unit, version: this.#stamp() });
   }
 
   removePatient(unit: string): void {
-    for (const row of this.rows()) if (row.unit === unit) this.model.files.delete(row.sourceId);
-    this.model.patients.delete(unit);
+    for (const row of this.rows()) if (row.unit === unit) this.files.delete(row.sourceId);
+    this.patients.delete(unit);
     this.#look();
   }
 
   empty(): void {
     for (const row of this.rows()) this.#away.set(row.sourceId, row);
-    this.model.files.clear();
+    this.files.clear();
     this.#look();
   }
 
   /** Brings back what was deleted or emptied. */
   refill(): void {
     for (const row of this.#away.values()) {
-      this.model.files.set(row.sourceId, row);
-      this.model.patients.add(row.unit);
+      this.files.set(row.sourceId, row);
+      this.patients.add(row.unit);
     }
     this.#away.clear();
     this.#look();
@@ -218,12 +247,12 @@ export class Practice {
 
   /** Ends every accident; what people did stays done. */
   heal(): void {
-    this.model.fault = {};
+    this.fault = {};
     this.mount();
     this.findFiles();
   }
 
-  #row(index: number): SourceFile | undefined {
+  #row(index: number): PracticeRow | undefined {
     const rows = this.rows();
     return rows.length === 0 ? undefined : rows[index % rows.length];
   }
@@ -237,19 +266,19 @@ export class Practice {
     return `v${++this.#version}`;
   }
 
-  #put(row: SourceFile): void {
-    this.model.files.set(row.sourceId, row);
-    this.model.patients.add(row.unit);
+  #put(row: PracticeRow): void {
+    this.files.set(row.sourceId, row);
+    this.patients.add(row.unit);
     this.#look();
   }
 
   /** Notes what is true from now on. */
   #look(): void {
     const now = new Set<string>();
-    for (const row of this.model.files.values()) if (!row.deleted) now.add(keyOfItem(row.unit, row.reference));
+    for (const row of this.files.values()) if (!row.deleted) now.add(keyOfItem(row.unit, row.reference));
     for (const key of this.#known) {
       if (this.#present.has(key)) continue;
-      if (now.has(key)) this.#lastAbsent.set(key, this.#tick());
+      if (now.has(key)) this.#lastAbsent.set(key, this.#clock.tick);
     }
     this.#present.clear();
     for (const key of now) {

@@ -4,10 +4,9 @@
  */
 
 import type { Fence } from '../../src/ports/document-records.ts';
-import type { SourceFile } from '../../src/ports/ehr-database.ts';
 import type { RunEnd } from '../../src/ports/run-store.ts';
 import type { MemoryDocument, MemoryWorld } from '../../src/stores/memory/world.ts';
-import { keyOfItem, ownerOfContent, type Practice } from './practice.ts';
+import { keyOfItem, ownerOfContent, type Practice, type PracticeRow } from './practice.ts';
 import type { SimProcess } from './scheduler.ts';
 
 export class Violation extends Error {
@@ -20,7 +19,7 @@ export class Violation extends Error {
 }
 
 interface Snapshot {
-  /** What the source showed, by item: its fingerprint. */
+  /** What the source showed, by item: its version. */
   readonly present: ReadonlyMap<string, string>;
   /** Units that the read was about; null: all. */
   readonly units: ReadonlySet<string> | null;
@@ -141,7 +140,7 @@ export class Rules {
   looked(practice: Practice, units: ReadonlySet<string> | null, reader: Reader): (rowsShown: number) => void {
     const rows = practice.rows().filter((row) => units === null || units.has(row.unit)).length;
     const snapshot: Snapshot = {
-      present: practice.fingerprints(),
+      present: practice.versions(),
       units,
       whole: false,
       believable: false,
@@ -153,7 +152,7 @@ export class Rules {
     reader.snapshot = snapshot;
     return (rowsShown) => {
       snapshot.whole = rowsShown === rows;
-      snapshot.believable = snapshot.whole && practice.model.fault.countOff === undefined;
+      snapshot.believable = snapshot.whole && practice.fault.countOff === undefined;
     };
   }
 
@@ -164,7 +163,7 @@ export class Rules {
   /** A row was replaced in the source: the document must stay the same one. */
   replaced(
     practice: Practice,
-    { before, after }: { before: SourceFile; after: SourceFile },
+    { before, after }: { before: PracticeRow; after: PracticeRow },
     content: string | null,
   ): void {
     const { liveDocuments, documents } = this.#world;
@@ -207,12 +206,12 @@ export class Rules {
     const snapshot = run?.reader.snapshot;
     if (run === undefined || snapshot == null) return;
     const { organizationId, connectionId } = run.practice;
-    for (const [key, fingerprint] of snapshot.present) {
+    for (const [key, version] of snapshot.present) {
       const [itemUnit, reference] = key.split(' ') as [string, string];
       if ((unit !== null && itemUnit !== unit) || (snapshot.units !== null && !snapshot.units.has(itemUnit))) continue;
       const place = [organizationId, connectionId, itemUnit, reference].join('\0');
       const document = this.#world.documents.get(this.#world.liveDocuments.get(place) ?? '');
-      if (document?.fingerprint === fingerprint || this.#world.failures.has(place)) continue;
+      if (document?.title === version || this.#world.failures.has(place)) continue;
       this.#break('the cursor is never ahead of the data', `${runId}: ${key}`);
     }
   }
@@ -291,71 +290,6 @@ export class Rules {
   }
 }
 
-function isOf(document: MemoryDocument, practice: Practice): boolean {
+export function isOf(document: MemoryDocument, practice: Practice): boolean {
   return document.organizationId === practice.organizationId && document.connectionId === practice.connectionId;
-}
-
-/** What must hold when the source rests, the faults have ended and everything had its time. */
-export function endViolations(
-  world: MemoryWorld,
-  contents: ReadonlyMap<string, Uint8Array>,
-  practices: readonly Practice[],
-): Violation[] {
-  const found: Violation[] = [];
-  for (const practice of practices) found.push(...convergence(world, practice));
-  const named = new Set<string>();
-  for (const uuid of world.liveDocuments.values()) {
-    const document = world.documents.get(uuid)!;
-    named.add(`${document.organizationId}/${document.sha256}`);
-  }
-  for (const name of named) if (!contents.has(name)) found.push(new Violation('every document has its content', name));
-  for (const [name, bytes] of contents) {
-    if (!named.has(name)) found.push(new Violation('no content is left over', name));
-    const owner = ownerOfContent(name.slice(name.indexOf('/') + 1));
-    if (owner !== null && !name.startsWith(`${owner}/`))
-      found.push(new Violation('no tenant in another', `a content of ${owner} under ${name}`));
-    if (bytes.byteLength === 0) found.push(new Violation('every content is whole', name));
-  }
-  for (const blob of world.blobs.values()) {
-    const documents = [...world.liveDocuments.values()].filter((uuid) => {
-      const document = world.documents.get(uuid)!;
-      return document.organizationId === blob.organizationId && document.sha256 === blob.sha256;
-    }).length;
-    if (blob.references !== documents)
-      found.push(new Violation('references are counted right', `${blob.references} instead of ${documents}`));
-  }
-  return found;
-}
-
-function convergence(world: MemoryWorld, practice: Practice): Violation[] {
-  const found: Violation[] = [];
-  const where = `${practice.organizationId}/${practice.connectionId}`;
-  const live = new Map<string, MemoryDocument[]>();
-  for (const document of world.documents.values()) {
-    if (document.deletedAt !== null || !isOf(document, practice)) continue;
-    const key = keyOfItem(document.unit, document.reference);
-    live.set(key, [...(live.get(key) ?? []), document]);
-  }
-  for (const row of practice.rows()) {
-    if (row.deleted) continue;
-    const key = keyOfItem(row.unit, row.reference);
-    const documents = live.get(key) ?? [];
-    live.delete(key);
-    const content = practice.contentAt(row.path);
-    if (content === null) continue;
-    if (documents.length !== 1)
-      found.push(new Violation('every item is stored once', `${key} of ${where}: ${documents.length} times`));
-    else if (documents[0]!.sha256 !== content)
-      found.push(new Violation('every item has its content', `${key} of ${where}`));
-    else if (documents[0]!.path !== row.path)
-      found.push(new Violation('every item has its path', `${key} of ${where}`));
-  }
-  for (const [key, documents] of live) {
-    for (const document of documents) {
-      const orphan = !practice.model.patients.has(document.unit);
-      if (!orphan && document.keptSince === null)
-        found.push(new Violation('nothing is left that is gone', `${key} of ${where}`));
-    }
-  }
-  return found;
 }

@@ -12,11 +12,12 @@ import {
   type MemoryWorld,
   putConnection,
 } from '../../src/stores/memory/world.ts';
+import { endViolations } from './end-rules.ts';
 import type { Command, History } from './history.ts';
 import { type Mutant, portsOf, type Surroundings } from './ports.ts';
 import { Practice } from './practice.ts';
 import { seededRandom } from './random.ts';
-import { endViolations, GUARD, Rules, Violation } from './rules.ts';
+import { GUARD, Rules, Violation } from './rules.ts';
 import { Scheduler, type SimProcess } from './scheduler.ts';
 
 export interface Ended {
@@ -29,9 +30,17 @@ export interface Ended {
 
 /** The same connection id in two organisations, on purpose. */
 const CONNECTIONS = [
-  { organizationId: 'org_a', connectionId: 'vsrx' },
-  { organizationId: 'org_a', connectionId: 'second' },
-  { organizationId: 'org_b', connectionId: 'vsrx' },
+  { organizationId: 'org_a', connectionId: 'vsrx', timeZone: 'Australia/Sydney' },
+  { organizationId: 'org_a', connectionId: 'second', timeZone: 'America/New_York' },
+  { organizationId: 'org_b', connectionId: 'vsrx', timeZone: 'Australia/Lord_Howe' },
+];
+/** A little before clocks are changed, forward or back, in one of these zones. */
+const STARTS = [
+  Date.UTC(2026, 3, 4, 14, 55),
+  Date.UTC(2026, 3, 4, 15, 50),
+  Date.UTC(2026, 9, 3, 15, 25),
+  Date.UTC(2026, 2, 8, 6, 50),
+  Date.UTC(2026, 10, 1, 5, 50),
 ];
 /** More than any history needs: whoever needs more hangs. */
 const MOST_STEPS = 60_000;
@@ -75,11 +84,9 @@ class Simulation {
   constructor(history: History, mutant: Mutant | null, only: readonly string[] | null) {
     this.#history = history;
     this.#mutant = mutant;
-    const scheduler = new Scheduler(seededRandom(history.schedule));
+    const scheduler = new Scheduler(seededRandom(history.schedule), STARTS[history.schedule % STARTS.length]!);
     this.scheduler = scheduler;
-    this.#practices = CONNECTIONS.map(
-      (key) => new Practice(key.organizationId, key.connectionId, () => scheduler.tick),
-    );
+    this.#practices = CONNECTIONS.map((connection) => new Practice(connection, scheduler));
     const documents = new WatchedMap<string, MemoryDocument>();
     const contents = new WatchedMap<string, Uint8Array>();
     const units = new WatchedMap<string, MemoryUnitResult>();
@@ -88,7 +95,8 @@ class Simulation {
     documents.onSet = (before, after) => this.rules.documentChanged(before, after);
     units.onSet = (_, result) => this.rules.unitFinished(result);
     contents.onDelete = (name) => this.rules.contentRemoved(name);
-    for (const key of CONNECTIONS) putConnection(this.#world, key);
+    for (const { organizationId, connectionId } of CONNECTIONS)
+      putConnection(this.#world, { organizationId, connectionId });
     this.#around = { scheduler, world: this.#world, contents, rules: this.rules, processes: this.#processes };
     scheduler.onCrash((process) => {
       endSession(this.#world, process.session);
@@ -186,13 +194,13 @@ class Simulation {
       case 'mount':
         return practice.mount(command.other ? 'another' : undefined);
       case 'partial':
-        practice.model.fault.endsAfter = command.rows;
+        practice.fault.endsAfter = command.rows;
         return;
       case 'miscount':
-        practice.model.fault.countOff = 1;
+        practice.fault.countOff = 1;
         return;
       case 'unreachable':
-        practice.model.fault.unreachable = true;
+        practice.fault.unreachable = true;
         return;
       case 'heal':
         return practice.heal();

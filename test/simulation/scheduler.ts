@@ -37,14 +37,14 @@ interface Timer extends Waiting {
   readonly due: number;
 }
 
-const START = Date.UTC(2026, 2, 28, 12);
 /** Mean of the time that one call takes. */
 const CALL_MS = 12;
 /** The longest time that a message is under way. */
 const SLOWEST_MESSAGE_MS = 60_000;
 
 export class Scheduler {
-  now = START;
+  /** Epoch ms. */
+  now: number;
   /** Calls that went on so far: the only order of events there is. */
   tick = 0;
   faultRate = 0;
@@ -59,8 +59,9 @@ export class Scheduler {
   #trace = 0;
   #onCrash: (process: SimProcess) => void = () => undefined;
 
-  constructor(random: SeededRandom) {
+  constructor(random: SeededRandom, start: number) {
     this.random = random;
+    this.now = start;
   }
 
   onCrash(handler: (process: SimProcess) => void): void {
