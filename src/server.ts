@@ -46,6 +46,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     await applyConfiguration(chartsync);
     const { key, place } = await adminKeyOf(config);
     const service = createSyncService({
+      clock: systemClock,
       onEnd(connection, result) {
         logger.info(
           {

@@ -3,6 +3,7 @@ import { SyncError, toSyncError } from '../domain/errors.ts';
 import type { FileMode, RunTrigger } from '../domain/run.ts';
 import { syncFiles } from '../engine/files/sync-files.ts';
 import type { RunResult } from '../engine/run-session.ts';
+import type { Clock } from '../ports/clock.ts';
 import type { RunProgress } from '../ports/run-store.ts';
 import type { FileConnection } from './connections.ts';
 
@@ -32,6 +33,7 @@ export interface SyncService {
 }
 
 export function createSyncService(options: {
+  clock: Clock;
   onEnd?: (connection: FileConnection, result: RunResult) => void;
 }): SyncService {
   const active = new Set<Promise<unknown>>();
@@ -77,9 +79,14 @@ export function createSyncService(options: {
     async stop(graceMs) {
       closed = true;
       if (active.size === 0) return;
-      const timer = setTimeout(() => stopping.abort(new SyncError('cancelled')), graceMs);
+      const ended = new AbortController();
+      const grace = options.clock.sleep(graceMs, ended.signal).then(
+        () => stopping.abort(new SyncError('cancelled')),
+        () => undefined,
+      );
       await Promise.allSettled(active);
-      clearTimeout(timer);
+      ended.abort();
+      await grace;
     },
   };
 }

@@ -8,15 +8,24 @@ export function endViolations(
   world: MemoryWorld,
   contents: ReadonlyMap<string, Uint8Array>,
   practices: readonly Practice[],
+  lost: ReadonlySet<string>,
 ): Violation[] {
   const found: Violation[] = [];
   for (const practice of practices) found.push(...convergence(world, practice));
   const named = new Set<string>();
+  const inSource = new Set<string>();
   for (const uuid of world.liveDocuments.values()) {
     const document = world.documents.get(uuid)!;
-    named.add(`${document.organizationId}/${document.sha256}`);
+    const name = `${document.organizationId}/${document.sha256}`;
+    named.add(name);
+    const practice = practices.find((p) => isOf(document, p))!;
+    if (practice.present().has(keyOfItem(document.unit, document.reference))) inSource.add(name);
   }
-  for (const name of named) if (!contents.has(name)) found.push(new Violation('every document has its content', name));
+  for (const name of named) {
+    // A lost content can only come back from the source.
+    if (contents.has(name) || (lost.has(name) && !inSource.has(name))) continue;
+    found.push(new Violation('every document has its content', name));
+  }
   for (const [name, bytes] of contents) {
     if (!named.has(name)) found.push(new Violation('no content is left over', name));
     const owner = ownerOfContent(name.slice(name.indexOf('/') + 1));

@@ -150,7 +150,7 @@ function caller(process: SimProcess, { scheduler }: Surroundings): Call {
     }
     if (fault === 'late') scheduler.send(name, later!());
     if (fault === 'fail' || fault === 'late') throw FAILURES[port]();
-    const again = later !== undefined && scheduler.random.chance(scheduler.faultRate) ? later() : null;
+    const again = later !== undefined && scheduler.repeats(name) ? later() : null;
     let outcome: { value: T } | { error: unknown };
     try {
       outcome = { value: await effect() };

@@ -64,6 +64,8 @@ export interface PracticeOptions {
   readonly organizationId: string;
   readonly connectionId: string;
   readonly timeZone: string;
+  /** The file that proves the share to be there, if there is one. */
+  readonly marker?: string;
 }
 
 export class Practice implements SimulatedSource {
@@ -75,7 +77,8 @@ export class Practice implements SimulatedSource {
   fault: SourceFault = {};
   /** Read by all processes, each in snapshots of its own. */
   readonly database: EhrDatabase;
-  readonly share: MemoryFileShare = createMemoryFileShare();
+  readonly share: MemoryFileShare;
+  readonly #marker: string | null;
   mounted = true;
   /** How often the share went or came: a read during which this changes proves nothing. */
   mounts = 0;
@@ -95,9 +98,12 @@ export class Practice implements SimulatedSource {
     this.connectionId = options.connectionId;
     this.timeZone = options.timeZone;
     this.#clock = clock;
+    this.#marker = options.marker ?? null;
+    this.share = createMemoryFileShare({ marker: this.#marker });
     this.database = createSimulatedSource(this);
     // A folder with something in it: an empty one looks unmounted.
     this.share.files.set('notes/readme.txt', { bytes: Buffer.from('A practice.'), modifiedAt: 1 });
+    this.#putMarker();
   }
 
   /** Live rows, by (unit, reference). */
@@ -239,7 +245,16 @@ export class Practice implements SimulatedSource {
     this.share.unmount();
   }
 
+  /** Somebody tidies up: the share looks as if it were away. */
+  loseMarker(): void {
+    if (this.#marker === null || !this.mounted) return;
+    this.share.files.delete(this.#marker);
+    this.mounted = false;
+    this.mounts++;
+  }
+
   mount(identity?: string): void {
+    this.#putMarker();
     this.mounted = true;
     this.mounts++;
     this.share.mount(identity);
@@ -250,6 +265,10 @@ export class Practice implements SimulatedSource {
     this.fault = {};
     this.mount();
     this.findFiles();
+  }
+
+  #putMarker(): void {
+    if (this.#marker !== null) this.share.files.set(this.#marker, { bytes: Buffer.from('share'), modifiedAt: 1 });
   }
 
   #row(index: number): PracticeRow | undefined {

@@ -65,6 +65,8 @@ export class Rules {
   readonly #snapshots = new Map<Practice, Snapshot[]>();
   readonly #highestFence = new Map<string, number>();
   readonly #holders = new Map<string, Holder>();
+  /** Contents that went without anybody having asked for it, and are not back yet. */
+  readonly lost = new Set<string>();
   /** Held sets that a person approved. */
   readonly #approved = new Set<string>();
   /** UUID of a document whose row was replaced, by the key of the new row. */
@@ -183,12 +185,20 @@ export class Rules {
       return;
     }
     const name = `${after.organizationId}/${after.sha256}`;
-    if (!this.#contents.has(name))
+    if (!this.#contents.has(name) && !this.lost.has(name))
       this.#break('no document without its content', `${after.documentUuid} of ${after.organizationId}`);
     const owner = ownerOfContent(after.sha256);
     if (owner !== null && owner !== after.organizationId)
       this.#break('no tenant in another', `${after.documentUuid} holds a content of ${owner}`);
     if (before === undefined) this.#added(after);
+  }
+
+  contentLost(name: string): void {
+    this.lost.add(name);
+  }
+
+  contentStored(name: string): void {
+    this.lost.delete(name);
   }
 
   contentRemoved(name: string): void {

@@ -1,9 +1,5 @@
 /** Runs one history from beginning to end and says what was wrong. */
 import { SyncError, toSyncError } from '../../src/domain/errors.ts';
-import { applyHeldSet } from '../../src/engine/files/apply-held.ts';
-import type { FileSettings } from '../../src/engine/files/settings.ts';
-import { type FileSyncRequest, syncFiles } from '../../src/engine/files/sync-files.ts';
-import { tidy } from '../../src/runs/housekeeping.ts';
 import {
   createMemoryWorld,
   endSession,
@@ -12,13 +8,16 @@ import {
   type MemoryWorld,
   putConnection,
 } from '../../src/stores/memory/world.ts';
+import type { Command } from './commands.ts';
 import { endViolations } from './end-rules.ts';
-import type { Command, History } from './history.ts';
-import { type Mutant, portsOf, type Surroundings } from './ports.ts';
+import type { History } from './history.ts';
+import type { Mutant, Surroundings } from './ports.ts';
 import { Practice } from './practice.ts';
 import { seededRandom } from './random.ts';
-import { GUARD, Rules, Violation } from './rules.ts';
+import { Rules, Violation } from './rules.ts';
 import { Scheduler, type SimProcess } from './scheduler.ts';
+import { WatchedMap } from './watched-map.ts';
+import { type FileRequest, Work } from './work.ts';
 
 export interface Ended {
   readonly violations: readonly Violation[];
@@ -28,11 +27,11 @@ export interface Ended {
   readonly coverage: ReadonlyMap<string, number>;
 }
 
-/** The same connection id in two organisations, on purpose. */
+/** The same connection id in two organisations, on purpose. One share has a file that proves it to be there. */
 const CONNECTIONS = [
   { organizationId: 'org_a', connectionId: 'vsrx', timeZone: 'Australia/Sydney' },
   { organizationId: 'org_a', connectionId: 'second', timeZone: 'America/New_York' },
-  { organizationId: 'org_b', connectionId: 'vsrx', timeZone: 'Australia/Lord_Howe' },
+  { organizationId: 'org_b', connectionId: 'vsrx', timeZone: 'Australia/Lord_Howe', marker: '.share' },
 ];
 /** A little before clocks are changed, forward or back, in one of these zones. */
 const STARTS = [
@@ -72,32 +71,34 @@ class Simulation {
   readonly scheduler: Scheduler;
   readonly rules: Rules;
   readonly #history: History;
-  readonly #mutant: Mutant | null;
   readonly #world: MemoryWorld;
   readonly #practices: readonly Practice[];
   readonly #around: Surroundings;
   readonly #processes = new Map<string, SimProcess>();
   readonly #places: SimProcess[] = [];
   readonly #tasks = new Map<object, SimProcess>();
+  readonly #contents = new WatchedMap<string, Uint8Array>();
+  readonly #work: Work;
   #born = 0;
 
   constructor(history: History, mutant: Mutant | null, only: readonly string[] | null) {
     this.#history = history;
-    this.#mutant = mutant;
     const scheduler = new Scheduler(seededRandom(history.schedule), STARTS[history.schedule % STARTS.length]!);
     this.scheduler = scheduler;
     this.#practices = CONNECTIONS.map((connection) => new Practice(connection, scheduler));
     const documents = new WatchedMap<string, MemoryDocument>();
-    const contents = new WatchedMap<string, Uint8Array>();
+    const contents = this.#contents;
     const units = new WatchedMap<string, MemoryUnitResult>();
     this.#world = { ...createMemoryWorld(), documents, units };
     this.rules = new Rules({ world: this.#world, contents, practices: this.#practices, clock: scheduler, only });
     documents.onSet = (before, after) => this.rules.documentChanged(before, after);
     units.onSet = (_, result) => this.rules.unitFinished(result);
+    contents.onSet = (_before, _after, name) => this.rules.contentStored(name);
     contents.onDelete = (name) => this.rules.contentRemoved(name);
     for (const { organizationId, connectionId } of CONNECTIONS)
       putConnection(this.#world, { organizationId, connectionId });
     this.#around = { scheduler, world: this.#world, contents, rules: this.rules, processes: this.#processes };
+    this.#work = new Work(this.#around, mutant);
     scheduler.onCrash((process) => {
       endSession(this.#world, process.session);
       for (const [task, owner] of this.#tasks) if (owner === process) this.#tasks.delete(task);
@@ -140,7 +141,7 @@ class Simulation {
       for (const organizationId of ['org_a', 'org_b']) this.#care(0, organizationId);
       await this.#rest();
     }
-    const found = endViolations(this.#world, this.#around.contents, this.#practices);
+    const found = endViolations(this.#world, this.#contents, this.#practices, this.rules.lost);
     for (const violation of found) this.rules.add(violation);
   }
 
@@ -156,7 +157,8 @@ class Simulation {
   async #step(): Promise<void> {
     if (this.scheduler.tick > MOST_STEPS)
       throw new Violation('everything ends', `${this.#tasks.size} tasks are still at work`);
-    if (!(await this.scheduler.step())) throw new Violation('everything ends', 'somebody waits for nothing');
+    if (!(await this.scheduler.step()) && this.#tasks.size > 0)
+      throw new Violation('everything ends', 'somebody waits for nothing');
     const [first] = this.rules.violations;
     if (first !== undefined) throw first;
   }
@@ -185,6 +187,10 @@ class Simulation {
         return practice.removePatient(command.unit);
       case 'lose-file':
         return practice.loseFile(command.file);
+      case 'lose-content':
+        return this.#loseContent(practice, command.file);
+      case 'lose-marker':
+        return practice.loseMarker();
       case 'empty':
         return practice.empty();
       case 'refill':
@@ -225,6 +231,18 @@ class Simulation {
         return this.#care(command.process, practice.organizationId);
       case 'cancel':
         return this.#cancel(practice);
+      case 'plan': {
+        const { mode, unit } = command;
+        const request = { mode, trigger: 'manual', ...(unit === null ? {} : { unit }) } as const;
+        return this.#at(command.process, (process) => this.#work.plan(process, practice, request));
+      }
+      case 'apply-plan':
+        return this.#at(command.process, (process) => this.#work.applyPlan(process, practice));
+      case 'stop':
+        return this.#at(command.process, async (process) => {
+          await this.#work.stop(process);
+          this.scheduler.crash(process);
+        });
       case 'wait':
         return this.scheduler.pass(command.ms);
     }
@@ -241,42 +259,26 @@ class Simulation {
     return process;
   }
 
-  #sync(place: number, practice: Practice, request: FileSyncRequest): void {
-    const process = this.#process(place);
-    this.#work(process, () =>
-      syncFiles(portsOf(process, practice, this.#around, this.#mutant), settingsOf(practice), request),
-    );
+  #sync(place: number, practice: Practice, request: FileRequest): void {
+    this.#at(place, (process) => this.#work.sync(process, practice, request));
   }
 
-  /** A person looks at the newest held set and says yes or no; yes is carried out at once. */
   #decide(place: number, practice: Practice, approve: boolean): void {
-    const process = this.#process(place);
-    const ports = portsOf(process, practice, this.#around, this.#mutant);
-    const settings = settingsOf(practice);
-    this.#work(process, async () => {
-      const sets = await ports.runs.heldSets(settings.organizationId, settings.connectionId);
-      const set = sets.find((candidate) => candidate.state === 'pending' || candidate.state === 'approved');
-      if (set === undefined) return null;
-      if (set.state === 'pending') {
-        const decision = { approve, by: 'a person', note: null };
-        const done = await ports.runs.decideHeldSet(settings.organizationId, set.id, decision, this.scheduler.now);
-        if (!done || !approve) return null;
-      }
-      return applyHeldSet(ports, settings, { setId: set.id });
-    });
+    this.#at(place, (process) => this.#work.decide(process, practice, approve));
   }
 
   #care(place: number, organizationId: string): void {
-    const process = this.#process(place);
-    const { records, blobs, clock } = portsOf(
-      process,
-      this.#practices.find((p) => p.organizationId === organizationId)!,
-      this.#around,
-      this.#mutant,
-    );
-    const retention = { releasedBlobsMs: 7 * DAY, runsMs: null, tombstonesMs: null };
-    const retained = { purgeRuns: async () => 0, purgeTombstones: async () => 0 };
-    this.#work(process, () => tidy({ records, blobs, clock, retained, retention }, organizationId));
+    const practice = this.#practices.find((p) => p.organizationId === organizationId)!;
+    this.#at(place, (process) => this.#work.care(process, practice));
+  }
+
+  /** A content of the organisation goes: a disk fails, somebody tidies up. */
+  #loseContent({ organizationId }: Practice, index: number): void {
+    const names = [...this.#contents.keys()].filter((name) => name.startsWith(`${organizationId}/`)).sort();
+    const name = names[index % names.length];
+    if (name === undefined) return;
+    this.#contents.lose(name);
+    this.rules.contentLost(name);
   }
 
   #cancel({ organizationId, connectionId }: Practice): void {
@@ -287,11 +289,13 @@ class Simulation {
     if (run !== undefined && run.finishedAt === null) this.#world.runs.set(run.id, { ...run, cancelRequested: true });
   }
 
-  #work(process: SimProcess, work: () => Promise<unknown>): void {
+  /** Sets a process to work; it may die before it is done. */
+  #at(place: number, work: (process: SimProcess) => Promise<unknown>): void {
+    const process = this.#process(place);
     const task = {};
     this.#tasks.set(task, process);
     const unforeseen = (what: string) => this.rules.add(new Violation('nothing unforeseen', what));
-    work()
+    work(process)
       .then((result) => {
         const code = (result as { error?: { code: string; message: string } | null } | null)?.error;
         if (code?.code === 'unexpected') unforeseen(code.message);
@@ -301,35 +305,5 @@ class Simulation {
           unforeseen(String((error as Error).stack));
       })
       .finally(() => this.#tasks.delete(task));
-  }
-}
-
-function settingsOf({ organizationId, connectionId }: Practice): FileSettings {
-  return {
-    organizationId,
-    connectionId,
-    activate: 'all',
-    guard: GUARD,
-    filesPerBatch: 3,
-    maxParallelUploads: 2,
-    retry: { attempts: 2, baseDelayMs: 50, maxDelayMs: 1000 },
-  };
-}
-
-class WatchedMap<K, V> extends Map<K, V> {
-  onSet: ((before: V | undefined, after: V) => void) | null = null;
-  onDelete: ((key: K) => void) | null = null;
-
-  override set(key: K, value: V): this {
-    const before = this.get(key);
-    super.set(key, value);
-    this.onSet?.(before, value);
-    return this;
-  }
-
-  override delete(key: K): boolean {
-    const had = super.delete(key);
-    if (had) this.onDelete?.(key);
-    return had;
   }
 }

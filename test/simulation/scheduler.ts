@@ -113,6 +113,11 @@ export class Scheduler {
     return kind;
   }
 
+  /** Whether the message arrives once more. */
+  repeats(method: string): boolean {
+    return this.random.chance(method === this.aim ? 0.2 : this.faultRate);
+  }
+
   /** Takes effect some time from now. */
   send(what: string, effect: () => Promise<unknown>): void {
     const due = this.now + this.random.below(this.random.chance(0.5) ? 1000 : SLOWEST_MESSAGE_MS);
@@ -160,8 +165,10 @@ export class Scheduler {
     this.#dueTimers();
     const ready = this.#waiting.filter((call) => call.process.frozenUntil <= this.now);
     if (ready.length === 0) {
-      if (!this.#passTime()) return false;
-      return true;
+      if (this.#passTime()) return true;
+      // Somebody may be about to end, or to ask for something.
+      await settled();
+      return this.#waiting.length + this.#timers.length > 0;
     }
     const call = ready[this.random.below(ready.length)]!;
     this.#waiting.splice(this.#waiting.indexOf(call), 1);
