@@ -117,9 +117,9 @@ export function resolveAuth(options: ResolveAuth): AccessSettings {
     oidc: issuersOf(options),
     clientCertificates: certificatesOf(options, trustedProxies),
     rateLimits: {
-      requestsPerAddress: limit(file?.rateLimits?.requestsPerAddress, '3000/1m'),
-      // Clients may look at the progress of a starting run without a pause.
-      requestsPerKey: limit(file?.rateLimits?.requestsPerKey, '1200/1m'),
+      requestsPerAddress: limit(file?.rateLimits?.requestsPerAddress, '60000/1m'),
+      // Clients look at the progress of a starting run without a pause, and dashboards many at once.
+      requestsPerKey: limit(file?.rateLimits?.requestsPerKey, '20000/1m'),
       syncStartsPerKey: limit(file?.rateLimits?.syncStartsPerKey, '60/1m'),
       failedAuthenticationsPerAddress: limit(file?.rateLimits?.failedAuthenticationsPerAddress, '20/5m'),
     },

@@ -62,8 +62,8 @@ describe('defaults', () => {
         oidc: [],
         clientCertificates: null,
         rateLimits: {
-          requestsPerAddress: { count: 3000, periodMs: 60_000 },
-          requestsPerKey: { count: 1200, periodMs: 60_000 },
+          requestsPerAddress: { count: 60_000, periodMs: 60_000 },
+          requestsPerKey: { count: 20_000, periodMs: 60_000 },
           syncStartsPerKey: { count: 60, periodMs: 60_000 },
           failedAuthenticationsPerAddress: { count: 20, periodMs: 300_000 },
         },

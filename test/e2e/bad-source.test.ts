@@ -156,7 +156,9 @@ describe('a file', () => {
     expect(await failureCode(reference)).toBeUndefined();
   });
 
-  test('that grows while it is read is never stored half, and is copied when it rests', async () => {
+  test('that grows while it is read is never stored half, and is copied when it rests', {
+    timeout: 90_000,
+  }, async () => {
     await firstSync();
     const { reference, path } = await someFile();
     const writer = await startProgram(
@@ -165,7 +167,10 @@ describe('a file', () => {
       path,
     );
     try {
-      expect((await cli('sync', CONNECTION, '--mode', 'checksum')).code).toBe(3);
+      // Whether the two meet within the moment of reading is the machine's affair.
+      while ((await failureCode(reference)) === undefined) {
+        expect((await cli('sync', CONNECTION, '--mode', 'checksum')).code).toBe(3);
+      }
     } finally {
       await end(writer);
     }
