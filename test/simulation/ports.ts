@@ -47,7 +47,7 @@ export function portsOf(
   practice: Practice,
   around: Surroundings,
   mutant: Mutant | null,
-  reader: Reader = { snapshot: null },
+  reader: Reader = { since: around.scheduler.tick, snapshot: null },
 ): FilePorts {
   const { scheduler, world, rules } = around;
   const trueClock = {

@@ -79,7 +79,9 @@ export class Practice implements SimulatedSource {
   readonly database: EhrDatabase;
   readonly share: MemoryFileShare;
   readonly #marker: string | null;
-  mounted = true;
+  #mounted = true;
+  /** When it was there last; it may be there still. */
+  #lastMounted = 0;
   /** How often the share went or came: a read during which this changes proves nothing. */
   mounts = 0;
   /** Rows put away by an accident, e.g. an emptied table. */
@@ -239,23 +241,26 @@ export class Practice implements SimulatedSource {
     this.#lost.clear();
   }
 
+  /** Was the share there at any moment since `tick`? */
+  wasMountedSince(tick: number): boolean {
+    return this.#mounted || this.#lastMounted >= tick;
+  }
+
   unmount(): void {
-    this.mounted = false;
-    this.mounts++;
+    this.#goAway();
     this.share.unmount();
   }
 
   /** Somebody tidies up: the share looks as if it were away. */
   loseMarker(): void {
-    if (this.#marker === null || !this.mounted) return;
+    if (this.#marker === null || !this.#mounted) return;
     this.share.files.delete(this.#marker);
-    this.mounted = false;
-    this.mounts++;
+    this.#goAway();
   }
 
   mount(identity?: string): void {
     this.#putMarker();
-    this.mounted = true;
+    this.#mounted = true;
     this.mounts++;
     this.share.mount(identity);
   }
@@ -265,6 +270,12 @@ export class Practice implements SimulatedSource {
     this.fault = {};
     this.mount();
     this.findFiles();
+  }
+
+  #goAway(): void {
+    if (this.#mounted) this.#lastMounted = this.#clock.tick;
+    this.#mounted = false;
+    this.mounts++;
   }
 
   #putMarker(): void {

@@ -27,11 +27,15 @@ interface Snapshot {
   whole: boolean;
   /** The source's own count agreed. */
   believable: boolean;
-  readonly mounted: boolean;
+  readonly tick: number;
+  /** The share was there at some moment before, while this was prepared. */
+  readonly shareBefore: boolean;
 }
 
 /** What one worker has read so far. A zombie's reads are no news to its successor. */
 export interface Reader {
+  /** The tick at which it began. */
+  readonly since: number;
   snapshot: Snapshot | null;
 }
 
@@ -146,7 +150,8 @@ export class Rules {
       units,
       whole: false,
       believable: false,
-      mounted: practice.mounted,
+      tick: this.#clock.tick,
+      shareBefore: practice.wasMountedSince(reader.since),
     };
     const list = this.#snapshots.get(practice) ?? [];
     list.push(snapshot);
@@ -276,9 +281,12 @@ export class Rules {
   }
 
   #guardedRemoval(run: RunFacts, what: string): void {
-    if (run.reader.snapshot?.mounted === false) this.#break('nothing goes while the share is away', what);
+    const { snapshot } = run.reader;
+    // It may be away for a moment in between: before and after the read it must have been there.
+    const there = snapshot?.shareBefore && run.practice.wasMountedSince(snapshot.tick);
+    if (!there) this.#break('nothing goes while the share is away', what);
     if (run.removed > GUARD.maxCount) this.#break('the guard', `${what}: removal ${run.removed} of one run`);
-    const { units, present } = run.reader.snapshot ?? { units: null, present: new Map() };
+    const { units, present } = snapshot ?? { units: null, present: new Map() };
     if (units === null && present.size === 0 && run.stored > 1)
       this.#break('the guard', `${what}: the source was empty`);
   }

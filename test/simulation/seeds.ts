@@ -2,7 +2,7 @@
 import type { History } from './history.ts';
 import { UNITS } from './practice.ts';
 
-const [A] = UNITS as [string, string, string];
+const [A, , C] = UNITS as [string, string, string];
 const quick = { type: 'sync', mode: 'quick', trigger: 'schedule', unit: null } as const;
 
 export const REGRESSIONS: readonly { readonly why: string; readonly history: History }[] = [
@@ -63,6 +63,27 @@ export const REGRESSIONS: readonly { readonly why: string; readonly history: His
         { command: { type: 'add', connection: 2, unit: A, content: 1 }, steps: 0 },
         { command: { type: 'partial', connection: 2, rows: 0 }, steps: 0 },
         { command: { ...quick, process: 0, connection: 2 }, steps: 2000 },
+      ],
+    },
+  },
+  {
+    why: 'a share may be away for a moment during a read, when it is there before and after',
+    history: {
+      schedule: 1242175805,
+      faults: 0,
+      aim: null,
+      commands: [
+        { command: { type: 'add', connection: 0, unit: A, content: 0 }, steps: 0 },
+        { command: { type: 'add', connection: 0, unit: A, content: 0 }, steps: 0 },
+        { command: { type: 'add', connection: 0, unit: C, content: 0 }, steps: 0 },
+        { command: { type: 'add', connection: 0, unit: C, content: 0 }, steps: 0 },
+        { command: { ...quick, process: 0, connection: 0 }, steps: 2000 },
+        { command: { ...quick, process: 0, connection: 0 }, steps: 0 },
+        { command: { type: 'cancel', connection: 0 }, steps: 2000 },
+        { command: { type: 'flag', connection: 0, file: 0 }, steps: 2000 },
+        { command: { ...quick, process: 0, connection: 1 }, steps: 0 },
+        { command: { ...quick, process: 0, connection: 0 }, steps: 23 },
+        { command: { type: 'unmount', connection: 0 }, steps: 4 },
       ],
     },
   },

@@ -73,7 +73,7 @@ export class Work {
 
   /** Writes a plan file, in place of the one before when it is whole. */
   async plan(process: SimProcess, practice: Practice, { mode, unit }: FileRequest): Promise<unknown> {
-    const reader: Reader = { snapshot: null };
+    const reader: Reader = { since: this.#around.scheduler.tick, snapshot: null };
     const lines: string[] = [];
     const request = { mode, signal: new AbortController().signal, ...(unit === undefined ? {} : { unit }) };
     await planFiles(
@@ -100,7 +100,7 @@ export class Work {
       discard: async () => undefined,
     };
     // What was read for the plan is all that is known when it is executed.
-    const reader: Reader = { snapshot: plan.reader.snapshot };
+    const reader: Reader = { ...plan.reader };
     return applyPlan(this.#ports(process, practice, reader), settingsOf(practice), file);
   }
 
