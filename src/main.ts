@@ -15,6 +15,8 @@ import type { ConnectionRegistry } from './ports/connection-registry.ts';
 import type { DocumentRecords } from './ports/document-records.ts';
 import type { Reports } from './ports/reports.ts';
 import type { RetentionStore } from './ports/retention-store.ts';
+import type { RunHistory } from './ports/run-history.ts';
+import type { RunDispatcher, RunQueue } from './ports/run-queue.ts';
 import type { RunStore } from './ports/run-store.ts';
 import type { ScheduleStore } from './ports/schedule-store.ts';
 import type { FileConnection } from './runs/connections.ts';
@@ -25,10 +27,13 @@ import { createAuditLog } from './stores/postgres/audit-log.ts';
 import { createConnectionRegistry } from './stores/postgres/connection-registry.ts';
 import { openDatabase } from './stores/postgres/database.ts';
 import { createDocumentRecords } from './stores/postgres/document-records.ts';
+import { createJobBoard } from './stores/postgres/job-board.ts';
 import { createKeyStore } from './stores/postgres/key-store.ts';
 import { migrateDatabase } from './stores/postgres/migrate.ts';
 import { createReports } from './stores/postgres/reports.ts';
 import { createRetentionStore } from './stores/postgres/retention-store.ts';
+import { createRunHistory } from './stores/postgres/run-history.ts';
+import { createRunQueue } from './stores/postgres/run-queue.ts';
 import { createRunStore } from './stores/postgres/run-store.ts';
 import { createScheduleStore } from './stores/postgres/schedule-store.ts';
 import { startEmbeddedPostgres } from './stores/postgres/supervisor.ts';
@@ -45,6 +50,9 @@ export interface Chartsync {
   readonly connections: readonly FileConnection[];
   readonly registry: ConnectionRegistry;
   readonly runs: RunStore;
+  readonly queue: RunQueue;
+  readonly dispatcher: RunDispatcher;
+  readonly history: RunHistory;
   readonly records: DocumentRecords;
   readonly reports: Reports;
   readonly schedules: ScheduleStore;
@@ -108,7 +116,10 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
     closers.push(() => blobs.close());
 
     const documentRecords = createDocumentRecords(records);
-    const runs = createRunStore({ database: records, random: systemRandom, workerId: presence.workerId });
+    const board = createJobBoard(database.url);
+    closers.push(() => board.close());
+    const work = { database: records, board, random: systemRandom, workerId: presence.workerId };
+    const runs = createRunStore(work);
     const spool = createFileSpool({ folder: join(config.home, 'spool'), newName: randomUUID });
     const connections = config.organizations
       .flatMap((organization) => organization.connections)
@@ -121,6 +132,7 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
           id: connection.id,
           schedule: connection.schedule,
           timeZone: connection.timeZone,
+          timeoutMs: connection.timeoutMs,
           modes: {
             deepEveryMs: connection.settings.modes.deepMs,
             checksumEveryMs: connection.settings.modes.checksumMs,
@@ -155,6 +167,9 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
       connections,
       registry: createConnectionRegistry(records),
       runs,
+      queue: createRunQueue(work),
+      dispatcher: board,
+      history: createRunHistory(records),
       records: documentRecords,
       reports: createReports(records),
       schedules: createScheduleStore(records),
@@ -186,6 +201,7 @@ export function applyConfiguration(chartsync: Chartsync): ReturnType<ConnectionR
         connector: connection.connector,
         settings: connection.settings,
         schedule: connection.schedule,
+        pauseAfterFailures: connection.pauseAfterFailures,
       })),
     ),
   );

@@ -14,8 +14,10 @@ import type { RunResult } from './engine/run-session.ts';
 import { createLogger } from './logger.ts';
 import { applyConfiguration, type Chartsync, openChartsync, type RecordDatabase, tidyOrganization } from './main.ts';
 import type { FileConnection } from './runs/connections.ts';
-import { startScheduler } from './runs/scheduler.ts';
+import { createRunWatch } from './runs/run-watch.ts';
+import { type Scheduler, startScheduler } from './runs/scheduler.ts';
 import { createSyncService } from './runs/sync-service.ts';
+import { startWorker } from './runs/worker.ts';
 import { systemClock } from './stores/system-clock.ts';
 import { version } from './version.ts';
 
@@ -29,9 +31,14 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
+export const ROLES = ['api', 'worker', 'all'] as const;
+export type Role = (typeof ROLES)[number];
+
 export interface ServeOptions {
   readonly config: Config;
   readonly database: RecordDatabase;
+  /** api: only answers; worker: only performs runs, with the routes about its state; all (default): both. */
+  readonly role?: Role;
   readonly onRunEnd?: (connection: FileConnection, result: RunResult) => void;
 }
 
@@ -39,15 +46,17 @@ const GRACE_MS = 30_000;
 const HOUSEKEEPING_MS = 3600_000;
 
 export async function serve(options: ServeOptions): Promise<RunningServer> {
-  const { config } = options;
+  const { config, role = 'all' } = options;
   const logger = createLogger(config.logLevel);
   const chartsync = await openChartsync(config, options.database);
   try {
     await applyConfiguration(chartsync);
     const { key, place } = await adminKeyOf(config);
+    const watch = createRunWatch({ history: chartsync.history, clock: systemClock });
     const service = createSyncService({
       clock: systemClock,
       onEnd(connection, result) {
+        watch.nudge();
         logger.info(
           {
             organization: connection.organizationId,
@@ -64,17 +73,24 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
         options.onRunEnd?.(connection, result);
       },
     });
+    const works = role !== 'api';
     const app = await createApp({
       services: {
         connections: chartsync.connections,
         sync: service,
         runs: chartsync.runs,
+        queue: chartsync.queue,
+        history: chartsync.history,
+        schedules: chartsync.schedules,
+        watch,
+        schedulerActive: config.scheduler,
         reports: chartsync.reports,
         blobs: chartsync.blobs,
         keys: chartsync.keys,
         audit: chartsync.audit,
         checkDatabase: chartsync.checkDatabase,
       },
+      role,
       access: accessOf(chartsync, key),
       isTrustedProxy: createAddressList(config.auth.trustedProxies),
       version: await version(),
@@ -86,17 +102,26 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       await app.close();
       throw error;
     }
-    const scheduler = startScheduler({
-      connections: chartsync.connections,
-      store: chartsync.schedules,
-      service,
-      clock: systemClock,
-      onError: (connection, error) =>
-        logger.error({ connection: connection.id, code: error.code }, 'run could not start'),
-    });
-    const housekeeping = setInterval(() => {
-      void keepHouse(chartsync).catch((error) => logger.warn({ code: toSyncError(error).code }, 'housekeeping failed'));
-    }, HOUSEKEEPING_MS);
+    const worker = works
+      ? await startWorker({
+          queue: chartsync.queue,
+          dispatcher: chartsync.dispatcher,
+          runs: chartsync.runs,
+          connections: chartsync.connections,
+          service,
+          clock: systemClock,
+          concurrency: config.limits.runsPerProcess,
+          onError: (run, error) => logger.error({ run, code: error.code }, 'run could not be worked on'),
+        })
+      : null;
+    const scheduler = works && config.scheduler ? startSchedule(chartsync, logger) : null;
+    const housekeeping = works
+      ? setInterval(() => {
+          void keepHouse(chartsync).catch((error) =>
+            logger.warn({ code: toSyncError(error).code }, 'housekeeping failed'),
+          );
+        }, HOUSEKEEPING_MS)
+      : undefined;
     return {
       chartsync,
       url: `http://${config.server.host.includes(':') ? `[${config.server.host}]` : config.server.host}:${portOf(app)}`,
@@ -104,9 +129,12 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       keyPlace: place,
       async stop() {
         clearInterval(housekeeping);
-        await scheduler.stop();
-        // Together: a caller that waits for a run's end keeps its connection open until the run has ended.
-        await Promise.all([service.stop(GRACE_MS), app.close()]);
+        await scheduler?.stop();
+        // Together: a caller that waits for a run's end keeps its connection open until the run has ended or is handed back.
+        await Promise.all([
+          (worker?.stop(GRACE_MS) ?? service.stop(GRACE_MS)).finally(() => watch.close()),
+          app.close(),
+        ]);
         await chartsync.close();
       },
     };
@@ -114,6 +142,20 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     await chartsync.close();
     throw error;
   }
+}
+
+/** Says so at the start: whoever looks for runs that do not come must see whether they should. */
+function startSchedule(chartsync: Chartsync, logger: ReturnType<typeof createLogger>): Scheduler {
+  const scheduled = chartsync.connections.filter((c) => c.schedule !== null && !c.dryRun);
+  logger.info({ counts: { connections: scheduled.length } }, 'schedule started');
+  return startScheduler({
+    connections: chartsync.connections,
+    store: chartsync.schedules,
+    queue: chartsync.queue,
+    clock: systemClock,
+    onError: (connection, error) =>
+      logger.error({ connection: connection?.id, code: error.code }, 'scheduled run could not be asked for'),
+  });
 }
 
 function accessOf(chartsync: Chartsync, adminKey: string): Access {

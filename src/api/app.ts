@@ -18,6 +18,8 @@ export interface AppOptions {
   readonly access: Access;
   /** Whether an address may say in X-Forwarded-For whom it speaks for. */
   readonly isTrustedProxy: (address: string) => boolean;
+  /** worker: only the routes about its own state. */
+  readonly role: 'api' | 'worker' | 'all';
   readonly version: string;
   readonly logger?: FastifyBaseLogger;
 }
@@ -77,8 +79,9 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     },
   });
   await app.register(async (scope) => {
-    landingRoute(scope);
     healthRoutes(scope, options.services);
+    if (options.role === 'worker') return;
+    landingRoute(scope);
     syncRoutes(scope, options.services, access);
     runRoutes(scope, options.services, access);
     documentRoutes(scope, options.services, access);

@@ -21,6 +21,10 @@ export class HttpError extends Error {
 
 const STATUS: Partial<Record<ErrorCode, number>> = {
   connection_busy: 409,
+  organization_busy: 409,
+  queue_full: 429,
+  run_timeout: 504,
+  handed_back: 503,
   connection_paused: 409,
   fileset_not_activated: 409,
   plan_stale: 409,
@@ -68,6 +72,7 @@ export function handleError(error: FastifyError | Error, request: FastifyRequest
       { code: failure.code, err: failure.cause instanceof Error ? failure.cause.name : undefined },
       'request failed',
     );
+  if (failure.retryAfterMs !== undefined) void reply.header('retry-after', Math.ceil(failure.retryAfterMs / 1000));
   void reply.status(code).send(failureAnswer(failure));
 }
 

@@ -82,11 +82,11 @@ export const Started = Type.Object(
   {
     success: Type.Literal(true),
     syncId: Type.String(),
-    status: Type.Literal('starting'),
+    status: Type.Enum(['starting', 'queued'], { description: 'queued: other runs of the organisation come first.' }),
     statusUrl: Type.String({ description: 'Where the progress is.' }),
   },
   {
-    description: 'The run has begun.',
+    description: 'The run has begun, or waits for its turn.',
     examples: [
       {
         success: true,

@@ -3,14 +3,24 @@ import type { ApiKeys } from '../access/api-keys.ts';
 import type { AuditLog } from '../ports/audit-log.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
 import type { Reports } from '../ports/reports.ts';
+import type { RunHistory } from '../ports/run-history.ts';
+import type { RunQueue } from '../ports/run-queue.ts';
 import type { RunStore } from '../ports/run-store.ts';
+import type { ScheduleStore } from '../ports/schedule-store.ts';
 import type { FileConnection } from '../runs/connections.ts';
+import type { RunWatch } from '../runs/run-watch.ts';
 import type { SyncService } from '../runs/sync-service.ts';
 
 export interface ApiServices {
   readonly connections: readonly FileConnection[];
   readonly sync: SyncService;
   readonly runs: RunStore;
+  readonly queue: RunQueue;
+  readonly history: RunHistory;
+  readonly schedules: ScheduleStore;
+  readonly watch: RunWatch;
+  /** Does this installation run anything by itself? */
+  readonly schedulerActive: boolean;
   readonly reports: Reports;
   readonly blobs: BlobStore;
   readonly keys: ApiKeys;

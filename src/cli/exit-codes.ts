@@ -13,5 +13,5 @@ export const EXIT = {
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 export function exitCodeOfError(error: SyncError): ExitCode {
-  return error.code === 'connection_busy' ? EXIT.busy : EXIT.failed;
+  return error.code === 'connection_busy' || error.code === 'organization_busy' ? EXIT.busy : EXIT.failed;
 }

@@ -21,6 +21,8 @@ export interface Config {
   readonly logLevel: 'error' | 'warn' | 'info' | 'debug';
   /** Runs plan and write nothing. */
   readonly dryRun: boolean;
+  /** False: nothing is run by itself, whatever the schedules say. */
+  readonly scheduler: boolean;
   readonly organizations: readonly OrganizationConfig[];
   readonly stores: StoresConfig;
   readonly deletionGuard: { readonly maxCount: number; readonly maxPercent: number; readonly minCount: number };
@@ -40,6 +42,9 @@ export interface OrganizationConfig {
   readonly id: string;
   readonly name: string;
   readonly timeZone: string;
+  /** Runs of all its connections at one time, and how many may wait. */
+  readonly maxConcurrentSyncs: number;
+  readonly maxQueuedSyncs: number;
   readonly connections: readonly ConnectionConfig[];
 }
 
@@ -54,6 +59,10 @@ export interface VsrxConnectionConfig {
   readonly schedule: Schedule | null;
   /** Zone of the schedule's wall time. */
   readonly timeZone: string;
+  /** The longest that one run may take; null: no limit. */
+  readonly timeoutMs: number | null;
+  /** Failed runs in a row after which the schedule stops; null: never. */
+  readonly pauseAfterFailures: number | null;
   /** Without secrets: may be stored and shown. */
   readonly settings: VsrxSettings;
   /** Secret. */
@@ -91,6 +100,8 @@ export interface LimitsConfig {
   /** Tries in all, the first included. */
   readonly retryAttempts: number;
   readonly retryDelayMs: number;
+  /** Runs of one process at one time. */
+  readonly runsPerProcess: number;
   /** Connections of one process to the record database. */
   readonly databaseConnections: number;
 }

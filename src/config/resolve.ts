@@ -64,6 +64,7 @@ export function resolveConfig(options: ResolveOptions): Config {
     databaseUrl: variables.DATABASE_URL ?? null,
     logLevel: variables.SYNC_LOG_LEVEL ?? 'info',
     dryRun: variables.SYNC_DRY_RUN ?? false,
+    scheduler: variables.ENABLE_SYNC_SCHEDULER ?? true,
     organizations,
     stores: resolveStores(options, report),
     deletionGuard: { maxCount: 50, maxPercent: 10, minCount: 5, ...file.deletionGuard },
@@ -73,6 +74,7 @@ export function resolveConfig(options: ResolveOptions): Config {
       maxParallelUploads: limits?.maxParallelUploads ?? 5,
       retryAttempts: limits?.retryAttempts ?? variables.SYNC_RETRY_ATTEMPTS ?? 3,
       retryDelayMs: parseDuration(limits?.retryDelay ?? `${variables.SYNC_RETRY_DELAY_MS ?? 5000}ms`) ?? 0,
+      runsPerProcess: limits?.runsPerProcess ?? 8,
       databaseConnections: limits?.databaseConnections ?? 10,
     },
     retention: {
@@ -115,6 +117,8 @@ function resolveOrganizations(options: ResolveOptions, maxFileSize: number, repo
           organizationId: organization.id,
           organizationTimeZone: organization.timeZone ?? null,
           schedule: schedule === undefined ? defaultSchedule(variables) : resolveSchedule(schedule),
+          timeoutMs: timeoutOf(connection.timeout, variables),
+          pauseAfterFailures: orNever(connection.pauseAfterFailures ?? file.limits?.pauseAfterFailures),
           database,
           fileBasePath,
           maxFileSize,
@@ -128,9 +132,29 @@ function resolveOrganizations(options: ResolveOptions, maxFileSize: number, repo
       if (complete) connections.push(complete);
     }
     const { id, name = id, timeZone = 'UTC' } = organization;
-    resolved.push({ id, name, timeZone, connections });
+    resolved.push({
+      id,
+      name,
+      timeZone,
+      maxConcurrentSyncs:
+        organization.maxConcurrentSyncs ?? file.limits?.maxConcurrentSyncs ?? variables.MAX_CONCURRENT_SYNCS ?? 2,
+      maxQueuedSyncs: organization.maxQueuedSyncs ?? file.limits?.maxQueuedSyncs ?? 10,
+      connections,
+    });
   }
   return resolved;
+}
+
+const PAUSE_AFTER_FAILURES = 20;
+
+function orNever(value: number | 'never' | undefined): number | null {
+  return value === 'never' ? null : (value ?? PAUSE_AFTER_FAILURES);
+}
+
+/** A first copy may take hours: without a setting there is no limit. */
+function timeoutOf(given: string | undefined, variables: Variables): number | null {
+  if (given === undefined) return variables.SYNC_TIMEOUT_MS ?? null;
+  return given === 'none' ? null : parseDuration(given);
 }
 
 function variableOf(inside: Path): string {
@@ -146,7 +170,8 @@ function refuseTwice(seen: Map<string, Path>, id: string, path: Path, report: Re
 
 function defaultSchedule(variables: Variables): EverySchedule | null {
   if (variables.ENABLE_AUTO_SYNC === false) return null;
-  return { kind: 'every', everyMs: (variables.AUTO_SYNC_INTERVAL_MINUTES ?? 30) * MINUTE };
+  const minutes = variables.AUTO_SYNC_INTERVAL_MINUTES ?? variables.SYNC_INTERVAL_MINUTES ?? 30;
+  return { kind: 'every', everyMs: minutes * MINUTE };
 }
 
 function resolveSchedule(schedule: ScheduleFile): Schedule | null {

@@ -116,10 +116,18 @@ function maxFileSize() {
   return size(5 * 1024 ** 3, 'a size from 1B to 5GiB, such as 50MiB');
 }
 
+function pauseAfterFailures() {
+  return Type.Union([integer(1, 1_000_000), Type.Literal('never')], {
+    description: 'a number of failed runs in a row, or never',
+  });
+}
+
 const VsrxConnection = closed({
   id: identifier(),
   connector: Type.Literal('vsrx'),
   schedule: optional(Schedule),
+  timeout: optional(durationOr('none', SECOND, 7 * DAY, 'a time from 1s to 7d, such as 2h')),
+  pauseAfterFailures: optional(pauseAfterFailures()),
   settings: optional(VsrxSettings),
   credentials: optional(
     closed({ username: text('the user name for the database'), password: text('the password for the database') }),
@@ -136,6 +144,8 @@ const Organization = closed({
   id: identifier(),
   name: optional(text('the name of the organisation')),
   timeZone: optional(timeZone()),
+  maxConcurrentSyncs: optional(integer(1, 1000)),
+  maxQueuedSyncs: optional(integer(0, 10_000)),
   connections: optional(
     Type.Array(Type.Union([VsrxConnection], { discriminator: 'connector', absent: ABSENT_CONNECTORS }), {
       description: 'a list of connections',
@@ -191,6 +201,10 @@ export const ConfigFile = closed({
       retryAttempts: optional(integer(1, 20)),
       retryDelay: optional(duration(0, 10 * MINUTE, 'a time up to 10m, such as 5s')),
       databaseConnections: optional(integer(2, 200)),
+      maxConcurrentSyncs: optional(integer(1, 1000)),
+      maxQueuedSyncs: optional(integer(0, 10_000)),
+      runsPerProcess: optional(integer(1, 1000)),
+      pauseAfterFailures: optional(pauseAfterFailures()),
     }),
   ),
   retention: optional(

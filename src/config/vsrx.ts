@@ -17,6 +17,8 @@ export interface VsrxDefaults {
   /** Null: the file names none. */
   readonly organizationTimeZone: string | null;
   readonly schedule: Schedule | null;
+  readonly timeoutMs: number | null;
+  readonly pauseAfterFailures: number | null;
   readonly database: string | null;
   readonly fileBasePath: string | null;
   readonly maxFileSize: number;
@@ -26,7 +28,7 @@ export interface VsrxDefaults {
 
 /** @returns null when something is missing or contradicts, which `mistake` has been told */
 export function resolveVsrx(
-  connection: Omit<VsrxConnectionFile, 'schedule'>,
+  connection: Omit<VsrxConnectionFile, 'schedule' | 'timeout' | 'pauseAfterFailures'>,
   defaults: VsrxDefaults,
   mistake: (path: Path, message: string) => void,
 ): VsrxConnectionConfig | null {
@@ -67,6 +69,8 @@ export function resolveVsrx(
     connector: 'vsrx',
     schedule: defaults.schedule,
     timeZone: defaults.organizationTimeZone ?? 'UTC',
+    timeoutMs: defaults.timeoutMs,
+    pauseAfterFailures: defaults.pauseAfterFailures,
     settings: {
       database: url.href,
       fileBasePath: resolve(defaults.folder, fileBasePath),

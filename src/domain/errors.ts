@@ -174,6 +174,26 @@ export const ERROR_CATALOGUE = {
     summary: 'A run of this connection is already in progress.',
     remedy: 'Wait for it to end, or cancel it.',
   },
+  organization_busy: {
+    action: 'retry',
+    summary: 'The organisation has as many runs in progress as it may have.',
+    remedy: 'Wait for one of them to end, or raise limits.maxConcurrentSyncs.',
+  },
+  queue_full: {
+    action: 'retry',
+    summary: 'Too many runs of the organisation wait already.',
+    remedy: 'Ask again later, or raise limits.maxQueuedSyncs.',
+  },
+  run_timeout: {
+    action: 'stop',
+    summary: 'The run took longer than it may.',
+    remedy: 'What was done is kept; the next run continues. Raise the timeout of the connection if runs need longer.',
+  },
+  handed_back: {
+    action: 'stop',
+    summary: 'The process that worked on this run was stopped; another one continues it.',
+    remedy: 'Nothing: the run goes on.',
+  },
   connection_paused: {
     action: 'stop',
     summary: 'This connection is paused.',

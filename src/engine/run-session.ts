@@ -22,7 +22,8 @@ export interface RunSession {
 
 export interface RunResult {
   readonly runId: string;
-  readonly state: RunEnd['state'];
+  /** `handed_back`: not ended, another process continues it. */
+  readonly state: RunEnd['state'] | 'handed_back';
   readonly outcome: Outcome;
   readonly counts: RunCounts;
   readonly error: RunEnd['error'];
@@ -34,6 +35,8 @@ export interface SessionOptions {
   readonly runs: RunStore;
   readonly clock: Clock;
   readonly start: RunStart;
+  /** The run was claimed already: it has its lease, and perhaps something was done before. */
+  readonly claimed?: { readonly fence: Fence; readonly counts: Partial<RunCounts> };
   /** How many steps the run will have, for the percentage. */
   readonly totalSteps: number;
   /** Called once, when the run has its id and lease. */
@@ -59,10 +62,14 @@ export async function withRun(
 ): Promise<RunResult> {
   const { runs, clock } = options;
   const startedAt = clock.now();
-  const fence = await runs.start(options.start);
+  const fence = options.claimed?.fence ?? (await runs.start(options.start));
   options.onStarted?.(fence.runId);
   const stop = new AbortController();
-  const outer = () => stop.abort(new SyncError('cancelled'));
+  // Why it is stopped matters: cancelled, out of time, or given back when the process ends.
+  const outer = () => {
+    const reason = options.signal?.reason;
+    stop.abort(reason instanceof SyncError ? reason : new SyncError('cancelled'));
+  };
   if (options.signal?.aborted) outer();
   options.signal?.addEventListener('abort', outer, { once: true });
 
@@ -88,8 +95,9 @@ export async function withRun(
 
   const counts = reporter.session.counts();
   const outcome = outcomeOf(state, counts);
-  // A run that lost its lease has nothing to say any more; its successor wrote its end.
-  if (error?.code !== 'lease_lost') {
+  const handedBack = error?.code === 'handed_back';
+  // A run that lost its lease has nothing to say any more; its successor wrote its end. One that is handed back has not ended.
+  if (error?.code !== 'lease_lost' && !handedBack) {
     await runs.finish(fence, { state, outcome, counts, error, completeRead }).catch((thrown) => {
       error ??= sentence(toSyncError(thrown));
       state = 'failed';
@@ -97,7 +105,7 @@ export async function withRun(
   }
   return {
     runId: fence.runId,
-    state,
+    state: handedBack ? 'handed_back' : state,
     outcome: state === 'completed' ? outcome : 'failed',
     counts,
     error,
@@ -143,7 +151,7 @@ interface Reporter {
 function createReporter(options: SessionOptions, fence: Fence, stop: AbortController): Reporter {
   const { clock, runs, totalSteps } = options;
   const every = options.progressMs ?? 500;
-  let counts: RunCounts = NO_COUNTS;
+  let counts: RunCounts = { ...NO_COUNTS, ...options.claimed?.counts };
   let step = 'Starting';
   let stepNumber = 0;
   let done = 0;

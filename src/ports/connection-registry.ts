@@ -6,6 +6,15 @@ export interface ConnectionEntry extends ConnectionKey {
   /** Without credentials. */
   readonly settings: unknown;
   readonly schedule: unknown;
+  readonly pauseAfterFailures: number | null;
+}
+
+export interface OrganizationEntry {
+  readonly id: string;
+  readonly name: string;
+  readonly timeZone: string;
+  readonly maxConcurrentSyncs: number;
+  readonly maxQueuedSyncs: number;
 }
 
 export interface RegistryChange {
@@ -20,7 +29,7 @@ export interface ConnectionRegistry {
    * is not run any more and its documents stay. @returns what changed
    */
   apply(
-    organizations: readonly { id: string; name: string; timeZone: string }[],
+    organizations: readonly OrganizationEntry[],
     connections: readonly ConnectionEntry[],
   ): Promise<readonly RegistryChange[]>;
 }

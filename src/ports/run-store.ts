@@ -6,6 +6,9 @@
  * - `start` takes the lease of the connection: exactly one of several concurrent calls succeeds, the others get
  *   `connection_busy` with the running run's id in `detail`. An expired lease, or one whose process is gone, is taken over:
  *   its run becomes `failed`, and the new fence number is higher.
+ * - An organisation has a limit of runs at one time; above it → `organization_busy` (PostgreSQL only, see `run-queue.ts`).
+ * - A failed run counts; a connection that reaches its limit of failures, or whose credentials were refused, is paused: then the
+ *   schedule does not start it, a person may, and a run that succeeds makes it active again.
  * - Writes with a fence that was overtaken → `lease_lost`. Final states are final.
  */
 
@@ -59,7 +62,10 @@ export interface RunRecord extends ConnectionKey {
   readonly counts: RunCounts;
   readonly error: { readonly code: string; readonly message: string; readonly remedy: string } | null;
   readonly cancelRequested: boolean;
-  /** ISO instants. */
+  /** How many processes have worked on it. */
+  readonly attempt: number;
+  /** ISO instants. Asked for, begun (while it waits: asked for), ended. */
+  readonly queuedAt: string;
   readonly startedAt: string;
   readonly finishedAt: string | null;
 }

@@ -2,15 +2,21 @@
 import type { FileMode } from '../domain/run.ts';
 import type { ConnectionKey } from './document-records.ts';
 
-export interface ScheduleState {
+export interface ScheduleState extends ConnectionKey {
   /** Start of the newest run of the whole connection, whatever its end; null before the first. Epoch ms. */
   readonly lastStartedAt: number | null;
   /** The same for completed runs of one mode. */
   readonly lastCompletedByMode: Readonly<Partial<Record<FileMode, number>>>;
   readonly consecutiveFailures: number;
+  /** Epoch ms. */
+  readonly lastFailureAt: number | null;
+  readonly lastFailureCode: string | null;
   readonly paused: boolean;
+  /** A run waits or is at work. */
+  readonly open: boolean;
 }
 
 export interface ScheduleStore {
-  state(key: ConnectionKey): Promise<ScheduleState>;
+  /** All connections that are not removed. */
+  states(): Promise<readonly ScheduleState[]>;
 }

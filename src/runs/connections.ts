@@ -15,6 +15,8 @@ export interface FileConnection {
   readonly timeZone: string;
   /** How often a scheduled run also looks at the files (deep) or hashes them (checksum), in ms; null = never. */
   readonly modes: { readonly deepEveryMs: number | null; readonly checksumEveryMs: number | null };
+  /** The longest that one run may take; null: no limit. */
+  readonly timeoutMs: number | null;
   /** The configuration asks for dry runs only. */
   readonly dryRun: boolean;
 }

@@ -1,20 +1,25 @@
-/** Starts the runs that are due, in this process, one after another for each connection. */
-import { toSyncError } from '../domain/errors.ts';
+/**
+ * Asks for the runs that are due. Every process that takes jobs does so: the queue takes only the first of several that ask
+ * for the same firing, because the others name a last start that is no longer the last.
+ */
+import { createHash } from 'node:crypto';
+import { ERROR_CATALOGUE, type ErrorCode, type SyncError, toSyncError } from '../domain/errors.ts';
+import { waitAfterFailures } from '../domain/failure-limit.ts';
 import type { FileMode } from '../domain/run.ts';
 import type { Schedule } from '../domain/schedule.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { RunQueue } from '../ports/run-queue.ts';
 import type { ScheduleState, ScheduleStore } from '../ports/schedule-store.ts';
 import type { FileConnection } from './connections.ts';
 import { nextCron } from './cron.ts';
 import { nextDue } from './schedule.ts';
-import type { SyncService } from './sync-service.ts';
 
 export interface SchedulerOptions {
   readonly connections: readonly FileConnection[];
   readonly store: ScheduleStore;
-  readonly service: SyncService;
+  readonly queue: RunQueue;
   readonly clock: Clock;
-  readonly onError?: (connection: FileConnection, error: ReturnType<typeof toSyncError>) => void;
+  readonly onError?: (connection: FileConnection | null, error: SyncError) => void;
   /** How often to look. */
   readonly everyMs?: number;
 }
@@ -23,37 +28,56 @@ export interface Scheduler {
   stop(): Promise<void>;
 }
 
-export function startScheduler(options: SchedulerOptions): Scheduler {
-  const ended = new AbortController();
-  const running = new Set<FileConnection>();
-  const loop = (async () => {
-    while (!ended.signal.aborted) {
-      await Promise.all(options.connections.map((connection) => consider(connection)));
-      await options.clock.sleep(options.everyMs ?? 1000, ended.signal).catch(() => undefined);
-    }
-  })();
+/** Not news: somebody else was faster, or it is asked again in a moment. */
+const EXPECTED: ReadonlySet<ErrorCode> = new Set(['connection_busy', 'connection_paused', 'queue_full', 'cancelled']);
 
-  async function consider(connection: FileConnection): Promise<void> {
-    if (connection.schedule === null || connection.dryRun || running.has(connection)) return;
-    try {
-      const key = { organizationId: connection.organizationId, connectionId: connection.id };
-      const state = await options.store.state(key);
-      const now = options.clock.now();
-      if (state.paused || dueAt(connection.schedule, state.lastStartedAt, now, connection.timeZone) > now) return;
-      running.add(connection);
-      const run = await options.service.start(connection, {
-        mode: modeOf(connection, state, now),
-        trigger: 'schedule',
-        signal: ended.signal,
-      });
-      void run.result.finally(() => running.delete(connection));
-    } catch (error) {
-      running.delete(connection);
-      const failure = toSyncError(error);
-      // Somebody else runs it: that is as good.
-      if (failure.code !== 'connection_busy' && failure.code !== 'cancelled') options.onError?.(connection, failure);
+export function startScheduler(options: SchedulerOptions): Scheduler {
+  const { store, queue, clock } = options;
+  const ended = new AbortController();
+  const scheduled = options.connections.filter((c) => c.schedule !== null && !c.dryRun);
+  let failing = false;
+
+  async function look(): Promise<void> {
+    const states = new Map((await store.states()).map((s) => [`${s.organizationId}/${s.connectionId}`, s]));
+    const now = clock.now();
+    for (const connection of scheduled) {
+      const state = states.get(`${connection.organizationId}/${connection.id}`);
+      if (state === undefined || state.open || state.paused || nextStart(connection, state, now) > now) continue;
+      await ask(connection, state, now);
     }
   }
+
+  async function ask(connection: FileConnection, state: ScheduleState, now: number): Promise<void> {
+    try {
+      await queue.enqueue(
+        {
+          organizationId: connection.organizationId,
+          connectionId: connection.id,
+          mode: modeOf(connection, state, now),
+          trigger: 'schedule',
+          unit: null,
+          heldSetId: null,
+        },
+        { whenBusy: 'refuse', ifLastStartedAt: state.lastStartedAt },
+      );
+    } catch (error) {
+      const failure = toSyncError(error);
+      if (!EXPECTED.has(failure.code)) options.onError?.(connection, failure);
+    }
+  }
+
+  const loop = (async () => {
+    while (!ended.signal.aborted && scheduled.length > 0) {
+      try {
+        await look();
+        failing = false;
+      } catch (error) {
+        if (!failing) options.onError?.(null, toSyncError(error));
+        failing = true;
+      }
+      await clock.sleep(options.everyMs ?? 1000, ended.signal).catch(() => undefined);
+    }
+  })();
 
   return {
     async stop() {
@@ -63,6 +87,27 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
   };
 }
 
+/** When the schedule starts the connection next, failures considered. Epoch ms, not before `now`; infinity: not by itself. */
+export function nextStart(
+  connection: Pick<FileConnection, 'schedule' | 'timeZone'>,
+  state: ScheduleState,
+  now: number,
+): number {
+  if (connection.schedule === null || state.paused) return Number.POSITIVE_INFINITY;
+  const due = dueAt(connection.schedule, state.lastStartedAt, now, connection.timeZone);
+  if (state.consecutiveFailures === 0 || state.lastFailureAt === null) return due;
+  const again = Math.max(now, state.lastFailureAt + waitAfterFailures(state.consecutiveFailures, chanceOf(state)));
+  // What passes by itself is tried again before its time; what a person must mend is not hammered.
+  const passes = ERROR_CATALOGUE[state.lastFailureCode as ErrorCode]?.action === 'retry';
+  return passes ? Math.min(due, again) : Math.max(due, again);
+}
+
+/** The jitter of a failure: by chance, but the same for every process and every look. */
+function chanceOf(state: ScheduleState): number {
+  const text = `${state.organizationId}/${state.connectionId}/${state.lastFailureAt}`;
+  return createHash('sha256').update(text).digest().readUInt32BE() / 2 ** 32;
+}
+
 /** Epoch ms, not before `now`. A connection that never ran is due at once. */
 export function dueAt(schedule: Schedule, lastStart: number | null, now: number, timeZone: string): number {
   if (schedule.kind !== 'cron') return nextDue(schedule, lastStart, now, timeZone);
@@ -70,7 +115,11 @@ export function dueAt(schedule: Schedule, lastStart: number | null, now: number,
 }
 
 /** The most thorough mode that is due. The first run copies everything, which is as good as a hash of everything. */
-export function modeOf(connection: Pick<FileConnection, 'modes'>, state: ScheduleState, now: number): FileMode {
+export function modeOf(
+  connection: Pick<FileConnection, 'modes'>,
+  state: Pick<ScheduleState, 'lastCompletedByMode'>,
+  now: number,
+): FileMode {
   const first = Math.min(...Object.values(state.lastCompletedByMode), Number.POSITIVE_INFINITY);
   if (first === Number.POSITIVE_INFINITY) return 'quick';
   const due = (mode: FileMode, everyMs: number | null) =>

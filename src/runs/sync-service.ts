@@ -1,9 +1,11 @@
-/** Starts runs and keeps hold of those that this process works on, so that it can end them in order. */
+/** Performs runs in this process and keeps hold of them, so that it can cancel them and end in order. */
 import { SyncError, toSyncError } from '../domain/errors.ts';
 import type { FileMode, RunTrigger } from '../domain/run.ts';
+import { applyHeldSet } from '../engine/files/apply-held.ts';
 import { syncFiles } from '../engine/files/sync-files.ts';
-import type { RunResult } from '../engine/run-session.ts';
+import type { RunResult, SessionOptions } from '../engine/run-session.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { ClaimedRun } from '../ports/run-queue.ts';
 import type { RunProgress } from '../ports/run-store.ts';
 import type { FileConnection } from './connections.ts';
 
@@ -22,13 +24,15 @@ export interface StartedRun {
 }
 
 export interface SyncService {
-  /** @throws SyncError when the run could not begin, e.g. `connection_busy` */
+  /** Starts a run past the queue. @throws SyncError when it could not begin, e.g. `connection_busy` */
   start(connection: FileConnection, request: SyncRequest): Promise<StartedRun>;
+  /** Performs a run of the queue that this process has claimed. Never rejects. */
+  perform(connection: FileConnection, run: ClaimedRun): Promise<RunResult>;
   /** Aborts a run of this process at once. @returns false when it is not one of its */
   cancel(runId: string): boolean;
-  /** Runs that this process works on. */
-  readonly active: number;
-  /** Stops accepting, waits up to `graceMs` for the active runs, then cancels them. */
+  /** Ids of the runs that this process works on. */
+  readonly active: ReadonlySet<string>;
+  /** Stops accepting, waits up to `graceMs` for the active runs, then hands back those of the queue and cancels others. */
   stop(graceMs: number): Promise<void>;
 }
 
@@ -37,38 +41,78 @@ export function createSyncService(options: {
   onEnd?: (connection: FileConnection, result: RunResult) => void;
 }): SyncService {
   const active = new Set<Promise<unknown>>();
-  const stopping = new AbortController();
   const byId = new Map<string, AbortController>();
+  const stopping = { cancel: new AbortController(), handBack: new AbortController() };
   let closed = false;
+
+  /** @param work begins the run; its signal aborts it */
+  function launch(
+    connection: FileConnection,
+    end: AbortSignal,
+    work: (signal: AbortSignal, onStarted: (runId: string) => void) => Promise<RunResult>,
+  ): Promise<RunResult> {
+    const own = new AbortController();
+    const ended = new AbortController();
+    if (connection.timeoutMs !== null) {
+      const late = () => own.abort(new SyncError('run_timeout', { detail: `Limit: ${connection.timeoutMs} ms.` }));
+      options.clock.sleep(connection.timeoutMs, ended.signal).then(late, () => undefined);
+    }
+    let id: string | null = null;
+    const result = work(AbortSignal.any([end, own.signal]), (runId) => {
+      id = runId;
+      byId.set(runId, own);
+    });
+    active.add(result);
+    result
+      .then((it) => options.onEnd?.(connection, it))
+      // Before the start: the caller hears it. After it nothing is thrown.
+      .catch(() => undefined)
+      .finally(() => {
+        ended.abort();
+        active.delete(result);
+        if (id !== null) byId.delete(id);
+      });
+    return result;
+  }
 
   return {
     get active() {
-      return active.size;
+      return new Set(byId.keys());
     },
     start(connection, request) {
       if (closed) return Promise.reject(new SyncError('cancelled', { detail: 'Chartsync is stopping.' }));
       return new Promise<StartedRun>((resolve, reject) => {
-        const own = new AbortController();
-        const signals = request.signal === undefined ? [own.signal] : [own.signal, request.signal];
-        let id: string | null = null;
-        const result = syncFiles(connection.ports, connection.settings, {
-          ...request,
-          signal: AbortSignal.any([stopping.signal, ...signals]),
-          onStarted: (runId) => {
-            id = runId;
-            byId.set(runId, own);
-            resolve({ runId, result });
-          },
-        });
-        active.add(result);
-        result
-          .then((ended) => options.onEnd?.(connection, ended))
-          // Before the start: the caller hears it. After it nothing is thrown.
-          .catch((error) => reject(toSyncError(error)))
-          .finally(() => {
-            active.delete(result);
-            if (id !== null) byId.delete(id);
-          });
+        const end =
+          request.signal === undefined
+            ? stopping.cancel.signal
+            : AbortSignal.any([stopping.cancel.signal, request.signal]);
+        const result: Promise<RunResult> = launch(connection, end, (signal, onStarted) =>
+          syncFiles(connection.ports, connection.settings, {
+            ...request,
+            signal,
+            onStarted: (runId) => {
+              onStarted(runId);
+              resolve({ runId, result });
+            },
+          }),
+        );
+        result.catch((error) => reject(toSyncError(error)));
+      });
+    },
+    perform(connection, run) {
+      const claimed: SessionOptions['claimed'] = { fence: run.fence, counts: run.counts };
+      return launch(connection, stopping.handBack.signal, (signal, onStarted) => {
+        onStarted(run.fence.runId);
+        return run.heldSetId !== null
+          ? applyHeldSet(connection.ports, connection.settings, { setId: run.heldSetId, claimed, signal })
+          : syncFiles(connection.ports, connection.settings, {
+              // The queue takes no plans.
+              mode: run.mode as FileMode,
+              trigger: run.trigger,
+              claimed,
+              signal,
+              ...(run.unit === null ? {} : { unit: run.unit }),
+            });
       });
     },
     cancel(runId) {
@@ -81,7 +125,10 @@ export function createSyncService(options: {
       if (active.size === 0) return;
       const ended = new AbortController();
       const grace = options.clock.sleep(graceMs, ended.signal).then(
-        () => stopping.abort(new SyncError('cancelled')),
+        () => {
+          stopping.cancel.abort(new SyncError('cancelled'));
+          stopping.handBack.abort(new SyncError('handed_back'));
+        },
         () => undefined,
       );
       await Promise.allSettled(active);

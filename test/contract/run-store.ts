@@ -72,6 +72,8 @@ export function describeRunStore(name: string, makeStores: () => Promise<StoresU
           counts: NO_COUNTS,
           error: null,
           cancelRequested: false,
+          attempt: 1,
+          queuedAt: run?.queuedAt,
           startedAt: run?.startedAt,
           finishedAt: null,
         });
@@ -101,6 +103,16 @@ export function describeRunStore(name: string, makeStores: () => Promise<StoresU
         expect(await runs.runs(key, 10)).toEqual([]);
         await stores.putConnection(key, 'active');
         await start(key);
+      });
+
+      it('pauses a connection whose credentials were refused: the schedule stops, a person may try, success heals', async () => {
+        const key = await connection();
+        const error = { code: 'source_credentials', message: 'Refused.', remedy: 'Correct them.' } as const;
+        await runs.finish(await start(key), runEnd({ state: 'failed', outcome: 'failed', error }));
+        const scheduled = { ...key, mode: 'quick', trigger: 'schedule' } as const;
+        await expect(runs.start(scheduled)).rejects.toMatchObject({ code: 'connection_paused' });
+        await runs.finish(await start(key), runEnd());
+        expect(await runs.start(scheduled)).toMatchObject(key);
       });
 
       it('keeps connections and organisations of the same name apart', async () => {

@@ -31,6 +31,7 @@ const LIVE_TYPES: Record<string, string> = {
   jsonb: 'json',
   bigint: 'int8',
   text: 'string',
+  uuid: 'string',
   'character varying': 'string',
   boolean: 'boolean',
   integer: 'number',

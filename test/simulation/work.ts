@@ -42,6 +42,7 @@ export class Work {
       settings: settingsOf(practice),
       ports: this.#ports(process, practice),
       schedule: null,
+      timeoutMs: null,
       timeZone: practice.timeZone,
       modes: { deepEveryMs: null, checksumEveryMs: null },
       dryRun: false,

@@ -1,6 +1,7 @@
 /** The PostgreSQL stores under the contract suites. */
 import { openDatabase } from '../../src/stores/postgres/database.ts';
 import { createDocumentRecords } from '../../src/stores/postgres/document-records.ts';
+import { createJobBoard } from '../../src/stores/postgres/job-board.ts';
 import { createRunStore } from '../../src/stores/postgres/run-store.ts';
 import { announceWorker } from '../../src/stores/postgres/worker-presence.ts';
 import { systemRandom } from '../../src/stores/system-clock.ts';
@@ -27,7 +28,13 @@ export async function postgresStores(): Promise<StoresUnderTest & { readonly url
       closers.push(presence.close, database.close);
       return {
         records: createDocumentRecords(database),
-        runs: createRunStore({ database, random: systemRandom, workerId: presence.workerId, leaseMs: 600_000 }),
+        runs: createRunStore({
+          database,
+          board: createJobBoard(url),
+          random: systemRandom,
+          workerId: presence.workerId,
+          leaseMs: 600_000,
+        }),
         async die() {
           await presence.close();
           const held = `SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1

@@ -6,9 +6,11 @@ import { normaliseUuid } from '../../domain/reference.ts';
 import { FILE_MODES, type FileMode, type ItemFailure } from '../../domain/run.ts';
 import { type Difference, type VerifyResult, verifyFiles } from '../../engine/files/verify-files.ts';
 import type { RunUnit } from '../../ports/reports.ts';
+import type { RunEnd } from '../../ports/run-store.ts';
 import type { FileConnection } from '../../runs/connections.ts';
 import type { Access } from '../access.ts';
 import { failureAnswer, HttpError, statusOf } from '../errors.ts';
+import { askForRun, endOf } from '../run-start.ts';
 import {
   ACCESS_REFUSALS,
   PatientRunAnswer,
@@ -140,28 +142,17 @@ async function start(
     throw new HttpError(409, 'dry_run', 'This connection is configured for dry runs: use "chartsync plan".');
   }
   const mode = request.query.mode ?? 'quick';
-  const deed = {
-    organizationId: connection.organizationId,
-    action: 'sync.start',
-    subject: { kind: 'connection', id: connection.id },
-    details: { mode, ...(unit === undefined ? {} : { patient: unit }) },
-  };
-  const run = await access.audited(
-    request,
-    deed,
-    () => services.sync.start(connection, { mode, trigger: 'api', ...(unit === undefined ? {} : { unit }) }),
-    (started) => ({ details: { run: started.runId } }),
-  );
+  const run = await askForRun(services, access, request, connection, { mode, unit: unit ?? null });
   const statusUrl = `/api/v1/sync/progress/${run.runId}`;
   if (request.query.wait !== true) {
-    return reply.status(202).send({ success: true, syncId: run.runId, status: 'starting', statusUrl });
+    return reply.status(202).send({ success: true, syncId: run.runId, status: run.state, statusUrl });
   }
-  const result = await run.result;
+  const result = await endOf(services, request, run.runId);
   const organizationId = connection.organizationId;
   const units = await services.reports.runUnits(organizationId, run.runId);
   const failures = units.flatMap((u) => errorsOf(u));
   if (result.state !== 'completed') {
-    const failure = result.error ?? new SyncError('unexpected');
+    const failure = (result.error as RunEnd['error']) ?? new SyncError('unexpected');
     const status = failure.code === 'cancelled' ? 409 : statusOf(failure.code);
     return reply.status(status).send(failureAnswer(failure, { syncId: run.runId }));
   }

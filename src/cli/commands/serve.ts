@@ -1,5 +1,5 @@
-import type { Command } from 'commander';
-import { serve } from '../../server.ts';
+import { type Command, Option } from 'commander';
+import { ROLES, type Role, serve } from '../../server.ts';
 import { type CommandRunner, openConfigured } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 
@@ -7,10 +7,15 @@ export function registerServe(program: Command, runner: CommandRunner): void {
   program
     .command('serve')
     .description('answer HTTP and run the schedule until stopped')
-    .action((_options: object, command: Command) =>
+    .addOption(
+      new Option('--role <role>', 'api: only answer; worker: only perform runs; all: both')
+        .choices(ROLES)
+        .default('all'),
+    )
+    .action((options: { role: Role }, command: Command) =>
       runner.run(command, async (output, signal, globals) => {
         const { config, database } = await openConfigured(runner, globals, output);
-        const server = await serve({ config, database });
+        const server = await serve({ config, database, role: options.role });
         output.emit('ready', { url: server.url });
         output.say(`Chartsync answers at ${server.url}`);
         output.say(`Administrator's key: ${server.keyPlace}`);

@@ -5,7 +5,7 @@
 import { judgeRead, type Removal } from '../../domain/completeness.ts';
 import { SyncError } from '../../domain/errors.ts';
 import type { StoredDocument } from '../../ports/document-records.ts';
-import { type RunResult, type RunSession, withRun } from '../run-session.ts';
+import { type RunResult, type RunSession, type SessionOptions, withRun } from '../run-session.ts';
 import { removeStillAbsent } from './remove-items.ts';
 import type { FilePorts, FileSettings } from './settings.ts';
 
@@ -15,7 +15,7 @@ const ITEMS_PER_BATCH = 200;
 export function applyHeldSet(
   ports: FilePorts,
   settings: FileSettings,
-  request: { readonly setId: string; readonly signal?: AbortSignal },
+  request: { readonly setId: string; readonly claimed?: SessionOptions['claimed']; readonly signal?: AbortSignal },
 ): Promise<RunResult> {
   return withRun(
     {
@@ -28,6 +28,7 @@ export function applyHeldSet(
         mode: 'held',
         trigger: 'manual',
       },
+      ...(request.claimed === undefined ? {} : { claimed: request.claimed }),
       ...(request.signal === undefined ? {} : { signal: request.signal }),
     },
     async (session) => {

@@ -8,7 +8,7 @@ import type { FileMode, RunTrigger } from '../../domain/run.ts';
 import type { RunProgress } from '../../ports/run-store.ts';
 import { nextTry } from '../failure-policy.ts';
 import { withRetry } from '../retry.ts';
-import { type RunResult, type RunSession, type WorkResult, withRun } from '../run-session.ts';
+import { type RunResult, type RunSession, type SessionOptions, type WorkResult, withRun } from '../run-session.ts';
 import { copyItems } from './copy-items.ts';
 import { failureOf } from './item-failure.ts';
 import { type ChangesRead, failureKey, readChanges } from './read-changes.ts';
@@ -20,6 +20,8 @@ export interface FileSyncRequest {
   readonly trigger: RunTrigger;
   /** Only this patient. */
   readonly unit?: string;
+  /** A run of the queue, claimed by this process. */
+  readonly claimed?: SessionOptions['claimed'];
   readonly onStarted?: (runId: string) => void;
   readonly onProgress?: (progress: RunProgress & { readonly runId: string }) => void;
   readonly signal?: AbortSignal;
@@ -41,6 +43,7 @@ export function syncFiles(ports: FilePorts, settings: FileSettings, request: Fil
         trigger: request.trigger,
         ...(request.unit === undefined ? {} : { unit: request.unit }),
       },
+      ...(request.claimed === undefined ? {} : { claimed: request.claimed }),
       ...(request.onStarted === undefined ? {} : { onStarted: request.onStarted }),
       ...(request.onProgress === undefined ? {} : { onProgress: request.onProgress }),
       ...(request.signal === undefined ? {} : { signal: request.signal }),

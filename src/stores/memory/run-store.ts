@@ -1,12 +1,13 @@
 /** `RunStore` in memory, for simulation and tests: runs and leases here, failures and held sets in the files beside it. */
 import { ERROR_CATALOGUE, SyncError } from '../../domain/errors.ts';
+import { pauseReason } from '../../domain/failure-limit.ts';
 import { NO_COUNTS } from '../../domain/run.ts';
 import type { Clock, Random } from '../../ports/clock.ts';
 import type { Fence } from '../../ports/document-records.ts';
 import type { RunEnd, RunRecord, RunStart, RunStore } from '../../ports/run-store.ts';
 import { createMemoryFailures } from './failures.ts';
 import { createMemoryHeldSets } from './held-sets.ts';
-import { holdFence, keyOf, type MemoryWorld } from './world.ts';
+import { holdFence, keyOf, type MemoryConnection, type MemoryWorld } from './world.ts';
 
 export interface MemoryRunStoreOptions {
   readonly world: MemoryWorld;
@@ -103,7 +104,8 @@ function startRun(
   if (connection === undefined) {
     throw new SyncError('connection_paused', { detail: 'It is not known: run "chartsync apply" first.' });
   }
-  if (connection.state !== 'active') {
+  const mayTry = connection.pausedBy === 'failures' && start.trigger !== 'schedule';
+  if (connection.state !== 'active' && !mayTry) {
     throw new SyncError('connection_paused', { detail: connection.stateReason ?? connection.state });
   }
   const lease = world.leases.get(key);
@@ -141,6 +143,8 @@ function startRun(
     counts: NO_COUNTS,
     error: null,
     cancelRequested: false,
+    attempt: 1,
+    queuedAt: iso,
     startedAt: iso,
     finishedAt: null,
   });
@@ -154,9 +158,19 @@ function rememberEnd(world: MemoryWorld, fence: Fence, end: RunEnd): void {
   const connection = world.connections.get(key)!;
   const success = end.state === 'completed' && end.outcome !== 'failed';
   const more = end.state === 'cancelled' ? connection.consecutiveFailures : connection.consecutiveFailures + 1;
-  world.connections.set(key, {
+  const next: MemoryConnection = {
     ...connection,
     completeReadItems: end.completeRead?.itemsInSource ?? connection.completeReadItems,
     consecutiveFailures: success ? 0 : more,
-  });
+  };
+  const byFailures = connection.state === 'paused' && connection.pausedBy === 'failures';
+  const reason =
+    end.state === 'failed' && connection.state === 'active'
+      ? pauseReason(end.error?.code ?? 'unexpected', more, connection.pauseAfterFailures)
+      : null;
+  if (reason !== null)
+    world.connections.set(key, { ...next, state: 'paused', pausedBy: 'failures', stateReason: reason });
+  else if (success && byFailures) {
+    world.connections.set(key, { ...next, state: 'active', pausedBy: null, stateReason: null });
+  } else world.connections.set(key, next);
 }

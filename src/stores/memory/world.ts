@@ -11,6 +11,8 @@ export interface MemoryConnection extends ConnectionKey {
   readonly connector: string;
   readonly state: 'active' | 'paused' | 'removed';
   readonly stateReason: string | null;
+  readonly pausedBy: 'person' | 'failures' | null;
+  readonly pauseAfterFailures: number | null;
   readonly completeReadItems: number | null;
   readonly consecutiveFailures: number;
 }
@@ -139,6 +141,8 @@ export function putConnection(
     stateReason: null,
     completeReadItems: null,
     consecutiveFailures: 0,
+    pausedBy: null,
+    pauseAfterFailures: null,
     ...before,
     ...connection,
   });

@@ -11,13 +11,14 @@ export function createConnectionRegistry(database: Database): ConnectionRegistry
         const knownOrganizations = new Map(
           (await trx.selectFrom('organizations').selectAll().execute()).map((row) => [row.id, row]),
         );
-        for (const { id, name, timeZone } of organizations) {
+        for (const { id, name, timeZone, maxConcurrentSyncs, maxQueuedSyncs } of organizations) {
           const before = knownOrganizations.get(id);
-          if (before?.name === name && before.time_zone === timeZone) continue;
+          const values = { name, time_zone: timeZone, max_running: maxConcurrentSyncs, max_queued: maxQueuedSyncs };
+          if (before !== undefined && isDeepStrictEqual({ ...before, ...values }, before)) continue;
           await trx
             .insertInto('organizations')
-            .values({ id, name, time_zone: timeZone })
-            .onConflict((c) => c.column('id').doUpdateSet({ name, time_zone: timeZone, updated_at: new Date() }))
+            .values({ id, ...values })
+            .onConflict((c) => c.column('id').doUpdateSet({ ...values, updated_at: new Date() }))
             .execute();
           changes.push({ organizationId: id, connectionId: null, change: before === undefined ? 'added' : 'changed' });
         }
@@ -34,12 +35,14 @@ export function createConnectionRegistry(database: Database): ConnectionRegistry
             before.state !== 'removed' &&
             before.connector === entry.connector &&
             isDeepStrictEqual(before.settings, settings) &&
-            isDeepStrictEqual(before.schedule, schedule);
+            isDeepStrictEqual(before.schedule, schedule) &&
+            before.pause_after_failures === entry.pauseAfterFailures;
           if (equal) continue;
           const values = {
             connector: entry.connector,
             settings: JSON.stringify(settings),
             schedule: schedule === null ? null : JSON.stringify(schedule),
+            pause_after_failures: entry.pauseAfterFailures,
             updated_at: new Date(),
           };
           await trx

@@ -76,7 +76,9 @@ export function createDocumentRecords(database: Database): DocumentRecords {
       database.transaction(async (trx) => {
         await holdFence(trx, fence);
         await createFilesets(trx, fence, writes);
-        return recordAll(trx, fence, writes);
+        const results = await recordAll(trx, fence, writes);
+        await addEffects(trx, fence, results);
+        return results;
       }),
 
     markMissing: (fence, documentUuids, at) =>
@@ -116,6 +118,11 @@ export function createDocumentRecords(database: Database): DocumentRecords {
         const deltas = new Map<string, number>();
         for (const row of rows) if (row.sha256) deltas.set(row.sha256, (deltas.get(row.sha256) ?? 0) - 1);
         await countReferences(trx, fence.organizationId, deltas);
+        await addEffects(
+          trx,
+          fence,
+          rows.map(() => 'removed'),
+        );
         return rows.map((row) => row.uuid);
       }),
 
@@ -480,6 +487,22 @@ async function countReferences(
     FROM unnest(${hashes}::text[], ${hashes.map((h) => deltas.get(h) ?? 0)}::int[],
                 ${hashes.map((h) => stored.has(h))}::boolean[]) AS d (sha256, delta, stored)
     WHERE b.organization_id = ${organizationId} AND b.sha256 = d.sha256`.execute(trx);
+}
+
+/** Counts in the run what this transaction does: exact also when the process dies before it hears of its success. */
+async function addEffects(
+  trx: Trx,
+  fence: Fence,
+  results: readonly (DocumentWriteResult | 'removed')[],
+): Promise<void> {
+  const effects = Object.entries(Object.groupBy(results, (result) => result)).filter(([name]) => name !== 'same');
+  if (effects.length === 0) return;
+  await sql`
+    UPDATE sync_runs AS r
+    SET effects = r.effects || (
+      SELECT jsonb_object_agg(e.name, coalesce((r.effects ->> e.name)::int, 0) + e.count)
+      FROM unnest(${effects.map(([name]) => name)}::text[], ${effects.map(([, all]) => all.length)}::int[]) AS e (name, count))
+    WHERE r.organization_id = ${fence.organizationId} AND r.id = ${fence.runId}`.execute(trx);
 }
 
 async function recordUnits(trx: Trx, fence: Fence, units: readonly UnitResult[], at: number): Promise<void> {

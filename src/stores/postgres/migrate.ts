@@ -5,6 +5,7 @@ import { type Kysely, sql } from 'kysely';
 import { type Migration, type MigrationProvider, Migrator } from 'kysely/migration';
 import { openDatabase } from './database.ts';
 import { databaseError } from './database-error.ts';
+import { prepareJobs } from './job-board.ts';
 import type { Tables } from './tables.ts';
 
 const FOLDER = fileURLToPath(new URL('./migrations/', import.meta.url));
@@ -42,6 +43,7 @@ export async function migrateDatabase(url: string): Promise<string[]> {
   try {
     const { error, results } = await migrator(database.kysely).migrateToLatest();
     if (error) throw databaseError(error);
+    await prepareJobs(url);
     return (results ?? []).filter((r) => r.status === 'Success').map((r) => r.migrationName);
   } finally {
     await database.close();

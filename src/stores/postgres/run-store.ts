@@ -1,15 +1,18 @@
 /** `RunStore` on PostgreSQL: runs and leases here, failures and held sets in the files beside it. */
 import { sql, type Transaction } from 'kysely';
-import { ERROR_CATALOGUE, SyncError } from '../../domain/errors.ts';
+import { SyncError } from '../../domain/errors.ts';
+import { pauseReason } from '../../domain/failure-limit.ts';
 import { NO_COUNTS, type RunCounts, type RunState } from '../../domain/run.ts';
 import type { Random } from '../../ports/clock.ts';
 import type { Fence } from '../../ports/document-records.ts';
-import type { RunRecord, RunStart, RunStore } from '../../ports/run-store.ts';
+import type { RunEnd, RunRecord, RunStart, RunStore } from '../../ports/run-store.ts';
+import { abandon, activeRuns, admitNext, hasWorkers, isAlive, lockOrganization } from './admission.ts';
 import type { Database } from './database.ts';
 import { databaseError } from './database-error.ts';
 import { createFailureStore } from './failures.ts';
 import { holdFence, holdFenceAlone } from './fence.ts';
 import { createHeldSetStore } from './held-sets.ts';
+import type { JobBoard } from './job-board.ts';
 import type { Tables } from './tables.ts';
 
 export interface RunStoreOptions {
@@ -17,20 +20,22 @@ export interface RunStoreOptions {
   readonly random: Random;
   /** Identity of this process, see `worker-presence.ts`. */
   readonly workerId: string;
+  /** Where waiting runs are dispatched when this process ends one. */
+  readonly board: JobBoard;
   /** How long a lease is good without a heartbeat. */
   readonly leaseMs?: number;
 }
 
-const DEFAULT_LEASE_MS = 15_000;
+export const DEFAULT_LEASE_MS = 15_000;
 
 export function createRunStore(options: RunStoreOptions): RunStore {
-  const { database, random, workerId } = options;
+  const { database, random, workerId, board } = options;
   const leaseMs = options.leaseMs ?? DEFAULT_LEASE_MS;
   return {
     ...createFailureStore(database),
     ...createHeldSetStore(database, random),
 
-    start: (start) => database.transaction((trx) => startRun(trx, start, { random, workerId, leaseMs })),
+    start: (start) => database.transaction((trx) => startRun(trx, start, { random, workerId, leaseMs, board })),
 
     heartbeat: (fence) =>
       database.transaction(async (trx) => {
@@ -68,13 +73,15 @@ export function createRunStore(options: RunStoreOptions): RunStore {
 
     finish: (fence, end) =>
       database.transaction(async (trx) => {
+        const limits = await lockOrganization(trx, fence.organizationId);
         await holdFenceAlone(trx, fence);
         await trx
           .updateTable('sync_runs')
           .set((eb) => ({
             state: end.state,
             outcome: end.outcome,
-            counts: JSON.stringify(end.counts),
+            // What the transactions of all its attempts did, whatever the last process knows of it.
+            counts: sql`${JSON.stringify(end.counts)}::jsonb || effects`,
             error: end.error === null ? null : JSON.stringify(end.error),
             finished_at: sql<Date>`now()`,
             percentage: end.state === 'completed' ? eb.val(100) : eb.ref('percentage'),
@@ -84,16 +91,7 @@ export function createRunStore(options: RunStoreOptions): RunStore {
           .where('organization_id', '=', fence.organizationId)
           .where('finished_at', 'is', null)
           .execute();
-        const success = end.state === 'completed' && end.outcome !== 'failed';
-        await sql`
-          UPDATE connections
-          SET complete_read_items = coalesce(${end.completeRead?.itemsInSource ?? null}::bigint, complete_read_items),
-              complete_read_at = CASE WHEN ${end.completeRead !== null}::boolean THEN now() ELSE complete_read_at END,
-              last_success_at = CASE WHEN ${success}::boolean THEN now() ELSE last_success_at END,
-              consecutive_failures = CASE WHEN ${success}::boolean THEN 0
-                                          WHEN ${end.state === 'cancelled'}::boolean THEN consecutive_failures
-                                          ELSE consecutive_failures + 1 END
-          WHERE organization_id = ${fence.organizationId} AND id = ${fence.connectionId}`.execute(trx);
+        await rememberEnd(trx, fence, end);
         await trx
           .updateTable('connection_leases')
           .set({ run_id: null, worker_id: null, expires_at: null })
@@ -101,6 +99,7 @@ export function createRunStore(options: RunStoreOptions): RunStore {
           .where('connection_id', '=', fence.connectionId)
           .where('fence', '=', String(fence.number))
           .execute();
+        if (limits !== null) await admitNext(trx, fence.organizationId, limits, board);
       }),
 
     requestCancel: (organizationId, runId) =>
@@ -164,37 +163,22 @@ interface StartContext {
   readonly random: Random;
   readonly workerId: string;
   readonly leaseMs: number;
+  readonly board: JobBoard;
 }
 
+/** A run that this process works on itself. */
 async function startRun(trx: Transaction<Tables>, start: RunStart, context: StartContext): Promise<Fence> {
   const { organizationId, connectionId } = start;
-  const connection = await trx
-    .selectFrom('connections')
-    .select(['connector', 'state', 'state_reason'])
-    .where('organization_id', '=', organizationId)
-    .where('id', '=', connectionId)
-    .executeTakeFirst();
-  if (connection === undefined) {
-    throw new SyncError('connection_paused', { detail: 'It is not known: run "chartsync apply" first.' });
-  }
-  if (connection.state !== 'active') {
-    throw new SyncError('connection_paused', { detail: connection.state_reason ?? connection.state });
-  }
+  const limits = await lockOrganization(trx, organizationId);
+  const connector = await requireRunnable(trx, start);
   await sql`
     INSERT INTO connection_leases (organization_id, connection_id) VALUES (${organizationId}, ${connectionId})
     ON CONFLICT DO NOTHING`.execute(trx);
-  const { rows } = await sql<{ fence: string; runId: string | null; worker: string | null; expired: boolean }>`
-    SELECT fence, run_id AS "runId", worker_id AS worker, coalesce(expires_at < now(), true) AS expired
-    FROM connection_leases WHERE organization_id = ${organizationId} AND connection_id = ${connectionId}
+  await makeRoom(trx, start, limits!.maxRunning);
+  const { rows } = await sql<{ fence: string }>`
+    SELECT fence FROM connection_leases WHERE organization_id = ${organizationId} AND connection_id = ${connectionId}
     FOR UPDATE`.execute(trx);
-  const lease = rows[0]!;
-  if (lease.runId !== null) {
-    if (!lease.expired && (await isAlive(trx, lease.worker))) {
-      throw new SyncError('connection_busy', { detail: lease.runId });
-    }
-    await abandon(trx, organizationId, lease.runId);
-  }
-  const number = Number(lease.fence) + 1;
+  const number = Number(rows[0]!.fence) + 1;
   const runId = newRunId(organizationId, context.random);
   await trx
     .insertInto('sync_runs')
@@ -202,11 +186,12 @@ async function startRun(trx: Transaction<Tables>, start: RunStart, context: Star
       id: runId,
       organization_id: organizationId,
       connection_id: connectionId,
-      connector: connection.connector,
+      connector,
       mode: start.mode,
       trigger: start.trigger,
       unit: start.unit ?? null,
       state: 'starting',
+      attempt: 1,
       counts: JSON.stringify(NO_COUNTS),
       items_processed: 0,
     })
@@ -219,43 +204,102 @@ async function startRun(trx: Transaction<Tables>, start: RunStart, context: Star
   return { organizationId, connectionId, runId, number };
 }
 
-/**
- * A worker is alive while it holds its advisory lock; see `worker-presence.ts`. Asked with a shared lock: two take-overs
- * from one dead worker must not take each other for it.
- */
-async function isAlive(trx: Transaction<Tables>, workerId: string | null): Promise<boolean> {
-  if (workerId === null) return false;
-  const { rows } = await sql<{ gone: boolean }>`
-    SELECT pg_try_advisory_xact_lock_shared(${workerId}::bigint) AS gone`.execute(trx);
-  return rows[0]?.gone !== true;
+/** Ends what nobody will end any more. @throws SyncError `connection_busy`, `organization_busy` */
+async function makeRoom(trx: Transaction<Tables>, start: RunStart, maxRunning: number): Promise<void> {
+  const { organizationId, connectionId } = start;
+  // A run that was dispatched is continued by any process that takes jobs. Where there is none it would wait for ever.
+  let workers: boolean | null = null;
+  const continued = async () => {
+    workers ??= await hasWorkers(trx);
+    return workers;
+  };
+  let active = 0;
+  for (const run of await activeRuns(trx, organizationId)) {
+    const atWork = run.leased && !run.expired && (await isAlive(trx, run.worker));
+    const goesOn = atWork || (!run.leased && (await continued()));
+    if (run.connectionId === connectionId) {
+      if (goesOn) throw new SyncError('connection_busy', { detail: run.id });
+      await abandon(trx, organizationId, run);
+    } else if (goesOn || (run.leased && run.jobId !== null && (await continued()))) active++;
+  }
+  const { rows } = await sql<{ id: string; attempt: number }>`
+    SELECT id, attempt FROM sync_runs WHERE organization_id = ${organizationId} AND connection_id = ${connectionId}
+      AND state = 'queued' ORDER BY queued_at`.execute(trx);
+  for (const waiting of rows) {
+    if (await continued()) throw new SyncError('connection_busy', { detail: waiting.id });
+    await abandon(trx, organizationId, waiting);
+  }
+  if (active >= maxRunning) throw new SyncError('organization_busy', { detail: `Running: ${active}.` });
 }
 
-async function abandon(trx: Transaction<Tables>, organizationId: string, runId: string): Promise<void> {
-  const error = {
-    code: 'lease_lost',
-    message: 'The process that worked on this run ended without finishing it.',
-    remedy: ERROR_CATALOGUE.lease_lost.remedy,
-  };
-  await trx
-    .updateTable('sync_runs')
-    .set({ state: 'failed', outcome: 'failed', error: JSON.stringify(error), finished_at: sql<Date>`now()` })
-    .where('id', '=', runId)
-    .where('organization_id', '=', organizationId)
-    .where('finished_at', 'is', null)
-    .execute();
+/** @returns the connector. @throws SyncError `connection_paused` */
+export async function requireRunnable(
+  trx: Transaction<Tables>,
+  start: Pick<RunStart, 'organizationId' | 'connectionId' | 'trigger'>,
+): Promise<string> {
+  const connection = await trx
+    .selectFrom('connections')
+    .select(['connector', 'state', 'state_reason', 'paused_by'])
+    .where('organization_id', '=', start.organizationId)
+    .where('id', '=', start.connectionId)
+    .executeTakeFirst();
+  if (connection === undefined) {
+    throw new SyncError('connection_paused', { detail: 'It is not known: run "chartsync apply" first.' });
+  }
+  // Its own failures only stop the schedule: a person may try whether the reason is gone.
+  const mayTry = connection.state === 'paused' && connection.paused_by === 'failures' && start.trigger !== 'schedule';
+  if (connection.state !== 'active' && !mayTry) {
+    throw new SyncError('connection_paused', { detail: connection.state_reason ?? connection.state });
+  }
+  return connection.connector;
+}
+
+/** What the next guard, the breaker and the alerts look at. */
+async function rememberEnd(trx: Transaction<Tables>, fence: Fence, end: RunEnd): Promise<void> {
+  const success = end.state === 'completed' && end.outcome !== 'failed';
+  const failure = end.state === 'failed';
+  const { rows } = await sql<{ failures: number; limit: number | null; state: string }>`
+    UPDATE connections AS c
+    SET complete_read_items = coalesce(${end.completeRead?.itemsInSource ?? null}::bigint, c.complete_read_items),
+        complete_read_at = CASE WHEN ${end.completeRead !== null}::boolean THEN now() ELSE c.complete_read_at END,
+        last_success_at = CASE WHEN ${success}::boolean THEN now() ELSE c.last_success_at END,
+        last_failure_at = CASE WHEN ${failure}::boolean THEN now() ELSE c.last_failure_at END,
+        last_failure_code = CASE WHEN ${failure}::boolean THEN ${end.error?.code ?? 'unexpected'} ELSE c.last_failure_code END,
+        mode_completed = c.mode_completed || CASE
+          WHEN ${end.state === 'completed'}::boolean AND r.unit IS NULL AND r.mode IN ('quick', 'deep', 'checksum')
+          THEN jsonb_build_object(r.mode, floor(extract(epoch FROM r.started_at) * 1000)::bigint) ELSE '{}' END,
+        consecutive_failures = CASE WHEN ${success}::boolean THEN 0
+                                    WHEN ${end.state === 'cancelled'}::boolean THEN c.consecutive_failures
+                                    ELSE c.consecutive_failures + 1 END
+    FROM sync_runs AS r
+    WHERE c.organization_id = ${fence.organizationId} AND c.id = ${fence.connectionId} AND r.id = ${fence.runId}
+    RETURNING c.consecutive_failures AS failures, c.pause_after_failures AS limit, c.state`.execute(trx);
+  const connection = rows[0];
+  const key = sql`organization_id = ${fence.organizationId} AND id = ${fence.connectionId}`;
+  if (success) {
+    await sql`
+      UPDATE connections SET state = 'active', paused_by = NULL, paused_at = NULL, state_reason = NULL
+      WHERE ${key} AND state = 'paused' AND paused_by = 'failures'`.execute(trx);
+  } else if (failure && connection?.state === 'active') {
+    const reason = pauseReason(end.error?.code ?? 'unexpected', connection.failures, connection.limit);
+    if (reason === null) return;
+    await sql`
+      UPDATE connections SET state = 'paused', paused_by = 'failures', paused_at = now(), state_reason = ${reason}
+      WHERE ${key}`.execute(trx);
+  }
 }
 
 /** Opaque to clients; the random end keeps two starts within one second apart. */
-function newRunId(organizationId: string, random: Random): string {
+export function newRunId(organizationId: string, random: Random): string {
   const stamp = new Date().toISOString().replace(/[-:]/g, '').replace('T', '_').slice(0, 15);
   return `sync_${organizationId}_${stamp}_${random.uuid().slice(0, 8)}`;
 }
 
-type RunRow = {
+export type RunRow = {
   [K in keyof Tables['sync_runs']]: unknown;
 };
 
-function runRecord(row: RunRow): RunRecord {
+export function runRecord(row: RunRow): RunRecord {
   return {
     id: row.id as string,
     organizationId: row.organization_id as string,
@@ -275,6 +319,8 @@ function runRecord(row: RunRow): RunRecord {
     counts: { ...NO_COUNTS, ...(row.counts as Partial<RunCounts>) },
     error: row.error as RunRecord['error'],
     cancelRequested: row.cancel_requested_at !== null,
+    attempt: row.attempt as number,
+    queuedAt: (row.queued_at as Date).toISOString(),
     startedAt: (row.started_at as Date).toISOString(),
     finishedAt: row.finished_at === null ? null : (row.finished_at as Date).toISOString(),
   };

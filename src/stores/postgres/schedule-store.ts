@@ -7,29 +7,40 @@ import { databaseError } from './database-error.ts';
 
 export function createScheduleStore(database: Database): ScheduleStore {
   return {
-    async state(key) {
+    async states() {
       try {
-        const connection = await database.kysely
-          .selectFrom('connections')
-          .select(['state', 'consecutive_failures'])
-          .where('organization_id', '=', key.organizationId)
-          .where('id', '=', key.connectionId)
-          .executeTakeFirst();
-        const { rows } = await sql<{ mode: string; started: Date; completed: Date | null }>`
-          SELECT mode, max(started_at) AS started, max(started_at) FILTER (WHERE state = 'completed') AS completed
-          FROM sync_runs
-          WHERE organization_id = ${key.organizationId} AND connection_id = ${key.connectionId} AND unit IS NULL
-            AND mode IN ('quick', 'deep', 'checksum')
-          GROUP BY mode`.execute(database.kysely);
-        const lastCompletedByMode: Partial<Record<FileMode, number>> = {};
-        for (const row of rows) if (row.completed) lastCompletedByMode[row.mode as FileMode] = row.completed.getTime();
-        const starts = rows.map((row) => row.started.getTime());
-        return {
-          lastStartedAt: starts.length === 0 ? null : Math.max(...starts),
-          lastCompletedByMode,
-          consecutiveFailures: connection?.consecutive_failures ?? 0,
-          paused: connection?.state !== 'active',
-        };
+        const { rows } = await sql<{
+          organizationId: string;
+          connectionId: string;
+          state: string;
+          failures: number;
+          failed: Date | null;
+          code: string | null;
+          completed: Partial<Record<FileMode, number>>;
+          started: Date | null;
+          open: boolean;
+        }>`
+          SELECT c.organization_id AS "organizationId", c.id AS "connectionId", c.state,
+                 c.consecutive_failures AS failures, c.last_failure_at AS failed, c.last_failure_code AS code,
+                 c.mode_completed AS completed,
+                 (SELECT r.started_at FROM sync_runs AS r
+                  WHERE r.organization_id = c.organization_id AND r.connection_id = c.id AND r.unit IS NULL
+                    AND r.mode IN ('quick', 'deep', 'checksum')
+                  ORDER BY r.started_at DESC LIMIT 1) AS started,
+                 EXISTS (SELECT 1 FROM sync_runs AS r WHERE r.organization_id = c.organization_id
+                           AND r.connection_id = c.id AND r.finished_at IS NULL) AS open
+          FROM connections AS c WHERE c.state <> 'removed'`.execute(database.kysely);
+        return rows.map((row) => ({
+          organizationId: row.organizationId,
+          connectionId: row.connectionId,
+          lastStartedAt: row.started?.getTime() ?? null,
+          lastCompletedByMode: row.completed,
+          consecutiveFailures: row.failures,
+          lastFailureAt: row.failed?.getTime() ?? null,
+          lastFailureCode: row.code,
+          paused: row.state !== 'active',
+          open: row.open,
+        }));
       } catch (error) {
         throw databaseError(error);
       }

@@ -21,6 +21,8 @@ export interface Tables {
     time_zone: Generated<string>;
     created_at: GeneratedTimestamp;
     updated_at: GeneratedTimestamp;
+    max_running: Generated<number>;
+    max_queued: Generated<number>;
   };
   connections: {
     organization_id: string;
@@ -37,6 +39,12 @@ export interface Tables {
     last_success_at: NullableTimestamp;
     consecutive_failures: Generated<number>;
     filesets_touched_at: NullableTimestamp;
+    paused_by: Nullable<'person' | 'failures'>;
+    paused_at: NullableTimestamp;
+    last_failure_at: NullableTimestamp;
+    last_failure_code: Nullable<string>;
+    mode_completed: GeneratedJson;
+    pause_after_failures: Nullable<number>;
   };
   connection_leases: {
     organization_id: string;
@@ -67,6 +75,17 @@ export interface Tables {
     cancel_requested_at: NullableTimestamp;
     started_at: GeneratedTimestamp;
     finished_at: NullableTimestamp;
+    priority: Generated<number>;
+    queued_at: GeneratedTimestamp;
+    job_id: Nullable<string>;
+    dispatched_at: NullableTimestamp;
+    attempt: Generated<number>;
+    request: GeneratedJson;
+    effects: GeneratedJson;
+  };
+  workers: {
+    id: Int8;
+    started_at: GeneratedTimestamp;
   };
   sync_run_units: {
     organization_id: string;

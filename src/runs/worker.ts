@@ -1,0 +1,93 @@
+/** Takes dispatched runs and performs them; looks after runs whose process is gone. */
+import { SyncError, toSyncError } from '../domain/errors.ts';
+import { NO_COUNTS } from '../domain/run.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { RunDispatcher, RunQueue } from '../ports/run-queue.ts';
+import type { RunStore } from '../ports/run-store.ts';
+import type { FileConnection } from './connections.ts';
+import type { SyncService } from './sync-service.ts';
+
+export interface WorkerOptions {
+  readonly queue: RunQueue;
+  readonly dispatcher: RunDispatcher;
+  readonly runs: RunStore;
+  readonly connections: readonly FileConnection[];
+  readonly service: SyncService;
+  readonly clock: Clock;
+  /** Runs at one time in this process. */
+  readonly concurrency: number;
+  readonly onError?: (runId: string | null, error: SyncError) => void;
+}
+
+export interface RunWorker {
+  /** Takes no further runs, lets those at work end for a while, hands back the rest. */
+  stop(graceMs: number): Promise<void>;
+}
+
+/** How often to look for runs whose process is gone: a take-over begins within this time. */
+const TAKE_OVER_MS = 2000;
+
+export async function startWorker(options: WorkerOptions): Promise<RunWorker> {
+  const { queue, dispatcher, service, clock } = options;
+  const ended = new AbortController();
+  const handling = new Set<Promise<void>>();
+
+  async function handle(runId: string): Promise<void> {
+    try {
+      if (ended.signal.aborted) return;
+      const run = await queue.claim(runId);
+      if (run === null) return;
+      const connection = options.connections.find(
+        (c) => c.organizationId === run.organizationId && c.id === run.connectionId,
+      );
+      if (connection === undefined) {
+        const { code, message, remedy } = new SyncError('settings_invalid', {
+          detail: 'The connection is not in the configuration of the process that took the run.',
+        });
+        const error = { code, message, remedy };
+        await options.runs.finish(run.fence, {
+          state: 'failed',
+          outcome: 'failed',
+          counts: NO_COUNTS,
+          error,
+          completeRead: null,
+        });
+        return;
+      }
+      const result = await service.perform(connection, run);
+      if (result.state === 'handed_back') await queue.handBack(run.fence);
+    } catch (error) {
+      // The lease expires, and the run is taken over.
+      options.onError?.(runId, toSyncError(error));
+    }
+  }
+
+  await queue.enlist();
+  await dispatcher.work((runId) => {
+    const work = handle(runId).finally(() => handling.delete(work));
+    handling.add(work);
+    return work;
+  }, options.concurrency);
+
+  const watch = (async () => {
+    while (!ended.signal.aborted) {
+      try {
+        await queue.takeOver();
+      } catch (error) {
+        options.onError?.(null, toSyncError(error));
+      }
+      await clock.sleep(TAKE_OVER_MS, ended.signal).catch(() => undefined);
+    }
+  })();
+
+  return {
+    async stop(graceMs) {
+      ended.abort();
+      await dispatcher.rest();
+      await watch;
+      await service.stop(graceMs);
+      await Promise.allSettled(handling);
+      await dispatcher.close();
+    },
+  };
+}

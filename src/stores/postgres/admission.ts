@@ -1,0 +1,188 @@
+/**
+ * How many runs of an organisation may be at work, decided under a lock of its row.
+ *
+ * Locks are taken in one order everywhere: organisation, lease, run.
+ */
+import { sql, type Transaction } from 'kysely';
+import { ERROR_CATALOGUE } from '../../domain/errors.ts';
+import { isJobWaiting, type JobBoard } from './job-board.ts';
+import type { Tables } from './tables.ts';
+
+type Trx = Transaction<Tables>;
+
+export interface OrganizationLimits {
+  readonly maxRunning: number;
+  readonly maxQueued: number;
+}
+
+/** Processes that died under a run before it is given up: it may be what kills them. */
+const MAX_ATTEMPTS = 3;
+/** A claim takes milliseconds; a job that was handed out this long ago without one is lost. */
+const LOST_AFTER_SECONDS = 8;
+
+/** Holds the organisation until the transaction ends. @returns null for an unknown one */
+export async function lockOrganization(trx: Trx, organizationId: string): Promise<OrganizationLimits | null> {
+  // Not FOR UPDATE: foreign keys to the row must not wait for us.
+  const { rows } = await sql<OrganizationLimits>`
+    SELECT max_running AS "maxRunning", max_queued AS "maxQueued" FROM organizations
+    WHERE id = ${organizationId} FOR NO KEY UPDATE`.execute(trx);
+  return rows[0] ?? null;
+}
+
+export interface OpenRuns {
+  readonly active: number;
+  readonly queued: number;
+}
+
+export async function countOpen(trx: Trx, organizationId: string): Promise<OpenRuns> {
+  const { rows } = await sql<{ active: number; queued: number }>`
+    SELECT (count(*) FILTER (WHERE state <> 'queued'))::int AS active,
+           (count(*) FILTER (WHERE state = 'queued'))::int AS queued
+    FROM sync_runs WHERE organization_id = ${organizationId} AND finished_at IS NULL`.execute(trx);
+  return rows[0] ?? { active: 0, queued: 0 };
+}
+
+/** Dispatches waiting runs while there is room. The organisation is locked. */
+export async function admitNext(
+  trx: Trx,
+  organizationId: string,
+  limits: OrganizationLimits,
+  board: JobBoard,
+): Promise<number> {
+  let { active } = await countOpen(trx, organizationId);
+  let admitted = 0;
+  for (; active < limits.maxRunning; active++) {
+    const { rows } = await sql<{ id: string; priority: number }>`
+      SELECT r.id, r.priority FROM sync_runs AS r
+      WHERE r.organization_id = ${organizationId} AND r.state = 'queued'
+        AND NOT EXISTS (SELECT 1 FROM sync_runs AS a WHERE a.organization_id = r.organization_id
+                          AND a.connection_id = r.connection_id AND a.state IN ('starting', 'running'))
+      ORDER BY r.priority DESC, r.queued_at, r.id LIMIT 1`.execute(trx);
+    const next = rows[0];
+    if (next === undefined) break;
+    await dispatch(trx, { runId: next.id, priority: next.priority }, board);
+    admitted++;
+  }
+  return admitted;
+}
+
+/** Writes the job of a run; the run is `starting` from now on. */
+export async function dispatch(
+  trx: Trx,
+  run: { readonly runId: string; readonly priority: number },
+  board: JobBoard,
+): Promise<void> {
+  const jobId = await board.send(trx, run);
+  await sql`
+    UPDATE sync_runs SET state = 'starting', job_id = ${jobId}::uuid, dispatched_at = now()
+    WHERE id = ${run.runId} AND finished_at IS NULL`.execute(trx);
+}
+
+export interface ActiveRun {
+  readonly id: string;
+  readonly connectionId: string;
+  readonly attempt: number;
+  readonly priority: number;
+  readonly jobId: string | null;
+  readonly cancelled: boolean;
+  /** Somebody has taken it. */
+  readonly leased: boolean;
+  readonly expired: boolean;
+  readonly worker: string | null;
+  readonly secondsSinceDispatch: number;
+}
+
+export async function activeRuns(trx: Trx, organizationId: string): Promise<ActiveRun[]> {
+  // The lease's row is locked: a heartbeat of the moment either comes before this look or waits for its outcome.
+  const { rows } = await sql<ActiveRun>`
+    SELECT r.id, r.connection_id AS "connectionId", r.attempt, r.priority, r.job_id AS "jobId",
+           r.cancel_requested_at IS NOT NULL AS cancelled, coalesce(l.run_id = r.id, false) AS leased,
+           coalesce(l.expires_at < now(), true) AS expired, l.worker_id::text AS worker,
+           coalesce(extract(epoch FROM now() - r.dispatched_at), 1e9)::float8 AS "secondsSinceDispatch"
+    FROM sync_runs AS r
+    JOIN connection_leases AS l ON l.organization_id = r.organization_id AND l.connection_id = r.connection_id
+    WHERE r.organization_id = ${organizationId} AND r.state IN ('starting', 'running')
+    ORDER BY r.connection_id FOR UPDATE OF l`.execute(trx);
+  return rows;
+}
+
+/**
+ * A worker is alive while it holds its advisory lock; see `worker-presence.ts`. Asked with a shared lock: two take-overs
+ * from one dead worker must not take each other for it.
+ */
+export async function isAlive(trx: Trx, workerId: string | null): Promise<boolean> {
+  if (workerId === null) return false;
+  const { rows } = await sql<{ gone: boolean }>`
+    SELECT pg_try_advisory_xact_lock_shared(${workerId}::bigint) AS gone`.execute(trx);
+  return rows[0]?.gone !== true;
+}
+
+/** Is there a process that takes jobs? */
+export async function hasWorkers(trx: Trx): Promise<boolean> {
+  const { rows } = await sql<{ id: string }>`SELECT id::text AS id FROM workers ORDER BY started_at DESC`.execute(trx);
+  for (const { id } of rows) if (await isAlive(trx, id)) return true;
+  return false;
+}
+
+/** Looks after every active run of the organisation, which is locked. @returns how many were touched */
+export async function takeOverRuns(trx: Trx, organizationId: string, board: JobBoard): Promise<number> {
+  let touched = 0;
+  for (const run of await activeRuns(trx, organizationId)) {
+    if (run.leased) {
+      if (!run.expired && (await isAlive(trx, run.worker))) continue;
+      touched++;
+      if (run.cancelled) await endRun(trx, organizationId, run.id, 'cancelled');
+      else if (run.jobId === null || run.attempt >= MAX_ATTEMPTS) await abandon(trx, organizationId, run);
+      else {
+        await clearLease(trx, organizationId, run.connectionId);
+        await dispatch(trx, { runId: run.id, priority: run.priority }, board);
+      }
+    } else if (run.secondsSinceDispatch > LOST_AFTER_SECONDS) {
+      if (run.jobId !== null && (await isJobWaiting(trx, run.jobId))) continue;
+      touched++;
+      await dispatch(trx, { runId: run.id, priority: run.priority }, board);
+    }
+  }
+  return touched;
+}
+
+async function clearLease(trx: Trx, organizationId: string, connectionId: string): Promise<void> {
+  await sql`
+    UPDATE connection_leases SET run_id = NULL, worker_id = NULL, expires_at = NULL
+    WHERE organization_id = ${organizationId} AND connection_id = ${connectionId}`.execute(trx);
+}
+
+/** Ends a run whose process ended without doing so. */
+export async function abandon(trx: Trx, organizationId: string, run: Pick<ActiveRun, 'id' | 'attempt'>): Promise<void> {
+  const message =
+    run.attempt >= MAX_ATTEMPTS
+      ? `${run.attempt} processes in a row ended while they worked on this run.`
+      : 'The process that worked on this run ended without finishing it.';
+  await endRun(trx, organizationId, run.id, 'failed', {
+    code: 'lease_lost',
+    message,
+    remedy: ERROR_CATALOGUE.lease_lost.remedy,
+  });
+}
+
+/** Writes the end of a run that nobody works on. */
+export async function endRun(
+  trx: Trx,
+  organizationId: string,
+  runId: string,
+  state: 'failed' | 'cancelled',
+  error: { code: string; message: string; remedy: string } = {
+    code: 'cancelled',
+    message: ERROR_CATALOGUE.cancelled.summary,
+    remedy: ERROR_CATALOGUE.cancelled.remedy,
+  },
+): Promise<void> {
+  await sql`
+    UPDATE sync_runs
+    SET state = ${state}, outcome = 'failed', error = ${JSON.stringify(error)}::jsonb, counts = counts || effects,
+        finished_at = now()
+    WHERE organization_id = ${organizationId} AND id = ${runId} AND finished_at IS NULL`.execute(trx);
+  await sql`
+    UPDATE connection_leases SET run_id = NULL, worker_id = NULL, expires_at = NULL
+    WHERE organization_id = ${organizationId} AND run_id = ${runId}`.execute(trx);
+}

@@ -1,0 +1,90 @@
+/** `RunHistory` on PostgreSQL. */
+import { sql } from 'kysely';
+import type { RunHistory } from '../../ports/run-history.ts';
+import type { Database } from './database.ts';
+import { databaseError } from './database-error.ts';
+import { type RunRow, runRecord } from './run-store.ts';
+
+const DURATIONS = 5;
+
+export function createRunHistory(database: Database): RunHistory {
+  const db = database.kysely;
+  async function ask<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw databaseError(error);
+    }
+  }
+  return {
+    byIds: (runIds) =>
+      ask(async () => {
+        const { rows } = await sql<RunRow>`
+          SELECT * FROM sync_runs WHERE id = ANY (${[...runIds]}::text[])`.execute(db);
+        return rows.map(runRecord);
+      }),
+    recent: (organizationId, limit, connector) =>
+      ask(async () => {
+        const { rows } = await sql<RunRow>`
+          SELECT * FROM sync_runs
+          WHERE organization_id = ${organizationId} AND (${connector ?? null}::text IS NULL OR connector = ${connector ?? null})
+          ORDER BY started_at DESC, id DESC LIMIT ${limit}`.execute(db);
+        return rows.map(runRecord);
+      }),
+    open: (organizationIds) =>
+      ask(async () => {
+        const { rows } = await sql<RunRow>`
+          SELECT * FROM sync_runs
+          WHERE organization_id = ANY (${[...organizationIds]}::text[]) AND finished_at IS NULL
+          ORDER BY queued_at, id`.execute(db);
+        return rows.map(runRecord);
+      }),
+    statistics: (organizationId, connector) =>
+      ask(async () => {
+        const { rows } = await sql<{
+          total: number;
+          successful: number;
+          failed: number;
+          last: Date | null;
+          success: Date | null;
+          average: number | null;
+        }>`
+          SELECT count(*)::int AS total,
+                 (count(*) FILTER (WHERE state = 'completed' AND outcome <> 'failed'))::int AS successful,
+                 (count(*) FILTER (WHERE state = 'failed'))::int AS failed,
+                 max(started_at) AS last,
+                 max(started_at) FILTER (WHERE state = 'completed' AND outcome <> 'failed') AS success,
+                 (avg(extract(epoch FROM finished_at - started_at)) FILTER (WHERE state <> 'cancelled'))::float8 AS average
+          FROM sync_runs
+          WHERE organization_id = ${organizationId} AND finished_at IS NOT NULL
+            AND (${connector ?? null}::text IS NULL OR connector = ${connector ?? null})`.execute(db);
+        const row = rows[0]!;
+        return {
+          total: row.total,
+          successful: row.successful,
+          failed: row.failed,
+          lastAt: row.last?.toISOString() ?? null,
+          lastSuccessfulAt: row.success?.toISOString() ?? null,
+          averageSeconds: row.average === null ? null : Math.round(row.average * 1000) / 1000,
+        };
+      }),
+    durations: (organizationId, connectionId, mode) =>
+      ask(async () => {
+        const { rows } = await sql<{ seconds: number }>`
+          SELECT extract(epoch FROM finished_at - started_at)::float8 AS seconds FROM sync_runs
+          WHERE organization_id = ${organizationId} AND connection_id = ${connectionId} AND mode = ${mode}
+            AND unit IS NULL AND state = 'completed'
+          ORDER BY started_at DESC LIMIT ${DURATIONS}`.execute(db);
+        return rows.map((row) => row.seconds);
+      }),
+    position: (organizationId, runId) =>
+      ask(async () => {
+        const { rows } = await sql<{ place: number }>`
+          SELECT place FROM (
+            SELECT id, row_number() OVER (ORDER BY priority DESC, queued_at, id)::int AS place
+            FROM sync_runs WHERE organization_id = ${organizationId} AND state = 'queued') AS q
+          WHERE id = ${runId}`.execute(db);
+        return rows[0]?.place ?? null;
+      }),
+  };
+}

@@ -1,0 +1,265 @@
+/** `RunQueue` on PostgreSQL. */
+import { sql, type Transaction } from 'kysely';
+import { SyncError } from '../../domain/errors.ts';
+import { NO_COUNTS, type RunCounts, type RunMode, type RunTrigger } from '../../domain/run.ts';
+import type { Random } from '../../ports/clock.ts';
+import type { ClaimedRun, QueuedRun, RunQueue } from '../../ports/run-queue.ts';
+import { admitNext, countOpen, dispatch, endRun, lockOrganization, takeOverRuns } from './admission.ts';
+import type { Database } from './database.ts';
+import { holdFenceAlone } from './fence.ts';
+import type { JobBoard } from './job-board.ts';
+import { DEFAULT_LEASE_MS, newRunId, requireRunnable } from './run-store.ts';
+import type { Tables } from './tables.ts';
+
+export interface RunQueueOptions {
+  readonly database: Database;
+  readonly board: JobBoard;
+  readonly random: Random;
+  /** Identity of this process, see `worker-presence.ts`. */
+  readonly workerId: string;
+  readonly leaseMs?: number;
+}
+
+/** A person is served before the schedule. */
+const PRIORITY: Readonly<Record<RunTrigger, number>> = { manual: 10, api: 10, schedule: 0 };
+
+export function createRunQueue(options: RunQueueOptions): RunQueue {
+  const { database, board, workerId } = options;
+  const leaseMs = options.leaseMs ?? DEFAULT_LEASE_MS;
+  return {
+    enqueue: (run, how) =>
+      database.transaction(async (trx) => {
+        const limits = await lockOrganization(trx, run.organizationId);
+        const connector = await requireRunnable(trx, run);
+        if (how.ifLastStartedAt !== undefined && (await lastStart(trx, run)) !== how.ifLastStartedAt) return null;
+        const open = await openRun(trx, run);
+        if (open !== null && how.whenBusy === 'refuse') throw new SyncError('connection_busy', { detail: open });
+        const { active, queued } = await countOpen(trx, run.organizationId);
+        const admitted = open === null && active < limits!.maxRunning;
+        // Half of the places are kept for people.
+        const places = run.trigger === 'schedule' ? Math.floor(limits!.maxQueued / 2) : limits!.maxQueued;
+        if (!admitted && queued >= places) {
+          throw new SyncError('queue_full', {
+            detail: `Running: ${active}, waiting: ${queued}.`,
+            retryAfterMs: await waitForPlace(trx, run.organizationId),
+          });
+        }
+        const runId = newRunId(run.organizationId, options.random);
+        const priority = PRIORITY[run.trigger];
+        await trx
+          .insertInto('sync_runs')
+          .values({
+            id: runId,
+            organization_id: run.organizationId,
+            connection_id: run.connectionId,
+            connector,
+            mode: run.mode,
+            trigger: run.trigger,
+            unit: run.unit,
+            state: 'queued',
+            priority,
+            counts: JSON.stringify(NO_COUNTS),
+            request: JSON.stringify(run.heldSetId === null ? {} : { heldSetId: run.heldSetId }),
+          })
+          .execute();
+        await sql`
+          INSERT INTO connection_leases (organization_id, connection_id) VALUES (${run.organizationId}, ${run.connectionId})
+          ON CONFLICT DO NOTHING`.execute(trx);
+        if (admitted) await dispatch(trx, { runId, priority }, board);
+        return { runId, state: admitted ? 'starting' : 'queued' };
+      }),
+
+    claim: (runId) => database.transaction((trx) => claimRun(trx, runId, workerId, leaseMs)),
+
+    handBack: (fence) =>
+      database.transaction(async (trx) => {
+        await lockOrganization(trx, fence.organizationId);
+        await holdFenceAlone(trx, fence);
+        await sql`
+          UPDATE connection_leases SET run_id = NULL, worker_id = NULL, expires_at = NULL
+          WHERE organization_id = ${fence.organizationId} AND connection_id = ${fence.connectionId}`.execute(trx);
+        // This process ended in order: that is not a sign of a run that kills processes.
+        const { rows } = await sql<{ priority: number }>`
+          UPDATE sync_runs SET attempt = attempt - 1, state = 'starting'
+          WHERE id = ${fence.runId} AND finished_at IS NULL RETURNING priority`.execute(trx);
+        const run = rows[0];
+        if (run !== undefined) await dispatch(trx, { runId: fence.runId, priority: run.priority }, board);
+      }),
+
+    cancel: (organizationId, runId) =>
+      database.transaction(async (trx) => {
+        const limits = await lockOrganization(trx, organizationId);
+        // The lease first: a claim of this moment waits, or is seen.
+        const { rows } = await sql<{ leased: boolean }>`
+          SELECT coalesce(l.run_id = r.id, false) AS leased
+          FROM sync_runs AS r
+          JOIN connection_leases AS l ON l.organization_id = r.organization_id AND l.connection_id = r.connection_id
+          WHERE r.organization_id = ${organizationId} AND r.id = ${runId} FOR NO KEY UPDATE OF l`.execute(trx);
+        const run = rows[0];
+        if (run === undefined) return null;
+        const { numAffectedRows } = await sql`
+          UPDATE sync_runs SET cancel_requested_at = coalesce(cancel_requested_at, now())
+          WHERE organization_id = ${organizationId} AND id = ${runId} AND finished_at IS NULL`.execute(trx);
+        if (numAffectedRows === 0n) return 'ended';
+        if (run.leased) return 'requested';
+        await endRun(trx, organizationId, runId, 'cancelled');
+        await admitNext(trx, organizationId, limits!, board);
+        return 'cancelled';
+      }),
+
+    async takeOver() {
+      await forgetDeadWorkers(database);
+      let touched = 0;
+      for (const organizationId of await organizationsInNeed(database)) {
+        touched += await database.transaction(async (trx) => {
+          const limits = await lockOrganization(trx, organizationId);
+          if (limits === null) return 0;
+          const taken = await takeOverRuns(trx, organizationId, board);
+          return taken + (await admitNext(trx, organizationId, limits, board));
+        });
+      }
+      return touched;
+    },
+
+    enlist: () =>
+      database.transaction(async (trx) => {
+        await sql`INSERT INTO workers (id) VALUES (${workerId}::bigint) ON CONFLICT DO NOTHING`.execute(trx);
+      }),
+
+    pause: (key, reason) =>
+      database.transaction(async (trx) => {
+        const limits = await lockOrganization(trx, key.organizationId);
+        const { numAffectedRows } = await sql`
+          UPDATE connections
+          SET state = 'paused', paused_by = 'person', paused_at = now(), state_reason = ${reason}, updated_at = now()
+          WHERE organization_id = ${key.organizationId} AND id = ${key.connectionId} AND state <> 'removed'`.execute(
+          trx,
+        );
+        if (numAffectedRows !== 1n) return false;
+        const { rows } = await sql<{ id: string }>`
+          SELECT id FROM sync_runs WHERE organization_id = ${key.organizationId} AND connection_id = ${key.connectionId}
+            AND state = 'queued'`.execute(trx);
+        for (const { id } of rows) await endRun(trx, key.organizationId, id, 'cancelled');
+        await admitNext(trx, key.organizationId, limits!, board);
+        return true;
+      }),
+
+    resume: (key) =>
+      database.transaction(async (trx) => {
+        // The breaker begins anew as well: whoever resumes wants to see it run.
+        const { numAffectedRows } = await sql`
+          UPDATE connections
+          SET state = 'active', paused_by = NULL, paused_at = NULL, state_reason = NULL, consecutive_failures = 0,
+              updated_at = now()
+          WHERE organization_id = ${key.organizationId} AND id = ${key.connectionId} AND state <> 'removed'`.execute(
+          trx,
+        );
+        return numAffectedRows === 1n;
+      }),
+  };
+}
+
+async function claimRun(
+  trx: Transaction<Tables>,
+  runId: string,
+  workerId: string,
+  leaseMs: number,
+): Promise<ClaimedRun | null> {
+  const { rows: leases } = await sql<{ taken: boolean; fence: string }>`
+    SELECT l.run_id IS NOT NULL AS taken, l.fence
+    FROM connection_leases AS l JOIN sync_runs AS r
+      ON r.organization_id = l.organization_id AND r.connection_id = l.connection_id
+    WHERE r.id = ${runId} FOR UPDATE OF l`.execute(trx);
+  const lease = leases[0];
+  if (lease === undefined || lease.taken) return null;
+  const { rows } = await sql<{
+    organizationId: string;
+    connectionId: string;
+    mode: RunMode;
+    trigger: RunTrigger;
+    unit: string | null;
+    attempt: number;
+    request: { heldSetId?: string };
+    counts: Partial<RunCounts>;
+    effects: Partial<RunCounts>;
+  }>`
+    UPDATE sync_runs
+    SET attempt = attempt + 1, started_at = CASE WHEN attempt = 0 THEN now() ELSE started_at END
+    WHERE id = ${runId} AND state = 'starting'
+    RETURNING organization_id AS "organizationId", connection_id AS "connectionId", mode, trigger, unit, attempt,
+              request, counts, effects`.execute(trx);
+  const run = rows[0];
+  if (run === undefined) return null;
+  const { organizationId, connectionId, attempt } = run;
+  const number = Number(lease.fence) + 1;
+  await sql`
+    UPDATE connection_leases
+    SET fence = ${number}, run_id = ${runId}, worker_id = ${workerId}::bigint,
+        expires_at = now() + ${leaseMs} * interval '1 millisecond'
+    WHERE organization_id = ${organizationId} AND connection_id = ${connectionId}`.execute(trx);
+  return {
+    fence: { organizationId, connectionId, runId, number },
+    organizationId,
+    connectionId,
+    mode: run.mode,
+    trigger: run.trigger,
+    unit: run.unit,
+    heldSetId: run.request.heldSetId ?? null,
+    attempt,
+    counts: attempt === 1 ? {} : { ...run.effects, bytes: run.counts.bytes ?? 0 },
+  };
+}
+
+/** Epoch ms of the newest run of the whole connection, as `ScheduleStore` sees it. */
+async function lastStart(trx: Transaction<Tables>, run: QueuedRun): Promise<number | null> {
+  const { rows } = await sql<{ last: Date | null }>`
+    SELECT max(started_at) AS last FROM sync_runs
+    WHERE organization_id = ${run.organizationId} AND connection_id = ${run.connectionId} AND unit IS NULL
+      AND mode IN ('quick', 'deep', 'checksum')`.execute(trx);
+  return rows[0]?.last?.getTime() ?? null;
+}
+
+async function openRun(trx: Transaction<Tables>, run: QueuedRun): Promise<string | null> {
+  const { rows } = await sql<{ id: string }>`
+    SELECT id FROM sync_runs
+    WHERE organization_id = ${run.organizationId} AND connection_id = ${run.connectionId} AND finished_at IS NULL
+    ORDER BY state = 'queued', queued_at LIMIT 1`.execute(trx);
+  return rows[0]?.id ?? null;
+}
+
+/** How long, by the last runs, until one of the running ones ends. */
+async function waitForPlace(trx: Transaction<Tables>, organizationId: string): Promise<number> {
+  const { rows } = await sql<{ seconds: number | null }>`
+    SELECT avg(extract(epoch FROM finished_at - started_at))::float8 AS seconds
+    FROM (SELECT started_at, finished_at FROM sync_runs
+          WHERE organization_id = ${organizationId} AND state = 'completed' ORDER BY started_at DESC LIMIT 10) AS last`.execute(
+    trx,
+  );
+  return Math.min(Math.max(rows[0]?.seconds ?? 30, 5), 600) * 1000;
+}
+
+/** Those with a run whose process may be gone, whose job may be lost, or that waits although there is room. */
+async function organizationsInNeed(database: Database): Promise<string[]> {
+  const { rows } = await sql<{ id: string }>`
+    SELECT DISTINCT r.organization_id AS id
+    FROM sync_runs AS r
+    JOIN organizations AS o ON o.id = r.organization_id
+    LEFT JOIN connection_leases AS l ON l.organization_id = r.organization_id AND l.connection_id = r.connection_id
+      AND l.run_id = r.id
+    WHERE r.finished_at IS NULL AND CASE
+      WHEN r.state = 'queued' THEN o.max_running > (
+        SELECT count(*) FROM sync_runs AS a WHERE a.organization_id = r.organization_id AND a.state IN ('starting', 'running'))
+      WHEN l.run_id IS NULL THEN coalesce(r.dispatched_at, 'epoch') < now() - interval '8 seconds'
+      ELSE l.expires_at < now() OR NOT EXISTS (
+        SELECT 1 FROM pg_locks AS k WHERE k.locktype = 'advisory' AND k.objsubid = 1 AND k.granted
+          AND k.mode = 'ExclusiveLock' AND (k.classid::bigint << 32 | k.objid::bigint) = l.worker_id)
+    END`.execute(database.kysely);
+  return rows.map((row) => row.id);
+}
+
+async function forgetDeadWorkers(database: Database): Promise<void> {
+  await sql`
+    DELETE FROM workers AS w WHERE NOT EXISTS (
+      SELECT 1 FROM pg_locks AS k WHERE k.locktype = 'advisory' AND k.objsubid = 1 AND k.granted
+        AND k.mode = 'ExclusiveLock' AND (k.classid::bigint << 32 | k.objid::bigint) = w.id)`.execute(database.kysely);
+}
