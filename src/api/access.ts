@@ -17,8 +17,13 @@ export type RouteDeed = Omit<Deed, 'actor' | 'requestId'>;
 export interface Access {
   /** Every request but the public ones passes here first. @throws AccessDenied 401, 503; RateLimited */
   admit(request: FastifyRequest, reply: FastifyReply): Promise<void>;
-  /** @returns the organisation that the request is about. @throws AccessDenied 400, 403, 404 */
-  authorize(request: FastifyRequest, scope: Scope): Promise<string>;
+  /**
+   * @param path the organisation as the path names it
+   * @returns the organisation that the request is about. @throws AccessDenied 400, 403, 404
+   */
+  authorize(request: FastifyRequest, scope: Scope, path?: string): Promise<string>;
+  /** All organisations that the caller may ask about, for routes that are about none in particular. */
+  authorizeAll(request: FastifyRequest, scope: Scope): Promise<readonly string[]>;
   principalOf(request: FastifyRequest): Principal;
   /** One start of a run. @throws RateLimited */
   countStart(request: FastifyRequest, reply: FastifyReply): Promise<void>;
@@ -98,14 +103,21 @@ export function createAccess(options: AccessOptions): Access {
         throw error;
       }
     },
-    async authorize(request, scope) {
+    async authorizeAll(request, scope) {
+      const { organizations } = principalOf(request);
+      if (request.headers['x-organization-id'] !== undefined || organizations !== 'all') {
+        return [await this.authorize(request, scope)];
+      }
+      return options.organizations;
+    },
+    async authorize(request, scope, path) {
       const principal = principalOf(request);
       const named = request.headers['x-organization-id'];
       try {
         return authorize({
           principal,
           scope,
-          path: null,
+          path: path ?? null,
           header: named === undefined ? null : String(named),
           organizations: options.organizations,
         });

@@ -5,12 +5,16 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import type { Access } from './access.ts';
 import { answerUnreadable, HttpError, handleError } from './errors.ts';
 import { auditRoutes } from './routes/audit.ts';
+import { connectionRoutes } from './routes/connections.ts';
 import { documentRoutes } from './routes/documents.ts';
 import { healthRoutes } from './routes/health.ts';
+import { heldRoutes } from './routes/held.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { landingRoute } from './routes/landing.ts';
 import { runRoutes } from './routes/runs.ts';
 import { syncRoutes } from './routes/sync.ts';
+import { syncManagementRoutes } from './routes/sync-management.ts';
+import { createEstimate } from './run-answers.ts';
 import type { ApiServices } from './services.ts';
 
 export interface AppOptions {
@@ -83,7 +87,10 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     if (options.role === 'worker') return;
     landingRoute(scope);
     syncRoutes(scope, options.services, access);
-    runRoutes(scope, options.services, access);
+    syncManagementRoutes(scope, options.services, access);
+    runRoutes(scope, options.services, access, createEstimate(options.services.history, Date.now));
+    connectionRoutes(scope, options.services, access);
+    heldRoutes(scope, options.services, access);
     documentRoutes(scope, options.services, access);
     keyRoutes(scope, options.services, access);
     auditRoutes(scope, options.services, access);

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { version } from '../version.ts';
 import { registerApply } from './commands/apply.ts';
 import { registerAudit } from './commands/audit.ts';
+import { registerControl } from './commands/control.ts';
 import { registerDemo } from './commands/demo.ts';
 import { registerFailures } from './commands/failures.ts';
 import { registerHeld } from './commands/held.ts';
@@ -48,6 +49,7 @@ for (const register of [
   registerPlan,
   registerStatus,
   registerFailures,
+  registerControl,
   registerHeld,
   registerVerify,
   registerKey,

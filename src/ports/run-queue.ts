@@ -53,9 +53,9 @@ export interface RunQueue {
   cancel(organizationId: string, runId: string): Promise<CancelAnswer | null>;
   /**
    * Dispatches runs again whose process is gone, ends those that several processes did not survive, admits what was
-   * forgotten. @returns how many runs were touched
+   * forgotten. @param organizationIds only these; default: all. @returns how many runs were touched
    */
-  takeOver(): Promise<number>;
+  takeOver(organizationIds?: readonly string[]): Promise<number>;
   /** Announces that this process takes jobs. */
   enlist(): Promise<void>;
   /** A person's pause: waiting runs of the connection are cancelled, no new one starts. @returns false: no such connection */

@@ -12,6 +12,8 @@ export interface RunWatch {
   follow(runId: string, hear: (run: RunRecord | null) => void): () => void;
   /** @returns the run at its end; null when it is gone. Rejects when the signal aborts, or the process stops before */
   untilEnd(runId: string, signal?: AbortSignal): Promise<RunRecord | null>;
+  /** Aborted when the process stops following. */
+  readonly closed: AbortSignal;
   /** Looks at once: something happened in this process. */
   nudge(): void;
   close(): void;
@@ -84,6 +86,7 @@ export function createRunWatch(options: { history: RunHistory; clock: Clock; eve
         closed.signal.addEventListener('abort', () => reject(new SyncError('handed_back')), { once: true });
       });
     },
+    closed: closed.signal,
     nudge: () => wake.abort(),
     close: () => closed.abort(),
   };

@@ -107,10 +107,11 @@ export function createRunQueue(options: RunQueueOptions): RunQueue {
         return 'cancelled';
       }),
 
-    async takeOver() {
+    async takeOver(organizationIds) {
       await forgetDeadWorkers(database);
       let touched = 0;
       for (const organizationId of await organizationsInNeed(database)) {
+        if (organizationIds !== undefined && !organizationIds.includes(organizationId)) continue;
         touched += await database.transaction(async (trx) => {
           const limits = await lockOrganization(trx, organizationId);
           if (limits === null) return 0;

@@ -1,0 +1,290 @@
+/** `/api/v1/connections`: their state, pause and resume, and what failed. */
+import type { FastifyInstance } from 'fastify';
+import { Type } from 'typebox';
+import type { ConnectionStatus } from '../../ports/reports.ts';
+import type { ScheduleState } from '../../ports/schedule-store.ts';
+import type { FileConnection } from '../../runs/connections.ts';
+import { nextStart } from '../../runs/scheduler.ts';
+import type { Access } from '../access.ts';
+import { HttpError } from '../errors.ts';
+import { askForRun } from '../run-start.ts';
+import { ACCESS_REFUSALS, refusals, SelectOrganization } from '../schemas.ts';
+import type { ApiServices } from '../services.ts';
+
+const NullableText = Type.Union([Type.String(), Type.Null()]);
+const count = () => Type.Integer({ minimum: 0 });
+
+const ConnectionAnswer = Type.Object({
+  id: Type.String(),
+  connector: Type.String(),
+  state: Type.Enum(['active', 'paused'], { description: 'Paused by a person, or by its failures.' }),
+  state_reason: NullableText,
+  documents: count(),
+  patients: count(),
+  open_failures: count(),
+  held_items: count(),
+  last_success_at: NullableText,
+  freshness_seconds: Type.Union([count(), Type.Null()], { description: 'Since the last success.' }),
+  next_run_at: Type.Union([Type.String(), Type.Null()], { description: 'Null: not by itself.' }),
+  consecutive_failures: count(),
+  running_sync_id: NullableText,
+});
+
+const ConnectionPath = Type.Object({
+  connectionId: Type.String({ maxLength: 64, description: 'Id of the connection.' }),
+});
+
+const Failure = Type.Object({
+  id: Type.String(),
+  connection_id: Type.String(),
+  patient_uuid: Type.String(),
+  reference: Type.String({ description: 'Of the item in the source.' }),
+  operation: Type.String(),
+  code: Type.String(),
+  error: Type.String(),
+  attempts: count(),
+  state: Type.Enum(['waiting', 'skipped']),
+  first_at: Type.String(),
+  last_at: Type.String(),
+  next_retry_at: NullableText,
+});
+
+interface ConnectionParams {
+  Params: { connectionId: string };
+}
+
+export function connectionRoutes(app: FastifyInstance, services: ApiServices, access: Access): void {
+  const configured = (organizationId: string, id: string): FileConnection => {
+    const found = services.connections.find((c) => c.organizationId === organizationId && c.id === id);
+    if (found === undefined) throw new HttpError(404, 'not_found', 'No such connection.');
+    return found;
+  };
+
+  app.get(
+    '/api/v1/connections',
+    {
+      schema: {
+        summary: 'The connections of the organisation and how they are',
+        operationId: 'connections',
+        tags: ['connections'],
+        headers: SelectOrganization,
+        response: {
+          200: Type.Object({ connections: Type.Array(ConnectionAnswer) }, { description: 'All of them.' }),
+          ...refusals(...ACCESS_REFUSALS),
+        },
+      },
+    },
+    async (request) => {
+      const organizationId = await access.authorize(request, 'sync:read');
+      const [statuses, states] = await Promise.all([
+        services.reports.connections(organizationId),
+        services.schedules.states(),
+      ]);
+      return {
+        connections: statuses.map((status) =>
+          answer(
+            status,
+            states.find((s) => s.organizationId === organizationId && s.connectionId === status.connectionId),
+            services,
+          ),
+        ),
+      };
+    },
+  );
+
+  app.post<ConnectionParams & { Body?: { reason?: string } }>(
+    '/api/v1/connections/:connectionId/pause',
+    {
+      schema: {
+        summary: 'Pause a connection',
+        description: 'No run of it starts until it is resumed; waiting ones are cancelled, one in progress goes on.',
+        operationId: 'pauseConnection',
+        tags: ['connections'],
+        headers: SelectOrganization,
+        params: ConnectionPath,
+        body: Type.Optional(
+          Type.Object(
+            { reason: Type.Optional(Type.String({ maxLength: 500, description: 'Shown to others; no patients.' })) },
+            { additionalProperties: false, examples: [{ reason: 'The server moves on Saturday.' }] },
+          ),
+        ),
+        response: {
+          200: Type.Object({ message: Type.String(), connection_id: Type.String() }, { description: 'It is paused.' }),
+          ...refusals(...ACCESS_REFUSALS),
+        },
+      },
+    },
+    async (request) => {
+      const organizationId = await access.authorize(request, 'connections:write');
+      const connection = configured(organizationId, request.params.connectionId);
+      const deed = { organizationId, action: 'connection.pause', subject: { kind: 'connection', id: connection.id } };
+      const reason = request.body?.reason ?? 'Paused by a person.';
+      await access.audited(request, deed, () =>
+        services.queue.pause({ organizationId, connectionId: connection.id }, reason),
+      );
+      return { message: 'Connection paused', connection_id: connection.id };
+    },
+  );
+
+  app.post<ConnectionParams>(
+    '/api/v1/connections/:connectionId/resume',
+    {
+      schema: {
+        summary: 'Resume a connection',
+        description: 'Its schedule goes on at once; a run that was missed is made up for.',
+        operationId: 'resumeConnection',
+        tags: ['connections'],
+        headers: SelectOrganization,
+        params: ConnectionPath,
+        response: {
+          200: Type.Object({ message: Type.String(), connection_id: Type.String() }, { description: 'It is active.' }),
+          ...refusals(...ACCESS_REFUSALS),
+        },
+      },
+    },
+    async (request) => {
+      const organizationId = await access.authorize(request, 'connections:write');
+      const connection = configured(organizationId, request.params.connectionId);
+      const deed = { organizationId, action: 'connection.resume', subject: { kind: 'connection', id: connection.id } };
+      await access.audited(request, deed, () => services.queue.resume({ organizationId, connectionId: connection.id }));
+      return { message: 'Connection resumed', connection_id: connection.id };
+    },
+  );
+
+  app.get<{ Querystring: { connection?: string } }>(
+    '/api/v1/failures',
+    {
+      schema: {
+        summary: 'Items that failed and wait for a retry or a person',
+        operationId: 'failures',
+        tags: ['failures'],
+        headers: SelectOrganization,
+        querystring: Type.Object(
+          { connection: Type.Optional(Type.String({ maxLength: 64, description: 'Only of this connection.' })) },
+          { additionalProperties: false },
+        ),
+        response: {
+          200: Type.Object({ failures: Type.Array(Failure) }, { description: 'All of them.' }),
+          ...refusals(...ACCESS_REFUSALS),
+        },
+      },
+    },
+    async (request) => {
+      const organizationId = await access.authorize(request, 'sync:read');
+      const { connection } = request.query;
+      const chosen =
+        connection === undefined
+          ? services.connections.filter((c) => c.organizationId === organizationId)
+          : [configured(organizationId, connection)];
+      const lists = await Promise.all(
+        chosen.map(async ({ id }) =>
+          (await services.runs.openFailures({ organizationId, connectionId: id })).map((f) => ({
+            id: f.id,
+            connection_id: id,
+            patient_uuid: f.unit,
+            reference: f.reference,
+            operation: f.operation,
+            code: f.code,
+            error: f.message,
+            attempts: f.attempts,
+            state: f.state,
+            first_at: f.firstAt,
+            last_at: f.lastAt,
+            next_retry_at: f.nextRetryAt,
+          })),
+        ),
+      );
+      const failures = lists.flat();
+      await access.note(request, { organizationId, action: 'failures.read', details: { failures: failures.length } });
+      return { failures };
+    },
+  );
+
+  for (const decision of ['retry', 'skip'] as const) {
+    app.post<{ Params: { id: string } }>(
+      `/api/sync/items/:id/${decision}`,
+      {
+        schema: {
+          summary: decision === 'retry' ? 'Try a failed item again in the next run' : 'Leave a failed item alone',
+          description: decision === 'retry' ? 'Whatever its waiting time.' : 'Until its source changes.',
+          operationId: `${decision}Item`,
+          tags: ['failures'],
+          headers: SelectOrganization,
+          params: Type.Object({ id: Type.String({ maxLength: 20, description: 'Id of the failure.' }) }),
+          response: {
+            200: Type.Object({ success: Type.Literal(true), id: Type.String() }, { description: 'It is marked.' }),
+            ...refusals(...ACCESS_REFUSALS),
+          },
+        },
+      },
+      async (request) => {
+        const organizationId = await access.authorize(request, 'sync:run');
+        const { id } = request.params;
+        const deed = { organizationId, action: `failure.${decision}`, subject: { kind: 'failure', id } };
+        const known =
+          /^[1-9]\d{0,17}$/.test(id) &&
+          (await access.audited(request, deed, () => services.runs.decideFailure(organizationId, id, decision)));
+        if (!known) throw new HttpError(404, 'not_found', 'No such failure.');
+        return { success: true as const, id };
+      },
+    );
+  }
+
+  app.post<ConnectionParams>(
+    '/api/v1/connections/:connectionId/retry-failures',
+    {
+      schema: {
+        summary: 'Try everything again that failed',
+        description: 'Marks all waiting failures of the connection and starts a run.',
+        operationId: 'retryFailures',
+        tags: ['failures'],
+        headers: SelectOrganization,
+        params: ConnectionPath,
+        response: {
+          202: Type.Object(
+            { retried: count(), sync_id: Type.String() },
+            { description: 'How many, and the run that does it.' },
+          ),
+          ...refusals(...ACCESS_REFUSALS, 409),
+        },
+      },
+    },
+    async (request, reply) => {
+      const organizationId = await access.authorize(request, 'sync:run');
+      const connection = configured(organizationId, request.params.connectionId);
+      await access.countStart(request, reply);
+      const open = await services.runs.openFailures({ organizationId, connectionId: connection.id });
+      const waiting = open.filter((failure) => failure.state === 'waiting');
+      for (const { id } of waiting) await services.runs.decideFailure(organizationId, id, 'retry');
+      const run = await askForRun(services, access, request, connection, { mode: 'quick' });
+      return reply.status(202).send({ retried: waiting.length, sync_id: run.runId });
+    },
+  );
+}
+
+function answer(status: ConnectionStatus, state: ScheduleState | undefined, services: ApiServices) {
+  const now = Date.now();
+  const connection = services.connections.find(
+    (c) => c.organizationId === status.organizationId && c.id === status.connectionId,
+  );
+  const next =
+    connection === undefined || connection.dryRun || state === undefined || !services.schedulerActive
+      ? Number.POSITIVE_INFINITY
+      : nextStart(connection, state, now);
+  return {
+    id: status.connectionId,
+    connector: status.connector,
+    state: status.state,
+    state_reason: status.stateReason,
+    documents: status.documents,
+    patients: status.filesets,
+    open_failures: status.openFailures,
+    held_items: status.heldItems,
+    last_success_at: status.lastSuccessAt,
+    freshness_seconds:
+      status.lastSuccessAt === null ? null : Math.max(0, Math.round((now - Date.parse(status.lastSuccessAt)) / 1000)),
+    next_run_at: Number.isFinite(next) ? new Date(next).toISOString() : null,
+    consecutive_failures: status.consecutiveFailures,
+    running_sync_id: status.runningRunId,
+  };
+}

@@ -1,0 +1,449 @@
+/**
+ * The management of runs over HTTP, with two replicas on the same stores: one answers, both work. Everything is asked at one
+ * and seen at the other.
+ */
+import { readFile, writeFile } from 'node:fs/promises';
+import pg from 'pg';
+import Schema from 'typebox/schema';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { loadConfig } from '../../src/config/load.ts';
+import { type RunningServer, serve } from '../../src/server.ts';
+import { CONNECTION, ORGANIZATION, type PracticeSetup, setUpPractice } from '../support/practice-setup.ts';
+import { until } from '../support/until.ts';
+
+const OTHER = 'org_other';
+const EMPTY = 'org_empty';
+
+let setup: PracticeSetup;
+let replicas: RunningServer[] = [];
+let documented: Record<
+  string,
+  Record<string, { responses: Record<string, { content?: Record<string, { schema: object }> }> }>
+>;
+const releases: (() => Promise<void>)[] = [];
+
+beforeAll(async () => {
+  setup = await setUpPractice({ patients: 6, attachments: 40 });
+  const file = JSON.parse(await readFile(setup.environment.CHARTSYNC_CONFIG, 'utf8'));
+  const [connection] = file.organizations[0].connections;
+  const more = ['second', 'third', 'fourth'].map((id) => ({ ...connection, id }));
+  file.organizations[0].connections.push(...more);
+  file.organizations[0].maxQueuedSyncs = 1;
+  file.organizations.push(
+    { id: OTHER, name: 'Other', timeZone: 'UTC', connections: [{ ...connection, id: 'theirs' }] },
+    { id: EMPTY, name: 'Empty', timeZone: 'UTC', connections: [] },
+  );
+  const none = 'none';
+  file.auth = {
+    rateLimits: {
+      requestsPerAddress: none,
+      requestsPerKey: none,
+      syncStartsPerKey: none,
+      failedAuthenticationsPerAddress: none,
+    },
+  };
+  await writeFile(setup.environment.CHARTSYNC_CONFIG, JSON.stringify(file));
+  for (let i = 0; i < 2; i++) {
+    const config = await loadConfig({ env: setup.environment, cwd: setup.folder });
+    const database = { url: setup.environment.DATABASE_URL, urlOf: () => null, close: async () => undefined };
+    replicas.push(await serve({ config, database }));
+  }
+  documented = (await call('GET', '/openapi.json')).body.paths;
+});
+
+afterEach(async () => {
+  for (let release = releases.pop(); release !== undefined; release = releases.pop()) await release();
+  await until(async () => (await call('GET', '/api/v1/sync/active')).body.total_active === 0);
+});
+
+afterAll(async () => {
+  for (const replica of replicas) await replica.stop();
+  replicas = [];
+  await setup?.close();
+});
+
+interface Call {
+  readonly organization?: string | null;
+  readonly body?: unknown;
+  /** Which replica is asked. */
+  readonly at?: number;
+}
+
+async function call(method: string, path: string, { organization = ORGANIZATION, body, at = 0 }: Call = {}) {
+  const replica = replicas[at]!;
+  const response = await fetch(`${replica.url}${path}`, {
+    method,
+    headers: {
+      authorization: `Bearer ${replica.adminKey}`,
+      'content-type': 'application/json',
+      ...(organization === null ? {} : { 'x-organization-id': organization }),
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  // biome-ignore lint/suspicious/noExplicitAny: JSON of any shape, which the tests look into
+  return { status: response.status, headers: response.headers, body: (text === '' ? null : JSON.parse(text)) as any };
+}
+
+/** Asks and holds the answer to the description of the interface. */
+async function ask(
+  method: string,
+  route: string,
+  parameters: Record<string, string>,
+  options: Call & { query?: string } = {},
+) {
+  const path = route.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(parameters[name]!));
+  const answer = await call(method, `${path}${options.query ?? ''}`, options);
+  const schema =
+    documented[route]?.[method.toLowerCase()]?.responses[answer.status]?.content?.['application/json']?.schema;
+  expect(schema, `${method} ${route} → ${answer.status} is described`).toBeDefined();
+  const [, errors] = Schema.Errors(schema!, answer.body);
+  expect(errors).toEqual([]);
+  return answer;
+}
+
+const progress = async (syncId: string, at = 0) =>
+  (await ask('GET', '/api/v1/sync/progress/{syncId}', { syncId }, { at })).body;
+
+async function untilEnded(syncId: string, at = 0): Promise<string> {
+  await until(async () => (await progress(syncId, at)).completed_at !== null);
+  return (await progress(syncId, at)).status;
+}
+
+/** While it lasts, no run gets past reading the source. */
+async function holdSource(): Promise<void> {
+  const client = new pg.Client({ connectionString: setup.sourceUrl });
+  await client.connect();
+  await client.query('BEGIN');
+  await client.query('LOCK TABLE ax_notes_attachments IN ACCESS EXCLUSIVE MODE');
+  releases.push(async () => {
+    await client.query('ROLLBACK');
+    await client.end();
+  });
+}
+
+describe('starting', () => {
+  test('trigger starts every connection of the organisation, two at a time; at the limit it says so', async () => {
+    await holdSource();
+    const first = await ask('POST', '/api/v1/sync/trigger', {});
+    expect(first.body).toMatchObject({
+      message: 'Sync started successfully',
+      sync_started: true,
+      organization_id: ORGANIZATION,
+    });
+    // Two run, one waits, and the fourth finds no place.
+    expect(first.body.sync_ids).toHaveLength(3);
+    expect(first.body.sync_id).toBe(first.body.sync_ids[0]);
+    const second = await ask('POST', '/api/v1/sync/scheduler/trigger', {}, { at: 1 });
+    expect(second.body).toMatchObject({ message: 'Sync already in progress', sync_started: false });
+    expect(second.body.sync_ids.sort()).toEqual(first.body.sync_ids.sort());
+    const active = await ask('GET', '/api/v1/sync/active', {}, { at: 1, organization: null });
+    expect(active.body.total_active).toBe(3);
+    const waiting = active.body.active_syncs.filter((s: { current_step: string }) =>
+      s.current_step.startsWith('Waiting'),
+    );
+    expect(waiting).toHaveLength(1);
+    expect(await progress(waiting[0].sync_id)).toMatchObject({
+      status: 'starting',
+      queued: true,
+      estimated_completion: null,
+    });
+
+    const full = await call('POST', '/api/sync/vsrx?connection=fourth');
+    expect(full.status).toBe(429);
+    expect(full.body.details.error_type).toBe('queue_full');
+    expect(Number(full.headers.get('retry-after'))).toBeGreaterThan(0);
+    const busy = await call('POST', '/api/sync/vsrx?connection=practice', { at: 1 });
+    expect(busy.status).toBe(409);
+    expect(busy.body).toMatchObject({ error: 'Sync already in progress', syncId: expect.stringMatching(/^sync_/) });
+  });
+
+  test('start answers with an id that can be followed, and with the running one when there is one', async () => {
+    await holdSource();
+    const started = await ask(
+      'POST',
+      '/api/v1/sync/start/{organizationId}',
+      { organizationId: OTHER },
+      {
+        organization: OTHER,
+        query: '?sync_mode=comprehensive',
+      },
+    );
+    expect(started.body).toMatchObject({
+      message: 'Sync started successfully in comprehensive mode',
+      sync_mode: 'comprehensive',
+      organization_id: OTHER,
+      status: 'starting',
+    });
+    const again = await ask(
+      'POST',
+      '/api/v1/sync/start/{organizationId}',
+      { organizationId: OTHER },
+      {
+        organization: null,
+        at: 1,
+      },
+    );
+    expect(again.body).toMatchObject({
+      message: 'Sync already in progress',
+      sync_id: started.body.sync_id,
+      progress_percentage: expect.any(Number),
+    });
+    await releases.pop()!();
+    await until(
+      async () =>
+        (await call('GET', `/api/v1/sync/progress/${started.body.sync_id}`, { organization: OTHER })).body.status ===
+        'completed',
+    );
+  });
+
+  test('refuses what does not exist: mode, organisation, connection', async () => {
+    const wrong = await ask(
+      'POST',
+      '/api/v1/sync/start/{organizationId}',
+      { organizationId: ORGANIZATION },
+      { query: '?sync_mode=all' },
+    );
+    expect(wrong.status).toBe(422);
+    expect(
+      (await ask('POST', '/api/v1/sync/start/{organizationId}', { organizationId: 'org_no' }, { organization: null }))
+        .status,
+    ).toBe(404);
+    expect((await ask('POST', '/api/v1/sync/start/{organizationId}', { organizationId: OTHER })).status).toBe(403);
+    expect((await ask('POST', '/api/v1/sync/trigger', {}, { organization: EMPTY })).status).toBe(409);
+  });
+});
+
+describe('history and status', () => {
+  test('tell what happened, newest first, and nothing of others', async () => {
+    const none = await ask(
+      'GET',
+      '/api/v1/sync/history/{organizationId}',
+      { organizationId: EMPTY },
+      { organization: EMPTY },
+    );
+    expect(none.body).toEqual({
+      organization_id: EMPTY,
+      total_syncs: 0,
+      successful_syncs: 0,
+      failed_syncs: 0,
+      last_sync_at: null,
+      last_successful_sync_at: null,
+      average_sync_duration_seconds: null,
+      recent_syncs: [],
+    });
+    const before = (await ask('GET', '/api/v1/sync/history/{organizationId}', { organizationId: ORGANIZATION })).body;
+    const run = (await call('POST', `/api/sync/vsrx?connection=${CONNECTION}&wait=true`)).body;
+    const after = (
+      await ask(
+        'GET',
+        '/api/v1/sync/history/{organizationId}',
+        { organizationId: ORGANIZATION },
+        { at: 1, query: '?limit=1' },
+      )
+    ).body;
+    expect(after.total_syncs).toBe(before.total_syncs + 1);
+    expect(after.successful_syncs).toBe(before.successful_syncs + 1);
+    expect(after.recent_syncs).toHaveLength(1);
+    const { added, updated, moved, removed, same, failed, waiting } = run.counts;
+    expect(after.recent_syncs[0]).toMatchObject({
+      sync_id: run.syncId,
+      status: 'completed',
+      records_success: added + updated + moved + removed + same,
+      records_failed: failed + waiting,
+      metadata: { sync_type: 'quick', connector: 'vsrx' },
+    });
+    expect(after.average_sync_duration_seconds).toBeGreaterThan(0);
+    expect((await call('GET', `/api/v1/sync/history/${ORGANIZATION}?limit=0`)).status).toBe(400);
+    const status = await ask('GET', '/api/v1/sync/status/organization/{organizationId}', {
+      organizationId: ORGANIZATION,
+    });
+    expect(status.body.sync_id).toBe(run.syncId);
+    const noStatus = await ask(
+      'GET',
+      '/api/v1/sync/status/organization/{organizationId}',
+      { organizationId: EMPTY },
+      { organization: EMPTY },
+    );
+    expect(noStatus.body.status).toBe('no_sync_found');
+    const dashboard = await ask('GET', '/api/v1/sync/dashboard/{organizationId}', { organizationId: ORGANIZATION });
+    expect(dashboard.body).toMatchObject({
+      current_sync: null,
+      last_sync: { sync_id: run.syncId },
+      sync_available: true,
+    });
+    expect(dashboard.body.connections.map((c: { connection_id: string }) => c.connection_id).sort()).toEqual([
+      'fourth',
+      'practice',
+      'second',
+      'third',
+    ]);
+  });
+
+  test('the scheduler says whether anything runs by itself', async () => {
+    const { body } = await ask('GET', '/api/v1/sync/scheduler/status', {});
+    // The connections of this test are run by hand.
+    expect(body).toMatchObject({ organization_id: ORGANIZATION, sync_running: false, scheduler_active: false });
+    expect(body.last_sync_time).toMatch(/Z$/);
+  });
+
+  test('cleanup touches no run that is well', async () => {
+    await holdSource();
+    const { syncId } = (await call('POST', `/api/sync/vsrx?connection=${CONNECTION}`)).body;
+    await until(async () => (await progress(syncId)).status === 'running');
+    const cleaned = await ask('POST', '/api/v1/sync/cleanup', {}, { organization: null, at: 1 });
+    expect(cleaned.body).toMatchObject({ message: 'Cleaned up 0 stale syncs', cleaned_syncs: 0 });
+    await releases.pop()!();
+    expect(await untilEnded(syncId)).toBe('completed');
+  });
+});
+
+describe('the stream', () => {
+  test('tells each change at another replica than the one that works, and ends', async () => {
+    await holdSource();
+    const { syncId } = (await call('POST', `/api/sync/vsrx?connection=${CONNECTION}`)).body;
+    const streams = await Promise.all(
+      [0, 1].map((at) =>
+        fetch(`${replicas[at]!.url}/api/v1/sync/stream/${syncId}`, {
+          headers: {
+            authorization: `Bearer ${replicas[at]!.adminKey}`,
+            'x-organization-id': ORGANIZATION,
+            'last-event-id': '40',
+          },
+        }),
+      ),
+    );
+    await until(async () => (await progress(syncId)).status === 'running');
+    await releases.pop()!();
+    for (const stream of streams) {
+      expect(stream.status).toBe(200);
+      expect(stream.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
+      expect(stream.headers.get('x-request-id')).toMatch(/^req_/);
+      const text = await stream.text();
+      const events = text.split('\n\n').filter((block) => block.includes('event: '));
+      const parsed = events.map((block) =>
+        Object.fromEntries(block.split('\n').map((line) => line.split(/: (.*)/s).slice(0, 2))),
+      );
+      expect(parsed.map((e) => Number(e.id))).toEqual(parsed.map((_, i) => 41 + i));
+      expect(parsed.at(-1)?.event).toBe('end');
+      expect(parsed.slice(0, -1).every((e) => e.event === 'progress')).toBe(true);
+      expect(JSON.parse(parsed.at(-1)!.data!)).toMatchObject({
+        sync_id: syncId,
+        status: 'completed',
+        progress_percentage: 100,
+      });
+    }
+  });
+
+  test('of a run that has ended tells its end; an unknown one is not found', async () => {
+    const { syncId } = (await call('POST', `/api/sync/vsrx?connection=${CONNECTION}&wait=true`)).body;
+    const response = await fetch(`${replicas[0]!.url}/api/v1/sync/stream/${syncId}`, {
+      headers: { authorization: `Bearer ${replicas[0]!.adminKey}`, 'x-organization-id': ORGANIZATION },
+    });
+    expect(await response.text()).toContain('event: end');
+    expect((await call('GET', `/api/v1/sync/stream/${syncId}`, { organization: OTHER })).status).toBe(404);
+  });
+});
+
+describe('cancel', () => {
+  test('reaches a run wherever it is worked on within two seconds, and one that waits at once', async () => {
+    await holdSource();
+    const ids: string[] = (await call('POST', '/api/v1/sync/trigger')).body.sync_ids;
+    await until(
+      async () => (await Promise.all(ids.map((id) => progress(id)))).filter((p) => p.status === 'running').length === 2,
+    );
+    const begun = performance.now();
+    const answers = await Promise.all(
+      ids.map((syncId) => ask('DELETE', '/api/v1/sync/cancel/{syncId}', { syncId }, { at: 1 })),
+    );
+    expect(answers.every((a) => a.body.message === 'Sync cancellation requested')).toBe(true);
+    for (const id of ids) expect(await untilEnded(id)).toBe('cancelled');
+    // Half a second for the polling of a busy machine.
+    expect(performance.now() - begun).toBeLessThan(2500);
+    const again = await ask('DELETE', '/api/v1/sync/force-cancel/{syncId}', { syncId: ids[0]! });
+    expect(again.body).toMatchObject({ message: 'Sync already completed', status: 'cancelled' });
+  });
+});
+
+describe('pause and resume', () => {
+  test('a paused connection is not run by anybody and says why', async () => {
+    const at = { connectionId: 'second' };
+    await ask('POST', '/api/v1/connections/{connectionId}/pause', at, { body: { reason: 'The server moves.' } });
+    const refused = await call('POST', '/api/sync/vsrx?connection=second', { at: 1 });
+    expect(refused.status).toBe(409);
+    expect(refused.body.details).toMatchObject({
+      error_type: 'connection_paused',
+      message: expect.stringContaining('The server moves.'),
+    });
+    const { body } = await ask('GET', '/api/v1/connections', {}, { at: 1 });
+    const second = body.connections.find((c: { id: string }) => c.id === 'second');
+    expect(second).toMatchObject({ state: 'paused', state_reason: 'The server moves.', next_run_at: null });
+    await ask('POST', '/api/v1/connections/{connectionId}/resume', at);
+    const run = await call('POST', '/api/sync/vsrx?connection=second&wait=true');
+    expect(run.status).toBe(200);
+    expect(
+      (await ask('POST', '/api/v1/connections/{connectionId}/pause', { connectionId: 'theirs' }, { body: {} })).status,
+    ).toBe(404);
+  });
+});
+
+describe('failures and held removals', () => {
+  test('failed items are listed, retried or skipped, by their organisation only', async () => {
+    await call('POST', `/api/sync/vsrx?connection=${CONNECTION}&wait=true`);
+    const { body } = await ask('GET', '/api/v1/failures', {}, { query: `?connection=${CONNECTION}` });
+    expect(body.failures.length).toBeGreaterThan(1);
+    const [one, two] = body.failures;
+    expect((await ask('POST', '/api/sync/items/{id}/skip', { id: one.id }, { organization: OTHER })).status).toBe(404);
+    expect((await ask('POST', '/api/sync/items/{id}/retry', { id: '999999' })).status).toBe(404);
+    expect((await ask('POST', '/api/sync/items/{id}/retry', { id: 'x' })).status).toBe(404);
+    expect((await ask('POST', '/api/sync/items/{id}/skip', { id: one.id })).body).toEqual({
+      success: true,
+      id: one.id,
+    });
+    expect((await ask('POST', '/api/sync/items/{id}/retry', { id: two.id })).status).toBe(200);
+    const retried = await ask('POST', '/api/v1/connections/{connectionId}/retry-failures', {
+      connectionId: CONNECTION,
+    });
+    expect(retried.status).toBe(202);
+    expect(retried.body.retried).toBe(body.failures.length - 1);
+    expect(await untilEnded(retried.body.sync_id)).toBe('completed');
+    const after = (await ask('GET', '/api/v1/failures', {}, { query: `?connection=${CONNECTION}` })).body.failures;
+    const find = (id: string) => after.find((f: { id: string }) => f.id === id);
+    expect(find(one.id)).toMatchObject({ state: 'skipped', attempts: one.attempts });
+    expect(find(two.id).attempts).toBeGreaterThan(two.attempts);
+  });
+
+  test('a held set is seen with its proof, kept or removed by a run', async () => {
+    await call('POST', `/api/sync/vsrx?connection=${CONNECTION}&wait=true`);
+    const client = new pg.Client({ connectionString: setup.sourceUrl });
+    await client.connect();
+    await client.query('CREATE TABLE kept AS SELECT * FROM ax_notes_attachments');
+    await client.query('DELETE FROM ax_notes_attachments');
+    try {
+      // Missing once is not gone; the second complete read holds.
+      await call('POST', `/api/sync/vsrx?connection=${CONNECTION}&wait=true`);
+      await call('POST', `/api/sync/vsrx?connection=${CONNECTION}&wait=true`);
+      const { held } = (await ask('GET', '/api/v1/held', {})).body;
+      expect(held).toHaveLength(1);
+      const [set] = held;
+      expect((await ask('GET', '/api/v1/held/{setId}', { setId: set.id }, { organization: OTHER })).status).toBe(404);
+      const whole = (await ask('GET', '/api/v1/held/{setId}', { setId: set.id })).body;
+      expect(whole.items).toHaveLength(set.items);
+      expect(whole.items.every((i: { state: string }) => i.state === 'held')).toBe(true);
+      const approved = (
+        await ask('POST', '/api/v1/held/{setId}/approve', { setId: set.id }, { body: { note: 'Emptied on purpose.' } })
+      ).body;
+      expect(approved).toMatchObject({ items: set.items, sync_id: expect.stringMatching(/^sync_/) });
+      expect(await untilEnded(approved.sync_id, 1)).toBe('completed');
+      expect((await progress(approved.sync_id)).counts.removed).toBe(set.items);
+      const done = (await ask('GET', '/api/v1/held/{setId}', { setId: set.id })).body;
+      expect(done.set).toMatchObject({ state: 'applied', note: 'Emptied on purpose.' });
+      expect((await ask('POST', '/api/v1/held/{setId}/reject', { setId: set.id }, { body: {} })).status).toBe(409);
+      expect((await ask('GET', '/api/v1/held', {})).body.held).toEqual([]);
+    } finally {
+      await client.query('INSERT INTO ax_notes_attachments SELECT * FROM kept');
+      await client.query('DROP TABLE kept');
+      await client.end();
+    }
+  });
+});
