@@ -16,6 +16,7 @@ import type { DocumentRecords } from './ports/document-records.ts';
 import type { Reports } from './ports/reports.ts';
 import type { RetentionStore } from './ports/retention-store.ts';
 import type { RunHistory } from './ports/run-history.ts';
+import type { RunMetrics } from './ports/run-metrics.ts';
 import type { RunDispatcher, RunQueue } from './ports/run-queue.ts';
 import type { RunStore } from './ports/run-store.ts';
 import type { ScheduleStore } from './ports/schedule-store.ts';
@@ -33,6 +34,7 @@ import { migrateDatabase } from './stores/postgres/migrate.ts';
 import { createReports } from './stores/postgres/reports.ts';
 import { createRetentionStore } from './stores/postgres/retention-store.ts';
 import { createRunHistory } from './stores/postgres/run-history.ts';
+import { createRunMetrics } from './stores/postgres/run-metrics.ts';
 import { createRunQueue } from './stores/postgres/run-queue.ts';
 import { createRunStore } from './stores/postgres/run-store.ts';
 import { createScheduleStore } from './stores/postgres/schedule-store.ts';
@@ -61,8 +63,10 @@ export interface Chartsync {
   readonly keys: ApiKeys;
   readonly audit: AuditLog;
   readonly rateLimits: RateLimits;
-  /** @throws when the record database does not answer */
-  checkDatabase(): Promise<void>;
+  readonly metrics: RunMetrics;
+  databasePool(): { readonly total: number; readonly idle: number; readonly waiting: number };
+  /** @returns how many runs wait. @throws when the record database does not answer */
+  checkDatabase(): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -178,8 +182,17 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
       keys: createApiKeys({ store: createKeyStore(records), clock: systemClock }),
       audit: createAuditLog(records),
       rateLimits: createRateLimits({ pool: records.pool, settings: config.auth.rateLimits }),
+      metrics: createRunMetrics(records),
+      databasePool: () => {
+        const { totalCount, idleCount, waitingCount } = records.pool;
+        return { total: totalCount, idle: idleCount, waiting: waitingCount };
+      },
       async checkDatabase() {
-        await sql`SELECT 1`.execute(records.kysely);
+        const { rows } = await sql<{ waiting: number }>`
+          SELECT count(*)::int AS waiting FROM sync_runs WHERE state = 'queued' AND finished_at IS NULL`.execute(
+          records.kysely,
+        );
+        return rows[0]?.waiting ?? 0;
       },
       close,
     };

@@ -88,6 +88,8 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
         blobs: chartsync.blobs,
         keys: chartsync.keys,
         audit: chartsync.audit,
+        metrics: chartsync.metrics,
+        databasePool: chartsync.databasePool,
         checkDatabase: chartsync.checkDatabase,
       },
       role,

@@ -11,6 +11,7 @@ import { healthRoutes } from './routes/health.ts';
 import { heldRoutes } from './routes/held.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { landingRoute } from './routes/landing.ts';
+import { metricsRoutes } from './routes/metrics.ts';
 import { runRoutes } from './routes/runs.ts';
 import { syncRoutes } from './routes/sync.ts';
 import { syncManagementRoutes } from './routes/sync-management.ts';
@@ -83,7 +84,8 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     },
   });
   await app.register(async (scope) => {
-    healthRoutes(scope, options.services);
+    healthRoutes(scope, options.services, options.version);
+    metricsRoutes(scope, options.services, access);
     if (options.role === 'worker') return;
     landingRoute(scope);
     syncRoutes(scope, options.services, access);

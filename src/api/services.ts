@@ -4,6 +4,7 @@ import type { AuditLog } from '../ports/audit-log.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
 import type { Reports } from '../ports/reports.ts';
 import type { RunHistory } from '../ports/run-history.ts';
+import type { RunMetrics } from '../ports/run-metrics.ts';
 import type { RunQueue } from '../ports/run-queue.ts';
 import type { RunStore } from '../ports/run-store.ts';
 import type { ScheduleStore } from '../ports/schedule-store.ts';
@@ -25,6 +26,9 @@ export interface ApiServices {
   readonly blobs: BlobStore;
   readonly keys: ApiKeys;
   readonly audit: AuditLog;
-  /** @throws when the database does not answer */
-  readonly checkDatabase: () => Promise<void>;
+  readonly metrics: RunMetrics;
+  /** Connections of this process to the record database. */
+  readonly databasePool: () => { readonly total: number; readonly idle: number; readonly waiting: number };
+  /** @returns how many runs wait. @throws when the database does not answer */
+  readonly checkDatabase: () => Promise<number>;
 }

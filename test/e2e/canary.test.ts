@@ -125,6 +125,23 @@ test('the service: its answers, refusals and logs', { timeout: 60_000 }, async (
     expect(await call('GET', '/health')).toBe(200);
     expect(await call('GET', '/ready')).toBe(200);
     expect(await call('GET', '/openapi.json')).toBe(200);
+    const organization = setup.connection.organizationId;
+    for (const path of [
+      '/metrics',
+      '/api/v1/connections',
+      '/api/v1/failures',
+      '/api/v1/held?all=true',
+      '/api/v1/sync/active',
+      '/api/v1/sync/scheduler/status',
+      `/api/v1/sync/history/${organization}?limit=100`,
+      `/api/v1/sync/dashboard/${organization}`,
+      `/api/v1/sync/status/organization/${organization}`,
+      '/api/v1/audit',
+    ]) {
+      expect(await call('GET', path)).toBe(200);
+    }
+    const [newest] = await setup.chartsync.runs.runs({ organizationId: organization }, 1);
+    expect(await call('GET', `/api/v1/sync/stream/${newest!.id}`)).toBe(200);
     expect(await call('GET', '/api/sync/status/nobody')).toBe(404);
     expect(await call('POST', '/api/sync/vsrx', `${ADMIN_KEY}x`)).toBe(401);
     expect(await call('POST', '/api/sync/vsrx?mode=all')).toBe(400);
@@ -144,15 +161,16 @@ test('what is kept about runs; only the records of the documents themselves hold
   await client.connect();
   try {
     const { rows } = await client.query<{ table: string; column: string }>(
-      `SELECT table_name AS "table", column_name AS "column" FROM information_schema.columns
-       WHERE table_schema = 'public' AND data_type NOT IN ('bytea')`,
+      `SELECT c.table_schema || '.' || c.table_name AS "table", c.column_name AS "column"
+       FROM information_schema.columns AS c JOIN information_schema.tables AS t USING (table_schema, table_name)
+       WHERE c.table_schema IN ('public', 'chartsync_jobs') AND t.table_type = 'BASE TABLE' AND data_type NOT IN ('bytea')`,
     );
     const holding = new Set<string>();
     for (const { table, column } of rows) {
-      const found = await client.query(`SELECT 1 FROM "${table}" WHERE "${column}"::text ~* $1 LIMIT 1`, [
+      const found = await client.query(`SELECT 1 FROM ${table} WHERE "${column}"::text ~* $1 LIMIT 1`, [
         [PERSONAL, PHONE, BORN, ADMIN_KEY, SOURCE_PASSWORD].join('|'),
       ]);
-      if (found.rowCount !== 0) holding.add(`${table}.${column}`);
+      if (found.rowCount !== 0) holding.add(`${table}.${column}`.replace('public.', ''));
     }
     // The application shows these; they are what is synchronised.
     expect([...holding].sort()).toEqual([

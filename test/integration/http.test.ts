@@ -611,21 +611,36 @@ test('/ tells a person what this is, without a key and without anything of what 
 describe('/health and /ready', () => {
   test('need no key', async () => {
     const health = await call('GET', '/health', { authorize: false });
-    expect(health.body).toEqual({ status: 'ok' });
+    expect(health.body).toMatchObject({
+      status: 'healthy',
+      service: 'chartsync',
+      version: expect.stringMatching(/^\d/),
+    });
+    expect(health.body.checks.map((c: { name: string; status: string }) => `${c.name} ${c.status}`)).toEqual([
+      'process pass',
+      'memory pass',
+      'database pass',
+      'sync_queue pass',
+    ]);
     const ready = await call('GET', '/ready', { authorize: false });
-    expect(ready.body).toEqual({ status: 'ready', database: 'ok' });
+    expect(ready.body).toMatchObject({ ready: true, status: 'ready', database: 'ok' });
     expectDocumented('GET', '/health', health);
     expectDocumented('GET', '/ready', ready);
   });
 
-  test('the database is gone: alive, not ready, and every route says 503', async () => {
+  test('the database is gone: unhealthy, not ready, and every route says 503', async () => {
     const { patientUuid, documentUuid } = await someDocument();
     const away = await withoutRecordDatabase(async () => {
-      expect((await call('GET', '/health')).status).toBe(200);
+      // An answer is kept for a second.
+      await until(async () => (await call('GET', '/ready', { authorize: false })).status === 503);
+      const health = await call('GET', '/health');
+      expect(health.status).toBe(503);
+      expectDocumented('GET', '/health', health);
+      expect(health.body.status).toBe('unhealthy');
       const ready = await call('GET', '/ready', { authorize: false });
       expect(ready.status).toBe(503);
       expectDocumented('GET', '/ready', ready);
-      expect(ready.body).toEqual({ status: 'not ready', database: 'unavailable' });
+      expect(ready.body).toMatchObject({ ready: false, status: 'not ready', database: 'unavailable' });
       return [
         await call('GET', `/api/documents/${documentUuid}`),
         await call('GET', `/api/sync/status/${patientUuid}`),
@@ -635,7 +650,7 @@ describe('/health and /ready', () => {
       ];
     });
     for (const answer of away) expectRefusal(answer, 503, 'database_unavailable');
-    expect((await call('GET', '/ready')).status).toBe(200);
+    await until(async () => (await call('GET', '/ready')).status === 200);
     expect((await call('GET', `/api/documents/${documentUuid}`)).status).toBe(200);
   });
 });

@@ -345,6 +345,73 @@ describe('the stream', () => {
   });
 });
 
+describe('metrics', () => {
+  type Series = Map<string, number>;
+  async function scrape(at = 0, organization: string | null = ORGANIZATION): Promise<Series> {
+    const response = await fetch(`${replicas[at]!.url}/metrics`, {
+      headers: {
+        authorization: `Bearer ${replicas[at]!.adminKey}`,
+        ...(organization === null ? {} : { 'x-organization-id': organization }),
+      },
+    });
+    expect(response.status).toBe(200);
+    expect(response.headers.get('content-type')).toMatch(/^text\/plain/);
+    const series: Series = new Map();
+    for (const line of (await response.text()).split('\n')) {
+      if (line === '' || line.startsWith('#')) continue;
+      const [, name, value] = /^([a-z_]+(?:\{[^}]*\})?) (-?[\d.e+-]+)$/.exec(line) ?? [];
+      expect(name, line).toBeDefined();
+      expect(series.has(name!), name).toBe(false);
+      series.set(name!, Number(value));
+    }
+    return series;
+  }
+  const labels = `organization="${ORGANIZATION}",connection="${CONNECTION}"`;
+
+  test('agree with what happened, at every replica, and survive the purge of old runs', async () => {
+    const before = await scrape();
+    const run = (await call('POST', `/api/sync/vsrx?connection=${CONNECTION}&wait=true`)).body;
+    const after = await scrape(1);
+    const grown = (name: string) => (after.get(name) ?? 0) - (before.get(name) ?? 0);
+    const end = `${labels},state="completed",outcome="${run.outcome}"`;
+    expect(grown(`sync_runs_total{${end}}`)).toBe(1);
+    expect(grown(`sync_duration_seconds_count{${end}}`)).toBe(1);
+    expect(grown(`sync_duration_seconds_sum{${end}}`)).toBeCloseTo(run.summary.duration / 1000, 2);
+    expect(grown(`sync_duration_seconds_bucket{${end},le="+Inf"}`)).toBe(1);
+    expect(grown(`sync_duration_seconds_bucket{${end},le="3600"}`)).toBe(1);
+    for (const action of ['added', 'same', 'failed']) {
+      expect(grown(`sync_items_total{${labels},action="${action}"}`)).toBe(run.counts[action]);
+    }
+    expect(after.get(`sync_freshness_seconds{${labels}}`)).toBeLessThan(30);
+    expect(after.get(`sync_consecutive_failures{${labels}}`)).toBe(0);
+    expect(after.get(`sync_queue_queued{organization="${ORGANIZATION}"}`)).toBe(0);
+    for (const name of ['process_uptime_seconds', 'process_memory_bytes', 'database_pool_total']) {
+      expect(after.get(name)).toBeGreaterThan(0);
+    }
+    await setup.chartsync.retained.purgeRuns(ORGANIZATION, Date.now() + 60_000);
+    expect((await scrape()).get(`sync_runs_total{${end}}`)).toBe(after.get(`sync_runs_total{${end}}`));
+  });
+
+  test('of another organisation are not seen; the administrator sees all', async () => {
+    await call('POST', '/api/sync/vsrx?wait=true', { organization: OTHER });
+    const own = [...(await scrape()).keys()];
+    expect(own.filter((name) => name.includes(OTHER))).toEqual([]);
+    const all = [...(await scrape(0, null)).keys()];
+    for (const organization of [ORGANIZATION, OTHER]) {
+      expect(all.some((name) => name.includes(`organization="${organization}"`))).toBe(true);
+    }
+  });
+
+  test('count waiting runs and their age', async () => {
+    await holdSource();
+    await call('POST', '/api/v1/sync/trigger');
+    const series = await scrape();
+    expect(series.get(`sync_queue_active{organization="${ORGANIZATION}"}`)).toBe(2);
+    expect(series.get(`sync_queue_queued{organization="${ORGANIZATION}"}`)).toBe(1);
+    expect(series.get(`sync_queue_oldest_age_seconds{organization="${ORGANIZATION}"}`)).toBeGreaterThan(0);
+  });
+});
+
 describe('cancel', () => {
   test('reaches a run wherever it is worked on within two seconds, and one that waits at once', async () => {
     await holdSource();

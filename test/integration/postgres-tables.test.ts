@@ -32,6 +32,7 @@ const LIVE_TYPES: Record<string, string> = {
   bigint: 'int8',
   text: 'string',
   uuid: 'string',
+  'double precision': 'number',
   'character varying': 'string',
   boolean: 'boolean',
   integer: 'number',

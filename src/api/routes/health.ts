@@ -1,21 +1,70 @@
-/** `/health`: the process answers. `/ready`: it can work. Both without key and without anything to learn from. */
+/** `/health`: how the parts are. `/ready`: can it work? Both without key, and without anything to learn from. */
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import type { ApiServices } from '../services.ts';
 
-export function healthRoutes(app: FastifyInstance, services: ApiServices): void {
+const Check = Type.Object({
+  name: Type.Enum(['process', 'memory', 'database', 'sync_queue']),
+  status: Type.Enum(['pass', 'warn', 'fail']),
+  message: Type.String(),
+});
+type Check = {
+  name: 'process' | 'memory' | 'database' | 'sync_queue';
+  status: 'pass' | 'warn' | 'fail';
+  message: string;
+};
+
+const Health = Type.Object({
+  status: Type.Enum(['healthy', 'unhealthy']),
+  service: Type.Literal('chartsync'),
+  version: Type.String(),
+  timestamp: Type.String({ format: 'date-time' }),
+  uptime_seconds: Type.Integer({ minimum: 0 }),
+  checks: Type.Array(Check),
+});
+
+const MEGABYTE = 1024 * 1024;
+const HEAP_LIMIT_MB = 900;
+const WAITING_RUNS = 10;
+/** A database that does not answer within this time does not answer. */
+const PATIENCE_MS = 1500;
+/** Asked more often, the same answer: it needs no key, so it must not be a way to load the database. */
+const KEPT_MS = 1000;
+
+export function healthRoutes(app: FastifyInstance, services: ApiServices, version: string): void {
+  let kept: { at: number; checks: Promise<Check[]> } | null = null;
+  const checks = () => {
+    if (kept === null || Date.now() - kept.at > KEPT_MS) kept = { at: Date.now(), checks: look(services) };
+    return kept.checks;
+  };
+  const database = async () => (await checks()).find((check) => check.name === 'database')?.status === 'pass';
+
   app.get(
     '/health',
     {
       schema: {
-        summary: 'The process answers',
+        summary: 'How the process and what it needs are',
         operationId: 'health',
         tags: ['state'],
         security: [],
-        response: { 200: Type.Object({ status: Type.Literal('ok') }, { description: 'It does.' }) },
+        response: {
+          200: { ...Health, description: 'No part fails.' },
+          503: { ...Health, description: 'A part fails.' },
+        },
       },
     },
-    async () => ({ status: 'ok' as const }),
+    async (_request, reply) => {
+      const all = await checks();
+      const healthy = all.every((check) => check.status !== 'fail');
+      return reply.status(healthy ? 200 : 503).send({
+        status: healthy ? 'healthy' : 'unhealthy',
+        service: 'chartsync',
+        version,
+        timestamp: new Date().toISOString(),
+        uptime_seconds: Math.floor(process.uptime()),
+        checks: all,
+      });
+    },
   );
   app.get(
     '/ready',
@@ -26,21 +75,69 @@ export function healthRoutes(app: FastifyInstance, services: ApiServices): void 
         tags: ['state'],
         security: [],
         response: {
-          200: Type.Object({ status: Type.Literal('ready'), database: Type.Literal('ok') }, { description: 'It can.' }),
+          200: Type.Object(
+            {
+              ready: Type.Literal(true),
+              status: Type.Literal('ready'),
+              database: Type.Literal('ok'),
+              timestamp: Type.String(),
+            },
+            { description: 'It can.' },
+          ),
           503: Type.Object(
-            { status: Type.Literal('not ready'), database: Type.Literal('unavailable') },
+            {
+              ready: Type.Literal(false),
+              status: Type.Literal('not ready'),
+              database: Type.Literal('unavailable'),
+              message: Type.String(),
+              timestamp: Type.String(),
+            },
             { description: 'It cannot.' },
           ),
         },
       },
     },
     async (_request, reply) => {
-      try {
-        await services.checkDatabase();
-        return { status: 'ready' as const, database: 'ok' as const };
-      } catch {
-        return reply.status(503).send({ status: 'not ready' as const, database: 'unavailable' });
-      }
+      const timestamp = new Date().toISOString();
+      if (await database())
+        return { ready: true as const, status: 'ready' as const, database: 'ok' as const, timestamp };
+      return reply.status(503).send({
+        ready: false as const,
+        status: 'not ready' as const,
+        database: 'unavailable',
+        message: 'The record database does not answer.',
+        timestamp,
+      });
     },
   );
+}
+
+async function look(services: ApiServices): Promise<Check[]> {
+  const heap = Math.round(process.memoryUsage().heapUsed / MEGABYTE);
+  const memory: Check = {
+    name: 'memory',
+    status: heap > HEAP_LIMIT_MB ? 'fail' : heap > HEAP_LIMIT_MB / 2 ? 'warn' : 'pass',
+    message: `${heap} MB of JavaScript objects.`,
+  };
+  const result: Check[] = [{ name: 'process', status: 'pass', message: 'It answers.' }, memory];
+  let late: NodeJS.Timeout | undefined;
+  try {
+    const waiting = await Promise.race([
+      services.checkDatabase(),
+      new Promise<never>((_, reject) => {
+        late = setTimeout(() => reject(new Error('late')), PATIENCE_MS);
+      }),
+    ]);
+    result.push({ name: 'database', status: 'pass', message: 'It answers.' });
+    result.push({
+      name: 'sync_queue',
+      status: waiting >= WAITING_RUNS ? 'warn' : 'pass',
+      message: `${waiting} ${waiting === 1 ? 'run waits' : 'runs wait'}.`,
+    });
+  } catch {
+    result.push({ name: 'database', status: 'fail', message: 'It does not answer.' });
+  } finally {
+    clearTimeout(late);
+  }
+  return result;
 }

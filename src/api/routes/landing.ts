@@ -13,7 +13,7 @@ const PAGE = `<!doctype html>
 curl -X POST -H "Authorization: Bearer $KEY" "$URL/api/sync/vsrx?wait=true"</pre>
 <p>The administrator's key was told when it started. On the machine itself, <code>bin/chartsync status</code> shows what is
 stored, how fresh it is and what failed; <code>bin/chartsync --help</code> lists the rest.
-<p><a href="/health">Does the process answer?</a> · <a href="/ready">Can it work?</a>
+<p><a href="/health">How is it?</a> · <a href="/ready">Can it work?</a>
 </html>
 `;
 

@@ -83,6 +83,16 @@ export interface Tables {
     request: GeneratedJson;
     effects: GeneratedJson;
   };
+  run_totals: {
+    organization_id: string;
+    connection_id: string;
+    state: string;
+    outcome: string;
+    runs: GeneratedInt8;
+    seconds: Generated<number>;
+    buckets: string[];
+    items: GeneratedJson;
+  };
   workers: {
     id: Int8;
     started_at: GeneratedTimestamp;
