@@ -11,6 +11,7 @@ import { createApp } from './api/app.ts';
 import type { Config } from './config/config.ts';
 import { toSyncError } from './domain/errors.ts';
 import type { RunResult } from './engine/run-session.ts';
+import { giveBackMemory } from './idle-memory.ts';
 import { createLogger } from './logger.ts';
 import { applyConfiguration, type Chartsync, openChartsync, type RecordDatabase, tidyOrganization } from './main.ts';
 import type { FileConnection } from './runs/connections.ts';
@@ -52,11 +53,13 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   try {
     await applyConfiguration(chartsync);
     const { key, place } = await adminKeyOf(config);
+    let ended = 0;
     const watch = createRunWatch({ history: chartsync.history, clock: systemClock });
     const service = createSyncService({
       clock: systemClock,
       onEnd(connection, result) {
         watch.nudge();
+        ended++;
         logger.info(
           {
             organization: connection.organizationId,
@@ -116,6 +119,13 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
           onError: (run, error) => logger.error({ run, code: error.code }, 'run could not be worked on'),
         })
       : null;
+    let seen = 0;
+    const keepMemory = giveBackMemory(() => {
+      // Runs may be shorter than the time between two looks.
+      const busy = service.active.size > 0 || ended !== seen;
+      seen = ended;
+      return busy;
+    });
     const scheduler = works && config.scheduler ? startSchedule(chartsync, logger) : null;
     const housekeeping = works
       ? setInterval(() => {
@@ -131,6 +141,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       keyPlace: place,
       async stop() {
         clearInterval(housekeeping);
+        keepMemory();
         await scheduler?.stop();
         // Together: a caller that waits for a run's end keeps its connection open until the run has ended or is handed back.
         await Promise.all([

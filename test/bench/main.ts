@@ -10,13 +10,21 @@ import { firstSyncFolder } from './benchmarks/first-sync-folder.ts';
 import { growth } from './benchmarks/growth.ts';
 import { nothingToDo } from './benchmarks/nothing-to-do.ts';
 import { patientInAMillion } from './benchmarks/patient-in-a-million.ts';
+import { runs } from './benchmarks/runs.ts';
 import { writeDocs } from './docs.ts';
 import { describeMachine } from './machine.ts';
 import { findFalls, MAX_FALL, type NamedResult, readRecorded, readResult, record, writeResult } from './results.ts';
 import { openServices } from './services.ts';
 import { resultText } from './table.ts';
 
-const BENCHMARKS: readonly Benchmark[] = [firstSyncAzure, firstSyncFolder, nothingToDo, patientInAMillion, growth];
+const BENCHMARKS: readonly Benchmark[] = [
+  firstSyncAzure,
+  firstSyncFolder,
+  nothingToDo,
+  patientInAMillion,
+  growth,
+  runs,
+];
 
 const USAGE = `npm run bench [-- name …] [-- options]
 

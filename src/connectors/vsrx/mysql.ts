@@ -44,11 +44,16 @@ const SESSION =
   "SET SESSION sql_mode = '', time_zone = '+00:00', net_write_timeout = 3600, net_read_timeout = 3600, wait_timeout = 604800" +
   '/*M!100300 , idle_transaction_timeout = 0, idle_readonly_transaction_timeout = 0 */';
 
+const IDLE_MS = 30_000;
+
 function createDriver(address: PoolOptions, limits: Required<ConnectionLimits>): EhrDriver {
   const pool = mysql.createPool({
     ...address,
     connectTimeout: limits.connectTimeoutMs,
     connectionLimit: limits.maxConnections,
+    // Below the limit, or the driver never closes what nobody uses: a clinic's server has few to give.
+    maxIdle: Math.max(1, limits.maxConnections - 1),
+    idleTimeout: IDLE_MS,
     queueLimit: limits.maxWaiting,
     waitForConnections: true,
     enableKeepAlive: true,
