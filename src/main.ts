@@ -5,10 +5,12 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { sql } from 'kysely';
 import { type ApiKeys, createApiKeys } from './access/api-keys.ts';
+import { type CredentialVault, createCredentialVault } from './access/credentials.ts';
 import { createRateLimits, type RateLimits } from './access/rate-limit.ts';
 import type { Config, ConnectionConfig } from './config/config.ts';
 import { createEhrDatabase } from './connectors/vsrx/database.ts';
 import { createFileShare } from './connectors/vsrx/file-share.ts';
+import { createStoredCredentialsDatabase } from './connectors/vsrx/stored-credentials.ts';
 import type { AuditLog } from './ports/audit-log.ts';
 import type { BlobStore } from './ports/blob-store.ts';
 import type { ConnectionRegistry } from './ports/connection-registry.ts';
@@ -26,6 +28,7 @@ import { createAzureBlobStore } from './stores/blobs/azure.ts';
 import { createFilesystemBlobStore } from './stores/blobs/filesystem.ts';
 import { createAuditLog } from './stores/postgres/audit-log.ts';
 import { createConnectionRegistry } from './stores/postgres/connection-registry.ts';
+import { createCredentialStore } from './stores/postgres/credential-store.ts';
 import { openDatabase } from './stores/postgres/database.ts';
 import { createDocumentRecords } from './stores/postgres/document-records.ts';
 import { createJobBoard } from './stores/postgres/job-board.ts';
@@ -61,6 +64,7 @@ export interface Chartsync {
   readonly retained: RetentionStore;
   readonly blobs: BlobStore;
   readonly keys: ApiKeys;
+  readonly credentials: CredentialVault;
   readonly audit: AuditLog;
   readonly rateLimits: RateLimits;
   readonly metrics: RunMetrics;
@@ -120,6 +124,10 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
     closers.push(() => blobs.close());
 
     const documentRecords = createDocumentRecords(records);
+    const credentials = createCredentialVault({
+      store: createCredentialStore(records),
+      keys: { current: config.encryptionKey, old: config.encryptionKeysOld },
+    });
     const board = createJobBoard(database.url);
     closers.push(() => board.close());
     const work = { database: records, board, random: systemRandom, workerId: presence.workerId };
@@ -128,7 +136,7 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
     const connections = config.organizations
       .flatMap((organization) => organization.connections)
       .map((connection): FileConnection => {
-        const opened = openConnection(config, connection);
+        const opened = openConnection(config, connection, credentials);
         closers.push(() => opened.source.close());
         return {
           connector: 'vsrx',
@@ -180,6 +188,7 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
       retained: createRetentionStore(records),
       blobs,
       keys: createApiKeys({ store: createKeyStore(records), clock: systemClock }),
+      credentials,
       audit: createAuditLog(records),
       rateLimits: createRateLimits({ pool: records.pool, settings: config.auth.rateLimits }),
       metrics: createRunMetrics(records),
@@ -226,11 +235,12 @@ export function tidyOrganization(chartsync: Chartsync, organizationId: string): 
   return tidy({ records, retained, blobs, clock: systemClock, retention: config.retention }, organizationId);
 }
 
-function openConnection(config: Config, connection: ConnectionConfig) {
+function openConnection(config: Config, connection: ConnectionConfig, vault: CredentialVault) {
   const { settings } = connection;
-  return {
-    source: createEhrDatabase({
-      url: connection.credentials.databaseUrl,
+  const url = connection.credentials.databaseUrl;
+  const open = (completeUrl: string) =>
+    createEhrDatabase({
+      url: completeUrl,
       mapping: {
         ...settings.mapping,
         fileToPatient: settings.mapping.fileToPatient.map(([from, to]) => [nameOf(from), nameOf(to)]),
@@ -238,7 +248,24 @@ function openConnection(config: Config, connection: ConnectionConfig) {
       connectTimeoutMs: settings.timeouts.connectMs,
       queryTimeoutMs: settings.timeouts.queryMs,
       checkActivation: settings.activate === 'source',
-    }),
+    });
+  const key = { organizationId: connection.organizationId, connectionId: connection.id };
+  return {
+    // What the configuration says counts; what it leaves out may be stored.
+    source:
+      new URL(url).password !== ''
+        ? open(url)
+        : createStoredCredentialsDatabase({
+            url,
+            open,
+            async credentials() {
+              const stored = await vault.open(key);
+              const { username, password } = stored?.credentials ?? {};
+              return stored === null || username === undefined || password === undefined
+                ? null
+                : { username, password, version: stored.version };
+            },
+          }),
     share: createFileShare({
       basePath: settings.fileBasePath,
       prefixes: settings.pathPrefixes,

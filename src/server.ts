@@ -90,6 +90,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
         reports: chartsync.reports,
         blobs: chartsync.blobs,
         keys: chartsync.keys,
+        credentials: chartsync.credentials,
         audit: chartsync.audit,
         metrics: chartsync.metrics,
         databasePool: chartsync.databasePool,

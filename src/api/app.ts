@@ -6,6 +6,7 @@ import type { Access } from './access.ts';
 import { answerUnreadable, HttpError, handleError } from './errors.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { connectionRoutes } from './routes/connections.ts';
+import { credentialRoutes } from './routes/credentials.ts';
 import { documentRoutes } from './routes/documents.ts';
 import { healthRoutes } from './routes/health.ts';
 import { heldRoutes } from './routes/held.ts';
@@ -92,6 +93,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     syncManagementRoutes(scope, options.services, access);
     runRoutes(scope, options.services, access, createEstimate(options.services.history, Date.now));
     connectionRoutes(scope, options.services, access);
+    credentialRoutes(scope, options.services, access);
     heldRoutes(scope, options.services, access);
     documentRoutes(scope, options.services, access);
     keyRoutes(scope, options.services, access);

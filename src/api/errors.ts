@@ -26,6 +26,8 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   run_timeout: 504,
   handed_back: 503,
   connection_paused: 409,
+  encryption_key_missing: 409,
+  credentials_unreadable: 409,
   fileset_not_activated: 409,
   plan_stale: 409,
   blob_missing: 404,

@@ -1,5 +1,6 @@
 /** What the routes work with. */
 import type { ApiKeys } from '../access/api-keys.ts';
+import type { CredentialVault } from '../access/credentials.ts';
 import type { AuditLog } from '../ports/audit-log.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
 import type { Reports } from '../ports/reports.ts';
@@ -25,6 +26,7 @@ export interface ApiServices {
   readonly reports: Reports;
   readonly blobs: BlobStore;
   readonly keys: ApiKeys;
+  readonly credentials: CredentialVault;
   readonly audit: AuditLog;
   readonly metrics: RunMetrics;
   /** Connections of this process to the record database. */

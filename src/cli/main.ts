@@ -4,6 +4,7 @@ import { version } from '../version.ts';
 import { registerApply } from './commands/apply.ts';
 import { registerAudit } from './commands/audit.ts';
 import { registerControl } from './commands/control.ts';
+import { registerCredentials } from './commands/credentials.ts';
 import { registerDemo } from './commands/demo.ts';
 import { registerFailures } from './commands/failures.ts';
 import { registerHeld } from './commands/held.ts';
@@ -53,6 +54,7 @@ for (const register of [
   registerHeld,
   registerVerify,
   registerKey,
+  registerCredentials,
   registerAudit,
 ]) {
   register(program, runner);

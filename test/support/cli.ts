@@ -26,6 +26,8 @@ export interface CliOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** A command that runs another one, e.g. `['setpriv', '--inh-caps=…']`: it gets Node and its arguments. */
   readonly through?: readonly string[];
+  /** Standard input; default: none. */
+  readonly input?: string;
 }
 
 export function startCli(args: readonly string[], options: CliOptions): CliProcess {
@@ -33,12 +35,13 @@ export function startCli(args: readonly string[], options: CliOptions): CliProce
   const child = spawn(program!, [...before, MAIN, ...args], {
     cwd: options.cwd,
     env: { PATH: process.env.PATH ?? '', ...options.env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   });
+  child.stdin?.end(options.input);
   let stdout = '';
   let stderr = '';
   const waiting = new Set<{ type: string; resolve: () => void; reject: (error: Error) => void }>();
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+  child.stdout!.setEncoding('utf8').on('data', (text: string) => {
     stdout += text;
     for (const waiter of waiting) {
       if (stdout.includes(`"type":"${waiter.type}"`)) {
@@ -47,7 +50,7 @@ export function startCli(args: readonly string[], options: CliOptions): CliProce
       }
     }
   });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+  child.stderr!.setEncoding('utf8').on('data', (text: string) => {
     stderr += text;
   });
   const result = new Promise<CliResult>((resolve, reject) => {

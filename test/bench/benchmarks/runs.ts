@@ -48,7 +48,6 @@ export const runs: Benchmark = {
     try {
       await admin.connect();
       await watchCap(admin);
-      const fresh = Math.round(usageOf(server.pid).bytes / 1e6);
       context.log('  first runs');
       await untilAllHaveRun(admin);
       context.log(`  ${total} runs`);

@@ -1,0 +1,137 @@
+/** `/api/v1/connections/:connectionId/credentials`: write-only. They can be stored, replaced and removed, never read. */
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { Type } from 'typebox';
+import { auditEntry } from '../../access/audit.ts';
+import type { Access } from '../access.ts';
+import { HttpError } from '../errors.ts';
+import { ACCESS_REFUSALS, refusals, SelectOrganization } from '../schemas.ts';
+import type { ApiServices } from '../services.ts';
+
+const PATH = '/api/v1/connections/:connectionId/credentials';
+
+const Presence = Type.Object(
+  {
+    connection_id: Type.String(),
+    stored: Type.Boolean(),
+    readable: Type.Boolean({ description: 'The configured encryption keys open them.' }),
+    key_id: Type.Union([Type.String(), Type.Null()], { description: 'Of the encryption key; no secret.' }),
+    updated_at: Type.Union([Type.String(), Type.Null()]),
+    updated_by: Type.Union([Type.String(), Type.Null()]),
+  },
+  { description: 'Whether there are any. Never what they are.' },
+);
+
+const ConnectionPath = Type.Object({
+  connectionId: Type.String({ maxLength: 64, description: 'Id of the connection.' }),
+});
+
+const Credentials = Type.Object(
+  {
+    username: Type.String({ minLength: 1, maxLength: 1000 }),
+    password: Type.String({ minLength: 1, maxLength: 1000 }),
+  },
+  { additionalProperties: false, examples: [{ username: 'chartsync', password: 'the password' }] },
+);
+
+interface Params {
+  Params: { connectionId: string };
+}
+
+export function credentialRoutes(app: FastifyInstance, services: ApiServices, access: Access): void {
+  const { credentials } = services;
+  const common = { tags: ['connections'], headers: SelectOrganization, params: ConnectionPath };
+
+  const keyOf = (organizationId: string, connectionId: string) => {
+    if (!services.connections.some((c) => c.organizationId === organizationId && c.id === connectionId)) {
+      throw new HttpError(404, 'not_found', 'No such connection.');
+    }
+    return { organizationId, connectionId };
+  };
+  const entry = (request: FastifyRequest, key: { organizationId: string; connectionId: string }, action: string) =>
+    auditEntry(
+      access.deedOf(request, {
+        organizationId: key.organizationId,
+        action,
+        subject: { kind: 'connection', id: key.connectionId },
+      }),
+    );
+  const presence = async (key: { organizationId: string; connectionId: string }) => {
+    const found = await credentials.presence(key);
+    return {
+      connection_id: key.connectionId,
+      stored: found !== null,
+      readable: found?.readable ?? false,
+      key_id: found?.keyId ?? null,
+      updated_at: found?.updatedAt ?? null,
+      updated_by: found?.updatedBy ?? null,
+    };
+  };
+
+  app.get<Params>(
+    PATH,
+    {
+      schema: {
+        ...common,
+        summary: 'Are credentials stored?',
+        operationId: 'credentialsPresence',
+        response: { 200: Presence, ...refusals(...ACCESS_REFUSALS) },
+      },
+    },
+    async (request, reply) => {
+      const organizationId = await access.authorize(request, 'connections:write');
+      reply.header('cache-control', 'no-store');
+      return presence(keyOf(organizationId, request.params.connectionId));
+    },
+  );
+
+  app.put<Params & { Body: { username: string; password: string } }>(
+    PATH,
+    {
+      schema: {
+        ...common,
+        summary: 'Store the credentials of a connection',
+        description:
+          'Sealed with CHARTSYNC_ENCRYPTION_KEY. The next run uses them, without a restart. What chartsync.yaml says of the same connection counts before them.',
+        operationId: 'storeCredentials',
+        body: Credentials,
+        response: { 200: Presence, ...refusals(...ACCESS_REFUSALS, 409) },
+      },
+    },
+    async (request, reply) => {
+      const organizationId = await access.authorize(request, 'connections:write');
+      const key = keyOf(organizationId, request.params.connectionId);
+      const { username, password } = request.body;
+      const { kind, id } = access.principalOf(request);
+      const stored = await credentials.put(
+        key,
+        { username, password },
+        `${kind} ${id}`,
+        entry(request, key, 'credentials.put'),
+      );
+      if (!stored) throw new HttpError(404, 'not_found', 'No such connection.');
+      reply.header('cache-control', 'no-store');
+      return presence(key);
+    },
+  );
+
+  app.delete<Params>(
+    PATH,
+    {
+      schema: {
+        ...common,
+        summary: 'Remove the stored credentials of a connection',
+        operationId: 'removeCredentials',
+        response: { 200: Presence, ...refusals(...ACCESS_REFUSALS) },
+      },
+    },
+    async (request, reply) => {
+      const organizationId = await access.authorize(request, 'connections:write');
+      const key = keyOf(organizationId, request.params.connectionId);
+      if (!(await credentials.remove(key, entry(request, key, 'credentials.remove')))) {
+        throw new HttpError(404, 'not_found', 'No credentials are stored.');
+      }
+      reply.header('cache-control', 'no-store');
+      return presence(key);
+    },
+  );
+}
