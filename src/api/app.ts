@@ -1,6 +1,7 @@
 /** The HTTP server as a factory: nothing happens until `listen`. One file per group of routes. */
 import { randomUUID } from 'node:crypto';
 import fastifySwagger from '@fastify/swagger';
+import fastifySwaggerUi from '@fastify/swagger-ui';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import type { Access } from './access.ts';
 import { answerUnreadable, HttpError, handleError } from './errors.ts';
@@ -17,6 +18,7 @@ import { runRoutes } from './routes/runs.ts';
 import { syncRoutes } from './routes/sync.ts';
 import { syncManagementRoutes } from './routes/sync-management.ts';
 import { createEstimate } from './run-answers.ts';
+import { refusals } from './schemas.ts';
 import type { ApiServices } from './services.ts';
 
 export interface AppOptions {
@@ -31,7 +33,13 @@ export interface AppOptions {
 }
 
 /** Routes without a key. */
-const PUBLIC = new Set(['/', '/health', '/ready']);
+const PUBLIC = new Set(['/', '/health', '/ready', '/openapi.json']);
+/** The page about the routes, and its files. */
+const DOCS = '/docs';
+
+function isPublic(route: string): boolean {
+  return PUBLIC.has(route) || route === DOCS || route.startsWith(`${DOCS}/`);
+}
 
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   const app = Fastify({
@@ -59,16 +67,30 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   });
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id);
-    if (!PUBLIC.has(request.routeOptions.url ?? '')) await access.admit(request, reply);
+    if (!isPublic(request.routeOptions.url ?? '')) await access.admit(request, reply);
   });
   // Clients send "Content-Type: application/json" with an empty body.
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => {
     if (body === '') return done(null, undefined);
+    const text = String(body);
+    let parsed: unknown;
     try {
-      done(null, JSON.parse(String(body)));
+      parsed = JSON.parse(text);
     } catch {
-      done(new HttpError(400, 'invalid_request', 'The body is not JSON.'), undefined);
+      return done(new HttpError(400, 'invalid_request', 'The body is not JSON.'), undefined);
     }
+    // Only an escape can bring them into JSON.
+    if (text.includes('\\u') && hasUnstorableText(parsed)) {
+      return done(new HttpError(400, 'invalid_request', 'The body holds a NUL or half a character.'), undefined);
+    }
+    done(null, parsed);
+  });
+  // What the framework itself may answer to a body is described once for all routes that may have one.
+  app.addHook('onRoute', (route) => {
+    const response = route.schema?.response as Record<string, unknown> | undefined;
+    const method = Array.isArray(route.method) ? route.method : [route.method];
+    if (response === undefined || !method.some((name) => name !== 'GET' && name !== 'HEAD')) return;
+    Object.assign(response, { ...refusals(413, 415), ...response });
   });
   await app.register(fastifySwagger, {
     exposeHeadRoutes: true,
@@ -84,6 +106,15 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
       security: [{ bearer: [] }, { key: [] }],
     },
   });
+  if (options.role !== 'worker') {
+    await app.register(fastifySwaggerUi, {
+      routePrefix: DOCS,
+      // Nothing from elsewhere; a key that is typed in is forgotten with the page.
+      staticCSP: true,
+      theme: { title: 'Chartsync' },
+      uiConfig: { docExpansion: 'list', persistAuthorization: false, validatorUrl: null, tryItOutEnabled: false },
+    });
+  }
   await app.register(async (scope) => {
     healthRoutes(scope, options.services, options.version);
     metricsRoutes(scope, options.services, access);
@@ -101,4 +132,11 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   });
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
   return app;
+}
+
+/** PostgreSQL keeps neither a NUL nor half of a surrogate pair. */
+function hasUnstorableText(value: unknown): boolean {
+  if (typeof value === 'string') return value.includes('\0') || !value.isWellFormed();
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.entries(value).some(([name, inner]) => hasUnstorableText(name) || hasUnstorableText(inner));
 }

@@ -47,6 +47,8 @@ const REFUSALS = {
   403: 'The key or token is for another organisation, or has not the scope that this needs.',
   404: 'There is no such thing in this organisation.',
   409: 'The present state forbids it: a run is in progress, or the connection is paused.',
+  413: 'The body is too large.',
+  415: 'The body is of a type that is not understood; it is application/json.',
   422: 'A parameter has a value that does not exist.',
   429: 'Too many requests; Retry-After says when to come back.',
   502: 'The source system or its file share failed.',

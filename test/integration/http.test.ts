@@ -484,7 +484,6 @@ describe('who may ask', () => {
     ['DELETE', '/api/v1/keys/x'],
     ['POST', '/api/v1/keys/x/rotate'],
     ['GET', '/api/v1/audit'],
-    ['GET', '/openapi.json'],
     ['GET', '/no-such-route'],
   ] as const;
 

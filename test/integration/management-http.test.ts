@@ -514,3 +514,39 @@ describe('failures and held removals', () => {
     }
   });
 });
+
+test('a database that ends all connections again and again while runs are in progress: nothing hangs, and the next run is well', async () => {
+  const admin = new pg.Client({ connectionString: setup.environment.DATABASE_URL });
+  await admin.connect();
+  const answers: number[] = [];
+  try {
+    for (let i = 0; i < 12; i++) {
+      const starts = [0, 1].map((at) =>
+        call('POST', '/api/v1/sync/trigger', { at }).then(
+          (answer) => answers.push(answer.status),
+          () => answers.push(0),
+        ),
+      );
+      await admin.query(
+        'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
+      );
+      await Promise.all(starts);
+    }
+  } finally {
+    await admin.end();
+  }
+  for (const status of answers) expect([200, 429, 503]).toContain(status);
+  await until(async () => {
+    const answer = await call('GET', '/api/v1/sync/active');
+    return answer.status === 200 && answer.body.total_active === 0;
+  }, 50_000);
+  const runs = (await call('GET', `/api/v1/sync/history/${ORGANIZATION}?limit=100`)).body.recent_syncs;
+  for (const run of runs) {
+    expect(['completed', 'failed', 'cancelled']).toContain(run.status);
+    if (run.status === 'failed') expect(['database_unavailable', 'lease_lost']).toContain(run.error.code);
+  }
+  for (const at of [0, 1]) {
+    const run = await call('POST', `/api/sync/vsrx?connection=${CONNECTION}&wait=true`, { at });
+    expect(run.status).toBe(200);
+  }
+});

@@ -9,7 +9,8 @@ const PAGE = `<!doctype html>
 <style>body{font:16px/1.5 sans-serif;max-width:42em;margin:3em auto;padding:0 1em;color:#222}code,pre{background:#f3f3f3;padding:.1em .3em}pre{padding:.8em;overflow:auto}</style>
 <h1>Chartsync is running</h1>
 <p>It keeps clinic systems and an application's stores in step. This address is for programs: every request wants a key.
-<pre>curl -H "Authorization: Bearer $KEY" $URL/openapi.json   # all routes
+<a href="/docs">All routes, to read and to try.</a>
+<pre>curl $URL/openapi.json   # the same for programs
 curl -X POST -H "Authorization: Bearer $KEY" "$URL/api/sync/vsrx?wait=true"</pre>
 <p>The administrator's key was told when it started. On the machine itself, <code>bin/chartsync status</code> shows what is
 stored, how fresh it is and what failed; <code>bin/chartsync --help</code> lists the rest.

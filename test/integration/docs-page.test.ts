@@ -1,0 +1,55 @@
+/** The page about the routes at `/docs`, and what a linter says of the description behind it. */
+import { createConfig, lintFromString } from '@redocly/openapi-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type RunningServer, serve } from '../../src/server.ts';
+import { type PracticeSetup, setUpPractice } from '../support/practice-setup.ts';
+
+let setup: PracticeSetup;
+let server: RunningServer;
+
+beforeAll(async () => {
+  setup = await setUpPractice({ patients: 1, attachments: 2 });
+  const database = { url: setup.environment.DATABASE_URL, urlOf: () => null, close: async () => undefined };
+  server = await serve({ config: setup.config, database });
+});
+afterAll(async () => {
+  await server?.stop();
+  await setup?.close();
+});
+
+test('the page and all its files come from here, without a key, and load nothing from elsewhere', async () => {
+  const page = await fetch(`${server.url}/docs`);
+  expect(page.status).toBe(200);
+  const policy = page.headers.get('content-security-policy') ?? '';
+  expect(policy).toContain("default-src 'self'");
+  expect(policy).not.toMatch(/unsafe-eval|https?:\/\//);
+  const html = await page.text();
+  const files = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, file]) => file!);
+  expect(files.length).toBeGreaterThan(3);
+  for (const file of files) {
+    expect(file).not.toMatch(/^(https?:)?\/\//);
+    const answer = await fetch(new URL(file, `${server.url}/docs/`));
+    expect(answer.status, file).toBe(200);
+    await answer.arrayBuffer();
+  }
+  const described = (await (await fetch(`${server.url}/docs/json`)).json()) as { paths: object };
+  expect(described).toEqual(await (await fetch(`${server.url}/openapi.json`)).json());
+  expect(Object.keys(described.paths)).toContain('/api/v1/sync/progress/{syncId}');
+  expect(JSON.stringify(described)).not.toContain(setup.connection.organizationId);
+});
+
+test('a linter finds nothing wrong with the description', async () => {
+  const source = await (await fetch(`${server.url}/openapi.json`)).text();
+  const config = await createConfig({
+    extends: ['recommended'],
+    rules: {
+      // Where the service runs is the user's affair: no address is right for all.
+      'no-empty-servers': 'off',
+      'no-server-example.com': 'off',
+      // HEAD and DELETE answers are described where they differ; a route without a key cannot be refused one.
+      'operation-4xx-response': 'off',
+    },
+  });
+  const problems = await lintFromString({ source, config });
+  expect(problems.map((p) => `${p.ruleId} ${p.location[0]?.pointer}: ${p.message}`)).toEqual([]);
+});
