@@ -20,6 +20,7 @@ import { type Scheduler, startScheduler } from './runs/scheduler.ts';
 import { createSyncService } from './runs/sync-service.ts';
 import { startWorker } from './runs/worker.ts';
 import { systemClock } from './stores/system-clock.ts';
+import { createRunTraces, traceRequests } from './tracing.ts';
 import { version } from './version.ts';
 
 export interface RunningServer {
@@ -55,10 +56,13 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     const { key, place } = await adminKeyOf(config);
     let ended = 0;
     const watch = createRunWatch({ history: chartsync.history, clock: systemClock });
+    const traces = createRunTraces();
     const service = createSyncService({
       clock: systemClock,
+      onStart: (connection, runId) => traces.begin(connection, runId),
       onEnd(connection, result) {
         watch.nudge();
+        traces.end(result);
         ended++;
         logger.info(
           {
@@ -97,6 +101,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
         checkDatabase: chartsync.checkDatabase,
       },
       role,
+      instrument: traceRequests,
       access: accessOf(chartsync, key),
       isTrustedProxy: createAddressList(config.auth.trustedProxies),
       version: await version(),

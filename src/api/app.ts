@@ -29,6 +29,8 @@ export interface AppOptions {
   /** worker: only the routes about its own state. */
   readonly role: 'api' | 'worker' | 'all';
   readonly version: string;
+  /** Watches requests; called before any route. */
+  readonly instrument?: (app: FastifyInstance) => void;
   readonly logger?: FastifyBaseLogger;
 }
 
@@ -65,6 +67,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   app.setNotFoundHandler((request, reply) => {
     handleError(new HttpError(404, 'not_found', 'There is no such route.'), request, reply);
   });
+  options.instrument?.(app);
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id);
     if (!isPublic(request.routeOptions.url ?? '')) await access.admit(request, reply);

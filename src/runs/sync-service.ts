@@ -38,6 +38,7 @@ export interface SyncService {
 
 export function createSyncService(options: {
   clock: Clock;
+  onStart?: (connection: FileConnection, runId: string) => void;
   onEnd?: (connection: FileConnection, result: RunResult) => void;
 }): SyncService {
   const active = new Set<Promise<unknown>>();
@@ -61,6 +62,7 @@ export function createSyncService(options: {
     const result = work(AbortSignal.any([end, own.signal]), (runId) => {
       id = runId;
       byId.set(runId, own);
+      options.onStart?.(connection, runId);
     });
     active.add(result);
     result

@@ -1,0 +1,58 @@
+/**
+ * Traces for OpenTelemetry: spans of requests and of runs. Without an SDK, which whoever wants traces loads before us
+ * (`NODE_OPTIONS=--import …`), the interface does nothing. Ids, routes, counts and codes only.
+ */
+import { type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { RunResult } from './engine/run-session.ts';
+import type { FileConnection } from './runs/connections.ts';
+
+const tracer = () => trace.getTracer('chartsync');
+
+/** One span for each request, named by its route: a URL would carry patients' ids. */
+export function traceRequests(app: FastifyInstance): void {
+  const spans = new WeakMap<FastifyRequest, Span>();
+  app.addHook('onRequest', async (request) => {
+    const route = request.routeOptions.url ?? 'none';
+    const attributes = { 'http.request.method': request.method, 'http.route': route, 'request.id': request.id };
+    spans.set(request, tracer().startSpan(`${request.method} ${route}`, { kind: SpanKind.SERVER, attributes }));
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    const span = spans.get(request);
+    span?.setAttribute('http.response.status_code', reply.statusCode);
+    if (reply.statusCode >= 500) span?.setStatus({ code: SpanStatusCode.ERROR });
+    span?.end();
+  });
+}
+
+export interface RunTraces {
+  begin(connection: FileConnection, runId: string): void;
+  end(result: RunResult): void;
+}
+
+export function createRunTraces(): RunTraces {
+  const spans = new Map<string, Span>();
+  return {
+    begin(connection, runId) {
+      const attributes = {
+        'chartsync.organization': connection.organizationId,
+        'chartsync.connection': connection.id,
+        'chartsync.connector': connection.connector,
+        'chartsync.run': runId,
+      };
+      spans.set(runId, tracer().startSpan('run', { attributes }));
+    },
+    end(result) {
+      const span = spans.get(result.runId);
+      if (span === undefined) return;
+      spans.delete(result.runId);
+      span.setAttributes({ 'chartsync.state': result.state, 'chartsync.outcome': result.outcome });
+      for (const [name, count] of Object.entries(result.counts)) span.setAttribute(`chartsync.items.${name}`, count);
+      if (result.error !== null) {
+        span.setAttribute('error.type', result.error.code);
+        span.setStatus({ code: SpanStatusCode.ERROR });
+      }
+      span.end();
+    },
+  };
+}
