@@ -72,6 +72,8 @@ export async function startWorker(options: WorkerOptions): Promise<RunWorker> {
   const watch = (async () => {
     while (!ended.signal.aborted) {
       try {
+        // Again and again: while our session to the database was lost, others took us for dead and struck us off.
+        await queue.enlist();
         await queue.takeOver();
       } catch (error) {
         options.onError?.(null, toSyncError(error));
