@@ -6,6 +6,8 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 120_000,
     pool: 'forks',
+    // Many tests wait for other processes: one at a time would leave a small machine idle.
+    maxWorkers: 2,
     globalSetup: ['test/support/global-setup.ts'],
   },
 });
