@@ -1,8 +1,10 @@
 /** Accounts of the simulator: a world, its shard, and the keys that open it. */
+
+import type { WorldOptions } from './deeds.ts';
 import type { Faults } from './faults.ts';
 import { Lists } from './lists.ts';
 import { createRandom } from './random.ts';
-import { createWorld, type World, type WorldOptions } from './world.ts';
+import { createWorld, type World } from './world.ts';
 
 export interface AccountOptions extends Omit<WorldOptions, 'now'> {
   readonly name?: string;
@@ -14,6 +16,7 @@ export interface AccountOptions extends Omit<WorldOptions, 'now'> {
 }
 
 export class Account {
+  readonly id: string;
   readonly name: string;
   readonly world: World;
   readonly lists: Lists;
@@ -24,6 +27,7 @@ export class Account {
 
   constructor(options: AccountOptions, number: number, now: () => Date, faults: Faults) {
     this.#seed = `${options.seed ?? number}/${number}/keys`;
+    this.id = String(1_000_000_000_000_000_000n + BigInt(number));
     this.name = options.name ?? `Sample practice ${number}`;
     this.world = options.world ?? createWorld({ ...options, seed: options.seed ?? number, now });
     this.lists = new Lists(this.world, faults);

@@ -1,5 +1,5 @@
 /** The resources that can be listed, with the fields the vendor's description lets a request filter by. */
-import { bookings, groups, individuals, attendees, blocks } from './catalogue-bookings.ts';
+import { attendees, blocks, bookings, groups, individuals } from './catalogue-bookings.ts';
 import { contentOf } from './document-content.ts';
 import type {
   AppointmentType,
@@ -35,14 +35,14 @@ const patients: Resource<Patient> = {
   gone: (patient) => patient.deletedAt !== null,
   fields: () => ({
     ...storedFields<Patient>(),
-    accepted_privacy_policy: field('boolean', (one) => (one.extra?.['accepted_privacy_policy'] as boolean) ?? null),
+    accepted_privacy_policy: field('boolean', (one) => (one.extra?.accepted_privacy_policy as boolean) ?? null),
     archived_at: timeField((one) => one.archivedAt),
     date_of_birth: field('date', (one) => one.dateOfBirth),
     email: field('string', (one) => one.email),
     first_name: field('string', (one) => one.firstName),
     last_name: field('string', (one) => one.lastName),
-    old_reference_id: field('string', (one) => (one.extra?.['old_reference_id'] as string) ?? null),
-    preferred_first_name: field('string', (one) => (one.extra?.['preferred_first_name'] as string) ?? null),
+    old_reference_id: field('string', (one) => (one.extra?.old_reference_id as string) ?? null),
+    preferred_first_name: field('string', (one) => (one.extra?.preferred_first_name as string) ?? null),
   }),
   render: renderPatient,
 };

@@ -4,7 +4,11 @@ import type { PatientAttachment } from './records.ts';
 export function contentOf({ id, source }: PatientAttachment): Buffer {
   if (source.bytes) return source.bytes;
   if (source.contentType === 'image/jpeg') {
-    return Buffer.concat([Buffer.from([0xff, 0xd8, 0xff, 0xe0]), Buffer.from(`invented ${id}`), Buffer.from([0xff, 0xd9])]);
+    return Buffer.concat([
+      Buffer.from([0xff, 0xd8, 0xff, 0xe0]),
+      Buffer.from(`invented ${id}`),
+      Buffer.from([0xff, 0xd9]),
+    ]);
   }
   if (source.contentType.startsWith('text/')) return Buffer.from(`Invented text of document ${id}.\n`);
   return Buffer.from(smallPdf(`Invented document ${id}`));

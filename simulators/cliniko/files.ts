@@ -7,6 +7,8 @@ import { readForm } from './multipart.ts';
 import { type Seconds, secondsOf } from './time.ts';
 
 const BUCKET = 'sample-bucket';
+/** The bucket puts the name of the file here. */
+const PLACEHOLDER = `$\{filename}`;
 const MAX_UPLOAD = 64 * 1024 * 1024;
 
 export class Files {
@@ -55,7 +57,7 @@ export class Files {
 
   /** What a form needs to put one file here. */
   presignedPost(prefix: string): { url: string; fields: Record<string, string> } {
-    const key = `${prefix}/${randomBytes(12).toString('hex')}/\${filename}`;
+    const key = `${prefix}/${randomBytes(12).toString('hex')}/${PLACEHOLDER}`;
     const day = new Date(this.#now()).toISOString().slice(0, 10).replaceAll('-', '');
     return {
       url: `${this.#origin}/`,
@@ -79,7 +81,7 @@ export class Files {
     const bytes = this.#uploads.get(key);
     if (!bytes) return undefined;
     this.#uploads.delete(key);
-    return { name: key.split('/').slice(5).join('/'), bytes };
+    return { name: key.split('/').slice(6).join('/'), bytes };
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -132,10 +134,10 @@ export class Files {
       refuse(response, 403, 'AccessDenied', 'Invalid according to Policy');
       return;
     }
-    const key = template.replace('${filename}', () => form.file.name);
+    const key = template.replace(PLACEHOLDER, () => form.file.name);
     this.#uploads.set(key, form.file.bytes);
     const location = `${this.#origin}/${encodeURIComponent(key)}`;
-    const xml = `<?xml version="1.0" encoding="UTF-8"?>\n<PostResponse><Location>${location}</Location><Bucket>${BUCKET}</Bucket><Key>${escape(key)}</Key><ETag>"${createHash('md5').update(form.file.bytes).digest('hex')}"</ETag></PostResponse>`;
+    const xml = `<?xml version="1.0" encoding="UTF-8"?>\n<PostResponse><Location>${location}</Location><Bucket>${BUCKET}</Bucket><Key>${escapeXml(key)}</Key><ETag>"${createHash('md5').update(form.file.bytes).digest('hex')}"</ETag></PostResponse>`;
     response.writeHead(201, { 'Content-Type': 'application/xml' }).end(xml);
   }
 
@@ -153,6 +155,6 @@ function refuse(response: ServerResponse, status: number, code: string, message:
   response.writeHead(status, { 'Content-Type': 'application/xml' }).end(xml);
 }
 
-function escape(text: string): string {
+function escapeXml(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }

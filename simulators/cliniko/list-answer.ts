@@ -2,7 +2,7 @@
 import type { Answer } from './answer.ts';
 import type { Call } from './call.ts';
 import type { AnswerFault } from './faults.ts';
-import { type Scope, pageNumber } from './lists.ts';
+import { pageNumber, type Scope } from './lists.ts';
 import type { Resource } from './resources.ts';
 
 export function listAnswer(call: Call, resource: Resource, scope: Scope | null, fault: AnswerFault | null): Answer {
@@ -14,14 +14,14 @@ export function listAnswer(call: Call, resource: Resource, scope: Scope | null, 
   const lastPage = Math.max(1, Math.ceil(page.total / page.size));
   const here = linkTo(call, view.url, page.number);
   const links: Record<string, string> = { self: here };
-  if (page.number > 1 && page.number - 1 <= lastPage) links['previous'] = linkTo(call, view.url, page.number - 1);
-  if (page.number < lastPage) links['next'] = linkTo(call, view.url, page.number + 1);
+  if (page.number > 1 && page.number - 1 <= lastPage) links.previous = linkTo(call, view.url, page.number - 1);
+  if (page.number < lastPage) links.next = linkTo(call, view.url, page.number + 1);
   switch (fault?.kind) {
     case 'foreign-next':
-      links['next'] = linkTo(call, `${view.faults.foreignOrigin}/v1`, page.number + 1);
+      links.next = linkTo(call, `${view.faults.foreignOrigin}/v1`, page.number + 1);
       break;
     case 'self-next':
-      links['next'] = here;
+      links.next = here;
       break;
     case 'short':
       rows.pop();
@@ -31,13 +31,13 @@ export function listAnswer(call: Call, resource: Resource, scope: Scope | null, 
       break;
     case 'empty':
       rows.length = 0;
-      delete links['next'];
+      delete links.next;
       break;
     default:
   }
   const json: Record<string, unknown> = { [view.faults.listKey ?? resource.name]: rows };
-  if (!view.faults.omitTotalEntries) json['total_entries'] = page.total;
-  json['links'] = links;
+  if (!view.faults.omitTotalEntries) json.total_entries = page.total;
+  json.links = links;
   return { status: 200, json };
 }
 

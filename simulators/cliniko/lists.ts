@@ -1,6 +1,7 @@
 /** Lists: filtered, sorted, cut into pages. What a query found is kept until the world changes. */
-import { type Fields, type FieldValue, FilterError, type Filter, parseFilter } from './filters.ts';
+
 import type { Faults } from './faults.ts';
+import { type Fields, type FieldValue, type Filter, FilterError, parseFilter } from './filters.ts';
 import type { Stored } from './records.ts';
 import type { Resource } from './resources.ts';
 import type { World } from './world.ts';

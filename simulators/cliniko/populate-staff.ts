@@ -109,8 +109,7 @@ export function populateStaff(tables: Tables, ids: IdMaker, options: StaffOption
     typeIds: typeIds.slice(0, 4),
     groupTypeId: typeIds[4]!,
     blockTypeIds: tables.blockTypes.rows.map(({ id }) => id),
-    slot: (chance, about) =>
-      Math.floor(about / DAY) * DAY + DAY - offset + 8 * HOUR + chance.int(0, 36) * 15 * MINUTE,
+    slot: (chance, about) => Math.floor(about / DAY) * DAY + DAY - offset + 8 * HOUR + chance.int(0, 36) * 15 * MINUTE,
   };
 }
 

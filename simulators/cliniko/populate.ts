@@ -126,14 +126,7 @@ function populateAppointments(
   }
 }
 
-function populateGroups(
-  tables: Tables,
-  ids: IdMaker,
-  random: Random,
-  now: Seconds,
-  count: number,
-  staff: Staff,
-): void {
+function populateGroups(tables: Tables, ids: IdMaker, random: Random, now: Seconds, count: number, staff: Staff): void {
   const rows = tables.patients.rows;
   const attendees: Omit<Attendee, 'id'>[] = [];
   for (const createdAt of creationTimes(random, count, now - YEARS + 30 * DAY, now - MINUTE)) {
@@ -196,14 +189,7 @@ class IdsBehind {
   }
 }
 
-function populateBlocks(
-  tables: Tables,
-  ids: IdMaker,
-  random: Random,
-  now: Seconds,
-  count: number,
-  staff: Staff,
-): void {
+function populateBlocks(tables: Tables, ids: IdMaker, random: Random, now: Seconds, count: number, staff: Staff): void {
   for (const createdAt of creationTimes(random, count, now - YEARS + 30 * DAY, now - MINUTE)) {
     const startsAt = staff.slot(random, createdAt + random.int(1, 45) * DAY);
     tables.blocks.add({

@@ -1,5 +1,13 @@
 /** Appointments of one, appointments of many, blocks, and attendees as the API shows them. */
-import type { Appointment, Attendee, Booking, GroupAppointment, RepeatRule, Timed, UnavailableBlock } from './records.ts';
+import type {
+  Appointment,
+  Attendee,
+  Booking,
+  GroupAppointment,
+  RepeatRule,
+  Timed,
+  UnavailableBlock,
+} from './records.ts';
 import type { View } from './resources.ts';
 import { blank, isOdd, type Json, link, reasonDescription, relate } from './shapes.ts';
 import { utc, utcOrNull } from './time.ts';
@@ -58,7 +66,7 @@ export function renderBooking(booking: Booking, view: View): Json {
       : booking.kind === 'group'
         ? renderGroup(booking, view)
         : renderBlock(booking, view);
-  shown['links'] = { self: `${view.url}/bookings/${booking.id}` };
+  shown.links = { self: `${view.url}/bookings/${booking.id}` };
   return shown;
 }
 
@@ -125,7 +133,7 @@ function timed(booking: Timed, view: View, path: string): Json {
   const { repeatedFrom } = booking;
   relate(out, 'repeated_from', booking, view, repeatedFrom === null ? null : `${path}/${repeatedFrom}`);
   const first = booking.repeatRule && repeatedFrom === null;
-  out['repeats'] = first ? link(`${view.url}/${path}?q[]=repeated_from_id:=${booking.id}`) : null;
+  out.repeats = first ? link(`${view.url}/${path}?q[]=repeated_from_id:=${booking.id}`) : null;
   return out;
 }
 

@@ -19,7 +19,8 @@ export function routeOf(segments: readonly string[], query: URLSearchParams, wor
   const resource = RESOURCES.get(first);
   if (!resource || segments.length > 4) return OTHER;
   if (second === undefined) return { kind: 'list', resource, scope: rootScope(first, query, faults) };
-  if (first === 'practitioners' && second === 'inactive' && third === undefined) return practitioners(false, () => true);
+  if (first === 'practitioners' && second === 'inactive' && third === undefined)
+    return practitioners(false, () => true);
   if (first === 'patient_cases' && second === 'active' && third === undefined) {
     return { kind: 'list', resource, scope: { name: 'active', test: (row) => closedAt(row) === null } };
   }
@@ -40,7 +41,10 @@ function rootScope(name: string, query: URLSearchParams, faults: Faults): Scope 
 
 function practitioners(active: boolean, among: (row: Stored) => boolean, name = ''): Route {
   const resource = RESOURCES.get('practitioners')!;
-  const scope = { name: `${active}${name}`, test: (row: Stored) => (row as Practitioner).active === active && among(row) };
+  const scope = {
+    name: `${active}${name}`,
+    test: (row: Stored) => (row as Practitioner).active === active && among(row),
+  };
   return { kind: 'list', resource, scope };
 }
 

@@ -31,8 +31,8 @@ export function localTime(seconds: Seconds, formatter: Intl.DateTimeFormat): { d
   const parts: Record<string, string> = {};
   for (const { type, value } of formatter.formatToParts(seconds * 1000)) parts[type] = value;
   return {
-    day: `${parts['year']}-${parts['month']}-${parts['day']}`,
-    minute: Number(parts['hour']) * 60 + Number(parts['minute']),
+    day: `${parts.year}-${parts.month}-${parts.day}`,
+    minute: Number(parts.hour) * 60 + Number(parts.minute),
   };
 }
 

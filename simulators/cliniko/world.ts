@@ -1,89 +1,18 @@
-/** One account: its records, and what people do with them. Every deed moves `updated_at`, except a silent removal. */
-import { populate } from './populate.ts';
-import { createRandom } from './random.ts';
-import type {
-  Appointment,
-  Archivable,
-  Attendee,
-  Cancellable,
-  GroupAppointment,
-  Patient,
-  PatientAttachment,
-  RepeatRule,
-  Stored,
-} from './records.ts';
+/** One account, and what people do with it. Every deed moves `updated_at`, except a silent removal. */
+import type { AttachmentFields, BookingFields, Cancellation, PatientFields, WorldOptions } from './deeds.ts';
+import { Ledger, NOT_CANCELLED } from './ledger.ts';
+import type { Appointment, Attendee, Cancellable, GroupAppointment, Patient, PatientAttachment } from './records.ts';
 import { repeatStarts } from './repeats.ts';
-import { createTables, IdMaker, type Table, type Tables } from './tables.ts';
 import { MINUTE, type Seconds, secondsOf } from './time.ts';
-
-export interface WorldOptions {
-  readonly seed?: number | string;
-  readonly patients?: number;
-  readonly appointments?: number;
-  readonly now?: () => Date;
-  /** IANA */
-  readonly timeZone?: string;
-}
-
-export type PatientFields = Partial<
-  Pick<Patient, 'firstName' | 'lastName' | 'dateOfBirth' | 'email' | 'phone'> & { extra: Record<string, unknown> }
->;
-
-export interface BookingFields {
-  readonly typeId?: string;
-  readonly practitionerId?: string;
-  readonly businessId?: string;
-  readonly startsAt: Date | Seconds;
-  readonly endsAt?: Date | Seconds;
-  readonly notes?: string | null;
-  readonly repeat?: RepeatRule;
-}
-
-export interface Cancellation {
-  readonly reason?: number;
-  readonly note?: string | null;
-  readonly applyToRepeats?: boolean;
-}
-
-export interface AttachmentFields {
-  readonly filename: string;
-  readonly contentType?: string;
-  readonly description?: string | null;
-  readonly bytes?: Buffer;
-  readonly userId?: string | null;
-  /** Reads that still see it unprocessed; null: for ever. */
-  readonly readsUntilProcessed?: number | null;
-}
 
 export function createWorld(options: WorldOptions = {}): World {
   const { seed = 1, patients = 50, appointments = 200, timeZone = 'Australia/Sydney' } = options;
   return new World({ seed, patients, appointments, timeZone, now: options.now ?? (() => new Date()) });
 }
 
-export class World {
-  readonly tables: Tables = createTables();
-  readonly timeZone: string;
-  /** Grows with every change. */
-  version = 0;
-  readonly #ids: IdMaker;
-  readonly #now: () => Date;
-  readonly #groupAttendees = new Map<string, Attendee[]>();
-
-  constructor(options: Required<WorldOptions>) {
-    const random = createRandom(options.seed);
-    this.#ids = new IdMaker(random.fork('ids'));
-    this.#now = options.now;
-    this.timeZone = options.timeZone;
-    populate(this.tables, this.#ids, { ...options, random, now: this.now() });
-    for (const attendee of this.tables.attendees.rows) this.#index(attendee);
-  }
-
-  now(): Seconds {
-    return secondsOf(this.#now());
-  }
-
+export class World extends Ledger {
   addPatient(fields: PatientFields = {}): Patient {
-    return this.#add(this.tables.patients, {
+    return this.add(this.tables.patients, {
       archivedAt: null,
       deletedAt: null,
       mergedAt: null,
@@ -145,9 +74,8 @@ export class World {
     const timed = this.#timed(fields);
     let first: Appointment | null = null;
     for (const startsAt of repeatStarts(timed.startsAt, timed.repeatRule)) {
-      const createdAt = this.now();
-      const attendeeId = this.#ids.next(this.tables.attendees, createdAt);
-      const booking: Appointment = this.#add(this.tables.appointments, {
+      const attendeeId = this.attendeeId();
+      const booking: Appointment = this.add(this.tables.appointments, {
         ...timed,
         ...NOT_CANCELLED,
         kind: 'individual',
@@ -160,7 +88,7 @@ export class World {
         didNotArrive: false,
         arrived: false,
       });
-      this.#addAttendee(booking.id, patientId, attendeeId);
+      this.joined(booking.id, patientId, attendeeId);
       first ??= booking;
     }
     return first!;
@@ -212,12 +140,12 @@ export class World {
   archiveAppointment(id: string): void {
     const booking = this.tables.appointments.get(id) ?? this.tables.groups.need(id);
     this.archive(booking);
-    for (const attendee of this.#attendeesOf(booking)) this.archive(attendee);
+    for (const attendee of this.attendeesOf(booking)) this.archive(attendee);
   }
 
   deleteAppointment(id: string): void {
     const booking = this.tables.appointments.get(id) ?? this.tables.groups.need(id);
-    for (const record of [booking, ...this.#attendeesOf(booking)]) {
+    for (const record of [booking, ...this.attendeesOf(booking)]) {
       record.deletedAt = this.now();
       this.touch(record);
     }
@@ -228,7 +156,7 @@ export class World {
     const maxAttendees = fields.maxAttendees ?? this.tables.appointmentTypes.need(timed.typeId).maxAttendees;
     let first: GroupAppointment | null = null;
     for (const startsAt of repeatStarts(timed.startsAt, timed.repeatRule)) {
-      const booking: GroupAppointment = this.#add(this.tables.groups, {
+      const booking: GroupAppointment = this.add(this.tables.groups, {
         ...timed,
         kind: 'group',
         startsAt,
@@ -243,7 +171,7 @@ export class World {
 
   addAttendee(groupId: string, patientId: string): Attendee {
     const group = this.tables.groups.need(groupId);
-    return this.#addAttendee(group.id, patientId, this.#ids.next(this.tables.attendees, this.now()));
+    return this.joined(group.id, patientId, this.attendeeId());
   }
 
   cancelAttendee(id: string, { reason = 50, note = null }: Cancellation = {}): void {
@@ -256,15 +184,10 @@ export class World {
     this.touch(attendee);
   }
 
-  /** All of a group appointment, cancelled or not. */
-  attendeesOfGroup(id: string): readonly Attendee[] {
-    return this.#groupAttendees.get(id) ?? [];
-  }
-
   attach(patientId: string, fields: AttachmentFields): PatientAttachment {
     const { filename, contentType = 'application/pdf', bytes = null, readsUntilProcessed = 0 } = fields;
     const processed = readsUntilProcessed === 0;
-    return this.#add(this.tables.attachments, {
+    return this.add(this.tables.attachments, {
       archivedAt: null,
       patientId,
       userId: fields.userId ?? null,
@@ -287,42 +210,6 @@ export class World {
     this.touch(attachment);
   }
 
-  /** Gone without a trace: no flag, no `updated_at`. Only a full listing can notice. */
-  removeSilently(id: string): boolean {
-    const { appointments, groups, attendees } = this.tables;
-    const booking = appointments.get(id) ?? groups.get(id);
-    if (booking) for (const attendee of [...this.#attendeesOf(booking)]) this.removeSilently(attendee.id);
-    const attendee = attendees.get(id);
-    if (attendee) {
-      const others = this.#groupAttendees.get(attendee.bookingId);
-      others?.splice(others.indexOf(attendee), 1);
-    }
-    this.version++;
-    return Object.values(this.tables).some((table) => table.remove(id));
-  }
-
-  archive(record: Archivable): void {
-    record.archivedAt = this.now();
-    this.touch(record);
-  }
-
-  /** For edits that have no word of their own here: change the record, then say so. */
-  touch<T extends Stored>(record: T): T {
-    record.updatedAt = this.now();
-    this.version++;
-    return record;
-  }
-
-  add<T extends Stored>(table: Table<T>, fields: Omit<T, keyof Stored>): T {
-    return this.#add(table, fields);
-  }
-
-  #add<T extends Stored>(table: Table<T>, fields: Omit<T, keyof Stored>): T {
-    const createdAt = this.now();
-    this.version++;
-    return table.add({ id: this.#ids.next(table, createdAt), createdAt, updatedAt: createdAt, ...fields } as T);
-  }
-
   #timed(fields: BookingFields, group = false) {
     const { practitioners, businesses, appointmentTypes } = this.tables;
     const types = appointmentTypes.rows;
@@ -342,38 +229,6 @@ export class World {
     };
   }
 
-  #addAttendee(bookingId: string, patientId: string, id: string): Attendee {
-    const createdAt = this.now();
-    this.version++;
-    const attendee = this.tables.attendees.add({
-      id,
-      createdAt,
-      updatedAt: createdAt,
-      archivedAt: null,
-      deletedAt: null,
-      ...NOT_CANCELLED,
-      bookingId,
-      patientId,
-      caseId: null,
-      arrived: false,
-      notes: null,
-    });
-    this.#index(attendee);
-    return attendee;
-  }
-
-  #index(attendee: Attendee): void {
-    if (!this.tables.groups.get(attendee.bookingId)) return;
-    const others = this.#groupAttendees.get(attendee.bookingId);
-    if (others) others.push(attendee);
-    else this.#groupAttendees.set(attendee.bookingId, [attendee]);
-  }
-
-  #attendeesOf(booking: Appointment | GroupAppointment): readonly Attendee[] {
-    if (booking.kind === 'group') return this.attendeesOfGroup(booking.id);
-    return [this.tables.attendees.need(booking.attendeeId)];
-  }
-
   #cancel(record: Cancellable, reason: number, note: string | null): void {
     record.cancelledAt = this.now();
     record.cancellationReason = reason;
@@ -387,8 +242,6 @@ export class World {
     this.arriveAttendee(appointment.attendeeId, arrived);
   }
 }
-
-const NOT_CANCELLED = { cancelledAt: null, cancellationReason: null, cancellationNote: null } as const;
 
 function seconds(time: Date | Seconds): Seconds {
   return typeof time === 'number' ? time : secondsOf(time);
