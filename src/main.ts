@@ -7,14 +7,18 @@ import { sql } from 'kysely';
 import { type ApiKeys, createApiKeys } from './access/api-keys.ts';
 import { type CredentialVault, createCredentialVault } from './access/credentials.ts';
 import { createRateLimits, type RateLimits } from './access/rate-limit.ts';
-import type { Config, ConnectionConfig } from './config/config.ts';
+import type { ClinikoConnectionConfig, Config, VsrxConnectionConfig } from './config/config.ts';
+import { createClinikoSource } from './connectors/cliniko/source.ts';
 import { createEhrDatabase } from './connectors/vsrx/database.ts';
 import { createFileShare } from './connectors/vsrx/file-share.ts';
 import { createStoredCredentialsDatabase } from './connectors/vsrx/stored-credentials.ts';
+import { RECORD_STREAMS } from './domain/clinic.ts';
 import type { AuditLog } from './ports/audit-log.ts';
 import type { BlobStore } from './ports/blob-store.ts';
+import type { ClinicSource } from './ports/clinic-source.ts';
 import type { ConnectionRegistry } from './ports/connection-registry.ts';
 import type { DocumentRecords } from './ports/document-records.ts';
+import type { OutboundLimit } from './ports/outbound-limit.ts';
 import type { Reports } from './ports/reports.ts';
 import type { RetentionStore } from './ports/retention-store.ts';
 import type { RunHistory } from './ports/run-history.ts';
@@ -22,11 +26,12 @@ import type { RunMetrics } from './ports/run-metrics.ts';
 import type { RunDispatcher, RunQueue } from './ports/run-queue.ts';
 import type { RunStore } from './ports/run-store.ts';
 import type { ScheduleStore } from './ports/schedule-store.ts';
-import type { FileConnection } from './runs/connections.ts';
+import type { Connection, FileConnection, RecordConnection } from './runs/connections.ts';
 import { type Tidied, tidy } from './runs/housekeeping.ts';
 import { createAzureBlobStore } from './stores/blobs/azure.ts';
 import { createFilesystemBlobStore } from './stores/blobs/filesystem.ts';
 import { createAuditLog } from './stores/postgres/audit-log.ts';
+import { createClinicRecords } from './stores/postgres/clinic-records.ts';
 import { createConnectionRegistry } from './stores/postgres/connection-registry.ts';
 import { createCredentialStore } from './stores/postgres/credential-store.ts';
 import { openDatabase } from './stores/postgres/database.ts';
@@ -34,6 +39,7 @@ import { createDocumentRecords } from './stores/postgres/document-records.ts';
 import { createJobBoard } from './stores/postgres/job-board.ts';
 import { createKeyStore } from './stores/postgres/key-store.ts';
 import { migrateDatabase } from './stores/postgres/migrate.ts';
+import { createOutboundLimit } from './stores/postgres/outbound-limit.ts';
 import { createReports } from './stores/postgres/reports.ts';
 import { createRetentionStore } from './stores/postgres/retention-store.ts';
 import { createRunHistory } from './stores/postgres/run-history.ts';
@@ -45,6 +51,7 @@ import { startEmbeddedPostgres } from './stores/postgres/supervisor.ts';
 import { announceWorker } from './stores/postgres/worker-presence.ts';
 import { createFileSpool } from './stores/spool/file-spool.ts';
 import { systemClock, systemRandom } from './stores/system-clock.ts';
+import { version } from './version.ts';
 
 // For commands that work on files and tables without an opened Chartsync.
 export { migrateDatabase } from './stores/postgres/migrate.ts';
@@ -52,7 +59,7 @@ export { spooledFile, writeLines } from './stores/spool/file-spool.ts';
 
 export interface Chartsync {
   readonly config: Config;
-  readonly connections: readonly FileConnection[];
+  readonly connections: readonly Connection[];
   readonly registry: ConnectionRegistry;
   readonly runs: RunStore;
   readonly queue: RunQueue;
@@ -133,46 +140,21 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
     const work = { database: records, board, random: systemRandom, workerId: presence.workerId };
     const runs = createRunStore(work);
     const spool = createFileSpool({ folder: join(config.home, 'spool'), newName: randomUUID });
+    const clinicRecords = createClinicRecords(records);
+    const limit = createOutboundLimit(records);
+    const programVersion = await version();
+    const common = { clock: systemClock, random: systemRandom, runs };
     const connections = config.organizations
       .flatMap((organization) => organization.connections)
-      .map((connection): FileConnection => {
+      .map((connection): Connection => {
+        if (connection.connector === 'cliniko') {
+          const source = openCliniko(config, connection, { vault: credentials, limit, version: programVersion });
+          closers.push(() => source.close());
+          return recordConnection(config, connection, { ...common, source, records: clinicRecords });
+        }
         const opened = openConnection(config, connection, credentials);
         closers.push(() => opened.source.close());
-        return {
-          connector: 'vsrx',
-          organizationId: connection.organizationId,
-          id: connection.id,
-          schedule: connection.schedule,
-          timeZone: connection.timeZone,
-          timeoutMs: connection.timeoutMs,
-          modes: {
-            deepEveryMs: connection.settings.modes.deepMs,
-            checksumEveryMs: connection.settings.modes.checksumMs,
-          },
-          dryRun: config.dryRun,
-          settings: {
-            organizationId: connection.organizationId,
-            connectionId: connection.id,
-            activate: connection.settings.activate,
-            guard: config.deletionGuard,
-            filesPerBatch: config.limits.filesPerBatch,
-            maxParallelUploads: config.limits.maxParallelUploads,
-            retry: {
-              attempts: config.limits.retryAttempts,
-              baseDelayMs: config.limits.retryDelayMs,
-              maxDelayMs: 60_000,
-            },
-          },
-          ports: {
-            ...opened,
-            blobs,
-            records: documentRecords,
-            runs,
-            spool,
-            clock: systemClock,
-            random: systemRandom,
-          },
-        };
+        return fileConnection(config, connection, { ...common, ...opened, blobs, records: documentRecords, spool });
       });
     return {
       config,
@@ -235,7 +217,80 @@ export function tidyOrganization(chartsync: Chartsync, organizationId: string): 
   return tidy({ records, retained, blobs, clock: systemClock, retention: config.retention }, organizationId);
 }
 
-function openConnection(config: Config, connection: ConnectionConfig, vault: CredentialVault) {
+const whatEveryConnectionHas = (config: Config, connection: VsrxConnectionConfig | ClinikoConnectionConfig) => ({
+  organizationId: connection.organizationId,
+  id: connection.id,
+  schedule: connection.schedule,
+  timeZone: connection.timeZone,
+  timeoutMs: connection.timeoutMs,
+  dryRun: config.dryRun,
+});
+
+function recordConnection(
+  config: Config,
+  connection: ClinikoConnectionConfig,
+  ports: RecordConnection['ports'],
+): RecordConnection {
+  const { organizationId, id: connectionId } = connection;
+  return {
+    ...whatEveryConnectionHas(config, connection),
+    connector: 'cliniko',
+    fullCompareAt: connection.settings.fullCompareAt,
+    settings: { organizationId, connectionId, guard: config.deletionGuard },
+    ports,
+  };
+}
+
+function fileConnection(
+  config: Config,
+  connection: VsrxConnectionConfig,
+  ports: FileConnection['ports'],
+): FileConnection {
+  return {
+    ...whatEveryConnectionHas(config, connection),
+    connector: 'vsrx',
+    modes: {
+      deepEveryMs: connection.settings.modes.deepMs,
+      checksumEveryMs: connection.settings.modes.checksumMs,
+    },
+    settings: {
+      organizationId: connection.organizationId,
+      connectionId: connection.id,
+      activate: connection.settings.activate,
+      guard: config.deletionGuard,
+      filesPerBatch: config.limits.filesPerBatch,
+      maxParallelUploads: config.limits.maxParallelUploads,
+      retry: {
+        attempts: config.limits.retryAttempts,
+        baseDelayMs: config.limits.retryDelayMs,
+        maxDelayMs: 60_000,
+      },
+    },
+    ports,
+  };
+}
+
+function openCliniko(
+  config: Config,
+  connection: ClinikoConnectionConfig,
+  { vault, limit, version }: { vault: CredentialVault; limit: OutboundLimit; version: string },
+): ClinicSource {
+  const { settings, credentials } = connection;
+  const key = { organizationId: connection.organizationId, connectionId: connection.id };
+  return createClinikoSource({
+    settings,
+    streams: RECORD_STREAMS.filter((stream) => settings.unavailableBlocks || stream !== 'unavailable_blocks'),
+    // What the configuration says counts; what it leaves out may be stored.
+    apiKey: async () => credentials?.apiKey ?? (await vault.open(key))?.credentials.apiKey ?? null,
+    version,
+    retry: { attempts: config.limits.retryAttempts, delayMs: config.limits.retryDelayMs },
+    limit,
+    clock: systemClock,
+    random: systemRandom,
+  });
+}
+
+function openConnection(config: Config, connection: VsrxConnectionConfig, vault: CredentialVault) {
   const { settings } = connection;
   const url = connection.credentials.databaseUrl;
   const open = (completeUrl: string) =>

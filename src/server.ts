@@ -14,7 +14,7 @@ import type { RunResult } from './engine/run-session.ts';
 import { giveBackMemory } from './idle-memory.ts';
 import { createLogger } from './logger.ts';
 import { applyConfiguration, type Chartsync, openChartsync, type RecordDatabase, tidyOrganization } from './main.ts';
-import type { FileConnection } from './runs/connections.ts';
+import type { Connection } from './runs/connections.ts';
 import { createRunWatch } from './runs/run-watch.ts';
 import { type Scheduler, startScheduler } from './runs/scheduler.ts';
 import { createSyncService } from './runs/sync-service.ts';
@@ -41,7 +41,7 @@ export interface ServeOptions {
   readonly database: RecordDatabase;
   /** api: only answers; worker: only performs runs, with the routes about its state; all (default): both. */
   readonly role?: Role;
-  readonly onRunEnd?: (connection: FileConnection, result: RunResult) => void;
+  readonly onRunEnd?: (connection: Connection, result: RunResult) => void;
 }
 
 const GRACE_MS = 30_000;

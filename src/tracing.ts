@@ -5,7 +5,7 @@
 import { type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { RunResult } from './engine/run-session.ts';
-import type { FileConnection } from './runs/connections.ts';
+import type { Connection } from './runs/connections.ts';
 
 const tracer = () => trace.getTracer('chartsync');
 
@@ -26,7 +26,7 @@ export function traceRequests(app: FastifyInstance): void {
 }
 
 export interface RunTraces {
-  begin(connection: FileConnection, runId: string): void;
+  begin(connection: Connection, runId: string): void;
   end(result: RunResult): void;
 }
 

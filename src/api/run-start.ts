@@ -4,7 +4,7 @@ import { SyncError } from '../domain/errors.ts';
 import type { RunMode } from '../domain/run.ts';
 import type { Enqueued } from '../ports/run-queue.ts';
 import type { RunRecord } from '../ports/run-store.ts';
-import type { FileConnection } from '../runs/connections.ts';
+import type { Connection } from '../runs/connections.ts';
 import type { Access } from './access.ts';
 import { HttpError } from './errors.ts';
 import type { ApiServices } from './services.ts';
@@ -14,7 +14,7 @@ export async function askForRun(
   services: ApiServices,
   access: Access,
   request: FastifyRequest,
-  connection: FileConnection,
+  connection: Connection,
   what: { readonly mode: RunMode; readonly unit?: string | null; readonly heldSetId?: string | null },
 ): Promise<Enqueued> {
   if (connection.dryRun) {

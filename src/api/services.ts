@@ -9,12 +9,12 @@ import type { RunMetrics } from '../ports/run-metrics.ts';
 import type { RunQueue } from '../ports/run-queue.ts';
 import type { RunStore } from '../ports/run-store.ts';
 import type { ScheduleStore } from '../ports/schedule-store.ts';
-import type { FileConnection } from '../runs/connections.ts';
+import type { Connection } from '../runs/connections.ts';
 import type { RunWatch } from '../runs/run-watch.ts';
 import type { SyncService } from '../runs/sync-service.ts';
 
 export interface ApiServices {
-  readonly connections: readonly FileConnection[];
+  readonly connections: readonly Connection[];
   readonly sync: SyncService;
   readonly runs: RunStore;
   readonly queue: RunQueue;

@@ -6,7 +6,7 @@ import { ConfigError } from '../config/mistake.ts';
 import type { Environment } from '../config/source.ts';
 import { SyncError, toSyncError } from '../domain/errors.ts';
 import { applyConfiguration, type Chartsync, openChartsync, openRecordDatabase, type RecordDatabase } from '../main.ts';
-import { type FileConnection, findConnection } from '../runs/connections.ts';
+import { type Connection, type FileConnection, findConnection, isFileConnection } from '../runs/connections.ts';
 import { demoEnvironment, demoFile, homeFolder, isDemo } from './demo-home.ts';
 import { EXIT, type ExitCode, exitCodeOfError } from './exit-codes.ts';
 import { createOutput, type Output } from './output.ts';
@@ -115,7 +115,7 @@ export async function openConfigured(
   return { config, database: await openRecordDatabase(config, log) };
 }
 
-export function connectionNamed(chartsync: Chartsync, name: string): FileConnection {
+export function connectionNamed(chartsync: Chartsync, name: string): Connection {
   const found = findConnection(chartsync.connections, name);
   if (found.found === 'one') return found.connection;
   const list = found.candidates.join(', ');
@@ -124,6 +124,15 @@ export function connectionNamed(chartsync: Chartsync, name: string): FileConnect
     list === ''
       ? 'No connection is configured. Describe one in chartsync.yaml, see the README.'
       : `There is no connection "${name}". Configured: ${list}.`,
+  );
+}
+
+/** @throws UsageError when it is a connection of another kind */
+export function fileConnectionNamed(chartsync: Chartsync, name: string, what: string): FileConnection {
+  const connection = connectionNamed(chartsync, name);
+  if (isFileConnection(connection)) return connection;
+  throw new UsageError(
+    `${what} is for connections that copy files; ${connection.id} is of the kind ${connection.connector}.`,
   );
 }
 

@@ -1,24 +1,42 @@
 /** Makes a plan and tells it: the whole of `plan`, and of `sync --dry-run`. */
-import type { FileMode } from '../domain/run.ts';
+import type { FileMode, RecordMode } from '../domain/run.ts';
 import type { ChangeLine } from '../engine/files/change-line.ts';
 import { planFiles } from '../engine/files/plan-files.ts';
 import { guard } from '../engine/guard.ts';
-import type { FileConnection } from '../runs/connections.ts';
+import { type Connection, type FileConnection, isFileConnection } from '../runs/connections.ts';
+import { checkMode, modeFor } from '../runs/modes.ts';
+import { UsageError } from './context.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import type { Output } from './output.ts';
 import { createPlanFile } from './plan-file.ts';
+import { planRecordChanges } from './record-report.ts';
 
 /** So many changes are listed for people; the file and `--json` have all. */
 const LISTED = 50;
 
-export async function planAndReport(options: {
-  output: Output;
-  connection: FileConnection;
-  signal: AbortSignal;
-  mode: FileMode;
-  unit: string | null;
-  out: string | null;
-}): Promise<ExitCode> {
+interface PlanRequest {
+  readonly output: Output;
+  readonly connection: Connection;
+  readonly signal: AbortSignal;
+  /** Null: the usual one of the connection's kind. */
+  readonly mode: string | null;
+  readonly unit: string | null;
+  readonly out: string | null;
+}
+
+export function planAndReport(options: PlanRequest): Promise<ExitCode> {
+  const { connection, unit, out } = options;
+  const mode = options.mode === null ? modeFor(connection, 'changes') : checkMode(connection, options.mode);
+  if (isFileConnection(connection)) return planFileChanges({ ...options, connection, mode: mode as FileMode });
+  if (out !== null)
+    throw new UsageError('--out is for connections that copy files: what changes here, a run finds itself.');
+  if (unit !== null) throw new UsageError('--patient is for connections that copy files.');
+  return planRecordChanges({ ...options, connection, mode: mode as RecordMode });
+}
+
+async function planFileChanges(
+  options: Omit<PlanRequest, 'connection' | 'mode'> & { connection: FileConnection; mode: FileMode },
+): Promise<ExitCode> {
   const { output, connection, signal, mode, unit, out } = options;
   const rows: string[][] = [];
   const file = out === null ? null : await createPlanFile(out);

@@ -1,5 +1,6 @@
 /** What the rest of the program gets to see: complete, checked, frozen. Times in ms, sizes in bytes, paths absolute. */
 import type { AccessSettings } from '../access/settings.ts';
+import type { ClinikoSettings } from '../connectors/cliniko/settings.ts';
 import type { TableMapping } from '../connectors/vsrx/mapping.ts';
 import type { Schedule } from '../domain/schedule.ts';
 
@@ -48,13 +49,11 @@ export interface OrganizationConfig {
   readonly connections: readonly ConnectionConfig[];
 }
 
-/** One member today; more connectors make it a union over `connector`. */
-export type ConnectionConfig = VsrxConnectionConfig;
+export type ConnectionConfig = VsrxConnectionConfig | ClinikoConnectionConfig;
 
-export interface VsrxConnectionConfig {
+interface AnyConnectionConfig {
   readonly organizationId: string;
   readonly id: string;
-  readonly connector: 'vsrx';
   /** Null: only when somebody asks. */
   readonly schedule: Schedule | null;
   /** Zone of the schedule's wall time. */
@@ -63,6 +62,22 @@ export interface VsrxConnectionConfig {
   readonly timeoutMs: number | null;
   /** Failed runs in a row after which the schedule stops; null: never. */
   readonly pauseAfterFailures: number | null;
+}
+
+export interface ClinikoConnectionConfig extends AnyConnectionConfig {
+  readonly connector: 'cliniko';
+  /** Without secrets: may be stored and shown. */
+  readonly settings: ClinikoSettings & {
+    /** Minutes after midnight, in the connection's zone, of the nightly read of everything. Null: never by itself. */
+    readonly fullCompareAt: number | null;
+    readonly unavailableBlocks: boolean;
+  };
+  /** Secret. Null: stored ones are used. */
+  readonly credentials: { readonly apiKey: string } | null;
+}
+
+export interface VsrxConnectionConfig extends AnyConnectionConfig {
+  readonly connector: 'vsrx';
   /** Without secrets: may be stored and shown. */
   readonly settings: VsrxSettings;
   /** Secret. */

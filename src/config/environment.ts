@@ -38,6 +38,7 @@ const VARIABLES = {
     'addresses or ranges such as 10.0.0.0/24, with commas in between',
     listOf(isAddressRange),
   ),
+  CHARTSYNC_ALLOW_PRIVATE_SOURCES: switchOf(),
   CHARTSYNC_OIDC_ISSUER: checkedText(
     'the https: URL of an OpenID Connect issuer, exactly as its tokens name it',
     isIssuerUrl,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { parseDocument } from 'yaml';
-import type { Config } from './config.ts';
+import type { Config, VsrxConnectionConfig } from './config.ts';
 import { loadConfig } from './load.ts';
 import { ConfigError, didYouMean, type Mistake } from './mistake.ts';
 import { parseDuration, parseSize, parseTimeOfDay } from './quantity.ts';
@@ -111,7 +111,8 @@ describe('defaults', () => {
 
   test('the result is frozen to its depth', async () => {
     const config = await load(connection('pathPrefixes: [notes/, scans/]'));
-    const prefixes = config.organizations[0]?.connections[0]?.settings.pathPrefixes as string[];
+    const { settings } = config.organizations[0]!.connections[0] as VsrxConnectionConfig;
+    const prefixes = settings.pathPrefixes as string[];
     expect(() => prefixes.push('x/')).toThrow(TypeError);
     expect(() => Object.assign(config.limits, { filesPerBatch: 1 })).toThrow(TypeError);
   });
@@ -171,7 +172,7 @@ organizations:
       - id: b
         connector: vsrx
         settings: { fileBasePath: /srv, mapping: vrsx }
-      - { id: c, connector: cliniko, credentials: { apiKey: ${SECRET} } }
+      - { id: c, connector: idexx, credentials: { apiKey: ${SECRET} } }
       - { id: d, connector: vsxr }
       - { id: e }
 deletionGuard: { maxPercent: 101, maxCount: "many" }
@@ -217,17 +218,17 @@ stores: { blobs: { kind: azure } }
       {
         path: 'organizations[0].connections[2].connector',
         place: 'chartsync.yaml:13:29',
-        message: 'the connector for Cliniko is not part of this version of Chartsync; remove the connection',
+        message: 'the connector for IDEXX Neo is not part of this version of Chartsync; remove the connection',
       },
       {
         path: 'organizations[0].connections[3].connector',
         place: 'chartsync.yaml:14:29',
-        message: 'expected "vsrx". Did you mean "vsrx"?',
+        message: 'expected one of "vsrx", "cliniko". Did you mean "vsrx"?',
       },
       {
         path: 'organizations[0].connections[4].connector',
         place: 'chartsync.yaml:15:9',
-        message: 'is missing: expected "vsrx"',
+        message: 'is missing: expected one of "vsrx", "cliniko"',
       },
       { path: 'deletionGuard.maxPercent', place: 'chartsync.yaml:16:30', message: 'expected a number from 0 to 100' },
       {
@@ -357,7 +358,7 @@ describe('the seeds’ variables', () => {
       SYNC_DRY_RUN: 'TRUE',
       SYNC_LOG_LEVEL: 'debug',
     });
-    const found = config.organizations[0]?.connections[0];
+    const found = config.organizations[0]?.connections[0] as VsrxConnectionConfig | undefined;
     expect(found?.credentials.databaseUrl).toBe('mysql://rea%3Ader:p%40ss%2Fw@ehr.example:3306/vsrx');
     expect(found?.settings).toMatchObject({
       database: 'mysql://ehr.example:3306/vsrx',

@@ -2,11 +2,19 @@
 import { join, resolve } from 'node:path';
 import type { EverySchedule, Schedule } from '../domain/schedule.ts';
 import { resolveAuth } from './auth.ts';
+import { resolveCliniko } from './cliniko.ts';
 import type { Config, ConnectionConfig, OrganizationConfig, StoresConfig } from './config.ts';
 import { databaseOfVariables, type Variables } from './environment.ts';
 import { type Mistake, type Path, pathText } from './mistake.ts';
 import { parseDuration, parseSize } from './quantity.ts';
-import { type ConfigFile, parseWindow, type ScheduleFile, type VsrxConnectionFile, WEEKDAYS } from './schema.ts';
+import {
+  type ClinikoConnectionFile,
+  type ConfigFile,
+  parseWindow,
+  type ScheduleFile,
+  type VsrxConnectionFile,
+  WEEKDAYS,
+} from './schema.ts';
 import type { ConfigSource } from './source.ts';
 import { resolveVsrx } from './vsrx.ts';
 
@@ -15,7 +23,9 @@ type OrganizationFile = NonNullable<ConfigFile['organizations']>[number];
 /** The file without the list items that are not well formed. */
 export type WellFormedFile = Omit<ConfigFile, 'organizations'> & {
   readonly organizations?: readonly (
-    | (Omit<OrganizationFile, 'connections'> & { readonly connections?: readonly (VsrxConnectionFile | undefined)[] })
+    | (Omit<OrganizationFile, 'connections'> & {
+        readonly connections?: readonly (VsrxConnectionFile | ClinikoConnectionFile | undefined)[];
+      })
     | undefined
   )[];
 };
@@ -111,24 +121,25 @@ function resolveOrganizations(options: ResolveOptions, maxFileSize: number, repo
       // Commands name a connection by its id alone.
       refuseTwice(connectionIds, connection.id, [...at, 'id'], report);
       const { schedule } = connection;
-      const complete = resolveVsrx(
-        connection,
-        {
-          organizationId: organization.id,
-          organizationTimeZone: organization.timeZone ?? null,
-          schedule: schedule === undefined ? defaultSchedule(variables) : resolveSchedule(schedule),
-          timeoutMs: timeoutOf(connection.timeout, variables),
-          pauseAfterFailures: orNever(connection.pauseAfterFailures ?? file.limits?.pauseAfterFailures),
-          database,
-          fileBasePath,
-          maxFileSize,
-          folder,
-        },
-        (inside, message) => {
-          if (fromVariables) mistakes.push({ path: variableOf(inside), place: 'environment', message });
-          else report([...at, ...inside], message);
-        },
-      );
+      const common = {
+        organizationId: organization.id,
+        organizationTimeZone: organization.timeZone ?? null,
+        schedule: schedule === undefined ? defaultSchedule(variables) : resolveSchedule(schedule),
+        timeoutMs: timeoutOf(connection.timeout, variables),
+        pauseAfterFailures: orNever(connection.pauseAfterFailures ?? file.limits?.pauseAfterFailures),
+      };
+      const mistake = (inside: Path, message: string) => {
+        if (fromVariables) mistakes.push({ path: variableOf(inside), place: 'environment', message });
+        else report([...at, ...inside], message);
+      };
+      const complete =
+        connection.connector === 'cliniko'
+          ? resolveCliniko(
+              connection,
+              { ...common, allowPrivate: variables.CHARTSYNC_ALLOW_PRIVATE_SOURCES ?? false },
+              mistake,
+            )
+          : resolveVsrx(connection, { ...common, database, fileBasePath, maxFileSize, folder }, mistake);
       if (complete) connections.push(complete);
     }
     const { id, name = id, timeZone = 'UTC' } = organization;

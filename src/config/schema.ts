@@ -13,6 +13,7 @@ import {
   integer,
   number,
   size,
+  switchOf,
   text,
   timeZone,
 } from './leaf.ts';
@@ -134,9 +135,53 @@ const VsrxConnection = closed({
   ),
 });
 
+const ClinikoConnection = closed({
+  id: identifier(),
+  connector: Type.Literal('cliniko'),
+  schedule: optional(Schedule),
+  timeout: optional(durationOr('none', SECOND, 7 * DAY, 'a time from 1s to 7d, such as 2h')),
+  pauseAfterFailures: optional(pauseAfterFailures()),
+  settings: optional(
+    closed({
+      baseUrl: optional(checkedText('an http: or https: URL such as http://127.0.0.1:8501/v1', isHttpUrl)),
+      contactEmail: optional(
+        checkedText('an e-mail address that Cliniko can write to', (v) =>
+          /^[^\s@()<>]+@[^\s@()<>]+\.[^\s@()<>]+$/.test(v),
+        ),
+      ),
+      requestsPerMinute: optional(
+        Type.Union([integer(1, 1000), Type.Literal('unlimited')], {
+          description: 'a whole number from 1 to 1000, or unlimited (stand-ins only)',
+        }),
+      ),
+      timeout: optional(timeout()),
+      fullCompareAt: optional(
+        checkedText(
+          'a time of day such as 02:00, or never',
+          (v) => v === 'never' || (parseTimeOfDay(v) ?? 1440) < 1440,
+        ),
+      ),
+      notes: optional(switchOf()),
+      unavailableBlocks: optional(switchOf()),
+    }),
+  ),
+  credentials: optional(closed({ apiKey: text('an API key of Cliniko', /^[\x21-\x7e]{8,200}$/) })),
+});
+
+function isHttpUrl(value: string): boolean {
+  const url = URL.parse(value);
+  return (
+    url !== null &&
+    /^https?:$/.test(url.protocol) &&
+    url.username === '' &&
+    url.password === '' &&
+    url.search === '' &&
+    url.hash === ''
+  );
+}
+
 /** Connectors that this version does not have, with what to say to somebody who names one. */
 export const ABSENT_CONNECTORS: Readonly<Record<string, string>> = {
-  cliniko: 'the connector for Cliniko is not part of this version of Chartsync; remove the connection',
   idexx: 'the connector for IDEXX Neo is not part of this version of Chartsync; remove the connection',
 };
 
@@ -147,9 +192,12 @@ const Organization = closed({
   maxConcurrentSyncs: optional(integer(1, 1000)),
   maxQueuedSyncs: optional(integer(0, 10_000)),
   connections: optional(
-    Type.Array(Type.Union([VsrxConnection], { discriminator: 'connector', absent: ABSENT_CONNECTORS }), {
-      description: 'a list of connections',
-    }),
+    Type.Array(
+      Type.Union([VsrxConnection, ClinikoConnection], { discriminator: 'connector', absent: ABSENT_CONNECTORS }),
+      {
+        description: 'a list of connections',
+      },
+    ),
   ),
 });
 
@@ -217,5 +265,6 @@ export const ConfigFile = closed({
   ),
 });
 export type ConfigFile = Type.Static<typeof ConfigFile>;
+export type ClinikoConnectionFile = Type.Static<typeof ClinikoConnection>;
 export type VsrxConnectionFile = Type.Static<typeof VsrxConnection>;
 export type ScheduleFile = Type.Static<typeof Schedule>;

@@ -35,6 +35,8 @@ export type AbsenceKind =
   | 'deleted'
   /** A complete read did not contain it. */
   | 'missing'
+  /** A complete read did not contain it, and the source, asked for it by its id, does not know it. */
+  | 'gone'
   /** The source now keeps the same reference under another unit. */
   | 'reassigned';
 

@@ -56,7 +56,7 @@ export class CompleteRead {
   }
 
   /**
-   * An item flagged as deleted, or kept under another unit, may go at once. An item that is merely missing must have
+   * An item flagged as deleted, kept under another unit, or unknown to the source that was asked for it, may go at once. An item that is merely missing must have
    * been missed by an earlier complete read too, which ended before this one started.
    */
   judge<T extends StoredItem>(absence: Absence<T>): Judgement<T> {

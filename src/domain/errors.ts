@@ -38,21 +38,22 @@ export const ERROR_CATALOGUE = {
     summary: 'The stored credentials of the connection cannot be opened with the configured encryption keys.',
     remedy: 'Add the former key to CHARTSYNC_ENCRYPTION_KEYS_OLD, or store the credentials again.',
   },
-  // Source database
+  // Source
   source_unreachable: {
     action: 'stop',
-    summary: 'The source database does not answer.',
-    remedy: 'Check that the database server runs and that host and port are right. The next run continues by itself.',
+    summary: 'The source system does not answer.',
+    remedy: 'Check that the server runs and that host and port are right. The next run continues by itself.',
   },
   source_credentials: {
     action: 'stop',
-    summary: 'The source database refused the user name or password.',
+    summary: 'The source system refused the user name, password or key.',
     remedy: 'Correct the credentials in the connection settings.',
   },
   source_permission: {
     action: 'stop',
-    summary: 'The source database user may not read a table that the mapping needs.',
-    remedy: 'Grant SELECT on the tables that the mapping names.',
+    summary: 'The user of the source system may not read something that is needed.',
+    remedy:
+      'Grant SELECT on the tables that the mapping names, or give the user of the key a role that may see the list.',
   },
   source_mapping: {
     action: 'stop',
@@ -78,6 +79,34 @@ export const ERROR_CATALOGUE = {
     action: 'retry',
     summary: 'The source did not answer in time.',
     remedy: 'Nothing: the run repeats the call. If it stays, look at the load of the source system.',
+  },
+  // Source over HTTP
+  source_contract_changed: {
+    action: 'stop',
+    summary: 'The source system answered in a shape that this version does not know.',
+    remedy:
+      'Nothing was stored or removed from that answer. Report it with the run id; resume the connection after an update.',
+  },
+  source_request_refused: {
+    action: 'fail',
+    summary: 'The source system refused a request as wrong.',
+    remedy: 'Report it with the run id. Nothing was removed because of it.',
+  },
+  source_rate_limited: {
+    action: 'retry',
+    summary: 'The source system asked us to slow down.',
+    remedy:
+      'Nothing: the run waits and goes on. If it stays, lower requestsPerMinute, or see which other programs use the same user.',
+  },
+  source_failed: {
+    action: 'retry',
+    summary: 'The source system answered with an error of its own.',
+    remedy: 'Nothing: it is tried again. If it stays, look at the status page of the source system.',
+  },
+  credentials_missing: {
+    action: 'stop',
+    summary: 'No credentials are configured for the connection.',
+    remedy: 'Give them in chartsync.yaml, or store them with "chartsync credentials set".',
   },
   // File share
   share_unavailable: {

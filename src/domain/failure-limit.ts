@@ -2,7 +2,12 @@
 import { ERROR_CATALOGUE, type ErrorCode } from './errors.ts';
 
 /** More tries with refused credentials lock the account at the other side. */
-const PAUSES_AT_ONCE: ReadonlySet<string> = new Set<ErrorCode>(['source_credentials', 'blob_credentials']);
+const PAUSES_AT_ONCE: ReadonlySet<string> = new Set<ErrorCode>([
+  'source_credentials',
+  'blob_credentials',
+  // What is misread could be stored or removed wrongly: a person looks first.
+  'source_contract_changed',
+]);
 
 const FIRST_WAIT_MS = 60_000;
 const LONGEST_WAIT_MS = 3600_000;

@@ -19,8 +19,15 @@ export type Outcome = 'success' | 'partial' | 'failed';
 export const FILE_MODES = ['quick', 'deep', 'checksum'] as const;
 export type FileMode = (typeof FILE_MODES)[number];
 
+/**
+ * How much a run for records reads. incremental: what changed since the cursor; comprehensive: everything, so that absence is
+ * proven; active: all patients, appointments from 30 days back on; patients-only: all patients. Only comprehensive removes.
+ */
+export const RECORD_MODES = ['incremental', 'comprehensive', 'active', 'patients-only'] as const;
+export type RecordMode = (typeof RECORD_MODES)[number];
+
 /** What a run is for. `plan`: executes a plan file; `held`: applies an approved set of held removals. */
-export type RunMode = FileMode | 'plan' | 'held';
+export type RunMode = FileMode | RecordMode | 'plan' | 'held';
 
 /** Who asked: a person is served before the schedule. */
 export type RunTrigger = 'manual' | 'api' | 'schedule';

@@ -2,31 +2,47 @@
 
 import type { Schedule } from '../domain/schedule.ts';
 import type { FilePorts, FileSettings } from '../engine/files/settings.ts';
+import type { RecordPorts, RecordSettings } from '../engine/records/settings.ts';
 
-export interface FileConnection {
-  readonly connector: 'vsrx';
+interface AnyConnection {
   readonly organizationId: string;
   readonly id: string;
-  readonly settings: FileSettings;
-  readonly ports: FilePorts;
   /** Null: only run by hand. */
   readonly schedule: Schedule | null;
   /** IANA zone in which the schedule is meant. */
   readonly timeZone: string;
-  /** How often a scheduled run also looks at the files (deep) or hashes them (checksum), in ms; null = never. */
-  readonly modes: { readonly deepEveryMs: number | null; readonly checksumEveryMs: number | null };
   /** The longest that one run may take; null: no limit. */
   readonly timeoutMs: number | null;
   /** The configuration asks for dry runs only. */
   readonly dryRun: boolean;
 }
 
-export type Found =
-  | { readonly found: 'one'; readonly connection: FileConnection }
+/** A source of files. */
+export interface FileConnection extends AnyConnection {
+  readonly connector: 'vsrx';
+  readonly settings: FileSettings;
+  readonly ports: FilePorts;
+  /** How often a scheduled run also looks at the files (deep) or hashes them (checksum), in ms; null = never. */
+  readonly modes: { readonly deepEveryMs: number | null; readonly checksumEveryMs: number | null };
+}
+
+/** A source of records. */
+export interface RecordConnection extends AnyConnection {
+  readonly connector: 'cliniko';
+  readonly settings: RecordSettings;
+  readonly ports: RecordPorts;
+  /** Minutes after midnight of the nightly read of everything; null: never by itself. */
+  readonly fullCompareAt: number | null;
+}
+
+export type Connection = FileConnection | RecordConnection;
+
+export type Found<C> =
+  | { readonly found: 'one'; readonly connection: C }
   | { readonly found: 'none' | 'several'; readonly candidates: readonly string[] };
 
 /** @param name connection id, or `organisation/connection` when two organisations use the same id */
-export function findConnection(connections: readonly FileConnection[], name: string): Found {
+export function findConnection<C extends Connection>(connections: readonly C[], name: string): Found<C> {
   const matches = connections.filter((c) => c.id === name || `${c.organizationId}/${c.id}` === name);
   const [first] = matches;
   if (matches.length === 1 && first !== undefined) return { found: 'one', connection: first };
@@ -35,4 +51,12 @@ export function findConnection(connections: readonly FileConnection[], name: str
     found: matches.length === 0 ? 'none' : 'several',
     candidates: all.map((c) => (matches.length > 1 ? `${c.organizationId}/${c.id}` : c.id)),
   };
+}
+
+export function isFileConnection(connection: Connection): connection is FileConnection {
+  return connection.connector === 'vsrx';
+}
+
+export function isRecordConnection(connection: Connection): connection is RecordConnection {
+  return connection.connector === 'cliniko';
 }

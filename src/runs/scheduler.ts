@@ -5,21 +5,21 @@
 import { createHash } from 'node:crypto';
 import { ERROR_CATALOGUE, type ErrorCode, type SyncError, toSyncError } from '../domain/errors.ts';
 import { waitAfterFailures } from '../domain/failure-limit.ts';
-import type { FileMode } from '../domain/run.ts';
 import type { Schedule } from '../domain/schedule.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { RunQueue } from '../ports/run-queue.ts';
 import type { ScheduleState, ScheduleStore } from '../ports/schedule-store.ts';
-import type { FileConnection } from './connections.ts';
+import type { Connection } from './connections.ts';
 import { nextCron } from './cron.ts';
+import { modeDue } from './modes.ts';
 import { nextDue } from './schedule.ts';
 
 export interface SchedulerOptions {
-  readonly connections: readonly FileConnection[];
+  readonly connections: readonly Connection[];
   readonly store: ScheduleStore;
   readonly queue: RunQueue;
   readonly clock: Clock;
-  readonly onError?: (connection: FileConnection | null, error: SyncError) => void;
+  readonly onError?: (connection: Connection | null, error: SyncError) => void;
   /** How often to look. */
   readonly everyMs?: number;
 }
@@ -47,13 +47,13 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     }
   }
 
-  async function ask(connection: FileConnection, state: ScheduleState, now: number): Promise<void> {
+  async function ask(connection: Connection, state: ScheduleState, now: number): Promise<void> {
     try {
       await queue.enqueue(
         {
           organizationId: connection.organizationId,
           connectionId: connection.id,
-          mode: modeOf(connection, state, now),
+          mode: modeDue(connection, state, now),
           trigger: 'schedule',
           unit: null,
           heldSetId: null,
@@ -89,7 +89,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
 
 /** When the schedule starts the connection next, failures considered. Epoch ms, not before `now`; infinity: not by itself. */
 export function nextStart(
-  connection: Pick<FileConnection, 'schedule' | 'timeZone'>,
+  connection: Pick<Connection, 'schedule' | 'timeZone'>,
   state: ScheduleState,
   now: number,
 ): number {
@@ -112,18 +112,4 @@ function chanceOf(state: ScheduleState): number {
 export function dueAt(schedule: Schedule, lastStart: number | null, now: number, timeZone: string): number {
   if (schedule.kind !== 'cron') return nextDue(schedule, lastStart, now, timeZone);
   return lastStart === null ? now : Math.max(now, nextCron(schedule.cron, Math.min(lastStart, now), timeZone));
-}
-
-/** The most thorough mode that is due. The first run copies everything, which is as good as a hash of everything. */
-export function modeOf(
-  connection: Pick<FileConnection, 'modes'>,
-  state: Pick<ScheduleState, 'lastCompletedByMode'>,
-  now: number,
-): FileMode {
-  const first = Math.min(...Object.values(state.lastCompletedByMode), Number.POSITIVE_INFINITY);
-  if (first === Number.POSITIVE_INFINITY) return 'quick';
-  const due = (mode: FileMode, everyMs: number | null) =>
-    everyMs !== null && now - (state.lastCompletedByMode[mode] ?? first) >= everyMs;
-  if (due('checksum', connection.modes.checksumEveryMs)) return 'checksum';
-  return due('deep', connection.modes.deepEveryMs) ? 'deep' : 'quick';
 }

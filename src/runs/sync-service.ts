@@ -1,17 +1,21 @@
 /** Performs runs in this process and keeps hold of them, so that it can cancel them and end in order. */
 import { SyncError, toSyncError } from '../domain/errors.ts';
-import type { FileMode, RunTrigger } from '../domain/run.ts';
+import type { FileMode, RecordMode, RunMode, RunTrigger } from '../domain/run.ts';
 import { applyHeldSet } from '../engine/files/apply-held.ts';
 import { syncFiles } from '../engine/files/sync-files.ts';
+import { applyHeldRecords } from '../engine/records/apply-held.ts';
+import { syncRecords } from '../engine/records/sync-records.ts';
 import type { RunResult, SessionOptions } from '../engine/run-session.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ClaimedRun } from '../ports/run-queue.ts';
 import type { RunProgress } from '../ports/run-store.ts';
-import type { FileConnection } from './connections.ts';
+import { type Connection, isFileConnection } from './connections.ts';
 
 export interface SyncRequest {
-  readonly mode: FileMode;
+  /** One of the connection's kind. */
+  readonly mode: RunMode;
   readonly trigger: RunTrigger;
+  /** Files only. */
   readonly unit?: string;
   readonly onProgress?: (progress: RunProgress & { readonly runId: string }) => void;
   readonly signal?: AbortSignal;
@@ -25,9 +29,9 @@ export interface StartedRun {
 
 export interface SyncService {
   /** Starts a run past the queue. @throws SyncError when it could not begin, e.g. `connection_busy` */
-  start(connection: FileConnection, request: SyncRequest): Promise<StartedRun>;
+  start(connection: Connection, request: SyncRequest): Promise<StartedRun>;
   /** Performs a run of the queue that this process has claimed. Never rejects. */
-  perform(connection: FileConnection, run: ClaimedRun): Promise<RunResult>;
+  perform(connection: Connection, run: ClaimedRun): Promise<RunResult>;
   /** Aborts a run of this process at once. @returns false when it is not one of its */
   cancel(runId: string): boolean;
   /** Ids of the runs that this process works on. */
@@ -38,8 +42,8 @@ export interface SyncService {
 
 export function createSyncService(options: {
   clock: Clock;
-  onStart?: (connection: FileConnection, runId: string) => void;
-  onEnd?: (connection: FileConnection, result: RunResult) => void;
+  onStart?: (connection: Connection, runId: string) => void;
+  onEnd?: (connection: Connection, result: RunResult) => void;
 }): SyncService {
   const active = new Set<Promise<unknown>>();
   const byId = new Map<string, AbortController>();
@@ -48,7 +52,7 @@ export function createSyncService(options: {
 
   /** @param work begins the run; its signal aborts it */
   function launch(
-    connection: FileConnection,
+    connection: Connection,
     end: AbortSignal,
     work: (signal: AbortSignal, onStarted: (runId: string) => void) => Promise<RunResult>,
   ): Promise<RunResult> {
@@ -89,7 +93,7 @@ export function createSyncService(options: {
             ? stopping.cancel.signal
             : AbortSignal.any([stopping.cancel.signal, request.signal]);
         const result: Promise<RunResult> = launch(connection, end, (signal, onStarted) =>
-          syncFiles(connection.ports, connection.settings, {
+          runOnce(connection, {
             ...request,
             signal,
             onStarted: (runId) => {
@@ -105,16 +109,14 @@ export function createSyncService(options: {
       const claimed: SessionOptions['claimed'] = { fence: run.fence, counts: run.counts };
       return launch(connection, stopping.handBack.signal, (signal, onStarted) => {
         onStarted(run.fence.runId);
-        return run.heldSetId !== null
-          ? applyHeldSet(connection.ports, connection.settings, { setId: run.heldSetId, claimed, signal })
-          : syncFiles(connection.ports, connection.settings, {
-              // The queue takes no plans.
-              mode: run.mode as FileMode,
-              trigger: run.trigger,
-              claimed,
-              signal,
-              ...(run.unit === null ? {} : { unit: run.unit }),
-            });
+        if (run.heldSetId !== null) return applyHeld(connection, { setId: run.heldSetId, claimed, signal });
+        return runOnce(connection, {
+          mode: run.mode,
+          trigger: run.trigger,
+          claimed,
+          signal,
+          ...(run.unit === null ? {} : { unit: run.unit }),
+        });
       });
     },
     cancel(runId) {
@@ -138,4 +140,29 @@ export function createSyncService(options: {
       await grace;
     },
   };
+}
+
+/** One run of whatever kind of connection, in a mode of that kind. */
+export function runOnce(
+  connection: Connection,
+  request: SyncRequest & Pick<SessionOptions, 'claimed' | 'onStarted'>,
+): Promise<RunResult> {
+  const { mode, unit, ...rest } = request;
+  return isFileConnection(connection)
+    ? syncFiles(connection.ports, connection.settings, {
+        ...rest,
+        mode: mode as FileMode,
+        ...(unit === undefined ? {} : { unit }),
+      })
+    : syncRecords(connection.ports, connection.settings, { ...rest, mode: mode as RecordMode });
+}
+
+/** Applies a held set that a person approved. */
+export function applyHeld(
+  connection: Connection,
+  request: { setId: string; claimed?: SessionOptions['claimed']; signal: AbortSignal },
+): Promise<RunResult> {
+  return isFileConnection(connection)
+    ? applyHeldSet(connection.ports, connection.settings, request)
+    : applyHeldRecords(connection.ports, connection.settings, request);
 }

@@ -4,14 +4,14 @@ import { NO_COUNTS } from '../domain/run.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { RunDispatcher, RunQueue } from '../ports/run-queue.ts';
 import type { RunStore } from '../ports/run-store.ts';
-import type { FileConnection } from './connections.ts';
+import type { Connection } from './connections.ts';
 import type { SyncService } from './sync-service.ts';
 
 export interface WorkerOptions {
   readonly queue: RunQueue;
   readonly dispatcher: RunDispatcher;
   readonly runs: RunStore;
-  readonly connections: readonly FileConnection[];
+  readonly connections: readonly Connection[];
   readonly service: SyncService;
   readonly clock: Clock;
   /** Runs at one time in this process. */

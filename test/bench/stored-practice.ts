@@ -2,6 +2,7 @@
  * A practice of any number of rows that is stored already: the source read by the connector itself, so that the
  * fingerprints agree, and the records written by plain SQL, because copying a million files is not what is measured.
  */
+
 import { createHash, randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,6 +10,7 @@ import pg from 'pg';
 import { loadConfig } from '../../src/config/load.ts';
 import { applyConfiguration, openChartsync } from '../../src/main.ts';
 import type { EhrDatabase, SourceFile } from '../../src/ports/ehr-database.ts';
+import { isFileConnection } from '../../src/runs/connections.ts';
 import {
   type BenchPractice,
   CONNECTION,
@@ -45,7 +47,7 @@ export function storedPractice(services: Services, rows: number): Promise<Stored
     });
     try {
       await applyConfiguration(chartsync);
-      await writeRecords(databaseUrl, chartsync.connections[0]!.ports.source);
+      await writeRecords(databaseUrl, chartsync.connections.filter(isFileConnection)[0]!.ports.source);
     } finally {
       await chartsync.close();
     }

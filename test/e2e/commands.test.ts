@@ -321,7 +321,7 @@ test('apply tells what it changed and whether the sources fit', async () => {
   for (const result of [dry, real]) expect(result.code).toBe(3);
   expect(dry.stdout).not.toContain('added');
   expect(dry.stdout).toContain('second: the source fits its mapping; the share is NOT there.');
-  expect(dry.stderr).toMatch(/^third: The source database does not answer\..*\[source_unreachable\]/);
+  expect(dry.stderr).toMatch(/^third: The source system does not answer\..*\[source_unreachable\]/);
   expectJson(real);
   expect(linesOf(real, 'change')).toMatchObject([
     { connectionId: 'second', change: 'added' },

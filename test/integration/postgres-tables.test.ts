@@ -28,6 +28,7 @@ const ALIASES: Record<string, Column> = {
 
 const LIVE_TYPES: Record<string, string> = {
   'timestamp with time zone': 'timestamp',
+  date: 'timestamp',
   jsonb: 'json',
   bigint: 'int8',
   text: 'string',
@@ -49,12 +50,16 @@ test('the row types of the tables agree with the live schema', async () => {
 async function written(): Promise<Schema> {
   const text = await readFile(new URL('../../src/stores/postgres/tables.ts', import.meta.url), 'utf8');
   const body = text.slice(text.indexOf('export interface Tables {'));
+  const common = /^interface CopiedRecord \{\n(.*?)^\}/ms.exec(text)?.[1] ?? '';
   const schema: Schema = {};
-  for (const [, table = '', columns = ''] of body.matchAll(/^ {2}(\w+): \{\n(.*?)^ {2}\};/gms)) {
-    schema[table] = {};
-    for (const [, column = '', type = ''] of columns.matchAll(/^ {4}(\w+): (.*);$/gm)) {
-      schema[table][column] = readType(type);
+  for (const [, table = '', copied, columns = ''] of body.matchAll(
+    /^ {2}(\w+): (CopiedRecord & )?\{\n(.*?)^ {2}\};/gms,
+  )) {
+    const known: Record<string, Column> = {};
+    for (const lines of copied === undefined ? [columns] : [common, columns]) {
+      for (const [, column = '', type = ''] of lines.matchAll(/^ +(\w+): (.*);$/gm)) known[column] = readType(type);
     }
+    schema[table] = known;
   }
   return schema;
 }

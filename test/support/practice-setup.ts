@@ -13,7 +13,7 @@ import { createSamplePractice, type SamplePractice } from '../../simulators/vsrx
 import type { Config } from '../../src/config/config.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { applyConfiguration, type Chartsync, openChartsync } from '../../src/main.ts';
-import type { FileConnection } from '../../src/runs/connections.ts';
+import { type FileConnection, isFileConnection } from '../../src/runs/connections.ts';
 import { testDatabase } from './postgres.ts';
 
 export const ORGANIZATION = 'org_test';
@@ -115,7 +115,7 @@ export async function setUpPractice(options: SetupOptions = {}): Promise<Practic
     });
     opened.push(chartsync);
     await applyConfiguration(chartsync);
-    return { chartsync, connection: chartsync.connections[0]! };
+    return { chartsync, connection: chartsync.connections.filter(isFileConnection)[0]! };
   };
   const first = await open();
   return {

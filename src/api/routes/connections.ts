@@ -3,7 +3,8 @@ import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import type { ConnectionStatus } from '../../ports/reports.ts';
 import type { ScheduleState } from '../../ports/schedule-store.ts';
-import type { FileConnection } from '../../runs/connections.ts';
+import type { Connection } from '../../runs/connections.ts';
+import { modeFor } from '../../runs/modes.ts';
 import { nextStart } from '../../runs/scheduler.ts';
 import type { Access } from '../access.ts';
 import { HttpError } from '../errors.ts';
@@ -54,7 +55,7 @@ interface ConnectionParams {
 }
 
 export function connectionRoutes(app: FastifyInstance, services: ApiServices, access: Access): void {
-  const configured = (organizationId: string, id: string): FileConnection => {
+  const configured = (organizationId: string, id: string): Connection => {
     const found = services.connections.find((c) => c.organizationId === organizationId && c.id === id);
     if (found === undefined) throw new HttpError(404, 'not_found', 'No such connection.');
     return found;
@@ -256,7 +257,9 @@ export function connectionRoutes(app: FastifyInstance, services: ApiServices, ac
       const open = await services.runs.openFailures({ organizationId, connectionId: connection.id });
       const waiting = open.filter((failure) => failure.state === 'waiting');
       for (const { id } of waiting) await services.runs.decideFailure(organizationId, id, 'retry');
-      const run = await askForRun(services, access, request, connection, { mode: 'quick' });
+      const run = await askForRun(services, access, request, connection, {
+        mode: modeFor(connection, 'changes'),
+      });
       return reply.status(202).send({ retried: waiting.length, sync_id: run.runId });
     },
   );

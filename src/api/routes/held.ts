@@ -27,7 +27,7 @@ const HeldItemAnswer = Type.Object({
   document_uuid: Type.String(),
   patient_uuid: Type.String(),
   reference: Type.String(),
-  absence: Type.Enum(['deleted', 'missing', 'reassigned']),
+  absence: Type.Enum(['deleted', 'missing', 'gone', 'reassigned']),
   state: Type.Enum(['held', 'applied', 'kept']),
 });
 

@@ -2,9 +2,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { SyncError } from '../../domain/errors.ts';
-import type { FileMode } from '../../domain/run.ts';
 import type { Enqueued } from '../../ports/run-queue.ts';
-import type { FileConnection } from '../../runs/connections.ts';
+import type { Connection } from '../../runs/connections.ts';
+import { modeFor, type Thoroughness } from '../../runs/modes.ts';
 import type { Access } from '../access.ts';
 import { HttpError } from '../errors.ts';
 import { HistoryEntry, historyEntryOf, statusOfRun, stepOf } from '../run-answers.ts';
@@ -16,7 +16,11 @@ const OrganizationPath = Type.Object({
   organizationId: Type.String({ maxLength: 64, description: 'Id of the organisation.' }),
 });
 
-const MODES: Readonly<Record<string, FileMode>> = { active: 'quick', comprehensive: 'deep', full: 'deep' };
+const MODES: Readonly<Record<string, Thoroughness>> = {
+  active: 'active',
+  comprehensive: 'comprehensive',
+  full: 'comprehensive',
+};
 
 const StartQuery = Type.Object(
   {
@@ -79,7 +83,7 @@ export function syncManagementRoutes(app: FastifyInstance, services: ApiServices
       },
       async (request, reply) => {
         const organizationId = await access.authorize(request, 'sync:run');
-        const { started, busy } = await startAll(services, access, request, reply, organizationId, 'quick');
+        const { started, busy } = await startAll(services, access, request, reply, organizationId, 'changes');
         const ids = started.map((run) => run.runId);
         return {
           message: ids.length > 0 ? message : 'Sync already in progress',
@@ -179,7 +183,7 @@ export function syncManagementRoutes(app: FastifyInstance, services: ApiServices
         services.history.open([organizationId]),
         services.schedules.states(),
       ]);
-      const active = (connection: FileConnection) =>
+      const active = (connection: Connection) =>
         connection.schedule !== null &&
         !connection.dryRun &&
         states.some(
@@ -411,7 +415,7 @@ export function syncManagementRoutes(app: FastifyInstance, services: ApiServices
   );
 }
 
-function connectionsOf(services: ApiServices, organizationId: string): readonly FileConnection[] {
+function connectionsOf(services: ApiServices, organizationId: string): readonly Connection[] {
   return services.connections.filter((c) => c.organizationId === organizationId);
 }
 
@@ -422,7 +426,7 @@ async function startAll(
   request: FastifyRequest,
   reply: FastifyReply,
   organizationId: string,
-  mode: FileMode,
+  asked: Thoroughness,
 ): Promise<{ started: readonly Enqueued[]; busy: readonly string[] }> {
   const connections = connectionsOf(services, organizationId);
   if (connections.length === 0) {
@@ -434,7 +438,7 @@ async function startAll(
   let refused: unknown = null;
   for (const connection of connections) {
     try {
-      started.push(await askForRun(services, access, request, connection, { mode }));
+      started.push(await askForRun(services, access, request, connection, { mode: modeFor(connection, asked) }));
     } catch (error) {
       if (error instanceof SyncError && error.code === 'connection_busy' && error.detail !== undefined) {
         busy.push(error.detail);

@@ -7,7 +7,7 @@ import { FILE_MODES, type FileMode, type ItemFailure } from '../../domain/run.ts
 import { type Difference, type VerifyResult, verifyFiles } from '../../engine/files/verify-files.ts';
 import type { RunUnit } from '../../ports/reports.ts';
 import type { RunEnd } from '../../ports/run-store.ts';
-import type { FileConnection } from '../../runs/connections.ts';
+import { type FileConnection, isFileConnection } from '../../runs/connections.ts';
 import type { Access } from '../access.ts';
 import { failureAnswer, HttpError, statusOf } from '../errors.ts';
 import { askForRun, endOf } from '../run-start.ts';
@@ -119,7 +119,7 @@ function patientOf(text: string): string {
 }
 
 function connectionOf(services: ApiServices, organizationId: string, named: string | undefined): FileConnection {
-  const own = services.connections.filter((c) => c.organizationId === organizationId && c.connector === 'vsrx');
+  const own = services.connections.filter(isFileConnection).filter((c) => c.organizationId === organizationId);
   const matches = named === undefined ? own : own.filter((c) => c.id === named);
   const [first] = matches;
   if (first === undefined) throw new HttpError(404, 'not_found', 'No such VSRX connection.');
@@ -200,9 +200,9 @@ async function patientStatus(
   request: FastifyRequest,
 ): Promise<unknown> {
   const fileset = await services.reports.fileset(organizationId, unit);
-  const connections = services.connections.filter(
-    (c) => c.organizationId === organizationId && (fileset === null || fileset.connectionIds.includes(c.id)),
-  );
+  const connections = services.connections
+    .filter(isFileConnection)
+    .filter((c) => c.organizationId === organizationId && (fileset === null || fileset.connectionIds.includes(c.id)));
   const differences: Difference[] = [];
   const failures: unknown[] = [];
   const results: VerifyResult[] = [];

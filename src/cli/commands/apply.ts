@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { toSyncError } from '../../domain/errors.ts';
 import { applyConfiguration, migrateDatabase, openChartsync, tidyOrganization } from '../../main.ts';
+import { isFileConnection } from '../../runs/connections.ts';
 import { type CommandRunner, openConfigured } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 
@@ -27,6 +28,12 @@ export function registerApply(program: Command, runner: CommandRunner): void {
           let failed = 0;
           for (const connection of chartsync.connections) {
             try {
+              if (!isFileConnection(connection)) {
+                const { responseMs, region } = await connection.ports.source.check(signal);
+                output.emit('checked', { connection: connection.id, source: 'ok', region, responseMs });
+                output.say(`${connection.id}: the source accepts the key (${region}, ${responseMs} ms).`);
+                continue;
+              }
               await connection.ports.source.check(signal);
               const mounted = (await connection.ports.share.probe(signal)) !== null;
               output.emit('checked', {

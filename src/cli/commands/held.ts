@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { SyncError } from '../../domain/errors.ts';
-import { applyHeldSet } from '../../engine/files/apply-held.ts';
 import type { Chartsync } from '../../main.ts';
 import type { HeldSet } from '../../ports/run-store.ts';
+import { applyHeld } from '../../runs/sync-service.ts';
 import { type CommandRunner, connectionNamed, UsageError } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { auditedCommand, personOf } from '../person.ts';
@@ -48,7 +48,7 @@ export function registerHeld(program: Command, runner: CommandRunner): void {
 
   held
     .command('approve')
-    .description('remove exactly the documents of a held set; each is looked up in the source once more')
+    .description('remove exactly what a held set names; each item is looked up in the source once more')
     .argument('<set>', 'id of the set')
     .option('--note <text>', 'why')
     .action((id: string, options: { note?: string }, command: Command) =>
@@ -57,14 +57,14 @@ export function registerHeld(program: Command, runner: CommandRunner): void {
         const connection = connectionNamed(chartsync, `${set.organizationId}/${set.connectionId}`);
         // A set that was approved before a crash is applied by approving it again.
         if (set.state !== 'approved') await decide(chartsync, set, true, runner.env, options.note);
-        const result = await applyHeldSet(connection.ports, connection.settings, { setId: id, signal });
+        const result = await applyHeld(connection, { setId: id, signal });
         return reportRun(output, connection.id, result);
       }),
     );
 
   held
     .command('reject')
-    .description('keep the documents of a held set although the source lost them')
+    .description('keep what a held set names although the source lost them')
     .argument('<set>', 'id of the set')
     .option('--note <text>', 'why')
     .action((id: string, options: { note?: string }, command: Command) =>
@@ -72,7 +72,7 @@ export function registerHeld(program: Command, runner: CommandRunner): void {
         const { set } = await setNamed(chartsync, id);
         await decide(chartsync, set, false, runner.env, options.note);
         output.emit('rejected', { set: id, items: set.itemCount });
-        output.say(`${set.itemCount} documents are kept.`);
+        output.say(`${set.itemCount} items are kept.`);
         return EXIT.done;
       }),
     );

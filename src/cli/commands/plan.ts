@@ -1,9 +1,9 @@
 import { type Command, Option } from 'commander';
-import { FILE_MODES, type FileMode } from '../../domain/run.ts';
+import { FILE_MODES, RECORD_MODES } from '../../domain/run.ts';
 import { applyPlan, readPlan } from '../../engine/files/plan-files.ts';
 import { spooledFile } from '../../main.ts';
 import { patientOf } from '../arguments.ts';
-import { type CommandRunner, connectionNamed, UsageError } from '../context.ts';
+import { type CommandRunner, connectionNamed, fileConnectionNamed, UsageError } from '../context.ts';
 import { auditedCommand } from '../person.ts';
 import { planAndReport } from '../plan-report.ts';
 import { createProgressBar } from '../progress-bar.ts';
@@ -11,7 +11,7 @@ import { reportRun } from '../run-report.ts';
 
 interface PlanOptions {
   readonly patient?: string;
-  readonly mode: FileMode;
+  readonly mode?: string;
   readonly out?: string;
 }
 
@@ -21,7 +21,7 @@ export function registerPlan(program: Command, runner: CommandRunner): void {
     .description('show what a sync would do, and change nothing; shows file paths, which may hold names')
     .argument('<connection>', 'id of the connection')
     .option('--patient <uuid>', 'only this patient')
-    .addOption(new Option('--mode <mode>', 'how much to read').choices(FILE_MODES).default('quick'))
+    .addOption(new Option('--mode <mode>', 'how much to read').choices([...FILE_MODES, ...RECORD_MODES]))
     .option('--out <file>', 'write the plan to a file for apply-plan; it holds file paths, keep it safe')
     .action((name: string, options: PlanOptions, command: Command) =>
       runner.runOpened(command, ({ chartsync, output, signal }) =>
@@ -29,7 +29,7 @@ export function registerPlan(program: Command, runner: CommandRunner): void {
           output,
           signal,
           connection: connectionNamed(chartsync, name),
-          mode: options.mode,
+          mode: options.mode ?? null,
           unit: patientOf(options.patient),
           out: options.out ?? null,
         }),
@@ -49,7 +49,7 @@ export function registerPlan(program: Command, runner: CommandRunner): void {
           if (code !== undefined) throw new UsageError(`${file} cannot be read (${code}).`);
           throw error;
         });
-        const connection = connectionNamed(chartsync, header.connectionId);
+        const connection = fileConnectionNamed(chartsync, header.connectionId, 'A plan file');
         const bar = output.interactive ? createProgressBar(Date.now) : null;
         try {
           const work = () =>

@@ -1,9 +1,11 @@
 import { type Command, Option } from 'commander';
 import { SyncError } from '../../domain/errors.ts';
-import { FILE_MODES, type FileMode } from '../../domain/run.ts';
-import { syncFiles } from '../../engine/files/sync-files.ts';
+import { FILE_MODES, RECORD_MODES } from '../../domain/run.ts';
+import { isFileConnection } from '../../runs/connections.ts';
+import { checkMode, modeFor } from '../../runs/modes.ts';
+import { runOnce } from '../../runs/sync-service.ts';
 import { patientOf } from '../arguments.ts';
-import { type CommandRunner, connectionNamed } from '../context.ts';
+import { type CommandRunner, connectionNamed, UsageError } from '../context.ts';
 import { auditedCommand } from '../person.ts';
 import { planAndReport } from '../plan-report.ts';
 import { createProgressBar } from '../progress-bar.ts';
@@ -11,9 +13,14 @@ import { reportRun } from '../run-report.ts';
 
 interface SyncOptions {
   readonly patient?: string;
-  readonly mode: FileMode;
+  readonly mode?: string;
   readonly dryRun?: boolean;
 }
+
+const MODES =
+  'files: quick (default) compares records, deep also looks at size and time of each file, checksum hashes each file; ' +
+  'Cliniko: incremental (default) reads what changed, comprehensive everything, active all patients and the appointments ' +
+  'from 30 days back on, patients-only no appointments';
 
 export function registerSync(program: Command, runner: CommandRunner): void {
   program
@@ -21,27 +28,24 @@ export function registerSync(program: Command, runner: CommandRunner): void {
     .description('copy what is new, follow moves and removals, once')
     .argument('<connection>', 'id of the connection')
     .option('--patient <uuid>', 'only this patient')
-    .addOption(
-      new Option(
-        '--mode <mode>',
-        'quick: compare records; deep: also size and time of each file; checksum: hash each file',
-      )
-        .choices(FILE_MODES)
-        .default('quick'),
-    )
+    .addOption(new Option('--mode <mode>', `how much to read; ${MODES}`).choices([...FILE_MODES, ...RECORD_MODES]))
     .option('--dry-run', 'show what would happen and change nothing')
     .action((name: string, options: SyncOptions, command: Command) =>
       runner.runOpened(command, async ({ chartsync, output, signal }) => {
         const connection = connectionNamed(chartsync, name);
         const unit = patientOf(options.patient);
         if (options.dryRun || connection.dryRun) {
-          return planAndReport({ output, connection, signal, mode: options.mode, unit, out: null });
+          return planAndReport({ output, connection, signal, mode: options.mode ?? null, unit, out: null });
         }
+        if (unit !== null && !isFileConnection(connection)) {
+          throw new UsageError('--patient is for connections that copy files.');
+        }
+        const mode = options.mode === undefined ? modeFor(connection, 'changes') : checkMode(connection, options.mode);
         const bar = output.interactive ? createProgressBar(Date.now) : null;
         try {
           const work = () =>
-            syncFiles(connection.ports, connection.settings, {
-              mode: options.mode,
+            runOnce(connection, {
+              mode,
               trigger: 'manual',
               signal,
               ...(unit === null ? {} : { unit }),
@@ -55,7 +59,7 @@ export function registerSync(program: Command, runner: CommandRunner): void {
             organizationId: connection.organizationId,
             action: 'sync.run',
             subject: { kind: 'connection', id: connection.id },
-            details: { mode: options.mode, ...(unit === null ? {} : { patient: unit }) },
+            details: { mode, ...(unit === null ? {} : { patient: unit }) },
           };
           const result = await auditedCommand(chartsync, runner.env, deed, work, ({ runId, state, outcome }) => ({
             details: { run: runId, state, outcome },

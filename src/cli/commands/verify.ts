@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
 import { verifyFiles } from '../../engine/files/verify-files.ts';
+import { isFileConnection } from '../../runs/connections.ts';
 import { patientOf } from '../arguments.ts';
-import { type CommandRunner, connectionNamed } from '../context.ts';
+import { type CommandRunner, connectionNamed, UsageError } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
+import { verifyRecords } from '../record-report.ts';
 
 export function registerVerify(program: Command, runner: CommandRunner): void {
   program
@@ -15,6 +17,12 @@ export function registerVerify(program: Command, runner: CommandRunner): void {
       runner.runOpened(command, async ({ chartsync, output, signal }) => {
         const connection = connectionNamed(chartsync, name);
         const unit = patientOf(options.patient);
+        if (!isFileConnection(connection)) {
+          if (unit !== null || options.content === true) {
+            throw new UsageError('--patient and --content are for connections that copy files.');
+          }
+          return verifyRecords({ output, connection, signal });
+        }
         const rows: string[][] = [];
         const result = await verifyFiles(
           connection.ports,

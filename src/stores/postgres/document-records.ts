@@ -17,6 +17,7 @@ import type {
 import { MIME_TYPE_LENGTH, NAME_LENGTH, PATIENT_NAME_LENGTH, storedText } from '../stored-text.ts';
 import type { Database } from './database.ts';
 import { databaseError } from './database-error.ts';
+import { addEffects } from './effects.ts';
 import { holdFence } from './fence.ts';
 import { nextFilesetErrors, nextSyncLog, readFilesetErrors, readSyncLog } from './fileset-mirror.ts';
 import type { Tables } from './tables.ts';
@@ -77,7 +78,7 @@ export function createDocumentRecords(database: Database): DocumentRecords {
         await holdFence(trx, fence);
         await createFilesets(trx, fence, writes);
         const results = await recordAll(trx, fence, writes);
-        await addEffects(trx, fence, results);
+        await addEffects(trx, fence, effectsOf(results));
         return results;
       }),
 
@@ -118,11 +119,7 @@ export function createDocumentRecords(database: Database): DocumentRecords {
         const deltas = new Map<string, number>();
         for (const row of rows) if (row.sha256) deltas.set(row.sha256, (deltas.get(row.sha256) ?? 0) - 1);
         await countReferences(trx, fence.organizationId, deltas);
-        await addEffects(
-          trx,
-          fence,
-          rows.map(() => 'removed'),
-        );
+        await addEffects(trx, fence, { removed: rows.length });
         return rows.map((row) => row.uuid);
       }),
 
@@ -489,20 +486,10 @@ async function countReferences(
     WHERE b.organization_id = ${organizationId} AND b.sha256 = d.sha256`.execute(trx);
 }
 
-/** Counts in the run what this transaction does: exact also when the process dies before it hears of its success. */
-async function addEffects(
-  trx: Trx,
-  fence: Fence,
-  results: readonly (DocumentWriteResult | 'removed')[],
-): Promise<void> {
-  const effects = Object.entries(Object.groupBy(results, (result) => result)).filter(([name]) => name !== 'same');
-  if (effects.length === 0) return;
-  await sql`
-    UPDATE sync_runs AS r
-    SET effects = r.effects || (
-      SELECT jsonb_object_agg(e.name, coalesce((r.effects ->> e.name)::int, 0) + e.count)
-      FROM unnest(${effects.map(([name]) => name)}::text[], ${effects.map(([, all]) => all.length)}::int[]) AS e (name, count))
-    WHERE r.organization_id = ${fence.organizationId} AND r.id = ${fence.runId}`.execute(trx);
+/** How many of each result there are. */
+function effectsOf(results: readonly DocumentWriteResult[]): Record<string, number> {
+  const groups = Object.entries(Object.groupBy(results, (result) => result)).filter(([name]) => name !== 'same');
+  return Object.fromEntries(groups.map(([name, all]) => [name, all.length]));
 }
 
 async function recordUnits(trx: Trx, fence: Fence, units: readonly UnitResult[], at: number): Promise<void> {

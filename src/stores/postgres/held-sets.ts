@@ -1,11 +1,14 @@
 /** Removals that the deletion guard held back until a person decides. */
-import { sql } from 'kysely';
+import { sql, type Transaction } from 'kysely';
+import { RECORD_STREAMS } from '../../domain/clinic.ts';
 import type { ReadEvidence } from '../../domain/completeness.ts';
 import type { Random } from '../../ports/clock.ts';
 import type { HeldItem, HeldSet, RunStore } from '../../ports/run-store.ts';
+import { STREAM_TABLES } from './clinic-rows.ts';
 import type { Database } from './database.ts';
 import { databaseError } from './database-error.ts';
 import { holdFence } from './fence.ts';
+import type { Tables } from './tables.ts';
 
 type HeldSetStore = Pick<RunStore, 'holdRemovals' | 'heldSets' | 'heldSet' | 'decideHeldSet' | 'completeHeldSet'>;
 
@@ -139,6 +142,7 @@ export function createHeldSetStore(database: Database, random: Random): HeldSetS
             WHERE i.organization_id = ${organizationId} AND i.set_id = ${setId}
               AND d."organizationId" = ${organizationId} AND d."silknoteDocumentUuid" = i.document_uuid
               AND d."deletedAt" IS NULL`.execute(trx);
+          await keepRecords(trx, organizationId, setId, at);
           await trx
             .updateTable('held_items')
             .set({ state: 'kept' })
@@ -170,6 +174,23 @@ export function createHeldSetStore(database: Database, random: Random): HeldSetS
         );
       }),
   };
+}
+
+/** The same for sets of records, whose unit is their list. */
+async function keepRecords(trx: Transaction<Tables>, organizationId: string, setId: string, at: number): Promise<void> {
+  const { rows } = await sql<{ unit: string }>`
+    SELECT DISTINCT unit FROM held_items WHERE organization_id = ${organizationId} AND set_id = ${setId}`.execute(trx);
+  for (const { unit } of rows) {
+    const stream = RECORD_STREAMS.find((name) => name === unit);
+    if (stream === undefined) continue;
+    await sql`
+      UPDATE ${sql.table(STREAM_TABLES[stream].table)} AS r SET kept_since = ${new Date(at)}
+      FROM held_items AS i
+      WHERE i.organization_id = ${organizationId} AND i.set_id = ${setId}
+        AND r.organization_id = ${organizationId} AND r.id::text = i.document_uuid AND r.removed_at IS NULL`.execute(
+      trx,
+    );
+  }
 }
 
 interface HeldSetRow {

@@ -266,7 +266,7 @@ async function rememberEnd(trx: Transaction<Tables>, fence: Fence, end: RunEnd):
         last_failure_at = CASE WHEN ${failure}::boolean THEN now() ELSE c.last_failure_at END,
         last_failure_code = CASE WHEN ${failure}::boolean THEN ${end.error?.code ?? 'unexpected'} ELSE c.last_failure_code END,
         mode_completed = c.mode_completed || CASE
-          WHEN ${end.state === 'completed'}::boolean AND r.unit IS NULL AND r.mode IN ('quick', 'deep', 'checksum')
+          WHEN ${end.state === 'completed'}::boolean AND r.unit IS NULL AND r.mode NOT IN ('plan', 'held')
           THEN jsonb_build_object(r.mode, floor(extract(epoch FROM r.started_at) * 1000)::bigint) ELSE '{}' END,
         consecutive_failures = CASE WHEN ${success}::boolean THEN 0
                                     WHEN ${end.state === 'cancelled'}::boolean THEN c.consecutive_failures

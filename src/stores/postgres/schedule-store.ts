@@ -1,6 +1,5 @@
 /** `ScheduleStore` on PostgreSQL. */
 import { sql } from 'kysely';
-import type { FileMode } from '../../domain/run.ts';
 import type { ScheduleStore } from '../../ports/schedule-store.ts';
 import type { Database } from './database.ts';
 import { databaseError } from './database-error.ts';
@@ -16,7 +15,7 @@ export function createScheduleStore(database: Database): ScheduleStore {
           failures: number;
           failed: Date | null;
           code: string | null;
-          completed: Partial<Record<FileMode, number>>;
+          completed: Readonly<Record<string, number>>;
           started: Date | null;
           open: boolean;
         }>`
@@ -25,7 +24,7 @@ export function createScheduleStore(database: Database): ScheduleStore {
                  c.mode_completed AS completed,
                  (SELECT r.started_at FROM sync_runs AS r
                   WHERE r.organization_id = c.organization_id AND r.connection_id = c.id AND r.unit IS NULL
-                    AND r.mode IN ('quick', 'deep', 'checksum')
+                    AND r.mode NOT IN ('plan', 'held')
                   ORDER BY r.started_at DESC LIMIT 1) AS started,
                  EXISTS (SELECT 1 FROM sync_runs AS r WHERE r.organization_id = c.organization_id
                            AND r.connection_id = c.id AND r.finished_at IS NULL) AS open

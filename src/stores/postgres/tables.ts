@@ -14,6 +14,25 @@ type Int8 = ColumnType<string, number | string, number | string>;
 type GeneratedInt8 = ColumnType<string, number | string | undefined, number | string>;
 type NullableInt8 = ColumnType<string | null, number | string | null | undefined, number | string | null>;
 
+/** The last columns of every table of `0005_clinic_records.sql`. */
+interface CopiedRecord {
+  id: string;
+  organization_id: string;
+  connection_id: string;
+  source_created_at: NullableTimestamp;
+  source_updated_at: NullableTimestamp;
+  last_synced_at: Timestamp;
+  fingerprint: string;
+  missing_since: NullableTimestamp;
+  kept_since: NullableTimestamp;
+  removed_at: NullableTimestamp;
+  removed_reason: Nullable<string>;
+  removed_by_run: Nullable<string>;
+  deleted_at: NullableTimestamp;
+  created_at: GeneratedTimestamp;
+  updated_at: GeneratedTimestamp;
+}
+
 export interface Tables {
   organizations: {
     id: string;
@@ -143,7 +162,7 @@ export interface Tables {
     document_uuid: string;
     unit: string;
     reference: string;
-    absence: 'deleted' | 'missing' | 'reassigned';
+    absence: 'deleted' | 'missing' | 'gone' | 'reassigned';
     state: Generated<'held' | 'applied' | 'kept'>;
   };
   silknote_patient_filesets: {
@@ -261,5 +280,123 @@ export interface Tables {
     key: string;
     points: Generated<number>;
     expire: NullableInt8;
+  };
+  patients: CopiedRecord & {
+    cliniko_patient_id: string;
+    name: Nullable<string>;
+    email: Nullable<string>;
+    phone: Nullable<string>;
+    contact_type: Generated<string>;
+    title: Nullable<string>;
+    first_name: Nullable<string>;
+    last_name: Nullable<string>;
+    preferred_first_name: Nullable<string>;
+    phones: GeneratedJson;
+    birth_date: NullableTimestamp;
+    sex: Nullable<string>;
+    gender_identity: Nullable<string>;
+    address: NullableJson;
+    time_zone: Nullable<string>;
+    old_reference_id: Nullable<string>;
+    archived_at: NullableTimestamp;
+    merged_at: NullableTimestamp;
+    merged_into: Nullable<string>;
+    survivor: Nullable<string>;
+    is_active: Generated<boolean>;
+    activity_status: Generated<string>;
+    recent_appointment_count: Generated<number>;
+    upcoming_appointment_count: Generated<number>;
+    total_appointment_count: Generated<number>;
+    first_appointment_date: NullableTimestamp;
+    last_appointment_date: NullableTimestamp;
+    next_appointment_time: NullableTimestamp;
+    next_appointment_type: Nullable<string>;
+    primary_appointment_type: Nullable<string>;
+    recent_appointments: GeneratedJson;
+    upcoming_appointments: GeneratedJson;
+    activity_until: NullableTimestamp;
+  };
+  appointments: CopiedRecord & {
+    cliniko_appointment_id: string;
+    kind: 'individual' | 'group';
+    patient_id: Nullable<string>;
+    cliniko_patient_id: Nullable<string>;
+    appointment_date: Timestamp;
+    ends_at: NullableTimestamp;
+    status: string;
+    type: Nullable<string>;
+    notes: Nullable<string>;
+    cliniko_practitioner_id: Nullable<string>;
+    cliniko_business_id: Nullable<string>;
+    cliniko_appointment_type_id: Nullable<string>;
+    cancelled_at: NullableTimestamp;
+    cancellation_reason: Nullable<number>;
+    archived_at: NullableTimestamp;
+    max_attendees: Nullable<number>;
+    metadata: GeneratedJson;
+  };
+  appointment_attendees: CopiedRecord & {
+    cliniko_attendee_id: string;
+    cliniko_appointment_id: Nullable<string>;
+    patient_id: Nullable<string>;
+    cliniko_patient_id: Nullable<string>;
+    status: string;
+    cancelled_at: NullableTimestamp;
+    cancellation_reason: Nullable<number>;
+    archived_at: NullableTimestamp;
+  };
+  practitioners: CopiedRecord & {
+    cliniko_practitioner_id: string;
+    title: Nullable<string>;
+    first_name: Nullable<string>;
+    last_name: Nullable<string>;
+    display_name: Nullable<string>;
+    designation: Nullable<string>;
+    active: boolean;
+  };
+  businesses: CopiedRecord & {
+    cliniko_business_id: string;
+    name: Nullable<string>;
+    address: NullableJson;
+    time_zone: Nullable<string>;
+    archived_at: NullableTimestamp;
+  };
+  appointment_types: CopiedRecord & {
+    cliniko_appointment_type_id: string;
+    name: Nullable<string>;
+    category: Nullable<string>;
+    duration_minutes: Nullable<number>;
+    max_attendees: Nullable<number>;
+    archived_at: NullableTimestamp;
+  };
+  unavailable_blocks: CopiedRecord & {
+    cliniko_block_id: string;
+    starts_at: Timestamp;
+    ends_at: NullableTimestamp;
+    cliniko_practitioner_id: Nullable<string>;
+    cliniko_business_id: Nullable<string>;
+    repeated_from: Nullable<string>;
+    archived_at: NullableTimestamp;
+  };
+  stream_states: {
+    organization_id: string;
+    connection_id: string;
+    stream: string;
+    cursor_at: NullableTimestamp;
+    read_ms: GeneratedInt8;
+    unfinished: NullableJson;
+    complete_items: NullableInt8;
+    complete_at: NullableTimestamp;
+  };
+  activity_due: {
+    organization_id: string;
+    connection_id: string;
+    cliniko_patient_id: string;
+  };
+  outbound_limits: {
+    key: string;
+    sent: Generated<string[]>;
+    blocked_until: GeneratedInt8;
+    touched_at: GeneratedTimestamp;
   };
 }

@@ -1,9 +1,11 @@
 /** The product: one run of `syncFiles` for each connection, put together as the command line does. */
+
 import { loadConfig } from '../../../src/config/load.ts';
 import type { RunCounts } from '../../../src/domain/run.ts';
 import { syncFiles } from '../../../src/engine/files/sync-files.ts';
 import type { RunResult } from '../../../src/engine/run-session.ts';
 import { applyConfiguration, openChartsync } from '../../../src/main.ts';
+import { isFileConnection } from '../../../src/runs/connections.ts';
 import { measureInside, subjectInput } from '../inside.ts';
 import type { SyncEnvironment } from '../practice.ts';
 
@@ -26,7 +28,7 @@ try {
   await measureInside(
     async () => {
       const results: RunResult[] = [];
-      for (const { ports, settings } of chartsync.connections) {
+      for (const { ports, settings } of chartsync.connections.filter(isFileConnection)) {
         const unit = input.unit === undefined ? {} : { unit: input.unit };
         results.push(await syncFiles(ports, settings, { mode: 'quick', trigger: 'manual', ...unit }));
       }

@@ -1,0 +1,36 @@
+/** The lists of Cliniko's API that we read, and which of their hidden records can be asked for. */
+import type { RecordStream } from '../../domain/clinic.ts';
+
+/** Filters that make hidden records appear. */
+export type HiddenBy = 'archived_at' | 'cancelled_at' | 'deleted_at';
+
+export interface Resource {
+  /** Below the base URL. Several lists together are the whole. */
+  readonly paths: readonly string[];
+  readonly key: string;
+  readonly hidden: readonly HiddenBy[];
+}
+
+export const RESOURCES: Readonly<Record<RecordStream, Resource>> = {
+  businesses: { paths: ['businesses'], key: 'businesses', hidden: ['archived_at', 'deleted_at'] },
+  // The plain list may hold only those who work there now.
+  practitioners: { paths: ['practitioners', 'practitioners/inactive'], key: 'practitioners', hidden: [] },
+  appointment_types: { paths: ['appointment_types'], key: 'appointment_types', hidden: ['archived_at'] },
+  patients: { paths: ['patients'], key: 'patients', hidden: ['archived_at'] },
+  individual_appointments: {
+    paths: ['individual_appointments'],
+    key: 'individual_appointments',
+    hidden: ['archived_at', 'cancelled_at', 'deleted_at'],
+  },
+  group_appointments: {
+    paths: ['group_appointments'],
+    key: 'group_appointments',
+    hidden: ['archived_at', 'deleted_at'],
+  },
+  attendees: { paths: ['attendees'], key: 'attendees', hidden: ['archived_at', 'cancelled_at', 'deleted_at'] },
+  unavailable_blocks: {
+    paths: ['unavailable_blocks'],
+    key: 'unavailable_blocks',
+    hidden: ['archived_at', 'deleted_at'],
+  },
+};

@@ -1,0 +1,252 @@
+/** `ClinicSource` on the Cliniko API. */
+import { createHash } from 'node:crypto';
+import type { ClinicRecord, RecordStream } from '../../domain/clinic.ts';
+import { SyncError } from '../../domain/errors.ts';
+import type { ClinicSource, ReadQuestion, SourcePage } from '../../ports/clinic-source.ts';
+import type { Clock, Random } from '../../ports/clock.ts';
+import type { OutboundLimit } from '../../ports/outbound-limit.ts';
+import { changed, isObject, type Json, type ListAnswer, listOf } from './answer.ts';
+import { authorizationOf, shardOf, vendorUrl } from './api-key.ts';
+import { idOf, instantOf } from './fields.ts';
+import { type Answer, createHttp, type RequestContext } from './http.ts';
+import { recordOf } from './mapping.ts';
+import { type HiddenBy, RESOURCES } from './resources.ts';
+import type { ClinikoSettings } from './settings.ts';
+
+export interface ClinikoOptions {
+  readonly settings: ClinikoSettings;
+  readonly streams: readonly RecordStream[];
+  /** Asked at the beginning of each run, so that a new key counts without a restart. Null: none is configured. */
+  readonly apiKey: () => Promise<string | null>;
+  readonly version: string;
+  readonly retry: { readonly attempts: number; readonly delayMs: number };
+  readonly limit: OutboundLimit;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly onRequest?: (told: { readonly status: number; readonly waitedMs: number }) => void;
+}
+
+const PER_PAGE = 100;
+/** Ids in one question; keeps its URL short. */
+const IDS_PER_QUESTION = 50;
+
+interface Session {
+  readonly apiKey: string;
+  readonly authorization: string;
+  readonly base: string;
+  /** Who shares the limit: the user when it is known, until then the key. */
+  limitKey: string;
+}
+
+export function createClinikoSource(options: ClinikoOptions): ClinicSource {
+  const { settings, clock } = options;
+  const http = createHttp({
+    userAgent: `Chartsync/${options.version} (${settings.contactEmail})`,
+    timeoutMs: settings.timeoutMs,
+    attempts: options.retry.attempts,
+    retryDelayMs: options.retry.delayMs,
+    requestsPerMinute: settings.requestsPerMinute,
+    limit: options.limit,
+    clock,
+    random: options.random,
+    ...(options.onRequest === undefined ? {} : { onRequest: options.onRequest }),
+  });
+  const mapping = { notes: settings.notes };
+  let session: Session | null = null;
+  const refused = new Map<RecordStream, Set<HiddenBy>>();
+
+  /** @throws SyncError `credentials_missing` */
+  async function open(): Promise<Session> {
+    const apiKey = await options.apiKey();
+    if (apiKey === null) throw new SyncError('credentials_missing', { detail: 'An API key of Cliniko is needed.' });
+    if (session?.apiKey === apiKey) return session;
+    session = {
+      apiKey,
+      authorization: authorizationOf(apiKey),
+      base: settings.baseUrl ?? vendorUrl(apiKey),
+      limitKey: `cliniko:key:${createHash('sha256').update(apiKey).digest('hex').slice(0, 24)}`,
+    };
+    return session;
+  }
+
+  const get = async (url: string, context: RequestContext): Promise<Answer> => {
+    const opened = session ?? (await open());
+    return http.get(url, opened.authorization, opened.limitKey, context);
+  };
+
+  /** The URL of a list's first page. */
+  function urlOf(path: string, question: ReadQuestion, hidden: readonly HiddenBy[]): URL {
+    const url = new URL(`${session?.base ?? ''}/${path}`);
+    url.searchParams.set('per_page', String(PER_PAGE));
+    const ask = (filter: string) => url.searchParams.append('q[]', filter);
+    if (question.changedSince !== null) ask(`updated_at:>=${seconds(question.changedSince)}`);
+    if (question.createdFrom !== null) ask(`created_at:>=${seconds(question.createdFrom)}`);
+    if (question.startsFrom !== null) ask(`starts_at:>=${seconds(question.startsFrom)}`);
+    for (const name of hidden) ask(`${name}:*`);
+    return url;
+  }
+
+  /** First page of a list; a filter for hidden records that the server refuses is left out and remembered. */
+  async function firstPage(
+    stream: RecordStream,
+    path: string,
+    build: (hidden: readonly HiddenBy[]) => URL,
+    context: RequestContext,
+  ): Promise<{ url: URL; answer: Answer }> {
+    const gone = refused.get(stream) ?? new Set<HiddenBy>();
+    refused.set(stream, gone);
+    for (;;) {
+      const hidden = RESOURCES[stream].hidden.filter((name) => !gone.has(name));
+      const url = build(hidden);
+      try {
+        return { url, answer: await get(url.href, context) };
+      } catch (error) {
+        const last = hidden.at(-1);
+        const isRefusal = error instanceof SyncError && error.code === 'source_request_refused';
+        if (!isRefusal || last === undefined || error.detail !== 'Status: 400.') throw withList(error, path);
+        gone.add(last);
+      }
+    }
+  }
+
+  async function* pagesOf(
+    stream: RecordStream,
+    path: string,
+    build: (hidden: readonly HiddenBy[]) => URL,
+    context: RequestContext,
+  ): AsyncGenerator<ListAnswer & { serverTime: number | null }> {
+    const { key } = RESOURCES[stream];
+    const first = await firstPage(stream, path, build, context);
+    const visited = new Set<string>([first.url.href]);
+    let { answer } = first;
+    for (;;) {
+      const page = listOf(answer.body, key, first.url);
+      if (page.next !== null && visited.has(page.next))
+        throw changed(`The list ${key} leads back to a page that was read.`);
+      if (page.next !== null) visited.add(page.next);
+      // The next page is on its way while this one is stored.
+      const next = page.next === null ? null : get(page.next, context);
+      next?.catch(() => undefined);
+      yield { ...page, serverTime: answer.serverTime };
+      if (next === null) return;
+      answer = await next.catch((error) => {
+        throw withList(error, path);
+      });
+    }
+  }
+
+  return {
+    streams: options.streams,
+    async check(signal) {
+      const opened = await open();
+      const began = clock.now();
+      const { body } = await http.get(`${opened.base}/user`, opened.authorization, opened.limitKey, {
+        signal,
+        urgent: true,
+      });
+      if (!isObject(body)) throw changed('The answer to "who am I" is not an object.');
+      // One limit for all keys of a user.
+      opened.limitKey = `cliniko:user:${idOf(body, 'user')}`;
+      return { responseMs: clock.now() - began, region: shardOf(opened.apiKey) };
+    },
+    async *read(stream, question, context) {
+      refused.delete(stream);
+      const { paths } = RESOURCES[stream];
+      if (paths.length > 1) {
+        yield await together(stream, question, context);
+        return;
+      }
+      const path = paths[0] ?? '';
+      let ordered = '';
+      for await (const page of pagesOf(stream, path, (hidden) => urlOf(path, question, hidden), context)) {
+        const created = page.records.map((record) => instantOf(record, 'created_at'));
+        const isOrdered = created.every((at) => {
+          if (at === null || at < ordered) return false;
+          ordered = at;
+          return true;
+        });
+        yield {
+          records: mapAll(stream, page.records),
+          total: page.total,
+          serverTime: page.serverTime,
+          position: isOrdered ? (created.at(-1) ?? null) : null,
+          last: page.next === null,
+        };
+      }
+    },
+    showsEverything(stream) {
+      const gone = refused.get(stream);
+      // Without deleted ones, what is missing is deleted; without the others it may only be archived or cancelled.
+      return gone === undefined || !(gone.has('archived_at') || gone.has('cancelled_at'));
+    },
+    async confirm(stream, references, context) {
+      if (session === null) await open();
+      const found: ClinicRecord[] = [];
+      for (let i = 0; i < references.length; i += IDS_PER_QUESTION) {
+        const ids = references.slice(i, i + IDS_PER_QUESTION);
+        for (const path of RESOURCES[stream].paths) {
+          const build = (hidden: readonly HiddenBy[]) => {
+            const url = urlOf(path, { changedSince: null, createdFrom: null, startsFrom: null }, hidden);
+            url.searchParams.append('q[]', `id:=${ids.join(',')}`);
+            return url;
+          };
+          for await (const page of pagesOf(stream, path, build, context)) found.push(...mapAll(stream, page.records));
+        }
+      }
+      const wanted = new Set(references);
+      return found.filter((record) => wanted.has(record.reference));
+    },
+    async close() {
+      session = null;
+    },
+  };
+
+  function mapAll(stream: RecordStream, records: readonly Json[]): ClinicRecord[] {
+    return records.map((record) => recordOf(stream, record, mapping));
+  }
+
+  /** Several short lists that are one: read as one page. */
+  async function together(stream: RecordStream, question: ReadQuestion, context: RequestContext): Promise<SourcePage> {
+    const records = new Map<string, ClinicRecord>();
+    let total = 0;
+    let serverTime: number | null = null;
+    for (const path of RESOURCES[stream].paths) {
+      const own = new Set<string>();
+      let said = 0;
+      try {
+        for await (const page of pagesOf(stream, path, (hidden) => urlOf(path, question, hidden), context)) {
+          said = page.total;
+          serverTime ??= page.serverTime;
+          for (const record of mapAll(stream, page.records)) {
+            own.add(record.reference);
+            records.set(record.reference, record);
+          }
+        }
+      } catch (error) {
+        const isAbsent = error instanceof SyncError && error.detail?.startsWith('Status: 404.') === true;
+        if (!isAbsent || path === RESOURCES[stream].paths[0]) throw error;
+        // A list of hidden records that this server does not have.
+        (refused.get(stream) ?? new Set()).add('archived_at');
+      }
+      total += said - own.size;
+    }
+    // In both lists is one record; a list that delivered less than it promised shows in the total.
+    return { records: [...records.values()], total: total + records.size, serverTime, position: null, last: true };
+  }
+}
+
+/** Filters compare whole seconds: rounded down, nothing is left out. */
+function seconds(instant: string): string {
+  return `${instant.slice(0, 19)}Z`;
+}
+
+function withList(error: unknown, path: string): unknown {
+  if (!(error instanceof SyncError) || error.detail?.includes('List:')) return error;
+  const { code, action, retryAfterMs, detail = '', cause } = error;
+  return new SyncError(code, {
+    action,
+    detail: `${detail} List: ${path}.`.trim(),
+    cause,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  });
+}

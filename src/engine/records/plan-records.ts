@@ -1,0 +1,90 @@
+/** The loop for records stopped before anything is written: what a run would do. Also the comparison of `verify`. */
+import type { RecordStream } from '../../domain/clinic.ts';
+import { SyncError } from '../../domain/errors.ts';
+import type { RecordMode } from '../../domain/run.ts';
+import { compare } from './read-stream.ts';
+import type { RecordPorts, RecordSettings } from './settings.ts';
+import { planOf } from './sync-records.ts';
+
+export interface StreamPlan {
+  readonly stream: RecordStream;
+  readonly added: number;
+  readonly updated: number;
+  readonly same: number;
+  /** Stored, and not in a read of everything; 0 when only changes were read. */
+  readonly absent: number;
+  /** Everything was read and the counts agree. */
+  readonly complete: boolean;
+}
+
+export interface RecordDifference {
+  readonly stream: RecordStream;
+  readonly reference: string;
+  readonly change: 'add' | 'update' | 'absent';
+}
+
+/** @param onDifference called for each record that differs. @throws SyncError what ended the read */
+export async function planRecords(
+  ports: RecordPorts,
+  settings: RecordSettings,
+  request: { readonly mode: RecordMode; readonly signal: AbortSignal },
+  onDifference: (difference: RecordDifference) => void,
+): Promise<readonly StreamPlan[]> {
+  await ports.source.check(request.signal);
+  const plans: StreamPlan[] = [];
+  for (const stream of ports.source.streams) {
+    // As a run does: attendees matter only where there are groups.
+    const newGroups = plans.find((plan) => plan.stream === 'group_appointments')?.added ?? 0;
+    const isIdle = stream === 'attendees' && newGroups === 0;
+    if (isIdle && (await ports.records.count(settings, 'group_appointments')) === 0) continue;
+    plans.push(await planStream(ports, settings, stream, request, onDifference));
+  }
+  return plans;
+}
+
+async function planStream(
+  ports: RecordPorts,
+  settings: RecordSettings,
+  stream: RecordStream,
+  request: { readonly mode: RecordMode; readonly signal: AbortSignal },
+  onDifference: (difference: RecordDifference) => void,
+): Promise<StreamPlan> {
+  const state = await ports.records.streamState(settings, stream);
+  // Nothing is written, so nothing is gone on with.
+  const { question, everything } = planOf(stream, { ...state, unfinished: null }, request.mode, ports.clock.now());
+  const counts = { added: 0, updated: 0, same: 0 };
+  const seen = new Set<string>();
+  let first: number | null = null;
+  let total = 0;
+  for await (const page of ports.source.read(stream, question, { signal: request.signal, urgent: true })) {
+    request.signal.throwIfAborted();
+    first ??= page.total;
+    total = page.total;
+    const fresh = page.records.filter((record) => !seen.has(record.reference));
+    if (fresh.length === 0 && !page.last) {
+      throw new SyncError('source_incomplete', { detail: `List: ${stream}. A page brought nothing new.` });
+    }
+    for (const record of fresh) seen.add(record.reference);
+    const stored = await ports.records.find(
+      settings,
+      stream,
+      fresh.map((record) => record.reference),
+    );
+    const { added, updated, same } = compare(fresh, stored);
+    for (const { reference } of added) onDifference({ stream, reference, change: 'add' });
+    for (const { reference } of updated) onDifference({ stream, reference, change: 'update' });
+    counts.added += added.length;
+    counts.updated += updated.length;
+    counts.same += same;
+  }
+  const complete = everything && first === total && seen.size === total && ports.source.showsEverything(stream);
+  let absent = 0;
+  if (complete) {
+    for await (const record of ports.records.stored(settings, stream, request.signal)) {
+      if (seen.has(record.reference)) continue;
+      absent++;
+      onDifference({ stream, reference: record.reference, change: 'absent' });
+    }
+  }
+  return { stream, ...counts, absent, complete };
+}

@@ -1,0 +1,148 @@
+/**
+ * Reads one list of a source and stores what differs, page by page.
+ *
+ * Paging by offset drifts while people work: a record that vanishes moves the later ones forward, and one of them is skipped.
+ * So the count at the beginning, the count at the end and what was delivered must agree, or the list is read again.
+ */
+import type { ClinicRecord, RecordStream } from '../../domain/clinic.ts';
+import { SyncError } from '../../domain/errors.ts';
+import type { StoredRecord, StreamState } from '../../ports/clinic-records.ts';
+import type { ReadQuestion, SourcePage } from '../../ports/clinic-source.ts';
+import type { ConnectionKey } from '../../ports/document-records.ts';
+import type { RunSession } from '../run-session.ts';
+import type { RecordPorts } from './settings.ts';
+
+export interface StreamRead {
+  /** Ids that were delivered by the last pass. */
+  readonly seen: ReadonlySet<string>;
+  readonly startedAt: number;
+  readonly finishedAt: number;
+  /** The source's clock when the read began, never later than ours: where the next read of changes begins. */
+  readonly serverStart: number;
+  readonly total: number;
+  /** Counts at the beginning and at the end agree with what was delivered. */
+  readonly agrees: boolean;
+  readonly counts: { readonly added: number; readonly updated: number; readonly same: number };
+}
+
+export interface StreamQuestion {
+  readonly question: ReadQuestion;
+  readonly urgent: boolean;
+  /** A read of everything notes how far it came; since when it has been going on, when it goes on. Null: it notes nothing. */
+  readonly resumable: { readonly startedAt: string | null } | null;
+}
+
+const MAX_PASSES = 3;
+/** A list that still grows by its last page may have a few more than it promised. */
+const SPARE_PAGES = 20;
+const PAGE_SIZE = 100;
+
+/**
+ * @returns also when the counts do not agree after several passes, as long as nothing is known to be left out
+ * @throws SyncError `source_incomplete` when the source promised more than it delivered
+ */
+export async function readStream(
+  ports: RecordPorts,
+  key: ConnectionKey,
+  session: RunSession,
+  stream: RecordStream,
+  asked: StreamQuestion,
+): Promise<StreamRead> {
+  const startedAt = ports.clock.now();
+  const counts = { added: 0, updated: 0, same: 0 };
+  let serverStart: number | null = null;
+  for (let pass = 1; ; pass++) {
+    const seen = new Set<string>();
+    let first: number | null = null;
+    let total = 0;
+    let pages = 0;
+    let barren = 0;
+    for await (const page of ports.source.read(stream, asked.question, {
+      signal: session.signal,
+      urgent: asked.urgent,
+    })) {
+      session.signal.throwIfAborted();
+      serverStart ??= Math.min(startedAt, page.serverTime ?? startedAt);
+      first ??= page.total;
+      total = page.total;
+      const fresh = page.records.filter((record) => !seen.has(record.reference));
+      for (const record of fresh) seen.add(record.reference);
+      barren = fresh.length === 0 && !page.last ? barren + 1 : 0;
+      if (barren > 2 || ++pages > Math.ceil(total / PAGE_SIZE) + SPARE_PAGES) {
+        throw new SyncError('source_incomplete', { detail: `List: ${stream}. Its pages do not come to an end.` });
+      }
+      // The last of several with one id counts.
+      const unique = [...new Map(page.records.map((record) => [record.reference, record])).values()];
+      await storePage(ports, key, session, stream, unique, counts, stateAfter(page, asked, serverStart));
+      if (pass === 1) session.advance(fresh.length);
+    }
+    const agrees = first === total && seen.size === total;
+    if (agrees || pass >= MAX_PASSES) {
+      if (seen.size < total) {
+        throw new SyncError('source_incomplete', {
+          detail: `List: ${stream}. It promised ${total} entries and delivered ${seen.size}.`,
+        });
+      }
+      const finishedAt = ports.clock.now();
+      return { seen, startedAt, finishedAt, serverStart: serverStart ?? startedAt, total, agrees, counts };
+    }
+  }
+}
+
+function stateAfter(page: SourcePage, asked: StreamQuestion, serverStart: number): Partial<StreamState> {
+  if (asked.resumable === null || page.position === null || page.last) return {};
+  const startedAt = asked.resumable.startedAt ?? new Date(serverStart).toISOString();
+  return { unfinished: { startedAt, createdFrom: page.position } };
+}
+
+/** Compares a page with what is stored and writes the difference, in one transaction with how far the read came. */
+async function storePage(
+  ports: RecordPorts,
+  key: ConnectionKey,
+  session: RunSession,
+  stream: RecordStream,
+  page: readonly ClinicRecord[],
+  counts: { added: number; updated: number; same: number },
+  state: Partial<StreamState>,
+): Promise<void> {
+  const stored = await ports.records.find(
+    key,
+    stream,
+    page.map((record) => record.reference),
+  );
+  const { added, updated, same, back } = compare(page, stored);
+  if (added.length + updated.length > 0 || Object.keys(state).length > 0) {
+    await ports.records.write(session.fence, stream, { added, updated }, state, ports.clock.now());
+  }
+  if (back.length > 0) await ports.records.clearMissing(session.fence, stream, back);
+  counts.added += added.length;
+  counts.updated += updated.length;
+  counts.same += same;
+  session.count({ added: added.length, updated: updated.length, same });
+}
+
+/** Pure: what a page says against what is stored. A record that was removed and is back counts as added. */
+export function compare(
+  page: readonly ClinicRecord[],
+  stored: ReadonlyMap<string, StoredRecord>,
+): {
+  readonly added: ClinicRecord[];
+  readonly updated: ClinicRecord[];
+  readonly same: number;
+  /** Seen again although they were missing, or kept by a person. */
+  readonly back: string[];
+} {
+  const added: ClinicRecord[] = [];
+  const updated: ClinicRecord[] = [];
+  const back: string[] = [];
+  let same = 0;
+  for (const record of page) {
+    const before = stored.get(record.reference);
+    if (before === undefined || before.removed) added.push(record);
+    else if (before.fingerprint !== record.fingerprint) updated.push(record);
+    else same++;
+    if (before !== undefined && !before.removed && (before.missingSince !== null || before.kept))
+      back.push(record.reference);
+  }
+  return { added, updated, same, back };
+}

@@ -1,0 +1,56 @@
+/**
+ * A practice management system that delivers records in pages.
+ *
+ * Contract:
+ * - Errors are `SyncError`s classified by status and shape. An answer of unknown shape is `source_contract_changed`, never an
+ *   empty page. Short trouble is waited out inside (within the deadline of the run's signal).
+ * - `read` delivers each record at least once that exists from before the read until after it and fits the question; records
+ *   that change meanwhile may come twice or, when others vanish before them, be skipped – which `totals` then tell.
+ * - Nothing is ever written to the source.
+ */
+import type { ClinicRecord, RecordStream } from '../domain/clinic.ts';
+
+export interface SourcePage {
+  readonly records: readonly ClinicRecord[];
+  /** How many records fit the question now, as the source counts them. */
+  readonly total: number;
+  /** The source's own clock when it answered, epoch ms; null when it does not say. */
+  readonly serverTime: number | null;
+  /** Of the last record, in the order of the read: from where an interrupted read goes on. Null: the order is not known. */
+  readonly position: string | null;
+  readonly last: boolean;
+}
+
+export interface ReadQuestion {
+  /** ISO instant: only what changed then or later, hidden records included. Null: everything. */
+  readonly changedSince: string | null;
+  /** ISO instant: only records created then or later. Goes on where an interrupted read stopped. */
+  readonly createdFrom: string | null;
+  /** ISO instant: only appointments that start then or later. */
+  readonly startsFrom: string | null;
+}
+
+export interface ClinicSource {
+  /** The lists that this source has, in the order in which they are to be read. */
+  readonly streams: readonly RecordStream[];
+  /** Asks who we are. @returns ms that it took, and what may be shown of it */
+  check(signal: AbortSignal): Promise<{ readonly responseMs: number; readonly region: string }>;
+  /** Who asks: requests of people have a reserved share of the limit. */
+  read(
+    stream: RecordStream,
+    question: ReadQuestion,
+    context: { readonly signal: AbortSignal; readonly urgent: boolean },
+  ): AsyncIterable<SourcePage>;
+  /**
+   * False when the source refused to show some hidden records of this stream since the last `read` began: then what is not
+   * delivered may only be hidden.
+   */
+  showsEverything(stream: RecordStream): boolean;
+  /** Looks single records up, hidden ones included. @returns those that the source still has */
+  confirm(
+    stream: RecordStream,
+    references: readonly string[],
+    context: { readonly signal: AbortSignal; readonly urgent: boolean },
+  ): Promise<readonly ClinicRecord[]>;
+  close(): Promise<void>;
+}

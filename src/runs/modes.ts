@@ -1,0 +1,72 @@
+/** How much a run reads: which mode is due by the schedule, and what the words of a request mean for each kind of connection. */
+import { Temporal } from 'temporal-polyfill';
+import { SyncError } from '../domain/errors.ts';
+import { FILE_MODES, type FileMode, RECORD_MODES, type RecordMode, type RunMode } from '../domain/run.ts';
+import type { ScheduleState } from '../ports/schedule-store.ts';
+import { type Connection, type FileConnection, isFileConnection, type RecordConnection } from './connections.ts';
+
+/** The most thorough mode that is due. */
+export function modeDue(
+  connection: Connection,
+  state: Pick<ScheduleState, 'lastCompletedByMode'>,
+  now: number,
+): RunMode {
+  return isFileConnection(connection) ? fileModeDue(connection, state, now) : recordModeDue(connection, state, now);
+}
+
+/** The first run copies everything, which is as good as a hash of everything. */
+export function fileModeDue(
+  connection: Pick<FileConnection, 'modes'>,
+  state: Pick<ScheduleState, 'lastCompletedByMode'>,
+  now: number,
+): FileMode {
+  const first = Math.min(...Object.values(state.lastCompletedByMode), Number.POSITIVE_INFINITY);
+  if (first === Number.POSITIVE_INFINITY) return 'quick';
+  const due = (mode: FileMode, everyMs: number | null) =>
+    everyMs !== null && now - (state.lastCompletedByMode[mode] ?? first) >= everyMs;
+  if (due('checksum', connection.modes.checksumEveryMs)) return 'checksum';
+  return due('deep', connection.modes.deepEveryMs) ? 'deep' : 'quick';
+}
+
+/** Everything at first, and then once after each passing of the night's time in the connection's zone. */
+export function recordModeDue(
+  connection: Pick<RecordConnection, 'fullCompareAt' | 'timeZone'>,
+  state: Pick<ScheduleState, 'lastCompletedByMode'>,
+  now: number,
+): RecordMode {
+  const { comprehensive, incremental } = state.lastCompletedByMode;
+  if (comprehensive === undefined && incremental === undefined) return 'comprehensive';
+  if (connection.fullCompareAt === null) return 'incremental';
+  return (comprehensive ?? 0) < lastPassing(connection.fullCompareAt, connection.timeZone, now)
+    ? 'comprehensive'
+    : 'incremental';
+}
+
+/** When the wall clock last showed that time; a time that a clock change skips counts as the same distance after it. */
+function lastPassing(minute: number, timeZone: string, now: number): number {
+  const today = Temporal.Instant.fromEpochMilliseconds(now).toZonedDateTimeISO(timeZone).toPlainDate();
+  const plainTime = Temporal.PlainTime.from({ hour: Math.floor(minute / 60), minute: minute % 60 });
+  for (const days of [0, -1]) {
+    const at = today.add({ days }).toZonedDateTime({ timeZone, plainTime }).epochMilliseconds;
+    if (at <= now) return at;
+  }
+  return now;
+}
+
+/** What a person asked for, in words that fit every connector. */
+export type Thoroughness = 'changes' | 'active' | 'comprehensive';
+
+export function modeFor(connection: Connection, thoroughness: Thoroughness): RunMode {
+  if (isFileConnection(connection)) return thoroughness === 'comprehensive' ? 'deep' : 'quick';
+  return thoroughness === 'changes' ? 'incremental' : thoroughness;
+}
+
+/** @throws SyncError `settings_invalid` when the connection has no such mode */
+export function checkMode(connection: Connection, mode: string): RunMode {
+  const modes: readonly RunMode[] = isFileConnection(connection) ? FILE_MODES : RECORD_MODES;
+  const known = modes.find((name) => name === mode);
+  if (known !== undefined) return known;
+  throw new SyncError('settings_invalid', {
+    detail: `The connection ${connection.id} (${connection.connector}) has no mode "${mode}"; it has ${modes.join(', ')}.`,
+  });
+}

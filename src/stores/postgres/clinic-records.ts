@@ -1,0 +1,326 @@
+/** `ClinicRecords` on PostgreSQL. */
+import { type RawBuilder, sql, type Transaction } from 'kysely';
+import type { ClinicRecord, RecordStream } from '../../domain/clinic.ts';
+import { storedReference } from '../../domain/reference.ts';
+import type { ClinicRecords, StoredRecord, StreamState } from '../../ports/clinic-records.ts';
+import type { ConnectionKey, Fence } from '../../ports/document-records.ts';
+import { computeActivity } from './clinic-activity.ts';
+import { COMMON_COLUMNS, rowOf, STREAM_TABLES, type StreamTable } from './clinic-rows.ts';
+import type { Database } from './database.ts';
+import { databaseError } from './database-error.ts';
+import { addEffects } from './effects.ts';
+import { holdFence } from './fence.ts';
+import type { Tables } from './tables.ts';
+
+type Trx = Transaction<Tables>;
+
+const PAGE = 5000;
+
+interface Names {
+  readonly table: RawBuilder<unknown>;
+  readonly reference: RawBuilder<unknown>;
+  /** Rows of the stream among those of the table. */
+  readonly only: RawBuilder<unknown>;
+}
+
+function namesOf(stream: RecordStream): Names {
+  const { table, reference, only } = STREAM_TABLES[stream];
+  return { table: sql.table(table), reference: sql.ref(reference), only: sql.raw(only === '' ? 'true' : only) };
+}
+
+const ofConnection = (key: ConnectionKey) =>
+  sql`organization_id = ${key.organizationId} AND connection_id = ${key.connectionId}`;
+
+export function createClinicRecords(database: Database): ClinicRecords {
+  const read = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      throw databaseError(error);
+    }
+  };
+  const write = <T>(fence: Fence, work: (trx: Trx) => Promise<T>): Promise<T> =>
+    database.transaction(async (trx) => {
+      await holdFence(trx, fence);
+      return work(trx);
+    });
+
+  return {
+    streamState: (key, stream) =>
+      read(async () => {
+        const { rows } = await sql<StateRow>`
+          SELECT cursor_at, read_ms, unfinished, complete_items FROM stream_states
+          WHERE ${ofConnection(key)} AND stream = ${stream}`.execute(database.kysely);
+        const row = rows[0];
+        return {
+          cursor: row?.cursor_at?.toISOString() ?? null,
+          readMs: Number(row?.read_ms ?? 0),
+          unfinished: row?.unfinished ?? null,
+          completeItems: row?.complete_items == null ? null : Number(row.complete_items),
+        };
+      }),
+
+    find: (key, stream, references) =>
+      read(async () => {
+        if (references.length === 0) return new Map();
+        const { table, reference } = namesOf(stream);
+        const { rows } = await sql<RecordRow>`
+          SELECT ${reference} AS reference, id, fingerprint, missing_since, kept_since, removed_at FROM ${table}
+          WHERE ${ofConnection(key)} AND ${reference} = ANY (${references}::text[])`.execute(database.kysely);
+        return new Map(rows.map((row) => [row.reference, storedRecord(stream, row)]));
+      }),
+
+    write: (fence, stream, changes, state, at) =>
+      write(fence, async (trx) => {
+        const records = [...changes.added, ...changes.updated];
+        if (records.length > 0) {
+          await noteActivity(trx, fence, stream, records);
+          await upsert(trx, fence, stream, records, at);
+          if (stream === 'appointment_types' && changes.updated.length > 0) {
+            await renameTypes(
+              trx,
+              fence,
+              changes.updated.map((record) => record.reference),
+            );
+          }
+          await addEffects(trx, fence, { added: changes.added.length, updated: changes.updated.length });
+        }
+        await moveState(trx, fence, stream, state, at);
+      }),
+
+    async *stored(key, stream, signal) {
+      const { table, reference, only } = namesOf(stream);
+      for (let after = ''; ; ) {
+        signal?.throwIfAborted();
+        const rows = await read(
+          async () =>
+            (
+              await sql<RecordRow>`
+                SELECT ${reference} AS reference, id, fingerprint, missing_since, kept_since, removed_at FROM ${table}
+                WHERE ${ofConnection(key)} AND ${only} AND removed_at IS NULL AND ${reference} > ${after}
+                ORDER BY ${reference} LIMIT ${PAGE}`.execute(database.kysely)
+            ).rows,
+        );
+        for (const row of rows) yield storedRecord(stream, row);
+        const last = rows.at(-1);
+        if (last === undefined || rows.length < PAGE) return;
+        after = last.reference;
+      }
+    },
+
+    count: (key, stream) =>
+      read(async () => {
+        const { table, only } = namesOf(stream);
+        const { rows } = await sql<{ count: number }>`
+          SELECT count(*)::int AS count FROM ${table}
+          WHERE ${ofConnection(key)} AND ${only} AND removed_at IS NULL`.execute(database.kysely);
+        return rows[0]?.count ?? 0;
+      }),
+
+    markMissing: (fence, stream, references, at) =>
+      write(fence, async (trx) => {
+        const { table, reference, only } = namesOf(stream);
+        await sql`
+          UPDATE ${table} SET missing_since = coalesce(missing_since, ${new Date(at)})
+          WHERE ${ofConnection(fence)} AND ${only} AND removed_at IS NULL
+            AND ${reference} = ANY (${references}::text[])`.execute(trx);
+      }),
+
+    clearMissing: (fence, stream, references) =>
+      write(fence, async (trx) => {
+        const { table, reference, only } = namesOf(stream);
+        await sql`
+          UPDATE ${table} SET missing_since = NULL, kept_since = NULL
+          WHERE ${ofConnection(fence)} AND ${only} AND ${reference} = ANY (${references}::text[])`.execute(trx);
+      }),
+
+    remove: (fence, stream, removals, at) =>
+      write(fence, async (trx) => {
+        if (removals.length === 0) return [];
+        const { table, reference, only } = namesOf(stream);
+        const patient = patientColumn(stream);
+        // What a person decided to keep meanwhile stays.
+        const { rows } = await sql<{ reference: string; patient: string | null }>`
+          UPDATE ${table} AS t
+          SET removed_at = ${new Date(at)}, removed_reason = r.reason, removed_by_run = ${fence.runId},
+              deleted_at = coalesce(deleted_at, ${new Date(at)}), updated_at = ${new Date(at)}
+          FROM unnest(${removals.map((r) => String(r.stored.reference))}::text[],
+                      ${removals.map((r) => r.absence)}::text[]) AS r (ref, reason)
+          WHERE ${ofConnection(fence)} AND ${only} AND removed_at IS NULL AND kept_since IS NULL AND ${reference} = r.ref
+          RETURNING ${reference} AS reference, ${patient === null ? sql`NULL` : sql.ref(patient)} AS patient`.execute(
+          trx,
+        );
+        await dueOf(
+          trx,
+          fence,
+          rows.flatMap((row) => row.patient ?? []),
+        );
+        if (stream === 'group_appointments')
+          await dueOfGroups(
+            trx,
+            fence,
+            rows.map((row) => row.reference),
+          );
+        await addEffects(trx, fence, { removed: rows.length });
+        return rows.map((row) => row.reference);
+      }),
+
+    computeActivity: (fence, at, all) => write(fence, (trx) => computeActivity(trx, fence, at, all)),
+
+    finishUnit: (fence, unit, at) =>
+      write(fence, async (trx) => {
+        await sql`
+          INSERT INTO sync_run_units (organization_id, run_id, unit, outcome, counts, errors, finished_at)
+          VALUES (${fence.organizationId}, ${fence.runId}, ${unit.stream}, ${unit.outcome},
+                  ${JSON.stringify(unit.counts)}::jsonb, ${JSON.stringify(unit.errors.map((code) => ({ code })))}::jsonb,
+                  ${new Date(at)})
+          ON CONFLICT (run_id, unit) DO UPDATE
+            SET outcome = excluded.outcome, counts = excluded.counts, errors = excluded.errors,
+                finished_at = excluded.finished_at`.execute(trx);
+      }),
+  };
+}
+
+interface StateRow {
+  cursor_at: Date | null;
+  read_ms: string;
+  unfinished: StreamState['unfinished'];
+  complete_items: string | null;
+}
+
+interface RecordRow {
+  reference: string;
+  id: string;
+  fingerprint: string;
+  missing_since: Date | null;
+  kept_since: Date | null;
+  removed_at: Date | null;
+}
+
+function storedRecord(stream: RecordStream, row: RecordRow): StoredRecord {
+  return {
+    stream,
+    unit: stream,
+    reference: storedReference(row.reference),
+    documentUuid: row.id,
+    fingerprint: row.fingerprint,
+    missingSince: row.missing_since?.getTime() ?? null,
+    kept: row.kept_since !== null,
+    removed: row.removed_at !== null,
+  };
+}
+
+/** A record that was removed and is back is live again. */
+async function upsert(
+  trx: Trx,
+  fence: Fence,
+  stream: RecordStream,
+  records: readonly ClinicRecord[],
+  at: number,
+): Promise<void> {
+  const table = STREAM_TABLES[stream] as StreamTable;
+  const types = { ...COMMON_COLUMNS, [table.reference]: 'text', ...table.columns };
+  const columns = Object.keys(types);
+  const list = sql.join(columns.map((name) => sql.ref(name)));
+  const typed = sql.join(Object.entries(types).map(([name, type]) => sql`${sql.ref(name)} ${sql.raw(type)}`));
+  const key = new Set(['id', 'organization_id', 'connection_id', table.reference]);
+  const sets = columns
+    .filter((name) => !key.has(name))
+    .map((name) => sql`${sql.ref(name)} = excluded.${sql.ref(name)}`);
+  const now = new Date(at).toISOString();
+  const rows = JSON.stringify(records.map((record) => rowOf(record, fence, now)));
+  const named = table.table === 'appointments';
+  await sql`
+    INSERT INTO ${sql.table(table.table)} (${list}${named ? sql`, type` : sql``})
+    SELECT ${list}${named ? sql`, (${typeName(fence)})` : sql``} FROM jsonb_to_recordset(${rows}::jsonb) AS r (${typed})
+    ON CONFLICT (organization_id, connection_id, ${sql.ref(table.reference)}) DO UPDATE
+      SET ${sql.join(sets)}${named ? sql`, type = excluded.type` : sql``}, missing_since = NULL, kept_since = NULL, removed_at = NULL, removed_reason = NULL,
+          removed_by_run = NULL, updated_at = ${new Date(at)}`.execute(trx);
+}
+
+/** Applications read the name of the type with the appointment; it is copied there, and again when it changes. */
+function typeName(key: ConnectionKey) {
+  return sql`
+    SELECT y.name FROM appointment_types AS y
+    WHERE y.organization_id = ${key.organizationId} AND y.connection_id = ${key.connectionId}
+      AND y.cliniko_appointment_type_id = r.cliniko_appointment_type_id`;
+}
+
+async function renameTypes(trx: Trx, fence: Fence, types: readonly string[]): Promise<void> {
+  await sql`
+    UPDATE appointments AS a SET type = y.name FROM appointment_types AS y
+    WHERE a.organization_id = ${fence.organizationId} AND a.connection_id = ${fence.connectionId}
+      AND y.organization_id = ${fence.organizationId} AND y.connection_id = ${fence.connectionId}
+      AND y.cliniko_appointment_type_id = ANY (${types}::text[])
+      AND a.cliniko_appointment_type_id = y.cliniko_appointment_type_id AND a.type IS DISTINCT FROM y.name`.execute(
+    trx,
+  );
+}
+
+async function moveState(
+  trx: Trx,
+  fence: Fence,
+  stream: RecordStream,
+  state: Partial<StreamState>,
+  at: number,
+): Promise<void> {
+  if (Object.keys(state).length === 0) return;
+  const { cursor, readMs, unfinished, completeItems } = state;
+  await sql`
+    INSERT INTO stream_states AS s (organization_id, connection_id, stream, cursor_at, read_ms, unfinished, complete_items, complete_at)
+    VALUES (${fence.organizationId}, ${fence.connectionId}, ${stream}, ${cursor ?? null}::timestamptz, ${Math.round(readMs ?? 0)},
+            ${unfinished == null ? null : JSON.stringify(unfinished)}::jsonb, ${completeItems ?? null}::bigint,
+            ${completeItems == null ? null : new Date(at)}::timestamptz)
+    ON CONFLICT (organization_id, connection_id, stream) DO UPDATE
+      SET cursor_at = CASE WHEN ${cursor !== undefined}::boolean THEN excluded.cursor_at ELSE s.cursor_at END,
+          read_ms = CASE WHEN ${readMs !== undefined}::boolean THEN excluded.read_ms ELSE s.read_ms END,
+          unfinished = CASE WHEN ${unfinished !== undefined}::boolean THEN excluded.unfinished ELSE s.unfinished END,
+          complete_items = coalesce(excluded.complete_items, s.complete_items),
+          complete_at = coalesce(excluded.complete_at, s.complete_at)`.execute(trx);
+}
+
+function patientColumn(stream: RecordStream): string | null {
+  if (stream === 'patients' || stream === 'individual_appointments' || stream === 'attendees')
+    return 'cliniko_patient_id';
+  return null;
+}
+
+/** Notes whose activity changes: of those that the records name now, and of those that they named before. */
+async function noteActivity(
+  trx: Trx,
+  fence: Fence,
+  stream: RecordStream,
+  records: readonly ClinicRecord[],
+): Promise<void> {
+  const table = STREAM_TABLES[stream] as StreamTable;
+  const patients = new Set(records.flatMap((record) => table.patientsOf(record)));
+  const references = records.map((record) => record.reference);
+  const column = patientColumn(stream);
+  if (column !== null && stream !== 'patients') {
+    const { rows } = await sql<{ patient: string }>`
+      SELECT DISTINCT ${sql.ref(column)} AS patient FROM ${sql.table(table.table)}
+      WHERE ${ofConnection(fence)} AND ${sql.ref(table.reference)} = ANY (${references}::text[])
+        AND ${sql.ref(column)} IS NOT NULL`.execute(trx);
+    for (const row of rows) patients.add(row.patient);
+  }
+  await dueOf(trx, fence, [...patients]);
+  if (stream === 'group_appointments') await dueOfGroups(trx, fence, references);
+}
+
+async function dueOf(trx: Trx, fence: Fence, patients: readonly string[]): Promise<void> {
+  if (patients.length === 0) return;
+  await sql`
+    INSERT INTO activity_due (organization_id, connection_id, cliniko_patient_id)
+    SELECT ${fence.organizationId}, ${fence.connectionId}, p FROM unnest(${[...new Set(patients)].sort()}::text[]) AS p
+    ON CONFLICT DO NOTHING`.execute(trx);
+}
+
+async function dueOfGroups(trx: Trx, fence: Fence, appointments: readonly string[]): Promise<void> {
+  if (appointments.length === 0) return;
+  await sql`
+    INSERT INTO activity_due (organization_id, connection_id, cliniko_patient_id)
+    SELECT DISTINCT organization_id, connection_id, cliniko_patient_id FROM appointment_attendees
+    WHERE ${ofConnection(fence)} AND cliniko_patient_id IS NOT NULL
+      AND cliniko_appointment_id = ANY (${appointments}::text[])
+    ON CONFLICT DO NOTHING`.execute(trx);
+}
