@@ -1,9 +1,9 @@
 /** The HTTP server as a factory: nothing happens until `listen`. One file per group of routes. */
 import { randomUUID } from 'node:crypto';
 import fastifySwagger from '@fastify/swagger';
-import fastifySwaggerUi from '@fastify/swagger-ui';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import type { Access } from './access.ts';
+import { DOCS, docsPage } from './docs-page.ts';
 import { answerUnreadable, HttpError, handleError } from './errors.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { connectionRoutes } from './routes/connections.ts';
@@ -36,9 +36,6 @@ export interface AppOptions {
 
 /** Routes without a key. */
 const PUBLIC = new Set(['/', '/health', '/ready', '/openapi.json']);
-/** The page about the routes, and its files. */
-const DOCS = '/docs';
-
 function isPublic(route: string): boolean {
   return PUBLIC.has(route) || route === DOCS || route.startsWith(`${DOCS}/`);
 }
@@ -109,15 +106,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
       security: [{ bearer: [] }, { key: [] }],
     },
   });
-  if (options.role !== 'worker') {
-    await app.register(fastifySwaggerUi, {
-      routePrefix: DOCS,
-      // Nothing from elsewhere; a key that is typed in is forgotten with the page.
-      staticCSP: true,
-      theme: { title: 'Chartsync' },
-      uiConfig: { docExpansion: 'list', persistAuthorization: false, validatorUrl: null, tryItOutEnabled: false },
-    });
-  }
+  if (options.role !== 'worker') await docsPage(app);
   await app.register(async (scope) => {
     healthRoutes(scope, options.services, options.version);
     metricsRoutes(scope, options.services, access);
