@@ -8,6 +8,7 @@ import Schema from 'typebox/schema';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import { type RunningServer, serve } from '../../src/server.ts';
+import { type Described, describedPaths } from '../support/description.ts';
 import { ORGANIZATION, type PracticeSetup, setUpPractice } from '../support/practice-setup.ts';
 import { until } from '../support/until.ts';
 
@@ -18,9 +19,9 @@ interface Operation {
   readonly method: string;
   readonly path: string;
   readonly parameters: readonly { name: string; in: string }[];
-  readonly body: { properties?: Record<string, unknown> } | null;
+  readonly body: { readonly properties?: Record<string, unknown> } | null;
   readonly needsKey: boolean;
-  readonly responses: Record<string, { content?: Record<string, { schema: object }> }>;
+  readonly responses: Described['responses'];
 }
 
 let setup: PracticeSetup;
@@ -88,20 +89,7 @@ beforeAll(async () => {
     foreign.push(document.documentUuid);
     break;
   }
-  const { paths } = (await (await fetch(`${server.url}/openapi.json`)).json()) as {
-    paths: Record<
-      string,
-      Record<
-        string,
-        {
-          parameters?: Operation['parameters'];
-          security?: readonly object[];
-          requestBody?: { content: Record<string, { schema: object }> };
-          responses: Operation['responses'];
-        }
-      >
-    >;
-  };
+  const paths = describedPaths(await (await fetch(`${server.url}/openapi.json`)).json());
   operations = Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({
       method: method.toUpperCase(),

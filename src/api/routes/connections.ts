@@ -7,8 +7,9 @@ import type { FileConnection } from '../../runs/connections.ts';
 import { nextStart } from '../../runs/scheduler.ts';
 import type { Access } from '../access.ts';
 import { HttpError } from '../errors.ts';
+import { ACCESS_REFUSALS, refusals } from '../refusals.ts';
 import { askForRun } from '../run-start.ts';
-import { ACCESS_REFUSALS, refusals, SelectOrganization } from '../schemas.ts';
+import { SelectOrganization } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
 
 const NullableText = Type.Union([Type.String(), Type.Null()]);

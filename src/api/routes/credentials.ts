@@ -4,7 +4,8 @@ import { Type } from 'typebox';
 import { auditEntry } from '../../access/audit.ts';
 import type { Access } from '../access.ts';
 import { HttpError } from '../errors.ts';
-import { ACCESS_REFUSALS, refusals, SelectOrganization } from '../schemas.ts';
+import { ACCESS_REFUSALS, refusals } from '../refusals.ts';
+import { SelectOrganization } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
 
 const PATH = '/api/v1/connections/:connectionId/credentials';

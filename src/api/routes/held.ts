@@ -4,24 +4,28 @@ import { Type } from 'typebox';
 import type { HeldSet } from '../../ports/run-store.ts';
 import type { Access } from '../access.ts';
 import { HttpError } from '../errors.ts';
-import { ACCESS_REFUSALS, refusals, SelectOrganization } from '../schemas.ts';
+import { ACCESS_REFUSALS, refusals } from '../refusals.ts';
+import { SelectOrganization } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
 
 const STATES = ['pending', 'approved', 'rejected', 'superseded', 'applied'] as const;
 const NullableText = Type.Union([Type.String(), Type.Null()]);
 
-const HeldSetAnswer = Type.Object({
-  id: Type.String(),
-  connection_id: Type.String(),
-  sync_id: Type.String({ description: 'The run that found it.' }),
-  state: Type.Enum([...STATES]),
-  reason: Type.String({ description: 'Which limit held it.' }),
-  items: Type.Integer({ minimum: 0 }),
-  created_at: Type.String(),
-  decided_at: NullableText,
-  decided_by: NullableText,
-  note: NullableText,
-});
+const HeldSetAnswer = Type.Object(
+  {
+    id: Type.String(),
+    connection_id: Type.String(),
+    sync_id: Type.String({ description: 'The run that found it.' }),
+    state: Type.Enum([...STATES]),
+    reason: Type.String({ description: 'Which limit held it.' }),
+    items: Type.Integer({ minimum: 0 }),
+    created_at: Type.String(),
+    decided_at: NullableText,
+    decided_by: NullableText,
+    note: NullableText,
+  },
+  { $id: 'HeldSet' },
+);
 
 const HeldItemAnswer = Type.Object({
   document_uuid: Type.String(),

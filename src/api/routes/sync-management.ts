@@ -7,9 +7,10 @@ import type { Enqueued } from '../../ports/run-queue.ts';
 import type { FileConnection } from '../../runs/connections.ts';
 import type { Access } from '../access.ts';
 import { HttpError } from '../errors.ts';
+import { ACCESS_REFUSALS, refusals } from '../refusals.ts';
 import { HistoryEntry, historyEntryOf, statusOfRun, stepOf } from '../run-answers.ts';
 import { askForRun } from '../run-start.ts';
-import { ACCESS_REFUSALS, refusals, SelectOrganization } from '../schemas.ts';
+import { SelectOrganization } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
 
 const OrganizationPath = Type.Object({

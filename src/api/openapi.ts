@@ -1,0 +1,71 @@
+/** The description of the interface, `/openapi.json`: made from the schemas of the routes, what they share said once. */
+import fastifySwagger from '@fastify/swagger';
+import type { FastifyInstance } from 'fastify';
+import { REFUSAL_REFERENCE, Refusal, refusalComponent, refusalReference, refusals } from './refusals.ts';
+import { ORGANIZATION_HEADER } from './schemas.ts';
+
+/** As far as this looks into a description. */
+interface Operation {
+  readonly parameters?: (Reference | { readonly name: string })[];
+  readonly responses: Record<string, Reference | { readonly content?: Record<string, { readonly schema?: object }> }>;
+}
+interface Reference {
+  readonly $ref: string;
+}
+interface Description {
+  readonly paths: Record<string, Record<string, Operation>>;
+  readonly components: object;
+}
+
+/** Before any route. */
+export async function describeRoutes(app: FastifyInstance, version: string): Promise<void> {
+  app.addSchema(Refusal);
+  // What the framework itself may answer is described once for all routes: to a body, to an id in the path.
+  app.addHook('onRoute', (route) => {
+    const response = route.schema?.response as Record<string, unknown> | undefined;
+    if (response === undefined) return;
+    const method = Array.isArray(route.method) ? route.method : [route.method];
+    const mayHaveBody = method.some((name) => name !== 'GET' && name !== 'HEAD');
+    Object.assign(response, {
+      ...(mayHaveBody ? refusals(413, 415) : {}),
+      ...(route.url.includes(':') ? refusals(414) : {}),
+      ...response,
+    });
+  });
+  await app.register(fastifySwagger, {
+    exposeHeadRoutes: true,
+    refResolver: { buildLocalReference: (json, _base, _fragment, i) => String(json.$id ?? `Schema${i}`) },
+    transformObject: (made) => ('openapiObject' in made ? shareWhatIsShared(made.openapiObject as Description) : {}),
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Chartsync', version, license: { name: 'MIT', identifier: 'MIT' } },
+      components: {
+        securitySchemes: {
+          bearer: { type: 'http', scheme: 'bearer' },
+          key: { type: 'apiKey', in: 'header', name: 'X-API-Key' },
+        },
+      },
+      security: [{ bearer: [] }, { key: [] }],
+    },
+  });
+}
+
+/** Refusals and the header of the organisation are the same nearly everywhere: the routes only name them. */
+function shareWhatIsShared(document: Description): Description {
+  const components = { ...document.components, responses: {}, parameters: {} };
+  for (const operation of Object.values(document.paths).flatMap((methods) => Object.values(methods))) {
+    for (const [status, response] of Object.entries(operation.responses)) {
+      const schema = 'content' in response ? response.content?.['application/json']?.schema : undefined;
+      if (schema !== undefined && '$ref' in schema && schema.$ref === REFUSAL_REFERENCE) {
+        operation.responses[status] = refusalReference(status);
+        Object.assign(components.responses, refusalComponent(status));
+      }
+    }
+    for (const [i, parameter] of operation.parameters?.entries() ?? []) {
+      if (!('name' in parameter) || parameter.name !== ORGANIZATION_HEADER) continue;
+      Object.assign(components.parameters, { Organization: parameter });
+      operation.parameters![i] = { $ref: '#/components/parameters/Organization' };
+    }
+  }
+  return { ...document, components };
+}
