@@ -1,11 +1,17 @@
 /** The description of the interface, `/openapi.json`: made from the schemas of the routes, what they share said once. */
 import fastifySwagger from '@fastify/swagger';
 import type { FastifyInstance } from 'fastify';
+import { INTRODUCTION, TAGS } from './introduction.ts';
 import { REFUSAL_REFERENCE, Refusal, refusalComponent, refusalReference, refusals } from './refusals.ts';
 import { ORGANIZATION_HEADER } from './schemas.ts';
 
 /** As far as this looks into a description. */
 interface Operation {
+  operationId: string;
+  readonly requestBody?: {
+    required: boolean;
+    readonly content: Record<string, { readonly schema: { anyOf?: readonly { type?: unknown }[] } }>;
+  };
   readonly parameters?: (Reference | { readonly name: string })[];
   readonly responses: Record<string, Reference | { readonly content?: Record<string, { readonly schema?: object }> }>;
 }
@@ -38,7 +44,15 @@ export async function describeRoutes(app: FastifyInstance, version: string): Pro
     transformObject: (made) => ('openapiObject' in made ? shareWhatIsShared(made.openapiObject as Description) : {}),
     openapi: {
       openapi: '3.1.0',
-      info: { title: 'Chartsync', version, license: { name: 'MIT', identifier: 'MIT' } },
+      info: {
+        title: 'Chartsync',
+        version,
+        description: INTRODUCTION,
+        license: { name: 'MIT', identifier: 'MIT' },
+      },
+      // Wherever the description was fetched from.
+      servers: [{ url: '/' }],
+      tags: TAGS,
       components: {
         securitySchemes: {
           bearer: { type: 'http', scheme: 'bearer' },
@@ -54,6 +68,11 @@ export async function describeRoutes(app: FastifyInstance, version: string): Pro
 function shareWhatIsShared(document: Description): Description {
   const components = { ...document.components, responses: {}, parameters: {} };
   for (const operation of Object.values(document.paths).flatMap((methods) => Object.values(methods))) {
+    // The package tells a HEAD route from the GET route that it comes with; here each has a name of its own.
+    operation.operationId = operation.operationId.replace(/-head$/, '');
+    // It also takes every body for one that must be there.
+    const body = operation.requestBody?.content['application/json']?.schema.anyOf;
+    if (body?.some(({ type }) => type === 'null')) operation.requestBody!.required = false;
     for (const [status, response] of Object.entries(operation.responses)) {
       const schema = 'content' in response ? response.content?.['application/json']?.schema : undefined;
       if (schema !== undefined && '$ref' in schema && schema.$ref === REFUSAL_REFERENCE) {

@@ -590,6 +590,17 @@ describe('the description of the interface', () => {
     expect(names.size).toBe(Object.values(documented).flatMap((methods) => Object.keys(methods)).length);
   });
 
+  test('tells a person how to begin, and what each group of routes is about', async () => {
+    const { body } = await call('GET', '/openapi.json');
+    for (const word of ['X-API-Key', 'X-Organization-ID', 'error_type', 'Retry-After']) {
+      expect(body.info.description).toContain(word);
+    }
+    expect(body.servers).toEqual([{ url: '/' }]);
+    const groups = Object.values(documented).flatMap((methods) => Object.values(methods).flatMap(({ tags }) => tags));
+    expect(body.tags.map(({ name }: { name: string }) => name).sort()).toEqual([...new Set(groups)].sort());
+    for (const { description } of body.tags) expect(description).toMatch(/\.$/);
+  });
+
   test('says once what a refusal looks like', async () => {
     const { body } = await call('GET', '/openapi.json');
     const paths = body.paths as Record<string, Record<string, { responses: Record<string, object> }>>;

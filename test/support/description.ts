@@ -2,9 +2,10 @@
 
 export interface Described {
   readonly operationId: string;
+  readonly tags: readonly string[];
   readonly parameters?: readonly { readonly name: string; readonly in: string }[];
   readonly security?: readonly object[];
-  readonly requestBody?: { readonly content: Record<string, DescribedContent> };
+  readonly requestBody?: { readonly required: boolean; readonly content: Record<string, DescribedContent> };
   readonly responses: Record<string, DescribedAnswer>;
 }
 export interface DescribedAnswer {
