@@ -4,8 +4,7 @@
 import { type TSchema, Type } from 'typebox';
 
 const nullable = (schema: TSchema) => Type.Union([schema, Type.Null()]);
-const instant = (description: string) =>
-  Type.String({ description, format: 'date-time', examples: ['2026-03-03T09:00:00.000Z'] });
+const instant = (description: string) => Type.String({ description, format: 'date-time' });
 const count = (description?: string) =>
   Type.Integer({ minimum: 0, ...(description === undefined ? {} : { description }) });
 
@@ -45,14 +44,6 @@ export const Started = Type.Object(
   },
   {
     description: 'The run has begun, or waits for its turn.',
-    examples: [
-      {
-        success: true,
-        syncId: 'sync_org_riverside_20260303090000_1a2b3c4d',
-        status: 'starting',
-        statusUrl: '/api/v1/sync/progress/sync_org_riverside_20260303090000_1a2b3c4d',
-      },
-    ],
   },
 );
 

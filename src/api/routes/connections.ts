@@ -106,7 +106,7 @@ export function connectionRoutes(app: FastifyInstance, services: ApiServices, ac
         body: Type.Optional(
           Type.Object(
             { reason: Type.Optional(Type.String({ maxLength: 500, description: 'Shown to others; no patients.' })) },
-            { additionalProperties: false, examples: [{ reason: 'The server moves on Saturday.' }] },
+            { additionalProperties: false },
           ),
         ),
         response: {

@@ -31,7 +31,7 @@ const Credentials = Type.Object(
     username: Type.String({ minLength: 1, maxLength: 1000 }),
     password: Type.String({ minLength: 1, maxLength: 1000 }),
   },
-  { additionalProperties: false, examples: [{ username: 'chartsync', password: 'the password' }] },
+  { additionalProperties: false },
 );
 
 interface Params {

@@ -39,7 +39,7 @@ const SetPath = Type.Object({ setId: Type.String({ maxLength: 64, description: '
 const Decision = Type.Optional(
   Type.Object(
     { note: Type.Optional(Type.String({ maxLength: 1000, description: 'Why; no patients.' })) },
-    { additionalProperties: false, examples: [{ note: 'The practice archived these on purpose.' }] },
+    { additionalProperties: false },
   ),
 );
 
