@@ -1,10 +1,10 @@
 /** The HTTP server as a factory: nothing happens until `listen`. One file per group of routes. */
 import { randomUUID } from 'node:crypto';
-import fastifySwagger from '@fastify/swagger';
-import fastifySwaggerUi from '@fastify/swagger-ui';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import type { Access } from './access.ts';
+import { DOCS, docsPage } from './docs-page.ts';
 import { answerUnreadable, HttpError, handleError } from './errors.ts';
+import { describeRoutes } from './openapi.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { connectionRoutes } from './routes/connections.ts';
 import { credentialRoutes } from './routes/credentials.ts';
@@ -18,7 +18,6 @@ import { runRoutes } from './routes/runs.ts';
 import { syncRoutes } from './routes/sync.ts';
 import { syncManagementRoutes } from './routes/sync-management.ts';
 import { createEstimate } from './run-answers.ts';
-import { refusals } from './schemas.ts';
 import type { ApiServices } from './services.ts';
 
 export interface AppOptions {
@@ -36,9 +35,6 @@ export interface AppOptions {
 
 /** Routes without a key. */
 const PUBLIC = new Set(['/', '/health', '/ready', '/openapi.json']);
-/** The page about the routes, and its files. */
-const DOCS = '/docs';
-
 function isPublic(route: string): boolean {
   return PUBLIC.has(route) || route === DOCS || route.startsWith(`${DOCS}/`);
 }
@@ -88,36 +84,8 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     }
     done(null, parsed);
   });
-  // What the framework itself may answer to a body is described once for all routes that may have one.
-  app.addHook('onRoute', (route) => {
-    const response = route.schema?.response as Record<string, unknown> | undefined;
-    const method = Array.isArray(route.method) ? route.method : [route.method];
-    if (response === undefined || !method.some((name) => name !== 'GET' && name !== 'HEAD')) return;
-    Object.assign(response, { ...refusals(413, 415), ...response });
-  });
-  await app.register(fastifySwagger, {
-    exposeHeadRoutes: true,
-    openapi: {
-      openapi: '3.1.0',
-      info: { title: 'Chartsync', version: options.version, license: { name: 'MIT', identifier: 'MIT' } },
-      components: {
-        securitySchemes: {
-          bearer: { type: 'http', scheme: 'bearer' },
-          key: { type: 'apiKey', in: 'header', name: 'X-API-Key' },
-        },
-      },
-      security: [{ bearer: [] }, { key: [] }],
-    },
-  });
-  if (options.role !== 'worker') {
-    await app.register(fastifySwaggerUi, {
-      routePrefix: DOCS,
-      // Nothing from elsewhere; a key that is typed in is forgotten with the page.
-      staticCSP: true,
-      theme: { title: 'Chartsync' },
-      uiConfig: { docExpansion: 'list', persistAuthorization: false, validatorUrl: null, tryItOutEnabled: false },
-    });
-  }
+  await describeRoutes(app, options.version);
+  if (options.role !== 'worker') await docsPage(app);
   await app.register(async (scope) => {
     healthRoutes(scope, options.services, options.version);
     metricsRoutes(scope, options.services, access);

@@ -108,7 +108,12 @@ export function failureAnswer(
   return refusal(failure.message, details, extra);
 }
 
-function refusal(error: string, details: object, extra: Readonly<Record<string, unknown>>): Record<string, unknown> {
+/** The shape of every answer that is not a success. */
+export function refusal(
+  error: string,
+  details: object,
+  extra: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
   return { success: false, error, details, ...extra, timestamp: new Date().toISOString() };
 }
 

@@ -103,16 +103,22 @@ const text = (description: string) => Type.String({ description });
 const nullable = (description: string) => Type.Union([Type.String(), Type.Null()], { description });
 const count = () => Type.Integer({ minimum: 0 });
 
-export const HistoryEntry = Type.Object({
-  sync_id: text('Id of the run.'),
-  connection_id: text('The connection that it was for.'),
-  started_at: text('ISO 8601, UTC.'),
-  completed_at: nullable('Null while it runs.'),
-  status: Type.Enum(['starting', 'running', 'completed', 'failed', 'cancelled']),
-  records_processed: Type.Integer({ minimum: 0, description: 'Items that the run looked at.' }),
-  records_success: count(),
-  records_failed: count(),
-  partial_success: Type.Boolean(),
-  error: Type.Union([Type.Object({ code: Type.String(), message: Type.String(), remedy: Type.String() }), Type.Null()]),
-  metadata: Type.Record(Type.String(), Type.Unknown(), { description: 'Kind, trigger and all counts.' }),
-});
+export const HistoryEntry = Type.Object(
+  {
+    sync_id: text('Id of the run.'),
+    connection_id: text('The connection that it was for.'),
+    started_at: text('ISO 8601, UTC.'),
+    completed_at: nullable('Null while it runs.'),
+    status: Type.Enum(['starting', 'running', 'completed', 'failed', 'cancelled']),
+    records_processed: Type.Integer({ minimum: 0, description: 'Items that the run looked at.' }),
+    records_success: count(),
+    records_failed: count(),
+    partial_success: Type.Boolean(),
+    error: Type.Union([
+      Type.Object({ code: Type.String(), message: Type.String(), remedy: Type.String() }),
+      Type.Null(),
+    ]),
+    metadata: Type.Record(Type.String(), Type.Unknown(), { description: 'Kind, trigger and all counts.' }),
+  },
+  { $id: 'Run' },
+);

@@ -4,80 +4,34 @@
 import { type TSchema, Type } from 'typebox';
 
 const nullable = (schema: TSchema) => Type.Union([schema, Type.Null()]);
-const instant = (description: string) =>
-  Type.String({ description, format: 'date-time', examples: ['2026-03-03T09:00:00.000Z'] });
+const instant = (description: string) => Type.String({ description, format: 'date-time' });
 const count = (description?: string) =>
   Type.Integer({ minimum: 0, ...(description === undefined ? {} : { description }) });
 
+export const ORGANIZATION_HEADER = 'x-organization-id';
+
 export const SelectOrganization = Type.Object({
-  'x-organization-id': Type.Optional(
+  [ORGANIZATION_HEADER]: Type.Optional(
     Type.String({ description: 'Organisation that the request is about; needed when there are several.' }),
   ),
 });
 
-/** Every answer that is not a success. */
-export const ErrorAnswer = Type.Object(
+export const RunCountsAnswer = Type.Object(
   {
-    success: Type.Literal(false),
-    error: Type.String({ description: 'A sentence without personal data.' }),
-    details: Type.Object({
-      error_type: Type.String({ description: 'A code of docs/errors.md, or of this interface.' }),
-      message: Type.String(),
-      remedy: Type.Optional(Type.String({ description: 'What a person should do.' })),
-      retry_after: nullable(Type.Integer({ description: 'Seconds.' })),
-    }),
-    syncId: Type.Optional(nullable(Type.String({ description: 'The run that is in the way, or that failed.' }))),
-    timestamp: instant('When it was refused.'),
+    added: count(),
+    updated: count(),
+    moved: count(),
+    removed: count(),
+    same: count('Unchanged.'),
+    failed: count(),
+    waiting: count('Failed before; the next try has not come yet.'),
+    skipped: count('A person said to skip them.'),
+    held: count('Removals that wait for a person.'),
+    missing: count('Missing for the first time, kept.'),
+    bytes: count('Copied.'),
   },
-  {
-    examples: [
-      {
-        success: false,
-        error: 'No such document.',
-        details: { error_type: 'not_found', message: 'No such document.', retry_after: null },
-        timestamp: '2026-03-03T09:00:00.000Z',
-      },
-    ],
-  },
+  { $id: 'RunCounts' },
 );
-
-const REFUSALS = {
-  400: 'The request cannot be understood.',
-  401: 'No key, or a wrong one.',
-  403: 'The key or token is for another organisation, or has not the scope that this needs.',
-  404: 'There is no such thing in this organisation.',
-  409: 'The present state forbids it: a run is in progress, or the connection is paused.',
-  413: 'The body is too large.',
-  415: 'The body is of a type that is not understood; it is application/json.',
-  422: 'A parameter has a value that does not exist.',
-  429: 'Too many requests; Retry-After says when to come back.',
-  502: 'The source system or its file share failed.',
-  503: 'A store of Chartsync is not available.',
-} as const;
-
-/** What may be answered wherever a key is wanted. */
-export const ACCESS_REFUSALS = [400, 401, 403, 404, 429, 503] as const;
-
-/** @returns the part of a `response` schema for these refusals */
-export function refusals(...statuses: readonly (keyof typeof REFUSALS)[]): Record<number, TSchema> {
-  return Object.fromEntries(
-    statuses.map((status) => [status, { ...ErrorAnswer, description: REFUSALS[status] } as TSchema]),
-  );
-}
-
-export const RunCountsAnswer = Type.Object({
-  added: count(),
-  updated: count(),
-  moved: count(),
-  removed: count(),
-  same: count('Unchanged.'),
-  failed: count(),
-  waiting: count('Failed before; the next try has not come yet.'),
-  skipped: count('A person said to skip them.'),
-  held: count('Removals that wait for a person.'),
-  missing: count('Missing for the first time, kept.'),
-  bytes: count('Copied.'),
-});
 
 const Outcome = Type.Enum(['success', 'partial', 'failed']);
 
@@ -90,27 +44,22 @@ export const Started = Type.Object(
   },
   {
     description: 'The run has begun, or waits for its turn.',
-    examples: [
-      {
-        success: true,
-        syncId: 'sync_org_riverside_20260303090000_1a2b3c4d',
-        status: 'starting',
-        statusUrl: '/api/v1/sync/progress/sync_org_riverside_20260303090000_1a2b3c4d',
-      },
-    ],
   },
 );
 
-const ItemError = Type.Object({
-  timestamp: instant('When it happened.'),
-  operation: Type.Enum(['add', 'delete']),
-  fileId: Type.String({ description: 'Reference of the file in the source.' }),
-  fileName: Type.String({ description: 'Always empty: file names often are names of patients.' }),
-  error: Type.String(),
-  code: Type.String(),
-  retryCount: count(),
-  resolved: Type.Boolean(),
-});
+const ItemError = Type.Object(
+  {
+    timestamp: instant('When it happened.'),
+    operation: Type.Enum(['add', 'delete']),
+    fileId: Type.String({ description: 'Reference of the file in the source.' }),
+    fileName: Type.String({ description: 'Always empty: file names often are names of patients.' }),
+    error: Type.String(),
+    code: Type.String(),
+    retryCount: count(),
+    resolved: Type.Boolean(),
+  },
+  { $id: 'ItemError' },
+);
 
 const ended = {
   success: Type.Literal(true),

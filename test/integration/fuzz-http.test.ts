@@ -1,113 +1,43 @@
 /**
  * Everything that the description of the interface offers, asked in every wrong way: never an error of ours, never a stack
- * trace, never a byte of another organisation. New routes are met without being listed here.
+ * trace, never a byte of another organisation, and always as described. New routes are met without being listed here.
  */
-import { readFile, writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import fc from 'fast-check';
 import Schema from 'typebox/schema';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { loadConfig } from '../../src/config/load.ts';
-import { type RunningServer, serve } from '../../src/server.ts';
-import { ORGANIZATION, type PracticeSetup, setUpPractice } from '../support/practice-setup.ts';
+import { Refusal } from '../../src/api/refusals.ts';
+import { type Described, describedPaths } from '../support/description.ts';
+import { NOBODY, setUpTwoPractices, type TwoPractices } from '../support/two-practices.ts';
 import { until } from '../support/until.ts';
 
-const OTHER = 'org_zq_canary';
 const CASES = 60;
+const PROJECT = resolve(import.meta.dirname, '../..');
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-/;
 
 interface Operation {
   readonly method: string;
   readonly path: string;
   readonly parameters: readonly { name: string; in: string }[];
-  readonly body: { properties?: Record<string, unknown> } | null;
+  readonly body: { readonly properties?: Record<string, unknown> } | null;
+  readonly example: unknown;
   readonly needsKey: boolean;
-  readonly responses: Record<string, { content?: Record<string, { schema: object }> }>;
+  readonly responses: Described['responses'];
 }
 
-let setup: PracticeSetup;
-let server: RunningServer;
-let key: string;
+let practices: TwoPractices;
 let operations: Operation[];
-/** Ids of things of the other organisation. */
-let foreign: string[];
 
 beforeAll(async () => {
-  setup = await setUpPractice({ patients: 3, attachments: 15 });
-  const file = JSON.parse(await readFile(setup.environment.CHARTSYNC_CONFIG, 'utf8'));
-  const [connection] = file.organizations[0].connections;
-  file.organizations.push({
-    id: OTHER,
-    name: 'Zq canary practice',
-    timeZone: 'UTC',
-    connections: [{ ...connection, id: 'zq-canary-connection' }],
-  });
-  const none = 'none';
-  file.auth = {
-    rateLimits: {
-      requestsPerAddress: none,
-      requestsPerKey: none,
-      syncStartsPerKey: none,
-      failedAuthenticationsPerAddress: none,
-    },
-  };
-  await writeFile(setup.environment.CHARTSYNC_CONFIG, JSON.stringify(file));
-  const config = await loadConfig({
-    env: { ...setup.environment, CHARTSYNC_ENCRYPTION_KEY: Buffer.alloc(32, 7).toString('base64') },
-    cwd: setup.folder,
-  });
-  const database = { url: setup.environment.DATABASE_URL, urlOf: () => null, close: async () => undefined };
-  server = await serve({ config, database });
-  const admin = async (method: string, path: string, organization: string, body?: unknown) => {
-    const response = await fetch(`${server.url}${path}`, {
-      method,
-      headers: {
-        authorization: `Bearer ${server.adminKey}`,
-        'x-organization-id': organization,
-        'content-type': 'application/json',
-      },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    // biome-ignore lint/suspicious/noExplicitAny: JSON of any shape
-    return (await response.json()) as any;
-  };
-  for (const organization of [ORGANIZATION, OTHER]) await admin('POST', '/api/sync/vsrx?wait=true', organization);
-  key = (await admin('POST', '/api/v1/keys', ORGANIZATION, { name: 'fuzz', role: 'administrator' })).secret;
-  const theirKey = (await admin('POST', '/api/v1/keys', OTHER, { name: 'zq-canary-key', role: 'viewer' })).key.id;
-  const [theirRun] = (await admin('GET', `/api/v1/sync/history/${OTHER}`, OTHER)).recent_syncs;
-  const failures = (await admin('GET', '/api/v1/failures', OTHER)).failures;
-  foreign = [
-    OTHER,
-    'zq-canary-connection',
-    theirKey,
-    theirRun.sync_id,
-    ...failures.slice(0, 2).map((f: { id: string }) => f.id),
-  ];
-  for await (const document of setup.connection.ports.records.storedDocuments({
-    organizationId: OTHER,
-    connectionId: 'zq-canary-connection',
-  })) {
-    foreign.push(document.documentUuid);
-    break;
-  }
-  const { paths } = (await (await fetch(`${server.url}/openapi.json`)).json()) as {
-    paths: Record<
-      string,
-      Record<
-        string,
-        {
-          parameters?: Operation['parameters'];
-          security?: readonly object[];
-          requestBody?: { content: Record<string, { schema: object }> };
-          responses: Operation['responses'];
-        }
-      >
-    >;
-  };
+  practices = await setUpTwoPractices();
+  const paths = describedPaths(await (await fetch(`${practices.server.url}/openapi.json`)).json());
   operations = Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({
       method: method.toUpperCase(),
       path,
       parameters: operation.parameters ?? [],
       body: operation.requestBody?.content['application/json']?.schema ?? null,
+      example: operation.requestBody?.content['application/json']?.example,
       needsKey: operation.security?.length !== 0,
       responses: operation.responses,
     })),
@@ -115,10 +45,49 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await server?.stop();
-  await setup?.close();
+  await practices?.close();
 });
 
+interface Question {
+  readonly method: string;
+  readonly path: string;
+  readonly query?: string;
+  readonly organization?: string | null;
+  readonly type?: string;
+  readonly body?: string | Uint8Array<ArrayBuffer>;
+}
+
+/** Asks with the key of the one practice. The answer is no error of ours, and tells nothing of the other or of the machine. */
+async function ask({ method, path, query = '', organization = null, type, body }: Question) {
+  const response = await fetch(`${practices.server.url}${path}${query === '' ? '' : `?${query}`}`, {
+    method,
+    headers: {
+      authorization: `Bearer ${practices.one.secret}`,
+      ...(type === undefined ? {} : { 'content-type': type }),
+      ...(organization === null ? {} : { 'x-organization-id': organization }),
+    },
+    ...(body === undefined ? {} : { body }),
+  });
+  const text = await response.text();
+  const what = `${method} ${path.slice(0, 200)}?${query.slice(0, 200)} ${String(body ?? '').slice(0, 200)} → ${response.status} ${text.slice(0, 300)}`;
+  expect(response.status, what).toBeLessThan(500);
+  expect(text, what).not.toMatch(/\bat .*\.[jt]s:\d|node_modules/);
+  const all = `${JSON.stringify([...response.headers])} ${text}`.toLowerCase();
+  for (const folder of [PROJECT, practices.folder]) expect(all.includes(folder.toLowerCase()), what).toBe(false);
+  for (const word of practices.other.words) {
+    // Whom one asked for stands in one's own audit log, and in the answer to a run for that patient.
+    const own = UUID.test(word) && (path === '/api/v1/audit' || path.startsWith('/api/sync/vsrx/patient/'));
+    if (!own) expect(all.includes(word.toLowerCase()), `${what} tells ${word}`).toBe(false);
+  }
+  return { status: response.status, text, what };
+}
+
+function expectRefusal({ text, what }: { text: string; what: string }): void {
+  const [, errors] = Schema.Errors(Refusal, JSON.parse(text));
+  expect(errors, what).toEqual([]);
+}
+
+const halves = ['\uD800', '\uDC00x', 'x\uD83D', '\uDE00\uD83D'];
 const odd = fc.oneof(
   fc.constantFrom(
     '',
@@ -139,6 +108,7 @@ const odd = fc.oneof(
     "'; DROP TABLE sync_runs; --",
     '<script>alert(1)</script>',
     'x'.repeat(150),
+    'x'.repeat(201),
     'x'.repeat(5000),
     '__proto__',
     'constructor',
@@ -149,19 +119,30 @@ const odd = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 40 }),
 );
 
+/** In a body also halves of characters, which JSON can carry. */
 const value = fc.oneof(
   odd,
+  fc.constantFrom(...halves),
   fc.constantFrom<unknown>(null, true, 0, -1, 1.5, 1e308, [], {}, [[[]]], { a: { b: [] } }),
   fc.array(odd, { maxLength: 3 }),
 );
 
+/** As they are: parts of an address that stand for no text. */
+const undecodable = fc.constantFrom('%ED%A0%80', '%C0%AF', '%zz', '%', '%FF');
+
 test('no question in any wrong form is answered with an error of ours or with what is not the caller’s', async () => {
   expect(operations.length).toBeGreaterThan(30);
   const answered = new Set<number>();
-  for (const operation of operations) {
+  const own = practices.one.ids.organization;
+  const other = practices.other.ids.organization;
+  for (const [index, operation] of operations.entries()) {
     const pathValue = fc.oneof(
-      { weight: 3, arbitrary: odd },
-      { weight: 2, arbitrary: fc.constantFrom(...foreign, ORGANIZATION, 'practice') },
+      { weight: 3, arbitrary: odd.map(encode) },
+      {
+        weight: 2,
+        arbitrary: fc.constantFrom(...Object.values(practices.other.ids), ...Object.values(practices.one.ids)),
+      },
+      { weight: 1, arbitrary: undecodable },
     );
     const asked = fc.record({
       path: fc.array(pathValue, { minLength: 3, maxLength: 3 }),
@@ -195,72 +176,116 @@ test('no question in any wrong form is answered with an error of ours or with wh
         'multipart/form-data',
         'nonsense',
       ),
-      organization: fc.constantFrom(null, ORGANIZATION, ORGANIZATION, OTHER, 'org_none'),
+      organization: fc.constantFrom(null, own, own, other, NOBODY.organization),
     });
-    const samples = fc.sample(asked, { numRuns: CASES, seed: 42 });
+    const samples = fc.sample(asked, { numRuns: CASES, seed: 42 + index });
     for (const sample of samples) {
-      let n = 0;
-      const path = operation.path.replace(/\{\w+\}/g, () => encode(sample.path[n++ % 3]!));
+      const used: string[] = [];
+      const path = operation.path.replace(/\{\w+\}/g, () => {
+        used.push(sample.path[used.length % 3]!);
+        return used.at(-1)!;
+      });
       const query = Object.entries(sample.query)
         .map(([name, text]) => `${encode(name)}=${encode(text)}`)
         .join('&');
-      const url = `${server.url}${path}${query === '' ? '' : `?${query}`}`;
+      const { organization, type, body } = sample;
       const bare = operation.method === 'GET' || operation.method === 'HEAD';
-      const signal = new AbortController();
-      const response = await fetch(url, {
-        method: operation.method,
-        signal: signal.signal,
-        headers: {
-          authorization: `Bearer ${key}`,
-          ...(bare ? {} : { 'content-type': sample.type }),
-          ...(sample.organization === null ? {} : { 'x-organization-id': sample.organization }),
-        },
-        ...(bare ? {} : { body: sample.body }),
-      });
-      const what = `${operation.method} ${path.slice(0, 200)}?${query.slice(0, 200)} ${bare ? '' : sample.body.slice(0, 200)} → ${response.status}`;
-      const text = await response.text();
-      answered.add(response.status);
-      expect(response.status, `${what} ${text.slice(0, 300)}`).toBeLessThan(500);
-      expect(text, what).not.toMatch(/\bat .*\.ts:\d|node_modules|\/work\/|zq.canary.practice/i);
-      // What the caller wrote may come back; what it did not write may not.
-      if (!`${path}${query}${sample.body}${sample.organization}`.includes('canary')) {
-        expect(text, what).not.toMatch(/zq.canary/i);
-      }
-      if (sample.organization === OTHER && operation.needsKey) expect(response.status, what).not.toBe(200);
-      // A path of dots or slashes is another route's, or nobody's.
-      if (response.status === 404 || sample.path.some((p) => /^\.{0,2}$|\//.test(p))) continue;
-      const schema = operation.responses[response.status]?.content?.['application/json']?.schema;
-      if (schema === undefined || operation.method === 'HEAD') {
-        expect(Object.keys(operation.responses), what).toContain(String(response.status));
+      const question = { method: operation.method, path, query, organization };
+      const answer = await ask(bare ? question : { ...question, type, body });
+      const { status, text, what } = answer;
+      answered.add(status);
+      if (organization === other && operation.needsKey) expect(status, what).not.toBe(200);
+      if (operation.method === 'HEAD') {
+        expect(text, what).toBe('');
         continue;
       }
+      // A path with a part of dots or of nothing is another route's, or nobody's.
+      if (used.some((part) => /^\.{0,2}$/.test(part))) {
+        if (status >= 400) expectRefusal(answer);
+        continue;
+      }
+      expect(Object.keys(operation.responses), what).toContain(String(status));
+      const schema = operation.responses[status]?.content?.['application/json']?.schema;
+      if (schema === undefined) continue;
       const [, errors] = Schema.Errors(schema, JSON.parse(text));
       expect(errors, what).toEqual([]);
     }
   }
-  // Texts that PostgreSQL cannot keep, where they would be kept.
-  for (const [method, path, body] of [
-    ['POST', '/api/v1/connections/practice/pause', { reason: 'a\u0000b\uD800' }],
-    ['POST', '/api/v1/connections/practice/resume', undefined],
-    ['POST', '/api/v1/keys', { name: 'a\u0000b\uD800', role: 'viewer' }],
-    ['PUT', '/api/v1/connections/practice/credentials', { username: 'a\u0000b\uD800', password: '\u0000' }],
-  ] as const) {
-    const response = await fetch(`${server.url}${path}`, {
-      method,
-      headers: {
-        authorization: `Bearer ${key}`,
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-      },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    expect(response.status, `${method} ${path} ${await response.text()}`).toBeLessThan(500);
-  }
-  for (const status of [200, 400, 403, 404]) expect([...answered]).toContain(status);
-  await until(async () => {
-    const open = await fetch(`${server.url}/api/v1/sync/active`, { headers: { authorization: `Bearer ${key}` } });
-    return ((await open.json()) as { total_active: number }).total_active === 0;
-  });
+  for (const status of [200, 400, 403, 404, 413, 414, 415]) expect([...answered]).toContain(status);
+  await untilNothingRuns();
 });
+
+test('a body with half a character is refused, wherever it stands', async () => {
+  const asked = operations.filter(({ method }) => method !== 'GET' && method !== 'HEAD');
+  expect(asked.length).toBeGreaterThan(15);
+  for (const operation of asked) {
+    const path = operation.path.replace(/\{\w+\}/g, NOBODY.connection);
+    const fields = Object.keys(operation.body?.properties ?? {});
+    for (const half of halves) {
+      for (const body of [
+        ...fields.map((field) => ({ ...(operation.example as object), [field]: `a${half}b` })),
+        { [half]: 1 },
+        { other: [[{ inner: half }]] },
+        half,
+      ]) {
+        const text = JSON.stringify(body);
+        const answer = await ask({ method: operation.method, path, type: 'application/json', body: text });
+        expect(answer.status, answer.what).toBe(400);
+        expectRefusal(answer);
+      }
+    }
+    // Bytes that are no UTF-8: half a character written as bytes, a byte that never occurs.
+    for (const bytes of [
+      [0x22, 0xed, 0xa0, 0x80, 0x22],
+      [0x7b, 0xff, 0x7d],
+    ]) {
+      const body = new Uint8Array(bytes);
+      const answer = await ask({ method: operation.method, path, type: 'application/json', body });
+      // Where no body is wanted, none is looked at.
+      if (operation.body !== null) expect(answer.status, answer.what).toBe(400);
+    }
+  }
+  await untilNothingRuns();
+});
+
+test('text that PostgreSQL cannot keep is refused where it would be kept', async () => {
+  const { connection } = practices.one.ids;
+  for (const [method, path, body] of [
+    ['POST', `/api/v1/connections/${connection}/pause`, { reason: 'a\u0000b\uD800' }],
+    ['POST', '/api/v1/keys', { name: 'a\u0000b\uD800', role: 'viewer' }],
+    ['PUT', `/api/v1/connections/${connection}/credentials`, { username: 'a\u0000b\uD800', password: '\u0000' }],
+  ] as const) {
+    const answer = await ask({ method, path, type: 'application/json', body: JSON.stringify(body) });
+    expect(answer.status, answer.what).toBe(400);
+    expectRefusal(answer);
+  }
+});
+
+test('a method that a route has not is refused, known or not', async () => {
+  const paths = Map.groupBy(operations, ({ path }) => path);
+  for (const [template, known] of paths) {
+    const path = template.replace(/\{\w+\}/g, NOBODY.key);
+    const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND', 'REPORT', 'NONSENSE'];
+    for (const method of methods.filter((name) => !known.some((operation) => operation.method === name))) {
+      for (const body of method === 'GET' || method === 'HEAD' ? [undefined] : [undefined, '{"a":1}']) {
+        const type = body === undefined ? {} : { type: 'application/json', body };
+        const answer = await ask({ method, path, ...type });
+        // What is no method is noticed before anybody looks for a route.
+        const early = method === 'NONSENSE' ? [400] : [];
+        expect([404, 405, ...early], answer.what).toContain(answer.status);
+        if (method === 'HEAD') expect(answer.text).toBe('');
+        else expectRefusal(answer);
+      }
+    }
+  }
+});
+
+async function untilNothingRuns(): Promise<void> {
+  await until(async () => {
+    const { text } = await ask({ method: 'GET', path: '/api/v1/sync/active' });
+    return JSON.parse(text).total_active === 0;
+  });
+}
 
 function encode(text: string): string {
   return encodeURIComponent(text.toWellFormed());

@@ -11,6 +11,7 @@ import { loadConfig } from '../../src/config/load.ts';
 import type { DocumentRecord } from '../../src/ports/reports.ts';
 import { type RunningServer, serve } from '../../src/server.ts';
 import { runCli } from '../support/cli.ts';
+import { type DescribedPaths, describedPaths } from '../support/description.ts';
 import { CONNECTION, ORGANIZATION, type PracticeSetup, setUpPractice, storedState } from '../support/practice-setup.ts';
 import { until } from '../support/until.ts';
 
@@ -21,13 +22,7 @@ const NOBODY = '00000000-0000-4000-8000-000000000000';
 let setup: PracticeSetup;
 let server: RunningServer;
 let key: string;
-/** Paths of the OpenAPI document. */
-let documented: Record<string, Record<string, { responses: Record<string, Documented> }>>;
-
-interface Documented {
-  description: string;
-  content?: Record<string, { schema: object }>;
-}
+let documented: DescribedPaths;
 
 beforeAll(async () => {
   setup = await setUpPractice();
@@ -61,7 +56,7 @@ beforeAll(async () => {
     database: { url: setup.environment.DATABASE_URL, urlOf: () => null, close: async () => undefined },
   });
   key = server.adminKey;
-  documented = (await call('GET', '/openapi.json')).body.paths;
+  documented = describedPaths((await call('GET', '/openapi.json')).body);
 });
 
 afterAll(async () => {
@@ -585,7 +580,7 @@ describe('the description of the interface', () => {
           operationId: expect.stringMatching(/./),
           tags: [expect.stringMatching(/./)],
         });
-        names.add((operation as unknown as { operationId: string }).operationId);
+        names.add(operation.operationId);
         expect(Object.keys(operation.responses).some((status) => status.startsWith('2'))).toBe(true);
         for (const response of Object.values(operation.responses)) {
           expect(response.description).not.toBe('Default Response');
@@ -593,6 +588,32 @@ describe('the description of the interface', () => {
       }
     }
     expect(names.size).toBe(Object.values(documented).flatMap((methods) => Object.keys(methods)).length);
+  });
+
+  test('tells a person how to begin, and what each group of routes is about', async () => {
+    const { body } = await call('GET', '/openapi.json');
+    for (const word of ['X-API-Key', 'X-Organization-ID', 'error_type', 'Retry-After']) {
+      expect(body.info.description).toContain(word);
+    }
+    expect(body.servers).toEqual([{ url: '/' }]);
+    const groups = Object.values(documented).flatMap((methods) => Object.values(methods).flatMap(({ tags }) => tags));
+    expect(body.tags.map(({ name }: { name: string }) => name).sort()).toEqual([...new Set(groups)].sort());
+    for (const { description } of body.tags) expect(description).toMatch(/\.$/);
+  });
+
+  test('says once what a refusal looks like', async () => {
+    const { body } = await call('GET', '/openapi.json');
+    const paths = body.paths as Record<string, Record<string, { responses: Record<string, object> }>>;
+    const refusals = Object.entries(paths)
+      .filter(([path]) => !['/health', '/ready'].includes(path))
+      .flatMap(([, methods]) => Object.values(methods))
+      .flatMap(({ responses }) => Object.entries(responses))
+      .filter(([status]) => Number(status) >= 400);
+    expect(refusals.length).toBeGreaterThan(300);
+    for (const [status, refusal] of refusals) {
+      expect(refusal, status).toEqual({ $ref: expect.stringMatching(/^#\/components\/responses\/[A-Z]\w+$/) });
+    }
+    expect(Object.keys(body.components.schemas)).toContain('Refusal');
   });
 });
 

@@ -8,6 +8,7 @@ import Schema from 'typebox/schema';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import { type RunningServer, serve } from '../../src/server.ts';
+import { type DescribedPaths, describedPaths } from '../support/description.ts';
 import { CONNECTION, ORGANIZATION, type PracticeSetup, setUpPractice } from '../support/practice-setup.ts';
 import { until } from '../support/until.ts';
 
@@ -16,10 +17,7 @@ const EMPTY = 'org_empty';
 
 let setup: PracticeSetup;
 let replicas: RunningServer[] = [];
-let documented: Record<
-  string,
-  Record<string, { responses: Record<string, { content?: Record<string, { schema: object }> }> }>
->;
+let documented: DescribedPaths;
 const releases: (() => Promise<void>)[] = [];
 
 beforeAll(async () => {
@@ -48,7 +46,7 @@ beforeAll(async () => {
     const database = { url: setup.environment.DATABASE_URL, urlOf: () => null, close: async () => undefined };
     replicas.push(await serve({ config, database }));
   }
-  documented = (await call('GET', '/openapi.json')).body.paths;
+  documented = describedPaths((await call('GET', '/openapi.json')).body);
 });
 
 afterEach(async () => {

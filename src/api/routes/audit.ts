@@ -3,7 +3,8 @@ import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import type { AuditRecord } from '../../domain/audit-entry.ts';
 import type { Access } from '../access.ts';
-import { ACCESS_REFUSALS, refusals, SelectOrganization } from '../schemas.ts';
+import { ACCESS_REFUSALS, refusals } from '../refusals.ts';
+import { SelectOrganization } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
 
 const Page = Type.Object(

@@ -8,8 +8,9 @@ import { modeFor } from '../../runs/modes.ts';
 import { nextStart } from '../../runs/scheduler.ts';
 import type { Access } from '../access.ts';
 import { HttpError } from '../errors.ts';
+import { ACCESS_REFUSALS, refusals } from '../refusals.ts';
 import { askForRun } from '../run-start.ts';
-import { ACCESS_REFUSALS, refusals, SelectOrganization } from '../schemas.ts';
+import { SelectOrganization } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
 
 const NullableText = Type.Union([Type.String(), Type.Null()]);
@@ -106,7 +107,7 @@ export function connectionRoutes(app: FastifyInstance, services: ApiServices, ac
         body: Type.Optional(
           Type.Object(
             { reason: Type.Optional(Type.String({ maxLength: 500, description: 'Shown to others; no patients.' })) },
-            { additionalProperties: false, examples: [{ reason: 'The server moves on Saturday.' }] },
+            { additionalProperties: false },
           ),
         ),
         response: {

@@ -4,7 +4,8 @@ import { Type } from 'typebox';
 import { auditEntry } from '../../access/audit.ts';
 import type { Access } from '../access.ts';
 import { HttpError } from '../errors.ts';
-import { ACCESS_REFUSALS, refusals, SelectOrganization } from '../schemas.ts';
+import { ACCESS_REFUSALS, refusals } from '../refusals.ts';
+import { SelectOrganization } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
 
 const PATH = '/api/v1/connections/:connectionId/credentials';
@@ -30,7 +31,7 @@ const Credentials = Type.Object(
     username: Type.String({ minLength: 1, maxLength: 1000 }),
     password: Type.String({ minLength: 1, maxLength: 1000 }),
   },
-  { additionalProperties: false, examples: [{ username: 'chartsync', password: 'the password' }] },
+  { additionalProperties: false },
 );
 
 interface Params {

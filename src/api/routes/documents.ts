@@ -7,7 +7,8 @@ import { blobName } from '../../ports/blob-store.ts';
 import type { DocumentRecord } from '../../ports/reports.ts';
 import type { Access } from '../access.ts';
 import { HttpError } from '../errors.ts';
-import { ACCESS_REFUSALS, refusals, SelectOrganization } from '../schemas.ts';
+import { ACCESS_REFUSALS, refusals } from '../refusals.ts';
+import { SelectOrganization } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
 
 type DocumentRequest = FastifyRequest<{ Params: { documentId: string } }>;

@@ -4,24 +4,28 @@ import { Type } from 'typebox';
 import type { HeldSet } from '../../ports/run-store.ts';
 import type { Access } from '../access.ts';
 import { HttpError } from '../errors.ts';
-import { ACCESS_REFUSALS, refusals, SelectOrganization } from '../schemas.ts';
+import { ACCESS_REFUSALS, refusals } from '../refusals.ts';
+import { SelectOrganization } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
 
 const STATES = ['pending', 'approved', 'rejected', 'superseded', 'applied'] as const;
 const NullableText = Type.Union([Type.String(), Type.Null()]);
 
-const HeldSetAnswer = Type.Object({
-  id: Type.String(),
-  connection_id: Type.String(),
-  sync_id: Type.String({ description: 'The run that found it.' }),
-  state: Type.Enum([...STATES]),
-  reason: Type.String({ description: 'Which limit held it.' }),
-  items: Type.Integer({ minimum: 0 }),
-  created_at: Type.String(),
-  decided_at: NullableText,
-  decided_by: NullableText,
-  note: NullableText,
-});
+const HeldSetAnswer = Type.Object(
+  {
+    id: Type.String(),
+    connection_id: Type.String(),
+    sync_id: Type.String({ description: 'The run that found it.' }),
+    state: Type.Enum([...STATES]),
+    reason: Type.String({ description: 'Which limit held it.' }),
+    items: Type.Integer({ minimum: 0 }),
+    created_at: Type.String(),
+    decided_at: NullableText,
+    decided_by: NullableText,
+    note: NullableText,
+  },
+  { $id: 'HeldSet' },
+);
 
 const HeldItemAnswer = Type.Object({
   document_uuid: Type.String(),
@@ -35,7 +39,7 @@ const SetPath = Type.Object({ setId: Type.String({ maxLength: 64, description: '
 const Decision = Type.Optional(
   Type.Object(
     { note: Type.Optional(Type.String({ maxLength: 1000, description: 'Why; no patients.' })) },
-    { additionalProperties: false, examples: [{ note: 'The practice archived these on purpose.' }] },
+    { additionalProperties: false },
   ),
 );
 

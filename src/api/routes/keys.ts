@@ -9,24 +9,28 @@ import { ROLES, type Role, SCOPES, type Scope, scopesOfRole } from '../../domain
 import type { ApiKey } from '../../ports/key-store.ts';
 import type { Access } from '../access.ts';
 import { HttpError } from '../errors.ts';
-import { ACCESS_REFUSALS, refusals, SelectOrganization } from '../schemas.ts';
+import { ACCESS_REFUSALS, refusals } from '../refusals.ts';
+import { SelectOrganization } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
 
 const instant = (description: string) => Type.String({ format: 'date-time', description });
 const nullableInstant = (description: string) => Type.Union([instant(description), Type.Null()]);
 
-const KeyAnswer = Type.Object({
-  id: Type.String({ description: 'Begins the key after "cs_"; no secret.' }),
-  name: Type.String(),
-  scopes: Type.Array(Type.Enum([...SCOPES])),
-  state: Type.Enum(['active', 'expired', 'revoked']),
-  created_at: instant('When it was made.'),
-  created_by: Type.String(),
-  expires_at: nullableInstant('Null: never.'),
-  last_used_at: nullableInstant('Exact to the minute; null: never.'),
-  revoked_at: nullableInstant('When it was revoked.'),
-  rotated_to: Type.Union([Type.String(), Type.Null()], { description: 'The key that takes its place.' }),
-});
+const KeyAnswer = Type.Object(
+  {
+    id: Type.String({ description: 'Begins the key after "cs_"; no secret.' }),
+    name: Type.String(),
+    scopes: Type.Array(Type.Enum([...SCOPES])),
+    state: Type.Enum(['active', 'expired', 'revoked']),
+    created_at: instant('When it was made.'),
+    created_by: Type.String(),
+    expires_at: nullableInstant('Null: never.'),
+    last_used_at: nullableInstant('Exact to the minute; null: never.'),
+    revoked_at: nullableInstant('When it was revoked.'),
+    rotated_to: Type.Union([Type.String(), Type.Null()], { description: 'The key that takes its place.' }),
+  },
+  { $id: 'Key' },
+);
 
 const IssuedAnswer = Type.Object({
   key: KeyAnswer,

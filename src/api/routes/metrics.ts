@@ -4,7 +4,8 @@ import { Counter, Gauge, type Metric, Registry } from 'prom-client';
 import { Type } from 'typebox';
 import type { MetricsSnapshot } from '../../ports/run-metrics.ts';
 import type { Access } from '../access.ts';
-import { ACCESS_REFUSALS, refusals, SelectOrganization } from '../schemas.ts';
+import { ACCESS_REFUSALS, refusals } from '../refusals.ts';
+import { SelectOrganization } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
 
 /** Counts of a run that say what it did; the others say how things are. */

@@ -4,8 +4,9 @@ import { Type } from 'typebox';
 import type { RunRecord } from '../../ports/run-store.ts';
 import type { Access } from '../access.ts';
 import { HttpError } from '../errors.ts';
+import { ACCESS_REFUSALS, refusals } from '../refusals.ts';
 import { type Estimate, progressOf } from '../run-answers.ts';
-import { ACCESS_REFUSALS, Cancelled, Progress, refusals, SelectOrganization } from '../schemas.ts';
+import { Cancelled, Progress, SelectOrganization } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
 import { openEventStream } from '../sse.ts';
 

@@ -7,9 +7,10 @@ import type { Connection } from '../../runs/connections.ts';
 import { modeFor, type Thoroughness } from '../../runs/modes.ts';
 import type { Access } from '../access.ts';
 import { HttpError } from '../errors.ts';
+import { ACCESS_REFUSALS, refusals } from '../refusals.ts';
 import { HistoryEntry, historyEntryOf, statusOfRun, stepOf } from '../run-answers.ts';
 import { askForRun } from '../run-start.ts';
-import { ACCESS_REFUSALS, refusals, SelectOrganization } from '../schemas.ts';
+import { SelectOrganization } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
 
 const OrganizationPath = Type.Object({

@@ -10,16 +10,9 @@ import type { RunEnd } from '../../ports/run-store.ts';
 import { type FileConnection, isFileConnection } from '../../runs/connections.ts';
 import type { Access } from '../access.ts';
 import { failureAnswer, HttpError, statusOf } from '../errors.ts';
+import { ACCESS_REFUSALS, refusals } from '../refusals.ts';
 import { askForRun, endOf } from '../run-start.ts';
-import {
-  ACCESS_REFUSALS,
-  PatientRunAnswer,
-  PatientStatus,
-  RunSummaryAnswer,
-  refusals,
-  SelectOrganization,
-  Started,
-} from '../schemas.ts';
+import { PatientRunAnswer, PatientStatus, RunSummaryAnswer, SelectOrganization, Started } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
 
 const StartQuery = Type.Object(
@@ -53,7 +46,7 @@ export function syncRoutes(app: FastifyInstance, services: ApiServices, access: 
         tags: ['sync'],
         headers: SelectOrganization,
         querystring: StartQuery,
-        response: { 200: RunSummaryAnswer, 202: Started, ...refusals(...ACCESS_REFUSALS, 409, 502) },
+        response: { 200: RunSummaryAnswer, 202: Started, ...refusals(...ACCESS_REFUSALS, 409, 502, 504) },
       },
     },
     async (request, reply) => {
@@ -75,7 +68,7 @@ export function syncRoutes(app: FastifyInstance, services: ApiServices, access: 
         headers: SelectOrganization,
         params: PatientId,
         querystring: StartQuery,
-        response: { 200: PatientRunAnswer, 202: Started, ...refusals(...ACCESS_REFUSALS, 409, 502) },
+        response: { 200: PatientRunAnswer, 202: Started, ...refusals(...ACCESS_REFUSALS, 409, 502, 504) },
       },
     },
     async (request, reply) => {

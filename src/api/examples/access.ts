@@ -1,0 +1,95 @@
+/** Examples: keys, the audit log, the state of the process. */
+import { CONNECTION, type Examples, KEY, NEXT_KEY, NOW, RUN } from './practice.ts';
+
+const key = {
+  id: KEY,
+  name: 'front desk',
+  scopes: ['sync:read', 'sync:run', 'documents:read', 'held:decide'],
+  state: 'active',
+  created_at: '2026-03-02T08:30:00.000Z',
+  created_by: 'administrator:administrator',
+  expires_at: '2027-03-02T08:30:00.000Z',
+  last_used_at: '2026-03-03T09:00:00.000Z',
+  revoked_at: null,
+  rotated_to: null,
+};
+const unused = { last_used_at: null };
+const secretOf = (id: string) => `cs_${id}_${'EXAMPLE-'.repeat(5)}KEY`;
+
+const check = (name: string, message = 'It answers.') => ({ name, status: 'pass', message });
+const healthy = {
+  status: 'healthy',
+  service: 'chartsync',
+  version: '1.0.0',
+  timestamp: NOW,
+  uptime_seconds: 86400,
+  checks: [
+    check('process'),
+    check('memory', '62 MB of JavaScript objects.'),
+    check('database'),
+    check('sync_queue', '0 runs wait.'),
+  ],
+};
+
+export const ACCESS_EXAMPLES: Examples = {
+  listKeys: { answers: { 200: { keys: [key] } } },
+  createKey: {
+    body: { name: 'front desk', role: 'operator', expires_in_days: 365 },
+    answers: { 201: { key: { ...key, ...unused }, secret: secretOf(KEY) } },
+  },
+  rotateKey: {
+    body: { overlap_hours: 24 },
+    answers: {
+      201: {
+        key: { ...key, ...unused, id: NEXT_KEY, created_at: NOW, expires_at: '2027-03-03T09:05:00.000Z' },
+        secret: secretOf(NEXT_KEY),
+      },
+    },
+  },
+  revokeKey: { answers: { 200: { key: { ...key, state: 'revoked', revoked_at: NOW } } } },
+  audit: {
+    answers: {
+      200: {
+        entries: [
+          {
+            id: 812,
+            at: '2026-03-03T09:00:00.000Z',
+            actor: { kind: 'key', id: KEY },
+            action: 'sync.start',
+            subject: { kind: 'connection', id: CONNECTION },
+            result: 'ok',
+            request_id: 'req_0e7b52c4-9d16-4a38-8f0b-53c2a1d7e694',
+            details: { run: RUN, mode: 'quick' },
+            hash: '9f2c41d07be85a36c0f4e7192d8b6a53f1e09c7482ad365b1e70c94f28d6a3b5',
+          },
+        ],
+      },
+    },
+  },
+  health: {
+    answers: {
+      200: healthy,
+      503: {
+        ...healthy,
+        status: 'unhealthy',
+        checks: [
+          check('process'),
+          check('memory', '62 MB of JavaScript objects.'),
+          { name: 'database', status: 'fail', message: 'It does not answer.' },
+        ],
+      },
+    },
+  },
+  ready: {
+    answers: {
+      200: { ready: true, status: 'ready', database: 'ok', timestamp: NOW },
+      503: {
+        ready: false,
+        status: 'not ready',
+        database: 'unavailable',
+        message: 'The record database does not answer.',
+        timestamp: NOW,
+      },
+    },
+  },
+};

@@ -1,0 +1,128 @@
+/** Examples: connections, what failed, what is held. */
+import {
+  BEGUN,
+  CONNECTION,
+  DOCUMENT,
+  ENDED,
+  type Examples,
+  HELD_SET,
+  NOW,
+  PATIENT,
+  REFERENCE,
+  RUN,
+} from './practice.ts';
+
+const heldSet = {
+  id: HELD_SET,
+  connection_id: CONNECTION,
+  sync_id: RUN,
+  state: 'pending',
+  reason: 'The source shows no items at all, and 1853 are stored.',
+  items: 1853,
+  created_at: ENDED,
+  decided_at: null,
+  decided_by: null,
+  note: null,
+};
+
+const credentials = {
+  connection_id: CONNECTION,
+  stored: true,
+  readable: true,
+  key_id: '7d1f0c2a95e3b846',
+  updated_at: NOW,
+  updated_by: 'key examplekey000001',
+};
+
+const share = '6b0f8e2d4c917a53';
+
+export const CONNECTION_EXAMPLES: Examples = {
+  connections: {
+    answers: {
+      200: {
+        connections: [
+          {
+            id: CONNECTION,
+            connector: 'vsrx',
+            state: 'active',
+            state_reason: null,
+            documents: 1853,
+            patients: 214,
+            open_failures: 1,
+            held_items: 0,
+            last_success_at: ENDED,
+            freshness_seconds: 252,
+            next_run_at: '2026-03-03T09:15:00.000Z',
+            consecutive_failures: 0,
+            running_sync_id: null,
+          },
+        ],
+      },
+    },
+  },
+  pauseConnection: {
+    body: { reason: 'The server moves on Saturday.' },
+    answers: { 200: { message: 'Connection paused', connection_id: CONNECTION } },
+  },
+  resumeConnection: { answers: { 200: { message: 'Connection resumed', connection_id: CONNECTION } } },
+  credentialsPresence: { answers: { 200: credentials } },
+  storeCredentials: { body: { username: 'chartsync', password: 'the password' }, answers: { 200: credentials } },
+  removeCredentials: {
+    answers: {
+      200: { ...credentials, stored: false, readable: false, key_id: null, updated_at: null, updated_by: null },
+    },
+  },
+  failures: {
+    answers: {
+      200: {
+        failures: [
+          {
+            id: '41',
+            connection_id: CONNECTION,
+            patient_uuid: PATIENT,
+            reference: REFERENCE,
+            operation: 'add',
+            code: 'file_missing',
+            error: 'The source has a record of this file but the share has no such file.',
+            attempts: 1,
+            state: 'waiting',
+            first_at: ENDED,
+            last_at: ENDED,
+            next_retry_at: '2026-03-03T09:05:48.250Z',
+          },
+        ],
+      },
+    },
+  },
+  retryItem: { answers: { 200: { success: true, id: '41' } } },
+  skipItem: { answers: { 200: { success: true, id: '41' } } },
+  retryFailures: { answers: { 202: { retried: 1, sync_id: RUN } } },
+  heldSets: { answers: { 200: { held: [heldSet] } } },
+  heldSet: {
+    answers: {
+      200: {
+        set: heldSet,
+        evidence: {
+          startedAt: Date.parse(BEGUN),
+          finishedAt: Date.parse(BEGUN) + 12_400,
+          ended: true,
+          itemsRead: 0,
+          itemsExpected: 0,
+          share: { before: share, after: share },
+          resumed: false,
+        },
+        items: [
+          { document_uuid: DOCUMENT, patient_uuid: PATIENT, reference: REFERENCE, absence: 'missing', state: 'held' },
+        ],
+      },
+    },
+  },
+  approveHeldSet: {
+    body: { note: 'The practice archived these on purpose.' },
+    answers: { 200: { message: 'Removal started', set_id: HELD_SET, items: 1853, sync_id: RUN } },
+  },
+  rejectHeldSet: {
+    body: { note: 'The source was restored from an old copy.' },
+    answers: { 200: { message: 'The documents are kept', set_id: HELD_SET, items: 1853, sync_id: null } },
+  },
+};
