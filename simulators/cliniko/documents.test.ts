@@ -82,6 +82,7 @@ test('a document is uploaded with a form, noted, and processed after a while', a
   expect(created.status).toBe(201);
   expect(created.body).toMatchObject({ processing_completed: false, filename: null, size: null, content_type: null });
   expect((await create(`${post.url}${key}`)).status).toBe(422);
+  expect(created.headers.get('location')).toBe(created.body.links.self);
   const states: boolean[] = [];
   for (let i = 0; i < 3; i++)
     states.push((await client.ask(created.headers.get('location')!)).body.processing_completed);

@@ -34,6 +34,10 @@ test('refuses a wrong key, a wrong shard, a revoked key and a missing contact', 
   account!.moveTo('uk2');
   expect((await get(good)).status).toBe(401);
   expect((await get(headersOf(account!.key))).status).toBe(200);
+  simulator.faults.movedToShard = 'ca1';
+  expect(account!.key).toMatch(/-ca1$/);
+  expect((await get(headersOf(account!.key))).status).toBe(200);
+  simulator.faults.movedToShard = null;
   simulator.faults.keyRevoked = true;
   expect((await get(headersOf(account!.key))).status).toBe(401);
   simulator.faults.keyRevoked = false;
@@ -108,6 +112,23 @@ test.each([
 
 test.each(['half-body', 'reset', 'no-answer'] as const)('%s breaks the connection', async (kind) => {
   expect((await withFault(kind)).answer).toBeNull();
+});
+
+test('a page can stop in the middle for as long as somebody waits', async () => {
+  simulator.faults.answers = [{ kind: 'stall', resource: 'patients' }];
+  const stop = new AbortController();
+  const answer = await fetch(`${simulator.url}/patients`, {
+    headers: headersOf(simulator.accounts[0]!.key),
+    signal: stop.signal,
+  });
+  const reader = answer.body!.getReader();
+  let length = 0;
+  const half = Math.floor(Number(answer.headers.get('content-length')) / 2);
+  while (length < half) length += (await reader.read()).value!.length;
+  expect(length).toBe(half);
+  const more = reader.read();
+  stop.abort();
+  await expect(more).rejects.toThrow('abort');
 });
 
 test('a page can be no JSON, or JSON under another name', async () => {

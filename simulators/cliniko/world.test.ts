@@ -35,7 +35,7 @@ test('all people are invented', () => {
   }
 });
 
-test('random life does everything it can, and every deed but none is silent', () => {
+test('random life does everything it can', () => {
   const done = new Set(mutate(world, createRandom(1), 1500));
   expect([...done].sort()).toEqual([...DEED_NAMES].sort());
 });
