@@ -60,6 +60,10 @@ function populatePatients(tables: Tables, ids: IdMaker, random: Random, now: Sec
   }
 }
 
+/** Of so many appointments the first begins a series. */
+const SERIES_EVERY = 97;
+const WEEKLY = { type: 'Weekly', interval: 1, count: 2 } as const;
+
 const NOTES = [null, null, null, null, '', 'Invented note: bring the referral.', 'Invented note: first visit.'];
 
 function populateAppointments(
@@ -71,11 +75,19 @@ function populateAppointments(
   staff: Staff,
 ): void {
   const rows = tables.patients.rows;
+  let series = { id: '', patientId: '', startsAt: 0 };
+  let number = -1;
   for (const createdAt of creationTimes(random, count, now - YEARS + 30 * DAY, now - MINUTE)) {
+    const place = ++number % SERIES_EVERY;
+    const repeats = place > 0 && place <= WEEKLY.count;
     const patient = rows[random.int(0, rows.length - 1)]!;
-    const startsAt = staff.slot(random, createdAt + random.int(1, 45) * DAY);
+    const patientId = repeats ? series.patientId : (patient.mergedInto ?? patient.id);
+    const free = staff.slot(random, createdAt + random.int(1, 45) * DAY);
+    const startsAt = repeats ? series.startsAt + place * 7 * DAY : free;
     const past = startsAt < now;
-    const changedAt = random.chance(0.6) ? random.int(createdAt, Math.min(now, startsAt + DAY)) : createdAt;
+    const changedAt = random.chance(0.6)
+      ? random.int(createdAt, Math.max(createdAt, Math.min(now, startsAt + DAY)))
+      : createdAt;
     const fate = random.next();
     const cancelled = fate < 0.1;
     const deletedAt = fate > 0.1 && fate < 0.11 ? changedAt : null;
@@ -83,6 +95,7 @@ function populateAppointments(
     const id = ids.next(tables.appointments, createdAt);
     const attendeeId = ids.next(tables.attendees, createdAt);
     const arrived = past && !cancelled && fate > 0.2;
+    if (place === 0) series = { id, patientId, startsAt };
     const cancellation = {
       cancelledAt: cancelled ? changedAt : null,
       cancellationReason: cancelled ? random.pick([10, 20, 30, 31, 40, 50, 60]) : null,
@@ -101,11 +114,11 @@ function populateAppointments(
       practitionerId: random.pick(staff.practitionerIds),
       businessId: random.pick(staff.businessIds),
       typeId: random.pick(staff.typeIds),
-      patientId: patient.id,
+      patientId,
       caseId: null,
       attendeeId,
-      repeatedFrom: null,
-      repeatRule: null,
+      repeatedFrom: repeats ? series.id : null,
+      repeatRule: repeats || place === 0 ? WEEKLY : null,
       notes: random.pick(NOTES),
       didNotArrive: past && !cancelled && fate > 0.12 && fate < 0.18,
       arrived,
@@ -118,7 +131,7 @@ function populateAppointments(
       deletedAt,
       ...cancellation,
       bookingId: id,
-      patientId: patient.id,
+      patientId,
       caseId: null,
       arrived,
       notes: null,
