@@ -2,7 +2,7 @@
 import { inventPerson } from './people.ts';
 import { populateStaff, type Staff } from './populate-staff.ts';
 import type { Random } from './random.ts';
-import type { Attendee } from './records.ts';
+import type { Attendee, Patient } from './records.ts';
 import type { IdMaker, Tables } from './tables.ts';
 import { DAY, HOUR, MINUTE, type Seconds } from './time.ts';
 
@@ -36,6 +36,11 @@ function* creationTimes(random: Random, count: number, from: Seconds, to: Second
     }
     yield last;
   }
+}
+
+/** What belonged to a merged patient belongs to the other. */
+function ownerOf(patient: Patient): string {
+  return patient.mergedInto ?? patient.id;
 }
 
 function populatePatients(tables: Tables, ids: IdMaker, random: Random, now: Seconds, count: number): void {
@@ -81,7 +86,7 @@ function populateAppointments(
     const place = ++number % SERIES_EVERY;
     const repeats = place > 0 && place <= WEEKLY.count;
     const patient = rows[random.int(0, rows.length - 1)]!;
-    const patientId = repeats ? series.patientId : (patient.mergedInto ?? patient.id);
+    const patientId = repeats ? series.patientId : ownerOf(patient);
     const free = staff.slot(random, createdAt + random.int(1, 45) * DAY);
     const startsAt = repeats ? series.startsAt + place * 7 * DAY : free;
     const past = startsAt < now;
@@ -174,7 +179,7 @@ function populateGroups(tables: Tables, ids: IdMaker, random: Random, now: Secon
         cancellationReason: cancelled ? 50 : null,
         cancellationNote: null,
         bookingId: group.id,
-        patientId: rows[place]!.id,
+        patientId: ownerOf(rows[place]!),
         caseId: null,
         arrived: startsAt < now && !cancelled && random.chance(0.8),
         notes: null,
@@ -249,7 +254,7 @@ function populateAttachments(
       createdAt,
       updatedAt: createdAt + 5,
       archivedAt: random.chance(0.04) ? createdAt + 5 : null,
-      patientId: rows[random.int(0, rows.length - 1)]!.id,
+      patientId: ownerOf(random.pick(rows)),
       userId: random.chance(0.9) ? random.pick(staff.userIds) : null,
       description: random.pick([null, '', 'Invented document']),
       filename,
@@ -268,7 +273,7 @@ function populateCase(tables: Tables, ids: IdMaker, random: Random, createdAt: S
     createdAt,
     updatedAt: createdAt,
     archivedAt: null,
-    patientId: random.pick(tables.patients.rows).id,
+    patientId: ownerOf(random.pick(tables.patients.rows)),
     name: 'Invented case',
     notes: random.pick([null, '']),
     issueDate: null,
