@@ -165,8 +165,9 @@ export function createClinikoSource(options: ClinikoOptions): ClinicSource {
     let { answer } = first;
     for (;;) {
       const page = listOf(answer.body, key, first.url);
-      if (page.next !== null && visited.has(page.next))
-        throw changed(`The list ${key} leads back to a page that was read.`);
+      if (page.next !== null && visited.has(page.next)) {
+        throw new SyncError('source_incomplete', { detail: `List: ${path}. It leads back to a page that was read.` });
+      }
       if (page.next !== null) visited.add(page.next);
       // The next page is on its way while this one is stored.
       const next = page.next === null ? null : get(page.next, context);
