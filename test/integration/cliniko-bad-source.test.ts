@@ -33,6 +33,7 @@ describe('an account that was copied before', () => {
     'malformed',
     'wrong-type',
     'same-page',
+    'self-next',
     'short',
     'empty',
   ];
@@ -40,8 +41,8 @@ describe('an account that was copied before', () => {
     const before = await stateOf();
     setup.simulator.faults.answers = [{ kind, resource: 'individual_appointments', page: 3 }];
     const result = await setup.run('comprehensive');
-    if (kind === 'reset') expect(result).toMatchObject({ state: 'failed', error: { code: 'source_unreachable' } });
-    else if (kind === 'wrong-type') expect(result.outcome).toMatch(/success|partial/);
+    // What is said to be text and is JSON all the same is taken.
+    if (kind === 'wrong-type') expect(result).toMatchObject({ outcome: 'success', counts: { failed: 0 } });
     else expect(result).toMatchObject({ state: 'completed', outcome: 'partial', counts: { failed: 1 } });
     expect(result.counts).toMatchObject({ removed: 0, held: 0, missing: 0 });
     expect(await hidden()).toEqual([]);
@@ -53,24 +54,21 @@ describe('an account that was copied before', () => {
     }
   });
 
-  test.each(['foreign-next', 'self-next'] as const)(
-    '%s: the key goes nowhere else, and the connection stops',
-    async (kind) => {
-      const before = await stateOf();
-      setup.simulator.faults.answers = [{ kind, resource: 'individual_appointments', page: 2 }];
-      const result = await setup.run('comprehensive');
-      expect(result).toMatchObject({ state: 'failed', error: { code: 'source_contract_changed' } });
-      expect(await hidden()).toEqual([]);
-      expect(await stateOf()).toEqual(before);
-      expect(await setup.query('SELECT state, paused_by FROM connections')).toEqual([
-        { state: 'paused', paused_by: 'failures' },
-      ]);
-      setup.simulator.faults.answers = [];
-      // A person may try again, and a run that succeeds makes it active again.
-      expect(await setup.run('incremental')).toMatchObject({ outcome: 'success' });
-      expect(await setup.query('SELECT state FROM connections')).toEqual([{ state: 'active' }]);
-    },
-  );
+  test('a next page at another place: the key does not go there, and the connection stops', async () => {
+    const before = await stateOf();
+    setup.simulator.faults.answers = [{ kind: 'foreign-next', resource: 'individual_appointments', page: 2 }];
+    const result = await setup.run('comprehensive');
+    expect(result).toMatchObject({ state: 'failed', error: { code: 'source_contract_changed' } });
+    expect(await hidden()).toEqual([]);
+    expect(await stateOf()).toEqual(before);
+    expect(await setup.query('SELECT state, paused_by FROM connections')).toEqual([
+      { state: 'paused', paused_by: 'failures' },
+    ]);
+    setup.simulator.faults.answers = [];
+    // A person may try again, and a run that succeeds makes it active again.
+    expect(await setup.run('incremental')).toMatchObject({ outcome: 'success' });
+    expect(await setup.query('SELECT state FROM connections')).toEqual([{ state: 'active' }]);
+  });
 
   test.each([
     ['another name of the list', { listKey: 'records' }],
