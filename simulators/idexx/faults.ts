@@ -21,8 +21,9 @@ export interface Faults {
 
   /** Nothing answers any more: connections are cut, or a maintenance page with 503. */
   down: 'reset' | 'maintenance' | null;
-  /** After so many further requests `down` begins (as `reset` unless it says otherwise). */
+  /** After so many further requests of any kind `down` begins, as `downAs`. */
   downAfter: number | null;
+  downAs: 'reset' | 'maintenance';
   /** Every k-th JSON call finds its session ended. */
   loseSessionEvery: number | null;
   /** A write is done, but its answer never arrives. */
@@ -56,6 +57,7 @@ export function noFaults(): Faults {
     halfJson: false,
     down: null,
     downAfter: null,
+    downAs: 'reset',
     loseSessionEvery: null,
     loseWriteAnswers: false,
     emptyCalendar: false,
@@ -84,7 +86,7 @@ export function hits(faults: Faults, path: string, isCall: boolean): boolean {
 export function countDown(faults: Faults): void {
   if (faults.downAfter === null || faults.down !== null) return;
   if (faults.downAfter > 0) faults.downAfter--;
-  else faults.down = 'reset';
+  else faults.down = faults.downAs;
 }
 
 /** Whether a calendar request for these days fails; uses one time of each such date up. */

@@ -1,4 +1,5 @@
 /** The simulated portal: pages and calls over HTTP on loopback, clinics in memory. */
+import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -60,7 +61,7 @@ export async function startIdexx(options: IdexxOptions = {}): Promise<IdexxSimul
       else redirect(response, '/login');
       return;
     }
-    session.csrfToken ??= session.id.split('').reverse().join('');
+    session.csrfToken ??= randomBytes(20).toString('hex');
     const shell = { clinic: session.clinic, csrfToken: session.csrfToken, variant };
     const headers = variant.csrfCarrier === 'cookie' ? { 'set-cookie': `XSRF-TOKEN=${session.csrfToken}; Path=/` } : {};
     if (path !== '/schedule') {

@@ -37,6 +37,7 @@ export const FAULT_CHECKS: Readonly<Record<keyof Faults, Check>> = {
   halfJson: isBoolean,
   down: oneOf(null, 'reset', 'maintenance'),
   downAfter: orNull(isCount),
+  downAs: oneOf('reset', 'maintenance'),
   loseSessionEvery: orNull(isPositive),
   loseWriteAnswers: isBoolean,
   emptyCalendar: isBoolean,
