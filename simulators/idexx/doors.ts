@@ -9,10 +9,16 @@ import type { Session, Sessions } from './sessions.ts';
 /** Before a login. Its name must not look like that of a session. */
 const VISIT_COOKIE = 'neo_visit';
 
+interface Visit {
+  readonly id: string;
+  readonly token: string;
+  pending: string | null;
+}
+
 export interface Doors {
   showLogin(request: IncomingMessage, response: ServerResponse): void;
   /** In place of what was asked for, with status 200. */
-  showLoginInstead(response: ServerResponse): void;
+  showLoginInstead(request: IncomingMessage, response: ServerResponse): void;
   login(request: IncomingMessage, response: ServerResponse, fields: ReadonlyMap<string, string>): void;
   showCode(request: IncomingMessage, response: ServerResponse): void;
   enterCode(request: IncomingMessage, response: ServerResponse, fields: ReadonlyMap<string, string>): void;
@@ -22,19 +28,27 @@ export interface Doors {
 
 export function createDoors(sessions: Sessions, variant: PortalVariant): Doors {
   /** Token of the form, and the login that waits for its code, by visit. */
-  const visits = new Map<string, { token: string; pending: string | null }>();
+  const visits = new Map<string, Visit>();
   let logins = 0;
 
-  const visitOf = (request: IncomingMessage): { token: string; pending: string | null } | undefined =>
+  const visitOf = (request: IncomingMessage): Visit | undefined =>
     visits.get(cookiesOf(request).get(VISIT_COOKIE) ?? '');
-  const newVisit = (): { token: string; cookie: string } => {
-    const id = randomBytes(12).toString('hex');
-    const token = randomBytes(20).toString('hex');
-    visits.set(id, { token, pending: null });
-    return { token, cookie: `${VISIT_COOKIE}=${id}; Path=/; HttpOnly; SameSite=Lax` };
+  /** Who has two pages open is one visitor: the form of the first must go on working. */
+  const visit = (request: IncomingMessage): Visit => {
+    const known = visitOf(request);
+    if (known) return known;
+    const created = { id: randomBytes(12).toString('hex'), token: randomBytes(20).toString('hex'), pending: null };
+    visits.set(created.id, created);
+    return created;
   };
-  const sendLogin = (response: ServerResponse, status: number, failure: LoginFailure): void => {
-    const { token, cookie } = newVisit();
+  const sendLogin = (
+    request: IncomingMessage,
+    response: ServerResponse,
+    status: number,
+    failure: LoginFailure,
+  ): void => {
+    const { id, token } = visit(request);
+    const cookie = `${VISIT_COOKIE}=${id}; Path=/; HttpOnly; SameSite=Lax`;
     sendHtml(response, status, loginPage(variant, token, failure), { 'set-cookie': cookie });
   };
   const expired = (response: ServerResponse): void =>
@@ -50,35 +64,34 @@ export function createDoors(sessions: Sessions, variant: PortalVariant): Doors {
     },
     showLogin: (request, response) => {
       if (sessions.find(cookiesOf(request).get(variant.sessionCookie))) redirect(response, variant.landing);
-      else sendLogin(response, 200, null);
+      else sendLogin(request, response, 200, null);
     },
-    showLoginInstead: (response) => sendLogin(response, 200, null),
+    showLoginInstead: (request, response) => sendLogin(request, response, 200, null),
     login: (request, response, fields) => {
-      const visit = visitOf(request);
-      if (variant.loginToken && (!visit || fields.get('_token') !== visit.token)) return expired(response);
+      const known = visitOf(request);
+      if (variant.loginToken && (!known || fields.get('_token') !== known.token)) return expired(response);
       const names = fieldNames(variant);
       const company = variant.companyField === 'none' ? null : (fields.get(names.company) ?? '');
       const user = fields.get(names.user) ?? '';
       const result = sessions.login(company, user, fields.get(names.password) ?? '');
       if (result.kind === 'in') return enter(response, result.session);
-      if (result.kind !== 'code needed') return sendLogin(response, variant.failureStatus, result.kind);
-      const next = newVisit();
-      const id = next.cookie.slice(VISIT_COOKIE.length + 1).split(';')[0]!;
-      visits.get(id)!.pending = result.pending;
-      redirect(response, '/login/verify', [next.cookie]);
+      if (result.kind !== 'code needed') return sendLogin(request, response, variant.failureStatus, result.kind);
+      const current = visit(request);
+      current.pending = result.pending;
+      redirect(response, '/login/verify', [`${VISIT_COOKIE}=${current.id}; Path=/; HttpOnly; SameSite=Lax`]);
     },
     showCode: (request, response) => {
-      const visit = visitOf(request);
-      if (!visit?.pending || variant.secondFactor === 'none') return redirect(response, '/login');
-      sendHtml(response, 200, secondFactorPage(variant.secondFactor, visit.token, false));
+      const known = visitOf(request);
+      if (!known?.pending || variant.secondFactor === 'none') return redirect(response, '/login');
+      sendHtml(response, 200, secondFactorPage(variant.secondFactor, known.token, false));
     },
     enterCode: (request, response, fields) => {
-      const visit = visitOf(request);
-      if (!visit?.pending || variant.secondFactor === 'none') return redirect(response, '/login');
-      if (fields.get('_token') !== visit.token) return expired(response);
-      const session = sessions.enterCode(visit.pending, fields.get(variant.secondFactor) ?? '');
+      const known = visitOf(request);
+      if (!known?.pending || variant.secondFactor === 'none') return redirect(response, '/login');
+      if (fields.get('_token') !== known.token) return expired(response);
+      const session = sessions.enterCode(known.pending, fields.get(variant.secondFactor) ?? '');
       if (session) enter(response, session);
-      else sendHtml(response, 200, secondFactorPage(variant.secondFactor, visit.token, true));
+      else sendHtml(response, 200, secondFactorPage(variant.secondFactor, known.token, true));
     },
     logout: (request, response) => {
       sessions.end(cookiesOf(request).get(variant.sessionCookie) ?? '');

@@ -62,6 +62,14 @@ test('keeps out who has the wrong password, company or token', async () => {
   expect(simulator.logins).toBe(0);
 });
 
+test('takes the form of the first of two pages', async () => {
+  const { visitor } = await start();
+  const first = await (await visitor.get('/login')).text();
+  await visitor.calendar(...DAY);
+  const _token = /name="_token" value="([^"]*)"/.exec(first)![1]!;
+  expect((await visitor.post('/login', new URLSearchParams({ ...GOOD, _token }))).status).toBe(302);
+});
+
 test('locks an account after wrong logins, for a while', async () => {
   const { simulator, visitor } = await start({ variant: { lockAfter: 2, failureSign: 'role', failureStatus: 401 } });
   expect((await visitor.login({ ...GOOD, password: 'x' })).status).toBe(401);

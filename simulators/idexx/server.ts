@@ -57,7 +57,7 @@ export async function startIdexx(options: IdexxOptions = {}): Promise<IdexxSimul
     const { request, response, path, query } = exchange;
     const session = sessionOf(request);
     if (!session) {
-      if (variant.expired === 'login-page') doors.showLoginInstead(response);
+      if (variant.expired === 'login-page') doors.showLoginInstead(request, response);
       else redirect(response, '/login');
       return;
     }
@@ -93,10 +93,11 @@ export async function startIdexx(options: IdexxOptions = {}): Promise<IdexxSimul
   };
 
   const handle = async (exchange: Exchange): Promise<void> => {
-    const { request, response } = exchange;
+    const { request, response, path } = exchange;
     countDown(faults);
     if (faults.down === 'reset') return cut(request);
     if (faults.down) return sendHtml(response, 503, page('Maintenance', '<h1>We will be back soon</h1>'));
+    if (path === '/favicon.ico') return sendHtml(response, 404, '');
     if (await handlePages(exchange)) return;
     await handleCalls(exchange, {
       faults,
@@ -106,7 +107,7 @@ export async function startIdexx(options: IdexxOptions = {}): Promise<IdexxSimul
       now,
       spoil: (call) => spoil(call, true),
       delay: () => wait0(latency.callMs, wait),
-      showLogin: () => doors.showLoginInstead(response),
+      showLogin: () => doors.showLoginInstead(request, response),
     });
   };
 
