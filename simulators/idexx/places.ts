@@ -30,13 +30,13 @@ export function freePlaces(clinic: Clinic, day: Day, minutes: number, roomId?: s
   for (const open of openHours(clinic, day)) {
     for (let start = open.start; start < open.end; start = addMinutes(start, clinic.slotMinutes)) {
       const end = addMinutes(start, minutes);
+      if (end > open.end) break;
       const overlaps = (other: { start: Wall; end: Wall }): boolean => other.start < end && other.end > start;
-      if (end > open.end || pauses.some(overlaps)) continue;
+      if (pauses.some(overlaps)) continue;
+      const taken = new Set(busy.filter(overlaps).map((event) => event.roomId));
       for (const room of clinic.rooms) {
         if (roomId !== undefined && room.id !== roomId) continue;
-        if (!busy.some((event) => event.roomId === room.id && overlaps(event))) {
-          places.push({ roomId: room.id, start, end });
-        }
+        if (!taken.has(room.id)) places.push({ roomId: room.id, start, end });
       }
     }
   }

@@ -24,6 +24,8 @@ test('knows the hours that are missing and those that come twice', () => {
 
 test('counts on the dial', () => {
   expect(addMinutes('2026-12-31 23:50:00', 15)).toBe('2027-01-01 00:05:00');
+  expect(addMinutes('2026-01-20 09:05:07', 55)).toBe('2026-01-20 10:00:07');
+  expect(addMinutes('2026-01-20 00:05:00', -6)).toBe('2026-01-19 23:59:00');
   expect(addDays('2028-02-28', 1)).toBe('2028-02-29');
   expect(daysBetween('2026-02-27', '2026-03-01')).toEqual(['2026-02-27', '2026-02-28', '2026-03-01']);
   expect(weekdayOf('2026-03-08')).toBe(0);
