@@ -1,6 +1,6 @@
 /** Creates a clinic with a calendar that is in use. */
 import { createRandom, type Random } from '../vsrx/random.ts';
-import { finish } from './attend.ts';
+import { finish, isOver } from './attend.ts';
 import { addOddities } from './oddities.ts';
 import { inventClients } from './people.ts';
 import { findPlace, openHours } from './places.ts';
@@ -81,7 +81,7 @@ export function createClinic(options: ClinicOptions = {}): Clinic {
   const wall = wallAt(now, timeZone);
   const past = random.fork('past');
   for (const event of [...clinic.events]) {
-    if (event.kind === 'appointment' && event.stage === 'booked' && endOf(clinic, event) <= wall) {
+    if (event.kind === 'appointment' && !isOver(event.stage) && endOf(clinic, event) <= wall) {
       finish(clinic, past, event);
     }
   }

@@ -96,6 +96,12 @@ test('has entries in the hours that a change of the clock skips or repeats', () 
   expect(twice.map(({ start }) => start)).toEqual(['2026-11-01 01:00:00', '2026-11-01 01:30:00']);
 });
 
+test('a new clinic waits for nobody whose time is over', () => {
+  const clinic = createClinic({ now: NOW });
+  const past = clinic.events.filter(({ kind, start }) => kind === 'appointment' && start < '2026-01-20');
+  expect(new Set(past.map(({ stage }) => stage))).toEqual(new Set(['finalized', 'readyToPay', 'noShow', 'cancelled']));
+});
+
 test('a step changes something; hours change much, all at once', () => {
   const clinic = createClinic({ now: NOW });
   expect(step(clinic, createRandom(1), NOW)).not.toEqual([]);
