@@ -15,6 +15,7 @@ import { createStoredCredentialsDatabase } from './connectors/vsrx/stored-creden
 import { RECORD_STREAMS } from './domain/clinic.ts';
 import type { AuditLog } from './ports/audit-log.ts';
 import type { BlobStore } from './ports/blob-store.ts';
+import type { ClinicReports } from './ports/clinic-reports.ts';
 import type { ClinicSource } from './ports/clinic-source.ts';
 import type { ConnectionRegistry } from './ports/connection-registry.ts';
 import type { DocumentRecords } from './ports/document-records.ts';
@@ -32,6 +33,7 @@ import { createAzureBlobStore } from './stores/blobs/azure.ts';
 import { createFilesystemBlobStore } from './stores/blobs/filesystem.ts';
 import { createAuditLog } from './stores/postgres/audit-log.ts';
 import { createClinicRecords } from './stores/postgres/clinic-records.ts';
+import { createClinicReports } from './stores/postgres/clinic-reports.ts';
 import { createConnectionRegistry } from './stores/postgres/connection-registry.ts';
 import { createCredentialStore } from './stores/postgres/credential-store.ts';
 import { openDatabase } from './stores/postgres/database.ts';
@@ -67,6 +69,7 @@ export interface Chartsync {
   readonly history: RunHistory;
   readonly records: DocumentRecords;
   readonly reports: Reports;
+  readonly clinic: ClinicReports;
   readonly schedules: ScheduleStore;
   readonly retained: RetentionStore;
   readonly blobs: BlobStore;
@@ -166,6 +169,7 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
       history: createRunHistory(records),
       records: documentRecords,
       reports: createReports(records),
+      clinic: createClinicReports(records),
       schedules: createScheduleStore(records),
       retained: createRetentionStore(records),
       blobs,
@@ -236,6 +240,7 @@ function recordConnection(
     ...whatEveryConnectionHas(config, connection),
     connector: 'cliniko',
     fullCompareAt: connection.settings.fullCompareAt,
+    region: () => ports.source.region(),
     settings: { organizationId, connectionId, guard: config.deletionGuard },
     ports,
   };

@@ -92,6 +92,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
         watch,
         schedulerActive: config.scheduler,
         reports: chartsync.reports,
+        clinic: chartsync.clinic,
         blobs: chartsync.blobs,
         keys: chartsync.keys,
         credentials: chartsync.credentials,

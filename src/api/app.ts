@@ -4,8 +4,11 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import type { Access } from './access.ts';
 import { DOCS, docsPage } from './docs-page.ts';
 import { answerUnreadable, HttpError, handleError } from './errors.ts';
+import { fhirRoutes } from './fhir/routes.ts';
 import { describeRoutes } from './openapi.ts';
 import { auditRoutes } from './routes/audit.ts';
+import { clinicRecordRoutes } from './routes/clinic-records.ts';
+import { clinikoRoutes } from './routes/cliniko.ts';
 import { connectionRoutes } from './routes/connections.ts';
 import { credentialRoutes } from './routes/credentials.ts';
 import { documentRoutes } from './routes/documents.ts';
@@ -98,8 +101,11 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     credentialRoutes(scope, options.services, access);
     heldRoutes(scope, options.services, access);
     documentRoutes(scope, options.services, access);
+    clinikoRoutes(scope, options.services, access);
+    clinicRecordRoutes(scope, options.services, access);
     keyRoutes(scope, options.services, access);
     auditRoutes(scope, options.services, access);
+    await scope.register(async (fhir) => fhirRoutes(fhir, options.services, access, options.version));
   });
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
   return app;

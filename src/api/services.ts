@@ -3,6 +3,7 @@ import type { ApiKeys } from '../access/api-keys.ts';
 import type { CredentialVault } from '../access/credentials.ts';
 import type { AuditLog } from '../ports/audit-log.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
+import type { ClinicReports } from '../ports/clinic-reports.ts';
 import type { Reports } from '../ports/reports.ts';
 import type { RunHistory } from '../ports/run-history.ts';
 import type { RunMetrics } from '../ports/run-metrics.ts';
@@ -24,6 +25,7 @@ export interface ApiServices {
   /** Does this installation run anything by itself? */
   readonly schedulerActive: boolean;
   readonly reports: Reports;
+  readonly clinic: ClinicReports;
   readonly blobs: BlobStore;
   readonly keys: ApiKeys;
   readonly credentials: CredentialVault;

@@ -54,5 +54,7 @@ export interface ClinicSource {
     references: readonly string[],
     context: { readonly signal: AbortSignal; readonly urgent: boolean },
   ): Promise<readonly ClinicRecord[]>;
+  /** Where the source is, as far as the key tells; null when there is none. */
+  region(): Promise<string | null>;
   close(): Promise<void>;
 }

@@ -251,6 +251,10 @@ export function createClinikoSource(options: ClinikoOptions): ClinicSource {
       const wanted = new Set(references);
       return [...found.values()].filter((record) => wanted.has(record.reference));
     },
+    async region() {
+      const apiKey = await options.apiKey().catch(() => null);
+      return apiKey === null ? null : shardOf(apiKey);
+    },
     async close() {
       session = null;
     },
