@@ -5,6 +5,7 @@
  */
 import { parseArgs } from 'node:util';
 import type { Benchmark } from './benchmark.ts';
+import { cliniko } from './benchmarks/cliniko.ts';
 import { firstSyncAzure } from './benchmarks/first-sync-azure.ts';
 import { firstSyncFolder } from './benchmarks/first-sync-folder.ts';
 import { growth } from './benchmarks/growth.ts';
@@ -24,6 +25,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   patientInAMillion,
   growth,
   runs,
+  cliniko,
 ];
 
 const USAGE = `npm run bench [-- name …] [-- options]
