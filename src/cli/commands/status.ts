@@ -14,7 +14,17 @@ export function registerStatus(program: Command, runner: CommandRunner): void {
         for (const status of statuses) output.emit('connection', status);
         const now = Date.now();
         output.table(
-          ['connection', 'organisation', 'state', 'documents', 'patients', 'appointments', 'last success', 'failures', 'held'],
+          [
+            'connection',
+            'organisation',
+            'state',
+            'documents',
+            'patients',
+            'appointments',
+            'last success',
+            'failures',
+            'held',
+          ],
           statuses.map((s) => [
             s.connectionId,
             s.organizationId,
