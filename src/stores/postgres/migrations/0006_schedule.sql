@@ -123,8 +123,8 @@ CREATE TABLE schedule_appointments (
 );
 CREATE INDEX schedule_appointments_day ON schedule_appointments (organization_id, clinic_id, date) WHERE deleted_at IS NULL;
 -- By the end: the future is what is asked for, and it stays small.
-CREATE INDEX schedule_appointments_time ON schedule_appointments (organization_id, clinic_id, ends_at)
-  INCLUDE (starts_at) WHERE deleted_at IS NULL;
+CREATE INDEX schedule_appointments_time ON schedule_appointments (organization_id, clinic_id, ends_at, starts_at)
+  WHERE deleted_at IS NULL;
 CREATE INDEX schedule_appointments_slot ON schedule_appointments (slot_id) WHERE slot_id IS NOT NULL;
 
 CREATE TABLE vapi_bookings (
@@ -179,6 +179,9 @@ CREATE TABLE vapi_bookings (
 );
 CREATE INDEX vapi_bookings_time ON vapi_bookings (organization_id, clinic_id, starts_at) WHERE status <> 'cancelled';
 CREATE INDEX vapi_bookings_expiry ON vapi_bookings (organization_id, hold_expires_at) WHERE status = 'pending';
+-- One appointment takes one place: two bookings that name the same one would give the other's place away.
+CREATE UNIQUE INDEX vapi_bookings_appointment ON vapi_bookings (organization_id, clinic_id, neo_appointment_id)
+  WHERE status <> 'cancelled';
 CREATE INDEX vapi_bookings_slot ON vapi_bookings (slot_id) WHERE slot_id IS NOT NULL;
 
 -- How old the book of each date is.
@@ -272,6 +275,17 @@ RETURNS TABLE (updated_count integer) LANGUAGE sql AS $$
   FROM clinic_schedule_config AS c WHERE c.clinic_id = p_clinic_id
 $$;
 
+-- Why the clinic is closed at the time of a slot that exists still: slots follow with the next run. Null: it is open.
+CREATE FUNCTION chartsync_block_of(s schedule_slots) RETURNS text LANGUAGE sql STABLE AS $$
+  SELECT d.name FROM clinic_closed_days AS d
+  WHERE d.organization_id = s.organization_id AND d.clinic_id = s.clinic_id AND d.date = s.date
+  UNION ALL
+  SELECT p.name FROM clinic_blocked_periods AS p
+  WHERE p.organization_id = s.organization_id AND p.clinic_id = s.clinic_id AND p.is_active
+    AND extract(dow FROM s.date)::integer = ANY (p.days_of_week) AND p.start_time < s.end_time AND p.end_time > s.start_time
+  LIMIT 1
+$$;
+
 CREATE FUNCTION chartsync_available_slots(p_organization_id text, p_clinic_id uuid, p_start date, p_end date)
 RETURNS TABLE (slot_id uuid, date date, slot_start time, slot_end time, fold integer, starts_at timestamptz, ends_at timestamptz,
                capacity integer, booked_count integer, available_count integer, is_blocked boolean, block_reason text,
@@ -289,15 +303,7 @@ RETURNS TABLE (slot_id uuid, date date, slot_start time, slot_end time, fold int
       AND b.starts_at > s.starts_at - interval '1 day' AND b.starts_at < s.ends_at AND b.ends_at > s.starts_at
       AND chartsync_takes_place(b)
   ) AS b
-  LEFT JOIN LATERAL (
-    SELECT d.name FROM clinic_closed_days AS d
-    WHERE d.organization_id = s.organization_id AND d.clinic_id = s.clinic_id AND d.date = s.date
-    UNION ALL
-    SELECT p.name FROM clinic_blocked_periods AS p
-    WHERE p.organization_id = s.organization_id AND p.clinic_id = s.clinic_id AND p.is_active
-      AND extract(dow FROM s.date)::integer = ANY (p.days_of_week) AND p.start_time < s.end_time AND p.end_time > s.start_time
-    LIMIT 1
-  ) AS p ON true
+  CROSS JOIN LATERAL chartsync_block_of(s) AS p (name)
   WHERE s.organization_id = p_organization_id AND s.clinic_id = p_clinic_id AND s.date BETWEEN p_start AND p_end
     AND s.retired_at IS NULL
   ORDER BY s.starts_at
