@@ -58,7 +58,7 @@ export function appointment(
   };
 }
 
-export function readOf(date: string, ...appointments: CalendarAppointment[]): DateRead {
+export function readOf(date: string, ...appointments: CalendarAppointment[]): DateRead & { state: 'complete' } {
   return { date, state: 'complete', readAt: Date.now(), appointments };
 }
 
