@@ -117,7 +117,7 @@ export interface BookingDesk {
   booking(organizationId: string, bookingId: string): Promise<Booking | null>;
   /** By confirmation number. */
   find(organizationId: string, confirmationNumber: string): Promise<Booking | null>;
-  /** Bookings that take a place and start in the window's dates, or that have a conflict there. */
+  /** Bookings and running holds that take a place on the dates: not what is over, cancelled, or in the clinic's calendar. */
   bookings(key: ClinicKey, window: { readonly from: string; readonly to: string }): Promise<readonly Booking[]>;
   /** Cancels holds whose time is over, with the reason `hold_expired`. @returns their ids, at most `limit` */
   expireHolds(organizationId: string, limit: number): Promise<readonly string[]>;

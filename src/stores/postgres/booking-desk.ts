@@ -61,7 +61,7 @@ export function createBookingDesk(options: BookingDeskOptions): BookingDesk {
       reading(async () => {
         if (normaliseUuid(key.clinicId) === null) return [];
         const which = sql`b.clinic_id = ${key.clinicId} AND b.date BETWEEN ${window.from} AND ${window.to}
-          AND b.status <> 'cancelled' AND (chartsync_takes_place(b) OR b.has_conflict)`;
+          AND b.status <> 'cancelled' AND chartsync_takes_place(b)`;
         return (await selectBookings(db, key.organizationId, which)).map(withoutSecrets);
       }),
     expireHolds: (organizationId, limit) =>
