@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { NO_COUNTS } from '../../src/domain/run.ts';
-import { appointment, failedRead, MONDAY, readOf, settings, TUESDAY } from '../support/book-samples.ts';
+import { appointment, failedRead, MONDAY, readOf, TUESDAY } from '../support/book-samples.ts';
 import { type SlotStoresUnderTest, slotStores } from '../support/slot-stores.ts';
 
 let stores: SlotStoresUnderTest;

@@ -49,7 +49,9 @@ async function lockSlots(trx: Trx, key: ClinicKey, window: DateWindow): Promise<
   // Only now: whoever had a slot locked may have booked it.
   const booked = await sql<{ id: string }>`
     SELECT DISTINCT s.id FROM vapi_bookings AS b
-    JOIN schedule_slots AS s ON s.starts_at < b.ends_at AND s.ends_at > b.starts_at
+    -- No slot is longer than two hours: this is what the index understands.
+    JOIN schedule_slots AS s ON s.starts_at > b.starts_at - interval '2 hours' AND s.starts_at < b.ends_at
+      AND s.ends_at > b.starts_at
     WHERE ${ofWindow} AND b.organization_id = ${key.organizationId} AND b.clinic_id = ${key.clinicId}
       AND b.date BETWEEN ${window.from} AND ${window.to} AND b.status <> 'cancelled'`.execute(trx);
   const ids = new Set(booked.rows.map((row) => row.id));

@@ -240,7 +240,9 @@ $$;
 -- beginning. Two sorted passes, where a join of slots with appointments would compare each with each.
 -- Returns how many counts were wrong before.
 CREATE FUNCTION chartsync_count_slots(p_organization_id text, p_clinic_id uuid, p_start date, p_end date)
-RETURNS integer LANGUAGE sql AS $$
+RETURNS integer LANGUAGE sql
+-- Before the tables are analysed for the first time the planner expects a row or two, and would join rows with rows.
+SET enable_nestloop = off AS $$
   WITH slots AS (
     SELECT id, starts_at, ends_at FROM schedule_slots
     WHERE organization_id = p_organization_id AND clinic_id = p_clinic_id AND date BETWEEN p_start AND p_end
@@ -260,10 +262,15 @@ RETURNS integer LANGUAGE sql AS $$
   ), ended AS (
     SELECT id, sum(one) OVER (ORDER BY at, one DESC ROWS UNBOUNDED PRECEDING) AS n
     FROM (SELECT id, starts_at AS at, 0 AS one FROM slots UNION ALL SELECT NULL, ends_at, 1 FROM busy) AS e
+  ), counted AS (
+    SELECT id, sum(n) AS n
+    FROM (SELECT id, n FROM begun UNION ALL SELECT id, -n FROM ended) AS both_passes
+    WHERE id IS NOT NULL GROUP BY id
   ), changed AS (
-    UPDATE schedule_slots AS s SET booked_count = begun.n - ended.n, updated_at = now()
-    FROM begun JOIN ended USING (id)
-    WHERE s.id = begun.id AND s.organization_id = p_organization_id AND s.booked_count <> begun.n - ended.n
+    UPDATE schedule_slots AS s SET booked_count = counted.n, updated_at = now()
+    FROM counted
+    WHERE s.id = counted.id AND s.organization_id = p_organization_id AND s.clinic_id = p_clinic_id
+      AND s.booked_count <> counted.n
     RETURNING 1
   )
   SELECT count(*)::integer FROM changed
