@@ -171,7 +171,7 @@ test('sixty days are counted in one statement', async () => {
   const open = [{ from: '08:00', to: '18:00' }];
   const clinic = await stores.clinic({}, { hours: { 1: open, 2: open, 3: open, 4: open, 5: open, 6: open } });
   const window = { from: MONDAY, to: '2030-07-04' };
-  const { created } = await stores.book.regenerate(clinic.fence, clinic.clinicId, window);
+  await stores.book.regenerate(clinic.fence, clinic.clinicId, window);
   // Twenty half hours a day, three of each, one of them cancelled.
   await stores.query(
     `INSERT INTO schedule_appointments (organization_id, clinic_id, neo_appointment_id, date, start_time, end_time,
@@ -183,7 +183,7 @@ test('sixty days are counted in one statement', async () => {
     [clinic.clinicId],
   );
   const slots = await stores.slots(clinic);
-  expect(created).toBeGreaterThan(1900);
+  expect(slots).toHaveLength(2080);
   expect(await stores.book.settle(clinic.fence, clinic.clinicId, window)).toEqual({ counts: slots.length, seen: 0 });
   expect((await stores.slots(clinic)).every((s) => s.booked === 2)).toBe(true);
 });
