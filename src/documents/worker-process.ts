@@ -22,6 +22,8 @@ const MEBIBYTE = 1024 * 1024;
 /** The heap of Node needs some hundred megabytes less than the process. Node then ends by itself, sooner than the watchdog. */
 const HEAP_SHARE = 0.75;
 
+const LIKELY_MEMORY_SHARE = 0.5;
+
 type JobAnswer = Extract<FromWorker, { kind: 'done' | 'failed' }>;
 
 export interface WorkerProcessOptions {
@@ -96,17 +98,21 @@ export class WorkerProcess {
     };
     const onMessage = (message: unknown): void => resolve(message as JobAnswer);
     const onDeath = (code: number | null, by: NodeJS.Signals | null): void => {
-      // Node aborts itself when its heap is full; a kill that is not ours is the kernel's, for want of memory.
-      if (by === 'SIGABRT' || by === 'SIGKILL' || code === 134) refuse('document_memory', limitText(this.memoryBytes));
-      else refuse('document_reader_crashed', null);
+      // Node aborts itself when its heap is full. Native code aborts too, but rarely with so much in use.
+      const aborted = by === 'SIGABRT' || code === 134;
+      if (aborted && peak > job.limits.memoryBytes * LIKELY_MEMORY_SHARE) {
+        refuse('document_memory', limitText(job.limits.memoryBytes));
+      } else refuse('document_reader_crashed', null);
     };
     const onAbort = (): void => reject(new SyncError('cancelled'));
     const timer = setTimeout(
       () => refuse('document_timeout', `The limit is ${Math.round(job.limits.timeMs / 1000)} s.`),
       job.limits.timeMs,
     );
+    let peak = 0;
     const watchdog = setInterval(() => {
-      if ((this.residentBytes ?? 0) > job.limits.memoryBytes) {
+      peak = Math.max(peak, this.residentBytes ?? 0);
+      if (peak > job.limits.memoryBytes) {
         refuse('document_memory', limitText(job.limits.memoryBytes));
       }
     }, MEMORY_CHECK_MS);
