@@ -12,6 +12,7 @@ export interface Job {
   readonly input: DocumentInput;
   readonly limits: DocumentLimits;
   readonly ocr: 'auto' | 'off';
+  readonly thumbnail: boolean;
   /** Where the results go. */
   readonly folder: string;
   /** An empty folder for everything else. The main process removes it, even when the worker was killed. */
@@ -35,6 +36,8 @@ export interface Refused {
 
 export type FromWorker =
   | { readonly kind: 'ready' }
+  /** All but the thumbnail is there. This is the result if drawing it kills the worker. */
+  | { readonly kind: 'readable'; readonly result: ProcessedDocument }
   | { readonly kind: 'done'; readonly result: ProcessedDocument | Refused }
   /** The machine failed, not the document. `code` is that of the system call. */
   | { readonly kind: 'failed'; readonly code: string | null };

@@ -8,20 +8,28 @@ import { converterOf } from './convert/converters.ts';
 import { guessDate } from './document-date.ts';
 import type { Job, Refused } from './job.ts';
 import { jsonLine } from './json-line.ts';
+import { openPdf } from './pdf/open.ts';
 import { readPdf } from './read-pdf.ts';
 import { Refusal } from './refusal.ts';
 import { RENDITION_FILE, TABLES_FILE } from './result-files.ts';
 import { sniffType } from './sniff.ts';
+import { drawThumbnail } from './thumbnail.ts';
 
 const PDF = 'application/pdf';
 
-/** @throws what the file system throws; never because of the content */
-export async function processJob(job: Job): Promise<ProcessedDocument | Refused> {
+/**
+ * @param onReadable told when all but the thumbnail is there
+ * @throws what the file system throws; never because of the content
+ */
+export async function processJob(
+  job: Job,
+  onReadable: (result: ProcessedDocument) => void,
+): Promise<ProcessedDocument | Refused> {
   const bytes = await readFile(job.input.path);
   let type: string | null = null;
   try {
     type = await sniffType(bytes);
-    return await processBytes(bytes, type, job);
+    return await processBytes(bytes, type, job, onReadable);
   } catch (error) {
     if (isSystemFailure(error)) throw error;
     const { code, detail, retry, missing } = asRefusal(error);
@@ -29,37 +37,43 @@ export async function processJob(job: Job): Promise<ProcessedDocument | Refused>
   }
 }
 
-async function processBytes(bytes: Buffer, type: string | null, job: Job): Promise<ProcessedDocument> {
+async function processBytes(
+  bytes: Buffer,
+  type: string | null,
+  job: Job,
+  onReadable: (result: ProcessedDocument) => void,
+): Promise<ProcessedDocument> {
   if (bytes.length === 0) throw new Refusal('document_empty');
   if (type === null) throw new Refusal('document_type_unsupported');
   if (type === 'application/encrypted') throw new Refusal('document_encrypted');
   const converted = type === PDF ? null : await convert(bytes, type, job);
+  const rendition = converted === null ? null : await writeRendition(converted.pdf, job);
   const warnings = new Set<DocumentWarning>(converted?.warnings);
-  const pdf = converted === null ? null : await writeRendition(converted.pdf, job);
-  const { pageCount, pages, thumbnail, firstPage, creationDate } = await readPdf(
-    converted?.pdf ?? new Uint8Array(bytes),
-    converted?.pages ?? null,
-    job,
-    warnings,
-  );
-  return {
+  await using pdf = await openPdf(converted?.pdf ?? new Uint8Array(bytes), job.limits.pixels);
+  const read = await readPdf(pdf.document, converted?.pages ?? null, job, warnings);
+  const tables = converted?.tables ? await writeTables(converted.tables, job) : null;
+  const documentDate = guessDate({
+    mailDate: converted?.mailDate ?? null,
+    firstPage: read.firstPage,
+    fileName: job.input.fileName,
+    // A rendition is from today.
+    metadata: converted === null ? read.creationDate : null,
+    today: job.today,
+  });
+  const result = (thumbnail: ProcessedDocument['thumbnail']): ProcessedDocument => ({
     verdict: 'processed',
     detectedType: type,
-    pdf,
-    pageCount,
-    pages,
-    tables: converted?.tables ? await writeTables(converted.tables, job) : null,
-    documentDate: guessDate({
-      mailDate: converted?.mailDate ?? null,
-      firstPage,
-      fileName: job.input.fileName,
-      // A rendition is from today.
-      metadata: converted === null ? creationDate : null,
-      today: job.today,
-    }),
+    pdf: rendition,
+    pageCount: read.pageCount,
+    pages: read.pages,
+    tables,
+    documentDate,
     thumbnail,
-    warnings: [...warnings].sort(),
-  };
+    warnings: [...warnings, ...(job.thumbnail && thumbnail === null ? (['thumbnail_failed'] as const) : [])].sort(),
+  });
+  if (!job.thumbnail) return result(null);
+  onReadable(result(null));
+  return result(await drawThumbnail(pdf.document, job));
 }
 
 async function convert(bytes: Buffer, type: string, job: Job): Promise<Converted> {

@@ -86,6 +86,7 @@ class DocumentProcessor implements DocumentContent {
       input,
       limits: options.limits,
       ocr: options.ocr,
+      thumbnail: options.thumbnail,
       folder,
       workFolder,
       programs: this.#programs(),

@@ -1,26 +1,22 @@
-/** From a PDF to its pages of text, its thumbnail and what its metadata says. */
-import { open, writeFile } from 'node:fs/promises';
+/** From a PDF to its pages of text and what its metadata says. */
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PDFDocumentProxy, PDFPageProxy } from 'pdfjs-dist';
 import type { DocumentPage, DocumentWarning, ProcessedDocument } from '../ports/document-content.ts';
 import type { Job } from './job.ts';
 import { jsonLine } from './json-line.ts';
 import { readPicture } from './ocr.ts';
-import { openPdf } from './pdf/open.ts';
 import { pageText } from './pdf/page-text.ts';
 import { renderPage } from './pdf/render-page.ts';
 import { Refusal } from './refusal.ts';
-import { PAGES_FILE, THUMBNAIL_FILE } from './result-files.ts';
+import { PAGES_FILE } from './result-files.ts';
 
 const OCR_RESOLUTION = 200;
 const POINTS_PER_INCH = 72;
-/** A thumbnail that takes longer than this part of the time limit is done without. */
-const THUMBNAIL_SHARE = 0.25;
-const THUMBNAIL = { scale: 1, maxWidth: 320, maxHeight: 452 };
 /** pdf.js keeps fonts and images of all pages until it is told. */
 const CLEAN_UP_EVERY = 50;
 
-export interface ReadPdf extends Pick<ProcessedDocument, 'pageCount' | 'pages' | 'thumbnail'> {
+export interface ReadPdf extends Pick<ProcessedDocument, 'pageCount' | 'pages'> {
   readonly firstPage: string;
   readonly creationDate: string | null;
 }
@@ -31,13 +27,11 @@ export interface ReadPdf extends Pick<ProcessedDocument, 'pageCount' | 'pages' |
  * @throws Refusal
  */
 export async function readPdf(
-  bytes: Uint8Array,
+  document: PDFDocumentProxy,
   known: readonly string[] | null,
   job: Job,
   warnings: Set<DocumentWarning>,
 ): Promise<ReadPdf> {
-  await using pdf = await openPdf(bytes, job.limits.pixels);
-  const { document } = pdf;
   if (document.numPages === 0) throw new Refusal('document_empty');
   if (document.numPages > job.limits.pages) {
     throw new Refusal('document_too_large', `It has ${document.numPages} pages; the limit is ${job.limits.pages}.`);
@@ -49,7 +43,6 @@ export async function readPdf(
     pageCount: document.numPages,
     pages,
     firstPage,
-    thumbnail: await thumbnail(document, job, warnings),
     creationDate: await creationDate(document),
   };
 }
@@ -132,24 +125,6 @@ async function ocr(
   } catch {
     warnings.add('ocr_failed');
     return '';
-  }
-}
-
-async function thumbnail(
-  document: PDFDocumentProxy,
-  job: Job,
-  warnings: Set<DocumentWarning>,
-): Promise<ProcessedDocument['thumbnail']> {
-  try {
-    const page = await document.getPage(1);
-    const timeMs = job.limits.timeMs * THUMBNAIL_SHARE;
-    const { png, width, height } = await renderPage(document, page, { ...THUMBNAIL, timeMs });
-    const path = join(job.folder, THUMBNAIL_FILE);
-    await writeFile(path, png);
-    return { path, width, height };
-  } catch {
-    warnings.add('thumbnail_failed');
-    return null;
   }
 }
 

@@ -7,6 +7,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { SyncError } from '../domain/errors.ts';
+import type { ProcessedDocument } from '../ports/document-content.ts';
 import type { FromWorker, Job, Refused } from './job.ts';
 import { residentBytes } from './process-memory.ts';
 import { retryAdvice } from './refusal.ts';
@@ -93,10 +94,20 @@ export class WorkerProcess {
     if (signal.aborted) throw new SyncError('cancelled');
     this.#documents++;
     const { promise, resolve, reject } = Promise.withResolvers<JobAnswer>();
+    let readable: ProcessedDocument | null = null;
+    let answered = false;
     const refuse = (code: Refused['code'], detail: string | null): void => {
-      resolve({ kind: 'done', result: refused(code, detail) });
+      resolve({ kind: 'done', result: readable ?? refused(code, detail) });
     };
-    const onMessage = (message: unknown): void => resolve(message as JobAnswer);
+    const onMessage = (message: unknown): void => {
+      const answer = message as Exclude<FromWorker, { kind: 'ready' }>;
+      if (answer.kind === 'readable') {
+        readable = answer.result;
+        return;
+      }
+      answered = true;
+      resolve(answer);
+    };
     const onDeath = (code: number | null, by: NodeJS.Signals | null): void => {
       // Node aborts itself when its heap is full. Native code aborts too, but rarely with so much in use.
       const aborted = by === 'SIGABRT' || code === 134;
@@ -118,14 +129,11 @@ export class WorkerProcess {
     }, MEMORY_CHECK_MS);
     this.#child.on('message', onMessage).on('exit', onDeath);
     signal.addEventListener('abort', onAbort);
-    let answered = false;
     try {
       this.#child.send(job, (error) => {
         if (error !== null) refuse('document_reader_crashed', null);
       });
-      const answer = await promise;
-      answered = answer.kind === 'failed' || !hadToDie(answer.result.verdict === 'refused' ? answer.result.code : null);
-      return answer;
+      return await promise;
     } finally {
       clearTimeout(timer);
       clearInterval(watchdog);
@@ -160,10 +168,6 @@ export class WorkerProcess {
     this.#child.off('message', onMessage);
     return ready;
   }
-}
-
-function hadToDie(code: string | null): boolean {
-  return code === 'document_timeout' || code === 'document_memory' || code === 'document_reader_crashed';
 }
 
 function refused(code: Refused['code'], detail: string | null): Refused {

@@ -17,7 +17,8 @@ async function perform(job: Job): Promise<void> {
   process.env.TMPDIR = job.workFolder;
   process.env.HOME = job.workFolder;
   try {
-    answer({ kind: 'done', result: await processJob(job) });
+    const result = await processJob(job, (readable) => answer({ kind: 'readable', result: readable }));
+    answer({ kind: 'done', result });
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     answer({ kind: 'failed', code: typeof code === 'string' ? code : null });

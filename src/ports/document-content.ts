@@ -42,6 +42,8 @@ export interface ProcessOptions {
   readonly limits: DocumentLimits;
   /** `auto`: pages without text are read by Tesseract when it is installed. */
   readonly ocr: 'auto' | 'off';
+  /** Drawing the first page takes as long as reading the text of several. */
+  readonly thumbnail: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -107,7 +109,7 @@ export interface ProcessedDocument {
   /** A file with one {@link DocumentTable} as JSON per line; null when the document is no table. */
   readonly tables: { readonly path: string; readonly count: number } | null;
   readonly documentDate: DocumentDateGuess | null;
-  /** The first page as PNG. */
+  /** The first page as PNG; null when it was not asked for or could not be drawn. */
   readonly thumbnail: { readonly path: string; readonly width: number; readonly height: number } | null;
   /** Each at most once, sorted. */
   readonly warnings: readonly DocumentWarning[];
