@@ -14,6 +14,7 @@ import { Refusal } from './refusal.ts';
 import { RENDITION_FILE, TABLES_FILE } from './result-files.ts';
 import { sniffType } from './sniff.ts';
 import { drawThumbnail } from './thumbnail.ts';
+import { checkZip } from './zip-check.ts';
 
 const PDF = 'application/pdf';
 
@@ -78,6 +79,8 @@ async function processBytes(
 
 async function convert(bytes: Buffer, type: string, job: Job): Promise<Converted> {
   const converter = await converterOf(type);
+  // What is left of a cut-off Office document looks like any archive.
+  if (type === 'application/zip') await checkZip(bytes, job.limits.memoryBytes / 4);
   if (converter === null) throw new Refusal('document_type_unsupported', `Its type is ${type}.`);
   return converter({ bytes, type, job });
 }

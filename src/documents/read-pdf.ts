@@ -13,8 +13,9 @@ import { PAGES_FILE } from './result-files.ts';
 
 const OCR_RESOLUTION = 200;
 const POINTS_PER_INCH = 72;
-/** pdf.js keeps fonts and images of all pages until it is told. */
+/** pdf.js keeps fonts and images of all pages until it is told. It then forgets the tree of pages too, so not too often. */
 const CLEAN_UP_EVERY = 50;
+const CLEAN_UP_FROM_SHARE = 0.4;
 
 export interface ReadPdf extends Pick<ProcessedDocument, 'pageCount' | 'pages'> {
   readonly firstPage: string;
@@ -74,7 +75,8 @@ async function writePages(
     bySource[page.source]++;
     if (number === 1) firstPage = text;
     await file.write(jsonLine({ ...page, text }));
-    if (number % CLEAN_UP_EVERY === 0) await document.cleanup();
+    const crowded = process.memoryUsage.rss() > job.limits.memoryBytes * CLEAN_UP_FROM_SHARE;
+    if (crowded && number % CLEAN_UP_EVERY === 0) await document.cleanup();
   }
   return { path, textBytes: job.limits.textBytes - left, bySource, firstPage, readable };
 }
@@ -130,9 +132,8 @@ async function ocr(
 
 async function hasActiveContent(document: PDFDocumentProxy): Promise<boolean> {
   try {
-    const scripts = await document.getJSActions();
-    const opening = (await document.getOpenAction()) as { readonly action?: unknown } | null;
-    return (scripts !== null && Object.keys(scripts).length > 0) || opening?.action !== undefined;
+    const opening = (await document.getOpenAction()) as ReadonlyMap<string, unknown> | null;
+    return (await document.hasJSActions()) || opening?.has('action') === true;
   } catch {
     return false;
   }
