@@ -87,11 +87,12 @@ export class WorkerProcess {
    * @throws SyncError `cancelled`; `unexpected` when the worker does not start
    */
   async run(job: Job, signal: AbortSignal): Promise<JobAnswer> {
-    if (!(await this.#ready)) {
+    const ready = await this.#ready;
+    if (signal.aborted) throw new SyncError('cancelled');
+    if (!ready) {
       await this.kill();
       throw new SyncError('unexpected', { detail: 'A worker for documents did not start.' });
     }
-    if (signal.aborted) throw new SyncError('cancelled');
     this.#documents++;
     const { promise, resolve, reject } = Promise.withResolvers<JobAnswer>();
     let readable: ProcessedDocument | null = null;

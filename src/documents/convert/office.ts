@@ -52,5 +52,7 @@ export async function convertOffice({ bytes, type, job }: Source): Promise<Conve
   // It ends with 0 also when it could not read the document.
   const [result] = await readdir(output);
   if (result === undefined) throw new Refusal('document_corrupt');
-  return { pdf: await readFile(join(output, result)), pages: null, tables: null, mailDate: null, warnings: [] };
+  // pdf.js wants no Buffer.
+  const pdf = new Uint8Array(await readFile(join(output, result)));
+  return { pdf, pages: null, tables: null, mailDate: null, warnings: [] };
 }
