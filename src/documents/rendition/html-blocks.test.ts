@@ -41,6 +41,12 @@ test.each<[string, unknown[]]>([
   expect(htmlBlocks(html)).toEqual(blocks);
 });
 
-test('a million open tags are read without running out of stack', () => {
-  expect(htmlBlocks(`${'<div>'.repeat(1_000_000)}end`)).toEqual([paragraph('end')]);
+test('ten thousand open tags are read without running out of stack', () => {
+  expect(htmlBlocks(`${'<div>'.repeat(10_000)}end`)).toEqual([paragraph('end')]);
+});
+
+test('a million open tags are refused at once', () => {
+  expect(() => htmlBlocks(`${'<div>'.repeat(1_000_000)}end`)).toThrow(
+    expect.objectContaining({ code: 'document_too_large' }),
+  );
 });

@@ -3,6 +3,7 @@
  * styles, forms and whatever an address refers to are not even looked at.
  */
 import { Parser } from 'htmlparser2';
+import { Refusal } from '../refusal.ts';
 import type { Block } from './block.ts';
 
 const LEFT_OUT = new Set([
@@ -24,6 +25,9 @@ const BREAKS = new Set(
 );
 const LISTS = new Set(['ul', 'ol', 'blockquote']);
 
+/** Pages are nested some dozens deep. */
+const MAX_DEPTH = 20_000;
+
 interface Table {
   readonly rows: string[][];
   /** A table with another one inside, or with images, lays out a page: its cells are paragraphs. */
@@ -40,11 +44,19 @@ export type HtmlBlock = Exclude<Block, { kind: 'image' }> | EmbeddedImage;
 /** @returns blocks and the images as they are in the document, for the caller to check and decode */
 export function htmlBlocks(html: string): HtmlBlock[] {
   const reader = new HtmlReader();
+  let depth = 0;
   const parser = new Parser(
     {
-      onopentag: (name, attributes) => reader.open(name, attributes),
+      onopentag: (name, attributes) => {
+        // The parser's work grows with the square of it.
+        if (++depth > MAX_DEPTH) throw new Refusal('document_too_large', `It is nested more than ${MAX_DEPTH} deep.`);
+        reader.open(name, attributes);
+      },
       ontext: (text) => reader.text(text),
-      onclosetag: (name) => reader.close(name),
+      onclosetag: (name) => {
+        depth--;
+        reader.close(name);
+      },
     },
     { decodeEntities: true, lowerCaseTags: true },
   );
