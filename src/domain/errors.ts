@@ -181,6 +181,52 @@ export const ERROR_CATALOGUE = {
     summary: 'The disk of the blob store is full.',
     remedy: 'Make space. What was copied so far is kept; the next run continues.',
   },
+  // Content of documents
+  document_encrypted: {
+    action: 'skip',
+    summary: 'The document is protected by a password, so its content cannot be read.',
+    remedy: 'Store it without a password in the source system.',
+  },
+  document_corrupt: {
+    action: 'skip',
+    summary: 'The document is damaged, so its content cannot be read.',
+    remedy: 'Open it in the source system; if it does not open there either, replace it.',
+  },
+  document_empty: {
+    action: 'skip',
+    summary: 'The document has no content.',
+    remedy: 'Replace it in the source system.',
+  },
+  document_too_large: {
+    action: 'skip',
+    summary: 'The document is larger than the limits for reading its content.',
+    remedy: 'Raise the limit that the message names, or split the document.',
+  },
+  document_type_unsupported: {
+    action: 'skip',
+    summary: 'The content of this type of document cannot be read.',
+    remedy: 'Store it as PDF in the source system when its content is needed.',
+  },
+  document_converter_missing: {
+    action: 'skip',
+    summary: 'The program that converts this type of document is not installed.',
+    remedy: 'Install LibreOffice ("apt-get install libreoffice-writer"). The document is then tried again by itself.',
+  },
+  document_timeout: {
+    action: 'skip',
+    summary: 'Reading the content of the document took longer than it may.',
+    remedy: 'Nothing: it is tried once more. If it stays, raise the time limit or simplify the document.',
+  },
+  document_memory: {
+    action: 'skip',
+    summary: 'Reading the content of the document needed more memory than it may.',
+    remedy: 'Raise the memory limit, or simplify the document.',
+  },
+  document_reader_crashed: {
+    action: 'skip',
+    summary: 'The program that reads the document ended unexpectedly.',
+    remedy: 'Nothing: it is tried once more. If it stays, report it with the type of the document.',
+  },
   // Home folder
   home_disk_full: {
     action: 'stop',
