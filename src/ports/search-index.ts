@@ -79,6 +79,8 @@ export interface FoundPassage {
 export interface SearchAnswer {
   readonly passages: readonly FoundPassage[];
   readonly next: string | null;
+  /** False: only words were compared, also when the means to compare meanings did not answer in time. */
+  readonly byMeaning: boolean;
 }
 
 export interface SearchCounts {

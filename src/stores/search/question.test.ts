@@ -10,7 +10,7 @@ describe('words', () => {
     ["l'hôpital d’Œuvre", 'l hopital d oeuvre'],
     ['Mu\u0308ller ﬁnal', 'muller final'],
     ['東京の病院 knee', '東 京 の 病 院 knee'],
-    ['½ ① №', '12 1 no'],
+    ['½ ① №', '12 1'],
     [' \0 -- ** "" ', ''],
   ])('of %j', (text, terms) => {
     expect(termsOf(text)).toBe(terms);
@@ -36,7 +36,7 @@ describe('a question', () => {
   it.each([
     ['knee pain', { words: ['knee', 'pain'], phrases: [], beginnings: [] }],
     ['the pain of the knee', { words: ['pain', 'knee'], phrases: [], beginnings: [] }],
-    ['to be or not to be', { words: ['to', 'be', 'or', 'not'], phrases: [], beginnings: [] }],
+    ['to be or not to be', { words: ['not'], phrases: [], beginnings: [] }],
     ['der die das', { words: ['der', 'die', 'das'], phrases: [], beginnings: [] }],
     ['"of the knee" left', { words: ['left'], phrases: [['of', 'the', 'knee']], beginnings: [] }],
     ['„linkes Knie“', { words: [], phrases: [['linkes', 'knie']], beginnings: [] }],
