@@ -11,6 +11,7 @@ import { growth } from './benchmarks/growth.ts';
 import { nothingToDo } from './benchmarks/nothing-to-do.ts';
 import { patientInAMillion } from './benchmarks/patient-in-a-million.ts';
 import { runs } from './benchmarks/runs.ts';
+import { search } from './benchmarks/search.ts';
 import { writeDocs } from './docs.ts';
 import { describeMachine } from './machine.ts';
 import { findFalls, MAX_FALL, type NamedResult, readRecorded, readResult, record, writeResult } from './results.ts';
@@ -24,6 +25,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   patientInAMillion,
   growth,
   runs,
+  search,
 ];
 
 const USAGE = `npm run bench [-- name …] [-- options]

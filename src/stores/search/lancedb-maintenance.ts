@@ -17,18 +17,18 @@ const PART_OF_INDEX = 0.25;
 const MOST_FRAGMENTS = 200;
 
 export function createLanceMaintenance({ tables, keepMs }: LanceMaintenanceOptions) {
-  const seen = new Map<string, { rows: number; commits: number }>();
-  const running = new Map<string, Promise<void>>();
+  const seen = new WeakMap<Table, { rows: number; commits: number }>();
+  const running = new Map<Table, Promise<void>>();
 
   function optimise(table: Table): Promise<void> {
-    let work = running.get(table.name);
+    let work = running.get(table);
     if (!work) {
-      seen.delete(table.name);
+      seen.delete(table);
       work = table
         .optimize({ cleanupOlderThan: new Date(Date.now() - keepMs) })
         .then(() => {})
-        .finally(() => running.delete(table.name));
-      running.set(table.name, work);
+        .finally(() => running.delete(table));
+      running.set(table, work);
     }
     return work;
   }
@@ -66,11 +66,11 @@ export function createLanceMaintenance({ tables, keepMs }: LanceMaintenanceOptio
   return {
     /** After a commit: when there is much to do, it begins by itself. */
     noticed(table: Table, rows: number): void {
-      const { rows: before, commits } = seen.get(table.name) ?? { rows: 0, commits: 0 };
+      const { rows: before, commits } = seen.get(table) ?? { rows: 0, commits: 0 };
       const now = { rows: before + rows, commits: commits + 1 };
-      seen.set(table.name, now);
+      seen.set(table, now);
       if (now.rows < LEAST_ROWS && now.commits < MOST_FRAGMENTS) return;
-      seen.delete(table.name);
+      seen.delete(table);
       const work = async () => {
         if (now.commits >= MOST_FRAGMENTS || (await isDue(table))) await optimise(table);
       };

@@ -15,9 +15,10 @@ const MOST_DOCUMENTS = 64;
 const MOST_ROWS = 20_000;
 
 export function createLanceWriter(tables: LanceTables, afterCommit: (table: Table, rows: number) => void) {
-  const queues = new Map<string, Job[]>();
+  /** Of each table those of each mode; `Table.name` cannot be asked for while the table works. */
+  const queues = new Map<Table, Map<number, Job[]>>();
 
-  async function drain(table: Table, mode: WriteMode, key: string, jobs: Job[]): Promise<void> {
+  async function drain(table: Table, mode: WriteMode, jobs: Job[], ended: () => void): Promise<void> {
     while (jobs.length > 0) {
       const together = takeTogether(jobs);
       try {
@@ -29,7 +30,7 @@ export function createLanceWriter(tables: LanceTables, afterCommit: (table: Tabl
         for (const job of together) job.done.reject(error);
       }
     }
-    queues.delete(key);
+    ended();
   }
 
   async function commit(table: Table, mode: WriteMode, rows: readonly Row[]): Promise<void> {
@@ -41,14 +42,19 @@ export function createLanceWriter(tables: LanceTables, afterCommit: (table: Tabl
   return {
     /** @param rows of one document: its head and its passages */
     write(table: Table, mode: WriteMode, rows: readonly Row[]): Promise<void> {
-      const key = `${table.name} ${mode.kind === 'older' ? mode.epoch : ''}`;
       const job: Job = { rows, done: Promise.withResolvers() };
-      const queue = queues.get(key);
+      const ofTable = queues.get(table) ?? new Map<number, Job[]>();
+      queues.set(table, ofTable);
+      const key = mode.kind === 'older' ? mode.epoch : 0;
+      const queue = ofTable.get(key);
       if (queue) queue.push(job);
       else {
         const jobs = [job];
-        queues.set(key, jobs);
-        void drain(table, mode, key, jobs);
+        ofTable.set(key, jobs);
+        void drain(table, mode, jobs, () => {
+          ofTable.delete(key);
+          if (ofTable.size === 0) queues.delete(table);
+        });
       }
       return job.done.promise;
     },
