@@ -10,6 +10,7 @@ export interface Word {
 const WORD =
   /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}]|[[\p{L}\p{N}\p{M}]--[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}]]+/gv;
 const LONGEST = 64;
+const PLAIN = /^[A-Za-z0-9]+$/;
 const NOT_COMPARED = /[^\p{L}\p{N}]+/gu;
 /** Letters that are not a letter with an accent, but are written as others where they are missing. */
 const WRITTEN_AS: Readonly<Record<string, string>> = {
@@ -42,6 +43,7 @@ export function termsOf(text: string): string {
 }
 
 function fold(word: string): string {
+  if (PLAIN.test(word)) return word.toLowerCase().slice(0, LONGEST);
   const letters = word
     .normalize('NFKD')
     .replace(NOT_COMPARED, '')

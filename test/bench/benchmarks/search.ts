@@ -11,7 +11,7 @@ const ORGANIZATION = 'org_bench';
 const PATIENTS = 100;
 const PAGES = 10;
 const PAGE_LENGTH = 2_000;
-const WRITERS = 8;
+const WRITERS = 32;
 
 export const search: Benchmark = {
   name: 'search',
