@@ -1,6 +1,6 @@
 export function wordsIn(text: string): string[] {
   const plain = text.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase().replaceAll('ß', 'ss');
-  return plain.match(/\p{sc=Han}|[\p{L}\p{N}]+/gu) ?? [];
+  return plain.match(/\p{sc=Han}|[[\p{L}\p{N}]--\p{sc=Han}]+/gv) ?? [];
 }
 
 /** The share of the question's words that the text has; more of them together count a little more. */

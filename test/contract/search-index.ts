@@ -115,8 +115,10 @@ export function describeSearchIndex(name: string, makeIndex: () => Promise<Searc
         await index.put({ ...place, documentUuid, version: versionOf('odd'), pages: pages() });
         await expectFound(place, 'quotes', [documentUuid]);
         await expectFound(place, 'GROSSE', [documentUuid]);
-        const { passages } = await index.search({ ...place, text: '病院', limit: 5 });
-        expect(passages[0]).toMatchObject({ page: 9, start: 0 });
+        await eventually(async () => {
+          const { passages } = await index.search({ ...place, text: '病院', limit: 5 });
+          expect(passages[0]).toMatchObject({ page: 9, start: 0 });
+        });
       });
 
       it('lets the last of many writers stay, whole', async () => {
@@ -162,7 +164,7 @@ export function describeSearchIndex(name: string, makeIndex: () => Promise<Searc
         await index.put(entryOf(place, english, 'The patient complains of back pain after the naïve exercise.'));
         await index.put(entryOf(place, spanish, 'El niño tiene fiebre y dolor de cabeza desde el año pasado.'));
         await expectFound(place, 'RUCKENSCHMERZEN', [german]);
-        await expectFound(place, 'Mueller', [german]);
+        if (index.capabilities.phrases) await expectFound(place, 'Mueller', [german]);
         await expectFound(place, 'grosse', [german]);
         await expectFound(place, 'naive', [english]);
         await expectFound(place, 'NINO ano', [spanish]);
