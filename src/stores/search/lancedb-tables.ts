@@ -1,4 +1,5 @@
 /** The tables of a LanceDB: which there are, which one answers, and how they are made. Knows nothing of searching. */
+import { createRequire } from 'node:module';
 import type { Connection, Table } from '@lancedb/lancedb';
 import { SyncError } from '../../domain/errors.ts';
 import { controlName, passagesName, readName } from './lancedb-names.ts';
@@ -64,7 +65,6 @@ export async function openLanceTables(options: LanceTablesOptions) {
   }
 
   async function exists(name: string): Promise<boolean> {
-    if (opened.has(name)) return true;
     // The names that come after the one before this one.
     const page = await connection.tableNames({ startAfter: name.slice(0, -1), limit: 50 });
     return page.includes(name) || (page.length === 50 && (await names()).includes(name));
@@ -97,10 +97,19 @@ export async function openLanceTables(options: LanceTablesOptions) {
   }
 
   async function makePassages(name: string): Promise<Table> {
-    const table = await connection.createEmptyTable(name, rowSchema(arrow, options.vectors), { existOk: true });
+    const table = (await exists(name)) ? await connection.openTable(name) : await create(name);
     await ensureVectors(table);
     await ensureIndices(table);
     return table;
+  }
+
+  async function create(name: string): Promise<Table> {
+    try {
+      return await connection.createEmptyTable(name, rowSchema(arrow, options.vectors));
+    } catch {
+      // Another process was first, perhaps with vectors of another model.
+      return connection.openTable(name);
+    }
   }
 
   async function ensureVectors(table: Table): Promise<void> {
@@ -124,7 +133,8 @@ export async function openLanceTables(options: LanceTablesOptions) {
 
     /** Null for an organisation that has never had anything. */
     async control(organizationId: string, make: boolean): Promise<Control | null> {
-      if (!make && !(await exists(controlName(organizationId)))) return null;
+      const name = controlName(organizationId);
+      if (!make && !opened.has(name) && !(await exists(name))) return null;
       const table = await controlTable(organizationId);
       const [row] = await table.query().limit(1).toArray();
       return { epoch: row.epoch, live: row.live, building: row.building, covers: row.covers };
@@ -187,7 +197,9 @@ export async function openLanceTables(options: LanceTablesOptions) {
 /** Only here: a process without this index must not load its 190 MB. */
 async function load(): Promise<{ lance: Lance; arrow: Arrow }> {
   try {
-    return { lance: await import('@lancedb/lancedb'), arrow: await import('apache-arrow') };
+    // The library knows fields by their class, and has taken this form of the package.
+    const arrow: Arrow = createRequire(import.meta.url)('apache-arrow');
+    return { lance: await import('@lancedb/lancedb'), arrow };
   } catch (error) {
     const detail = `LanceDB has no program for ${process.platform} ${process.arch}; use another kind of index.`;
     throw new SyncError('search_unavailable', { action: 'stop', detail, cause: error });
