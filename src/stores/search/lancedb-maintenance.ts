@@ -10,11 +10,13 @@ export interface LanceMaintenanceOptions {
   readonly keepMs: number;
 }
 
-/** New rows are found by comparing them one by one: so many that a search does not feel it. */
-const LEAST_ROWS = 5_000;
-const PART_OF_INDEX = 0.25;
-/** Each commit makes a fragment and a version. */
-const MOST_FRAGMENTS = 200;
+/**
+ * New rows are found by looking at each of them, by searches and writers alike; putting them into the index costs as much as
+ * the index is long. With a limit that grows as the root of its length both together cost least; measured, not derived.
+ */
+const WRITING = { leastRows: 5_000, perRoot: 40, fragments: 200 };
+/** At rest searches should not feel it. */
+const RESTING = { leastRows: 1_000, perRoot: 10, fragments: 20 };
 
 export function createLanceMaintenance({ tables, keepMs }: LanceMaintenanceOptions) {
   const seen = new WeakMap<Table, { rows: number; commits: number }>();
@@ -33,12 +35,12 @@ export function createLanceMaintenance({ tables, keepMs }: LanceMaintenanceOptio
     return work;
   }
 
-  async function isDue(table: Table): Promise<boolean> {
+  async function isDue(table: Table, limit: typeof WRITING): Promise<boolean> {
     const { fragmentStats } = await table.stats();
-    if (fragmentStats.numSmallFragments > MOST_FRAGMENTS / 4) return true;
+    if (fragmentStats.numSmallFragments > limit.fragments) return true;
     const index = await table.indexStats('terms_idx');
     const { numUnindexedRows = 0, numIndexedRows = 0 } = index ?? {};
-    return numUnindexedRows > Math.max(LEAST_ROWS, numIndexedRows * PART_OF_INDEX);
+    return numUnindexedRows > Math.max(limit.leastRows, limit.perRoot * Math.sqrt(numIndexedRows));
   }
 
   async function removeUnseen(organizationId: string, table: Table, control: Control): Promise<void> {
@@ -69,10 +71,10 @@ export function createLanceMaintenance({ tables, keepMs }: LanceMaintenanceOptio
       const { rows: before, commits } = seen.get(table) ?? { rows: 0, commits: 0 };
       const now = { rows: before + rows, commits: commits + 1 };
       seen.set(table, now);
-      if (now.rows < LEAST_ROWS && now.commits < MOST_FRAGMENTS) return;
+      if (now.rows < WRITING.leastRows && now.commits < WRITING.fragments / 4) return;
       seen.delete(table);
       const work = async () => {
-        if (now.commits >= MOST_FRAGMENTS || (await isDue(table))) await optimise(table);
+        if (await isDue(table, WRITING)) await optimise(table);
       };
       // Another process may be at it: what is left, the next time or the schedule does.
       void work().catch(() => {});
@@ -89,7 +91,7 @@ export function createLanceMaintenance({ tables, keepMs }: LanceMaintenanceOptio
       }
       const table = await tables.passages(organizationId, control.live);
       await removeUnseen(organizationId, table, control);
-      if (await isDue(table)) await optimise(table);
+      if (await isDue(table, RESTING)) await optimise(table);
     },
 
     async settled(): Promise<void> {

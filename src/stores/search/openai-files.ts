@@ -9,7 +9,7 @@ import { SyncError } from '../../domain/errors.ts';
 import type { SearchPlace } from '../../ports/search-index.ts';
 import { unlessCancelled } from './cancelled.ts';
 import type { PagePassage } from './indexed-passages.ts';
-import { isAbsent, unlessAbsent } from './openai-error.ts';
+import { unlessAbsent } from './openai-error.ts';
 
 export interface StoreFile {
   readonly id: string;
@@ -216,5 +216,3 @@ export function headOf(files: readonly StoreFile[], documentUuid: string): Store
 export function isThere(head: StoreFile | null): head is StoreFile {
   return head !== null && head.stamp !== '' && head.passages !== REMOVED;
 }
-
-export { isAbsent };
