@@ -155,6 +155,13 @@ export async function openLanceTables(options: LanceTablesOptions) {
       return open(name, () => makePassages(name));
     },
 
+    /** The table as it is now, whatever is written to it from now on. */
+    async snapshot(organizationId: string, generation: string): Promise<Table> {
+      const name = passagesName(organizationId, generation);
+      const version = await (await open(name, () => makePassages(name))).version();
+      return connection.openTable(name, [], { version });
+    },
+
     /** Everybody who still has the table open must be able to repeat what they do. */
     async drop(organizationId: string, generation: string): Promise<void> {
       const name = passagesName(organizationId, generation);

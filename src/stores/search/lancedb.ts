@@ -93,8 +93,11 @@ export function createLanceSearchIndex(options: LanceSearchIndexOptions): Search
   ) {
     const { lance } = now.tables;
     for (let tried = 1; tried <= SEARCH_TRIES; tried++) {
-      const table = await liveTable(now, query.organizationId);
-      if (table === null) return { passages: [], next: null, byMeaning: meaning !== null };
+      const control = await now.tables.control(query.organizationId, false);
+      if (control === null) return { passages: [], next: null, byMeaning: meaning !== null };
+      // Opening a snapshot costs time, so only where documents change under the search.
+      const read = tried === 1 ? now.tables.passages : now.tables.snapshot;
+      const table = await read(query.organizationId, control.live);
       const answer = await searchOnce({ lance, table, query, question, meaning });
       if (answer !== null) return answer;
     }
