@@ -105,8 +105,29 @@ export interface StoresConfig {
     | { readonly kind: 'filesystem'; readonly folder: string }
     /** `connectionString` is secret. */
     | { readonly kind: 'azure'; readonly connectionString: string; readonly container: string };
-  readonly search: { readonly kind: 'none' };
+  readonly search: SearchConfig;
 }
+
+export type SearchConfig =
+  | {
+      readonly kind: 'lancedb';
+      readonly folder: string;
+      /** `apiKey` is secret; null for an endpoint that wants none. Null without embeddings: only words are compared. */
+      readonly embeddings: {
+        readonly endpoint: string;
+        readonly apiKey: string | null;
+        readonly model: string;
+        readonly dimensions: number;
+      } | null;
+    }
+  /** `apiKey` is secret. */
+  | {
+      readonly kind: 'openai';
+      readonly apiKey: string;
+      readonly endpoint: string | null;
+      readonly apiVersion: string | null;
+    }
+  | { readonly kind: 'none' };
 
 export interface LimitsConfig {
   readonly maxFileSize: number;

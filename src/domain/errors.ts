@@ -227,6 +227,47 @@ export const ERROR_CATALOGUE = {
     summary: 'The program that reads the document ended unexpectedly.',
     remedy: 'Nothing: it is tried once more. If it stays, report it with the type of the document.',
   },
+  // Search index
+  search_off: {
+    action: 'stop',
+    summary: 'No search index is configured.',
+    remedy: 'Set stores.search to a kind other than none, and restart.',
+  },
+  search_unavailable: {
+    action: 'retry',
+    summary: 'The search index does not answer.',
+    remedy: 'Check the folder or service of the search index. What is missing in it is indexed again by itself.',
+  },
+  search_credentials: {
+    action: 'stop',
+    summary: 'The service of the search index refused the credentials.',
+    remedy: 'Correct the key in stores.search.',
+  },
+  search_disk_full: {
+    action: 'stop',
+    summary: 'The disk of the search index is full.',
+    remedy: 'Make space. What is missing in the index is indexed again by itself.',
+  },
+  search_refused: {
+    action: 'skip',
+    summary: 'The service of the search index could not index this document.',
+    remedy: 'Look whether the document has readable text. It can be read as before, but not be found by its words.',
+  },
+  search_rebuild_ended: {
+    action: 'stop',
+    summary: 'This rebuild of the search index has ended, or a later one has taken its place.',
+    remedy: 'Nothing when a later one goes on; else begin the rebuild again.',
+  },
+  embeddings_unavailable: {
+    action: 'retry',
+    summary: 'The embeddings endpoint does not answer.',
+    remedy: 'Check stores.search.embeddings. What is missing in the index is indexed again by itself.',
+  },
+  embeddings_mismatch: {
+    action: 'stop',
+    summary: 'The embeddings endpoint refuses the settings, or answers with other vectors than they say.',
+    remedy: 'Correct key, model or dimensions in stores.search.embeddings.',
+  },
   // Home folder
   home_disk_full: {
     action: 'stop',

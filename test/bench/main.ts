@@ -12,6 +12,7 @@ import { growth } from './benchmarks/growth.ts';
 import { nothingToDo } from './benchmarks/nothing-to-do.ts';
 import { patientInAMillion } from './benchmarks/patient-in-a-million.ts';
 import { runs } from './benchmarks/runs.ts';
+import { search } from './benchmarks/search.ts';
 import { writeDocs } from './docs.ts';
 import { describeMachine } from './machine.ts';
 import { findFalls, MAX_FALL, type NamedResult, readRecorded, readResult, record, writeResult } from './results.ts';
@@ -26,6 +27,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   growth,
   runs,
   cliniko,
+  search,
 ];
 
 const USAGE = `npm run bench [-- name …] [-- options]
