@@ -204,12 +204,6 @@ const Organization = closed({
 const httpUrl = () =>
   checkedText('the address of a service, such as https://api.openai.com/v1, without user name and password', isHttpUrl);
 
-function isHttpUrl(value: string): boolean {
-  const url = URL.parse(value);
-  const secrets = url === null || url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '';
-  return !secrets && (url.protocol === 'https:' || url.protocol === 'http:');
-}
-
 const Search = Type.Union(
   [
     closed({
