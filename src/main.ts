@@ -21,6 +21,7 @@ import type { DocumentRecords } from './ports/document-records.ts';
 import type { OutboundLimit } from './ports/outbound-limit.ts';
 import type { Reports } from './ports/reports.ts';
 import type { RetentionStore } from './ports/retention-store.ts';
+import type { RunBatches } from './ports/run-batches.ts';
 import type { RunHistory } from './ports/run-history.ts';
 import type { RunMetrics } from './ports/run-metrics.ts';
 import type { RunDispatcher, RunQueue } from './ports/run-queue.ts';
@@ -42,6 +43,7 @@ import { migrateDatabase } from './stores/postgres/migrate.ts';
 import { createOutboundLimit } from './stores/postgres/outbound-limit.ts';
 import { createReports } from './stores/postgres/reports.ts';
 import { createRetentionStore } from './stores/postgres/retention-store.ts';
+import { createRunBatches } from './stores/postgres/run-batches.ts';
 import { createRunHistory } from './stores/postgres/run-history.ts';
 import { createRunMetrics } from './stores/postgres/run-metrics.ts';
 import { createRunQueue } from './stores/postgres/run-queue.ts';
@@ -63,6 +65,7 @@ export interface Chartsync {
   readonly registry: ConnectionRegistry;
   readonly runs: RunStore;
   readonly queue: RunQueue;
+  readonly batches: RunBatches;
   readonly dispatcher: RunDispatcher;
   readonly history: RunHistory;
   readonly records: DocumentRecords;
@@ -139,6 +142,7 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
     closers.push(() => board.close());
     const work = { database: records, board, random: systemRandom, workerId: presence.workerId };
     const runs = createRunStore(work);
+    const batches = createRunBatches(work);
     const spool = createFileSpool({ folder: join(config.home, 'spool'), newName: randomUUID });
     const clinicRecords = createClinicRecords(records);
     const limit = createOutboundLimit(records);
@@ -154,7 +158,14 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
         }
         const opened = openConnection(config, connection, credentials);
         closers.push(() => opened.source.close());
-        return fileConnection(config, connection, { ...common, ...opened, blobs, records: documentRecords, spool });
+        return fileConnection(config, connection, {
+          ...common,
+          ...opened,
+          blobs,
+          batches,
+          records: documentRecords,
+          spool,
+        });
       });
     return {
       config,
@@ -162,6 +173,7 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
       registry: createConnectionRegistry(records),
       runs,
       queue: createRunQueue(work),
+      batches,
       dispatcher: board,
       history: createRunHistory(records),
       records: documentRecords,
@@ -260,6 +272,7 @@ function fileConnection(
       guard: config.deletionGuard,
       filesPerBatch: config.limits.filesPerBatch,
       maxParallelUploads: config.limits.maxParallelUploads,
+      fanOutUnits: config.limits.fanOutUnits,
       retry: {
         attempts: config.limits.retryAttempts,
         baseDelayMs: config.limits.retryDelayMs,

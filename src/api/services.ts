@@ -16,6 +16,8 @@ import type { SyncService } from '../runs/sync-service.ts';
 export interface ApiServices {
   readonly connections: readonly Connection[];
   readonly sync: SyncService;
+  /** Runs of other processes that this one helps with. */
+  readonly helping: () => number;
   readonly runs: RunStore;
   readonly queue: RunQueue;
   readonly history: RunHistory;

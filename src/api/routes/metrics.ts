@@ -50,6 +50,7 @@ function describeProcess(registry: Registry, services: ApiServices): void {
     (cpu.user + cpu.system) / 1e6,
   );
   gauge('sync_worker_runs', 'Runs that this process works on.', services.sync.active.size);
+  gauge('sync_worker_helps', 'Large runs of other processes that this one copies for.', services.helping());
   const pool = services.databasePool();
   gauge('database_pool_total', 'Connections to the record database.', pool.total);
   gauge('database_pool_idle', 'Those that nobody uses.', pool.idle);
