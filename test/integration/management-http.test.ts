@@ -450,6 +450,19 @@ describe('pause and resume', () => {
       (await ask('POST', '/api/v1/connections/{connectionId}/pause', { connectionId: 'theirs' }, { body: {} })).status,
     ).toBe(404);
   });
+
+  test('the reason may be left out, and the body with it', async () => {
+    const at = { connectionId: 'second' };
+    for (const options of [{}, { body: {} }]) {
+      expect((await ask('POST', '/api/v1/connections/{connectionId}/pause', at, options)).status).toBe(200);
+      const { body } = await ask('GET', '/api/v1/connections', {});
+      const second = body.connections.find((c: { id: string }) => c.id === 'second');
+      expect(second).toMatchObject({ state: 'paused', state_reason: 'Paused by a person.' });
+      await ask('POST', '/api/v1/connections/{connectionId}/resume', at);
+    }
+    const wrong = await ask('POST', '/api/v1/connections/{connectionId}/pause', at, { body: { why: 'not a field' } });
+    expect(wrong.status).toBe(400);
+  });
 });
 
 describe('failures and held removals', () => {
@@ -503,7 +516,10 @@ describe('failures and held removals', () => {
       expect((await progress(approved.sync_id)).counts.removed).toBe(set.items);
       const done = (await ask('GET', '/api/v1/held/{setId}', { setId: set.id })).body;
       expect(done.set).toMatchObject({ state: 'applied', note: 'Emptied on purpose.' });
-      expect((await ask('POST', '/api/v1/held/{setId}/reject', { setId: set.id }, { body: {} })).status).toBe(409);
+      for (const options of [{}, { body: {} }]) {
+        expect((await ask('POST', '/api/v1/held/{setId}/reject', { setId: set.id }, options)).status).toBe(409);
+        expect((await ask('POST', '/api/v1/held/{setId}/approve', { setId: set.id }, options)).status).toBe(409);
+      }
       expect((await ask('GET', '/api/v1/held', {})).body.held).toEqual([]);
     } finally {
       await client.query('INSERT INTO ax_notes_attachments SELECT * FROM kept');
