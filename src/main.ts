@@ -28,6 +28,7 @@ import type { RunDispatcher, RunQueue } from './ports/run-queue.ts';
 import type { RunStore } from './ports/run-store.ts';
 import type { ScheduleStore } from './ports/schedule-store.ts';
 import type { Connection, FileConnection, RecordConnection } from './runs/connections.ts';
+import { countWaits } from './runs/counted-waits.ts';
 import { type Tidied, tidy } from './runs/housekeeping.ts';
 import { createAzureBlobStore } from './stores/blobs/azure.ts';
 import { createFilesystemBlobStore } from './stores/blobs/filesystem.ts';
@@ -78,6 +79,8 @@ export interface Chartsync {
   readonly audit: AuditLog;
   readonly rateLimits: RateLimits;
   readonly metrics: RunMetrics;
+  /** How long requests to outside systems had to wait for their limits. */
+  outboundWaitMs(): number;
   databasePool(): { readonly total: number; readonly idle: number; readonly waiting: number };
   /** @returns how many runs wait. @throws when the record database does not answer */
   checkDatabase(): Promise<number>;
@@ -145,7 +148,7 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
     const batches = createRunBatches(work);
     const spool = createFileSpool({ folder: join(config.home, 'spool'), newName: randomUUID });
     const clinicRecords = createClinicRecords(records);
-    const limit = createOutboundLimit(records);
+    const limit = countWaits(createOutboundLimit(records));
     const programVersion = await version();
     const common = { clock: systemClock, random: systemRandom, runs };
     const connections = config.organizations
@@ -186,6 +189,7 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
       audit: createAuditLog(records),
       rateLimits: createRateLimits({ pool: records.pool, settings: config.auth.rateLimits }),
       metrics: createRunMetrics(records),
+      outboundWaitMs: limit.waitedMs,
       databasePool: () => {
         const { totalCount, idleCount, waitingCount } = records.pool;
         return { total: totalCount, idle: idleCount, waiting: waitingCount };

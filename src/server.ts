@@ -60,6 +60,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     const service = createSyncService({
       clock: systemClock,
       onStart: (connection, runId) => traces.begin(connection, runId),
+      onProgress: (progress) => traces.progress(progress),
       onEnd(connection, result) {
         watch.nudge();
         traces.end(result);
@@ -101,6 +102,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
         audit: chartsync.audit,
         metrics: chartsync.metrics,
         databasePool: chartsync.databasePool,
+        outboundWaitMs: chartsync.outboundWaitMs,
         checkDatabase: chartsync.checkDatabase,
       },
       role,

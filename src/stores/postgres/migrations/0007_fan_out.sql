@@ -39,3 +39,14 @@ $$;
 -- Whatever ends a run: what names patients must not stay behind.
 CREATE TRIGGER sync_runs_forget_batches AFTER UPDATE OF finished_at ON sync_runs
   FOR EACH ROW WHEN (OLD.finished_at IS NULL AND NEW.finished_at IS NOT NULL) EXECUTE FUNCTION chartsync_forget_batches();
+
+-- Does a run of this mode look after the whole connection? Alerts about freshness listen to no other one.
+CREATE FUNCTION chartsync_is_whole(mode text, unit text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+  SELECT unit IS NULL AND mode IN ('quick', 'deep', 'checksum', 'plan', 'incremental', 'comprehensive')
+$$;
+UPDATE connections AS c SET last_success_at = coalesce(
+  (SELECT max(r.finished_at) FROM sync_runs AS r
+   WHERE r.organization_id = c.organization_id AND r.connection_id = c.id AND r.state = 'completed'
+     AND r.outcome <> 'failed' AND chartsync_is_whole(r.mode, r.unit)),
+  c.complete_read_at)
+WHERE c.last_success_at IS NOT NULL;
