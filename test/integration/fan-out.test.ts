@@ -1,5 +1,7 @@
 /** A large run is copied by several processes: here each is a Chartsync of its own on the same stores. */
+import pg from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { SyncError } from '../../src/domain/errors.ts';
 import type { RunRecord } from '../../src/ports/run-store.ts';
 import type { FileConnection } from '../../src/runs/connections.ts';
 import { createSyncService } from '../../src/runs/sync-service.ts';
@@ -47,10 +49,13 @@ afterEach(async () => {
 interface ProcessOptions {
   readonly helpersPerRun?: number;
   readonly concurrency?: number;
+  /** False: its reads do not wait at the gate. */
+  readonly gated?: boolean;
   readonly change?: (connection: FileConnection) => FileConnection;
 }
 
-async function startProcess({ helpersPerRun = 4, concurrency = 2, change }: ProcessOptions = {}): Promise<Process> {
+async function startProcess(options: ProcessOptions = {}): Promise<Process> {
+  const { helpersPerRun = 4, concurrency = 2, gated = true, change } = options;
   const { chartsync, connection } = await setup.reopen();
   const { ports } = connection;
   let recorded = 0;
@@ -61,7 +66,7 @@ async function startProcess({ helpersPerRun = 4, concurrency = 2, change }: Proc
       share: {
         ...ports.share,
         async read(path, signal) {
-          await Promise.race([gate.promise, abortOf(signal)]);
+          if (gated) await Promise.race([gate.promise, abortOf(signal)]);
           return ports.share.read(path, signal);
         },
       },
@@ -217,6 +222,43 @@ test('a helper that ends gives its batches back; they are copied by the others, 
   gate.resolve();
   expect((await endOf(runId)).counts.added).toBe(await stored());
   expect(owner.recorded()).toBe(await stored());
+  await expectConverged(setup);
+});
+
+test('a batch that was recorded but not ended is repeated without being counted twice', async () => {
+  const owner = await startProcess({ helpersPerRun: 0 });
+  const runId = await enqueue();
+  await until(() => owner.owns() === 1);
+  let failed = 0;
+  const broken = await startProcess({
+    gated: false,
+    change: (connection) => ({
+      ...connection,
+      ports: {
+        ...connection.ports,
+        records: {
+          ...connection.ports.records,
+          async finishUnits() {
+            failed++;
+            throw new SyncError('database_unavailable');
+          },
+        },
+      },
+    }),
+  });
+  await until(() => failed > 0 && broken.helps() === 0);
+  expect(broken.recorded()).toBeGreaterThan(0);
+  gate.resolve();
+  const run = await endOf(runId);
+  expect(run).toMatchObject({ state: 'completed', counts: { added: await stored(), same: 0 } });
+  const client = new pg.Client({ connectionString: setup.environment.DATABASE_URL });
+  await client.connect();
+  const { rows } = await client.query(
+    `SELECT sum((counts ->> 'added')::int)::int AS added FROM sync_run_units WHERE run_id = $1`,
+    [runId],
+  );
+  await client.end();
+  expect(rows[0].added).toBe(await stored());
   await expectConverged(setup);
 });
 
