@@ -6,6 +6,7 @@ import { DOCS, docsPage } from './docs-page.ts';
 import { answerUnreadable, HttpError, handleError } from './errors.ts';
 import { fhirRoutes } from './fhir/routes.ts';
 import { describeRoutes } from './openapi.ts';
+import { createRequestTimes } from './request-times.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { clinicRecordRoutes } from './routes/clinic-records.ts';
 import { clinikoRoutes } from './routes/cliniko.ts';
@@ -67,6 +68,8 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     handleError(new HttpError(404, 'not_found', 'There is no such route.'), request, reply);
   });
   options.instrument?.(app);
+  const times = createRequestTimes();
+  times.watch(app);
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id);
     if (!isPublic(request.routeOptions.url ?? '')) await access.admit(request, reply);
@@ -91,7 +94,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   if (options.role !== 'worker') await docsPage(app);
   await app.register(async (scope) => {
     healthRoutes(scope, options.services, options.version);
-    metricsRoutes(scope, options.services, access);
+    metricsRoutes(scope, options.services, access, times);
     if (options.role === 'worker') return;
     landingRoute(scope);
     syncRoutes(scope, options.services, access);

@@ -17,6 +17,8 @@ import type { SyncService } from '../runs/sync-service.ts';
 export interface ApiServices {
   readonly connections: readonly Connection[];
   readonly sync: SyncService;
+  /** Runs of other processes that this one helps with. */
+  readonly helping: () => number;
   readonly runs: RunStore;
   readonly queue: RunQueue;
   readonly history: RunHistory;
@@ -33,6 +35,8 @@ export interface ApiServices {
   readonly metrics: RunMetrics;
   /** Connections of this process to the record database. */
   readonly databasePool: () => { readonly total: number; readonly idle: number; readonly waiting: number };
+  /** How long requests to outside systems had to wait for their limits, since the process began. */
+  readonly outboundWaitMs: () => number;
   /** @returns how many runs wait. @throws when the database does not answer */
   readonly checkDatabase: () => Promise<number>;
 }

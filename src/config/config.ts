@@ -136,8 +136,12 @@ export interface LimitsConfig {
   /** Tries in all, the first included. */
   readonly retryAttempts: number;
   readonly retryDelayMs: number;
-  /** Runs of one process at one time. */
+  /** Runs of one process at one time, those that it helps with included. */
   readonly runsPerProcess: number;
+  /** A file run with work in more units than this is shared with other processes. */
+  readonly fanOutUnits: number;
+  /** Processes beside its own that may copy for one run. */
+  readonly helpersPerRun: number;
   /** Connections of one process to the record database. */
   readonly databaseConnections: number;
 }

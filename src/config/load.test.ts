@@ -82,6 +82,8 @@ describe('defaults', () => {
         retryAttempts: 3,
         retryDelayMs: 5000,
         runsPerProcess: 8,
+        fanOutUnits: 500,
+        helpersPerRun: 4,
         databaseConnections: 10,
       },
       retention: { runsMs: 7_776_000_000, releasedBlobsMs: 604_800_000, tombstonesMs: null, auditMs: 189_388_800_000 },

@@ -85,6 +85,8 @@ export function resolveConfig(options: ResolveOptions): Config {
       retryAttempts: limits?.retryAttempts ?? variables.SYNC_RETRY_ATTEMPTS ?? 3,
       retryDelayMs: parseDuration(limits?.retryDelay ?? `${variables.SYNC_RETRY_DELAY_MS ?? 5000}ms`) ?? 0,
       runsPerProcess: limits?.runsPerProcess ?? 8,
+      fanOutUnits: limits?.fanOutUnits ?? 500,
+      helpersPerRun: limits?.helpersPerRun ?? 4,
       databaseConnections: limits?.databaseConnections ?? 10,
     },
     retention: {

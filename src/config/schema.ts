@@ -273,6 +273,8 @@ export const ConfigFile = closed({
       maxConcurrentSyncs: optional(integer(1, 1000)),
       maxQueuedSyncs: optional(integer(0, 10_000)),
       runsPerProcess: optional(integer(1, 1000)),
+      fanOutUnits: optional(integer(1, 1_000_000_000)),
+      helpersPerRun: optional(integer(0, 1000)),
       pauseAfterFailures: optional(pauseAfterFailures()),
     }),
   ),

@@ -28,6 +28,7 @@ export function createLetters(seed: number): Letters {
 
 const VOCABULARY = Array.from({ length: WORDS }, (_, n) => {
   let text = '';
-  for (let rest = n + PARTS.length; rest > 0; rest = Math.floor(rest / PARTS.length)) text += PARTS[rest % PARTS.length];
+  for (let rest = n + PARTS.length; rest > 0; rest = Math.floor(rest / PARTS.length))
+    text += PARTS[rest % PARTS.length];
   return text;
 });

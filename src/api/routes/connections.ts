@@ -95,7 +95,7 @@ export function connectionRoutes(app: FastifyInstance, services: ApiServices, ac
     },
   );
 
-  app.post<ConnectionParams & { Body?: { reason?: string } }>(
+  app.post<ConnectionParams & { Body: { reason?: string } | null }>(
     '/api/v1/connections/:connectionId/pause',
     {
       schema: {
@@ -105,12 +105,13 @@ export function connectionRoutes(app: FastifyInstance, services: ApiServices, ac
         tags: ['connections'],
         headers: SelectOrganization,
         params: ConnectionPath,
-        body: Type.Optional(
+        body: Type.Union([
           Type.Object(
             { reason: Type.Optional(Type.String({ maxLength: 500, description: 'Shown to others; no patients.' })) },
             { additionalProperties: false },
           ),
-        ),
+          Type.Null(),
+        ]),
         response: {
           200: Type.Object({ message: Type.String(), connection_id: Type.String() }, { description: 'It is paused.' }),
           ...refusals(...ACCESS_REFUSALS),

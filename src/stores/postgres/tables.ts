@@ -129,6 +129,27 @@ export interface Tables {
     errors: GeneratedJson;
     finished_at: Timestamp;
   };
+  sync_run_batches: {
+    organization_id: string;
+    run_id: string;
+    fence: Int8;
+    n: number;
+    state: Generated<'waiting' | 'taken' | 'done'>;
+    units: number;
+    items: number;
+    changes: string;
+    result: Nullable<string>;
+    attempt: Generated<number>;
+    worker_id: NullableInt8;
+    expires_at: NullableTimestamp;
+  };
+  sync_run_helpers: {
+    organization_id: string;
+    run_id: string;
+    fence: Int8;
+    worker_id: Int8;
+    expires_at: Timestamp;
+  };
   sync_failures: {
     id: Generated<string>;
     organization_id: string;
