@@ -108,7 +108,9 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     clinicRecordRoutes(scope, options.services, access);
     keyRoutes(scope, options.services, access);
     auditRoutes(scope, options.services, access);
-    await scope.register(async (fhir) => fhirRoutes(fhir, options.services, access, options.version));
+    await scope.register(async (fhir) => fhirRoutes(fhir, options.services, access, options.version), {
+      prefix: '/fhir',
+    });
   });
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
   return app;

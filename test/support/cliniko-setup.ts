@@ -102,6 +102,9 @@ export async function setUpCliniko(options: ClinikoSetupOptions = {}): Promise<C
   await writeFile(environment.CHARTSYNC_CONFIG, JSON.stringify(file, null, 2));
   const config = await loadConfig({ env: environment, cwd: folder });
   const pool = new pg.Pool({ connectionString: records.url, max: 2 });
+  // The database is dropped at the end, whoever is still connected.
+  pool.on('error', () => undefined);
+  pool.on('connect', (client) => client.on('error', () => undefined));
   const opened: Chartsync[] = [];
   const open = async () => {
     const chartsync = await openChartsync(config, {

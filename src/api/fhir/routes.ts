@@ -3,9 +3,9 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import type { Page } from '../../ports/clinic-reports.ts';
 import type { Access } from '../access.ts';
-import { HttpError } from '../errors.ts';
+import { HttpError, handleError } from '../errors.ts';
 import { decodeKey, encodeKey } from '../page-key.ts';
-import { ACCESS_REFUSALS, refusals } from '../refusals.ts';
+import { ACCESS_REFUSALS } from '../refusals.ts';
 import { SelectOrganization } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
 import { capabilityStatement } from './capabilities.ts';
@@ -21,6 +21,11 @@ const anything = (description: string) => ({
   content: { [FHIR_JSON]: { schema: { type: 'object', additionalProperties: true } } },
 });
 
+/** Refusals are OperationOutcomes here. */
+const REFUSED = Object.fromEntries(
+  [...ACCESS_REFUSALS, 413, 414, 415].map((status) => [status, anything('An OperationOutcome that says why.')]),
+);
+
 const EVERYWHERE = ['_id', '_count', '_lastUpdated', '_page', '_format', 'identifier'];
 /** A name may be given again, and then both count. */
 const OneOrMore = Type.Union([Type.String(), Type.Array(Type.String())]);
@@ -33,18 +38,21 @@ export function fhirRoutes(app: FastifyInstance, services: ApiServices, access: 
     reply.type(FHIR_JSON);
     return outcomeOf(reply.statusCode, payload.error);
   });
+  app.setNotFoundHandler((request, reply) => {
+    handleError(new HttpError(404, 'not_found', 'There is no such route.'), request, reply);
+  });
   app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) => {
     done(null, parametersOf(new URLSearchParams(String(body))));
   });
 
   app.get(
-    '/fhir/metadata',
+    '/metadata',
     {
       schema: {
         ...shared,
         summary: 'What this FHIR server can do',
         operationId: 'fhirMetadata',
-        response: { 200: anything('A CapabilityStatement.'), ...refusals(...ACCESS_REFUSALS) },
+        response: { 200: anything('A CapabilityStatement.'), ...REFUSED },
       },
     },
     async (request, reply) => {
@@ -55,14 +63,14 @@ export function fhirRoutes(app: FastifyInstance, services: ApiServices, access: 
 
   for (const kind of KINDS) {
     app.get<{ Params: { id: string } }>(
-      `/fhir/${kind.type}/:id`,
+      `/${kind.type}/:id`,
       {
         schema: {
           ...shared,
           summary: `One ${kind.type}`,
           operationId: `fhirRead${kind.type}`,
           params: Type.Object({ id: Type.String({ maxLength: 64 }) }),
-          response: { 200: anything(`A ${kind.type}.`), ...refusals(...ACCESS_REFUSALS) },
+          response: { 200: anything(`A ${kind.type}.`), ...REFUSED },
         },
       },
       async (request, reply) => {
@@ -109,7 +117,7 @@ export function fhirRoutes(app: FastifyInstance, services: ApiServices, access: 
     };
 
     app.get<{ Querystring: Record<string, string | string[]> }>(
-      `/fhir/${kind.type}`,
+      `/${kind.type}`,
       {
         schema: {
           ...shared,
@@ -119,14 +127,14 @@ export function fhirRoutes(app: FastifyInstance, services: ApiServices, access: 
           querystring: Type.Object(
             Object.fromEntries([...EVERYWHERE, ...kind.parameters].map((name) => [name, Type.Optional(OneOrMore)])),
           ),
-          response: { 200: anything('A Bundle of type searchset.'), ...refusals(...ACCESS_REFUSALS) },
+          response: { 200: anything('A Bundle of type searchset.'), ...REFUSED },
         },
       },
       (request, reply) => search(request, reply, listsOf(request.query), false),
     );
 
     app.post<{ Body: Parameters | undefined }>(
-      `/fhir/${kind.type}/_search`,
+      `/${kind.type}/_search`,
       {
         schema: {
           ...shared,
@@ -134,7 +142,7 @@ export function fhirRoutes(app: FastifyInstance, services: ApiServices, access: 
           description: `As GET, and also: ${kind.personal.join(', ') || 'nothing else'}.`,
           operationId: `fhirPostSearch${kind.type}`,
           consumes: ['application/x-www-form-urlencoded'],
-          response: { 200: anything('A Bundle of type searchset.'), ...refusals(...ACCESS_REFUSALS) },
+          response: { 200: anything('A Bundle of type searchset.'), ...REFUSED },
         },
       },
       (request, reply) => search(request, reply, request.body ?? {}, true),

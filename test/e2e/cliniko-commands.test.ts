@@ -1,0 +1,62 @@
+/** A connection to Cliniko by the command line: stored key, plan, sync, verify, a wrong mode, held removals. */
+import { tmpdir } from 'node:os';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { runCli } from '../support/cli.ts';
+import { type ClinikoSetup, CONNECTION, setUpCliniko } from '../support/cliniko-setup.ts';
+
+let setup: ClinikoSetup;
+beforeAll(async () => {
+  setup = await setUpCliniko({ account: { patients: 40, appointments: 90 }, apiKey: null });
+});
+afterAll(() => setup?.close());
+
+const chartsync = (args: readonly string[], input?: string) =>
+  runCli([...args], { cwd: tmpdir(), env: setup.environment, ...(input === undefined ? {} : { input }) });
+
+test('from the key to a copy that is verified', async () => {
+  const without = await chartsync(['sync', CONNECTION]);
+  expect(without.code).toBe(1);
+  expect(without.stderr).toContain('[credentials_missing]');
+
+  const { key } = setup.simulator.accounts[0]!;
+  const wrongShape = await chartsync(['credentials', 'set', CONNECTION], '{"username":"a","password":"b"}');
+  expect([wrongShape.code, wrongShape.stderr]).toEqual([2, 'Give {"apiKey": "…"} on standard input.\n']);
+  expect((await chartsync(['credentials', 'set', CONNECTION], JSON.stringify({ apiKey: key }))).code).toBe(0);
+  const applied = await chartsync(['apply']);
+  expect(applied.stdout).toContain(`${CONNECTION}: the source accepts the key (au1, `);
+
+  const plan = await chartsync(['plan', CONNECTION]);
+  expect(plan.code).toBe(0);
+  expect(plan.stdout).toMatch(/Would add \d+, update 0; 0 unchanged\./);
+  expect(await setup.query('SELECT 1 FROM patients')).toEqual([]);
+  expect((await chartsync(['plan', CONNECTION, '--out', '/nowhere/plan'])).code).toBe(2);
+
+  const sync = await chartsync(['sync', CONNECTION]);
+  expect(sync.code, sync.stderr).toBe(0);
+  const verified = await chartsync(['verify', CONNECTION, '--json']);
+  expect(verified.code).toBe(0);
+  const lines = verified.stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  expect(lines.at(-1)).toMatchObject({ type: 'verified', differences: 0, complete: true });
+  for (const { stdout, stderr } of [applied, plan, sync, verified]) expect(`${stdout}${stderr}`).not.toContain(key);
+});
+
+test('a mode of another kind of connection is bad usage', async () => {
+  const answer = await chartsync(['sync', CONNECTION, '--mode', 'deep']);
+  expect(answer.code).toBe(2);
+  expect(answer.stderr).toContain('it has incremental, comprehensive, active, patients-only');
+  expect((await chartsync(['sync', CONNECTION, '--patient', '5d1c3e7a-0b42-4f86-9a17-2e60c8d4b935'])).code).toBe(2);
+});
+
+test('a difference is told by verify, and removals above the limit wait with exit code 4', async () => {
+  for (const row of setup.world.tables.appointments.rows.slice(0, 60)) setup.world.removeSilently(row.id);
+  const verified = await chartsync(['verify', CONNECTION]);
+  expect(verified.code).toBe(3);
+  expect(verified.stdout).toContain('are no longer in the source');
+  const sync = await chartsync(['sync', CONNECTION, '--mode', 'comprehensive']);
+  expect(sync.code).toBe(4);
+  const held = await chartsync(['held', 'list']);
+  expect(held.stdout).toContain('held_');
+});
