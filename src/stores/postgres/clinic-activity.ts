@@ -7,6 +7,7 @@
 import { sql, type Transaction } from 'kysely';
 import { endsOfChains } from '../../domain/merged.ts';
 import type { ConnectionKey } from '../../ports/document-records.ts';
+import { recordId } from './clinic-rows.ts';
 import type { Tables } from './tables.ts';
 
 type Trx = Transaction<Tables>;
@@ -25,6 +26,8 @@ export async function computeActivity(
 ): Promise<{ computed: number }> {
   await findSurvivors(trx, key);
   const due = await takeDue(trx, key, at, all);
+  // After a first copy the planner knows nothing of these tables yet.
+  if (due.length > PORTION) await sql`ANALYZE patients, appointments, appointment_attendees`.execute(trx);
   let computed = 0;
   // In portions, with the ids as values: how well the planner knows these tables does not matter then.
   for (let i = 0; i < due.length; i += PORTION) {
@@ -50,10 +53,12 @@ async function takeDue(trx: Trx, key: ConnectionKey, at: number, all: boolean): 
 async function computePortion(trx: Trx, key: ConnectionKey, at: number, who: readonly string[]): Promise<number> {
   const now = sql`${new Date(at)}::timestamptz`;
   const { rows: members } = await sql<{ id: string; patient: string; who: string; own: boolean }>`
+    WITH found AS MATERIALIZED (
+      SELECT * FROM patients WHERE id = ANY (${who.map((patient) => recordId(key, 'patients', patient))}::uuid[])
+    )
     SELECT id, cliniko_patient_id AS patient, coalesce(survivor, cliniko_patient_id) AS who,
            survivor IS NULL AND deleted_at IS NULL AS own
-    FROM patients WHERE organization_id = ${key.organizationId} AND connection_id = ${key.connectionId}
-      AND cliniko_patient_id = ANY (${who}::text[])
+    FROM found WHERE organization_id = ${key.organizationId} AND connection_id = ${key.connectionId}
     UNION
     SELECT id, cliniko_patient_id, survivor, false
     FROM patients WHERE organization_id = ${key.organizationId} AND connection_id = ${key.connectionId}

@@ -5,7 +5,7 @@ import { storedReference } from '../../domain/reference.ts';
 import type { ClinicRecords, StoredRecord, StreamState } from '../../ports/clinic-records.ts';
 import type { ConnectionKey, Fence } from '../../ports/document-records.ts';
 import { computeActivity } from './clinic-activity.ts';
-import { COMMON_COLUMNS, rowOf, STREAM_TABLES, type StreamTable } from './clinic-rows.ts';
+import { COMMON_COLUMNS, recordId, rowOf, STREAM_TABLES, type StreamTable } from './clinic-rows.ts';
 import type { Database } from './database.ts';
 import { databaseError } from './database-error.ts';
 import { addEffects } from './effects.ts';
@@ -30,6 +30,15 @@ function namesOf(stream: RecordStream): Names {
 
 const ofConnection = (key: ConnectionKey) =>
   sql`organization_id = ${key.organizationId} AND connection_id = ${key.connectionId}`;
+
+/**
+ * By the primary key alone, and only then by connection: of a table that is just being filled the planner knows nothing, and would
+ * read all rows of the connection.
+ */
+function idsOf(key: ConnectionKey, stream: RecordStream, references: readonly string[]): string[] {
+  const { table } = STREAM_TABLES[stream];
+  return references.map((reference) => recordId(key, table, reference));
+}
 
 export function createClinicRecords(database: Database): ClinicRecords {
   const read = async <T>(work: () => Promise<T>): Promise<T> => {
@@ -65,13 +74,16 @@ export function createClinicRecords(database: Database): ClinicRecords {
         if (references.length === 0) return new Map();
         const { table, reference } = namesOf(stream);
         const { rows } = await sql<RecordRow>`
-          SELECT ${reference} AS reference, id, fingerprint, missing_since, kept_since, removed_at FROM ${table}
-          WHERE ${ofConnection(key)} AND ${reference} = ANY (${references}::text[])`.execute(database.kysely);
+          WITH found AS MATERIALIZED (SELECT * FROM ${table} WHERE id = ANY (${idsOf(key, stream, references)}::uuid[]))
+          SELECT ${reference} AS reference, id, fingerprint, missing_since, kept_since, removed_at FROM found
+          WHERE ${ofConnection(key)}`.execute(database.kysely);
         return new Map(rows.map((row) => [row.reference, storedRecord(stream, row)]));
       }),
 
     write: (fence, stream, changes, state, at) =>
       write(fence, async (trx) => {
+        // A page that a power cut takes away takes its checkpoint with it; waiting for the disk each time would buy nothing.
+        if (state.cursor === undefined) await sql`SET LOCAL synchronous_commit = off`.execute(trx);
         const records = [...changes.added, ...changes.updated];
         if (records.length > 0) {
           await noteActivity(trx, fence, stream, records);
@@ -119,19 +131,21 @@ export function createClinicRecords(database: Database): ClinicRecords {
 
     markMissing: (fence, stream, references, at) =>
       write(fence, async (trx) => {
-        const { table, reference, only } = namesOf(stream);
+        const { table, only } = namesOf(stream);
         await sql`
           UPDATE ${table} SET missing_since = coalesce(missing_since, ${new Date(at)})
           WHERE ${ofConnection(fence)} AND ${only} AND removed_at IS NULL
-            AND ${reference} = ANY (${references}::text[])`.execute(trx);
+            AND id = ANY (${idsOf(fence, stream, references)}::uuid[])`.execute(trx);
       }),
 
     clearMissing: (fence, stream, references) =>
       write(fence, async (trx) => {
-        const { table, reference, only } = namesOf(stream);
+        const { table, only } = namesOf(stream);
         await sql`
           UPDATE ${table} SET missing_since = NULL, kept_since = NULL
-          WHERE ${ofConnection(fence)} AND ${only} AND ${reference} = ANY (${references}::text[])`.execute(trx);
+          WHERE ${ofConnection(fence)} AND ${only} AND id = ANY (${idsOf(fence, stream, references)}::uuid[])`.execute(
+          trx,
+        );
       }),
 
     remove: (fence, stream, removals, at) =>
@@ -298,9 +312,11 @@ async function noteActivity(
   const column = patientColumn(stream);
   if (column !== null && stream !== 'patients') {
     const { rows } = await sql<{ patient: string }>`
-      SELECT DISTINCT ${sql.ref(column)} AS patient FROM ${sql.table(table.table)}
-      WHERE ${ofConnection(fence)} AND ${sql.ref(table.reference)} = ANY (${references}::text[])
-        AND ${sql.ref(column)} IS NOT NULL`.execute(trx);
+      WITH found AS MATERIALIZED (
+        SELECT * FROM ${sql.table(table.table)} WHERE id = ANY (${idsOf(fence, stream, references)}::uuid[])
+      )
+      SELECT DISTINCT ${sql.ref(column)} AS patient FROM found
+      WHERE ${ofConnection(fence)} AND ${sql.ref(column)} IS NOT NULL`.execute(trx);
     for (const row of rows) patients.add(row.patient);
   }
   await dueOf(trx, fence, [...patients]);

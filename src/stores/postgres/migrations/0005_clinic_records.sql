@@ -65,8 +65,9 @@ CREATE TABLE patients (
   FOREIGN KEY (organization_id, connection_id) REFERENCES connections (organization_id, id)
 );
 CREATE INDEX patients_by_name ON patients (organization_id, last_name, first_name, id);
-CREATE INDEX patients_activity_until ON patients (organization_id, connection_id, activity_until) WHERE activity_until IS NOT NULL;
-CREATE INDEX patients_merged ON patients (organization_id, connection_id, survivor)
+CREATE INDEX patients_activity_until ON patients (activity_until, organization_id, connection_id)
+  WHERE activity_until IS NOT NULL;
+CREATE INDEX patients_merged ON patients (survivor, organization_id, connection_id)
   WHERE merged_into IS NOT NULL OR survivor IS NOT NULL;
 CREATE INDEX patients_changed ON patients (organization_id, source_updated_at, id);
 
@@ -109,7 +110,8 @@ CREATE TABLE appointments (
   UNIQUE (organization_id, connection_id, cliniko_appointment_id),
   FOREIGN KEY (organization_id, connection_id) REFERENCES connections (organization_id, id)
 );
-CREATE INDEX appointments_of_patient ON appointments (organization_id, connection_id, cliniko_patient_id);
+-- The column that tells most comes first: otherwise these are taken for a search by connection alone.
+CREATE INDEX appointments_of_patient ON appointments (cliniko_patient_id, organization_id, connection_id);
 CREATE INDEX appointments_by_date ON appointments (organization_id, appointment_date, id);
 
 CREATE TABLE appointment_attendees (
@@ -139,9 +141,10 @@ CREATE TABLE appointment_attendees (
   UNIQUE (organization_id, connection_id, cliniko_attendee_id),
   FOREIGN KEY (organization_id, connection_id) REFERENCES connections (organization_id, id)
 );
-CREATE INDEX appointment_attendees_of_patient ON appointment_attendees (organization_id, connection_id, cliniko_patient_id);
+CREATE INDEX appointment_attendees_of_patient
+  ON appointment_attendees (cliniko_patient_id, organization_id, connection_id);
 CREATE INDEX appointment_attendees_of_appointment
-  ON appointment_attendees (organization_id, connection_id, cliniko_appointment_id);
+  ON appointment_attendees (cliniko_appointment_id, organization_id, connection_id);
 
 CREATE TABLE practitioners (
   id                      uuid PRIMARY KEY,
