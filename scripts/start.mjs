@@ -1,8 +1,10 @@
 /** `npm start`: sets itself up, then runs the demonstration on the project's own Node. */
 import { join } from 'node:path';
+import { buildWeb } from './build-web.mjs';
 import { installPackages, node24, root, run } from './install.mjs';
 
 await installPackages();
+await buildWeb();
 // The same flag as in bin/chartsync.
 const flags = ['--max-semi-space-size=32'];
 process.exitCode = await run([node24, ...flags, join(root, 'src', 'cli', 'main.ts'), 'demo', ...process.argv.slice(2)]);

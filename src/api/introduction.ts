@@ -30,6 +30,7 @@ export const TAGS = [
   { name: 'failures', description: 'Items that failed: try them again, or leave them alone.' },
   { name: 'held removals', description: 'Removals that were held back for a person to decide.' },
   { name: 'documents', description: 'Contents of documents.' },
+  { name: 'session', description: 'Who calls; sign in and out in the browser.' },
   { name: 'keys', description: 'API keys of the organisation.' },
   { name: 'audit', description: 'Who did what.' },
   { name: 'state', description: 'How the process is, for whoever looks after it.' },
