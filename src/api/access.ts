@@ -26,10 +26,11 @@ export interface Access {
   /** The session that the request was made with; null: none. */
   sessionOf(request: FastifyRequest): Promise<Session | null>;
   /**
+   * @param scope null: anybody who is known
    * @param path the organisation as the path names it
    * @returns the organisation that the request is about. @throws AccessDenied 400, 403, 404
    */
-  authorize(request: FastifyRequest, scope: Scope, path?: string): Promise<string>;
+  authorize(request: FastifyRequest, scope: Scope | null, path?: string): Promise<string>;
   /** All organisations that the caller may ask about, for routes that are about none in particular. */
   authorizeAll(request: FastifyRequest, scope: Scope): Promise<readonly string[]>;
   principalOf(request: FastifyRequest): Principal;

@@ -79,6 +79,17 @@ export const ACCESS_EXAMPLES: Examples = {
       },
     },
   },
+  verifyAudit: {
+    answers: {
+      200: {
+        intact: true,
+        checked_at: NOW,
+        entries: 812,
+        end: { id: 812, hash: '9f2c41d07be85a36c0f4e7192d8b6a53f1e09c7482ad365b1e70c94f28d6a3b5' },
+        problems: [],
+      },
+    },
+  },
   health: {
     answers: {
       200: healthy,

@@ -5,6 +5,7 @@ import type { Session as SessionOfCookie } from '../../access/sessions.ts';
 import { allows, ROLES, SCOPES, scopesOfRole } from '../../domain/scopes.ts';
 import type { Access } from '../access.ts';
 import { ACCESS_REFUSALS, refusals } from '../refusals.ts';
+import { ORGANIZATION_HEADER, SelectOrganization } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
 import { clearSessionCookie, setSessionCookie } from '../session-cookie.ts';
 
@@ -68,10 +69,12 @@ export function sessionRoutes(app: FastifyInstance, services: ApiServices, acces
         summary: 'Who am I?',
         description: 'For any kind of caller; about the session when there is one.',
         operationId: 'session',
+        headers: SelectOrganization,
         response: { 200: { ...Session, description: 'The caller.' }, ...refusals(...ACCESS_REFUSALS) },
       },
     },
     async (request) => {
+      await checkNamed(request);
       return answer(request, await access.sessionOf(request));
     },
   );
@@ -83,6 +86,7 @@ export function sessionRoutes(app: FastifyInstance, services: ApiServices, acces
         ...common,
         summary: 'Sign out',
         operationId: 'signOut',
+        headers: SelectOrganization,
         response: {
           200: Type.Object({ message: Type.String() }, { description: 'There is no session any more.' }),
           ...refusals(...ACCESS_REFUSALS),
@@ -90,11 +94,17 @@ export function sessionRoutes(app: FastifyInstance, services: ApiServices, acces
       },
     },
     async (request, reply) => {
+      await checkNamed(request);
       const ended = await access.signOut(request);
       clearSessionCookie(request, reply);
       return { message: ended ? 'Signed out' : 'There was no session' };
     },
   );
+
+  /** Neither route is about one organisation; naming one of somebody else is refused here as everywhere. */
+  async function checkNamed(request: FastifyRequest): Promise<void> {
+    if (request.headers[ORGANIZATION_HEADER] !== undefined) await access.authorize(request, null);
+  }
 
   function answer(request: FastifyRequest, session: SessionOfCookie | null) {
     const { kind, id, scopes, organizations } = access.principalOf(request);
