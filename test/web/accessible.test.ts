@@ -50,7 +50,7 @@ describe.each([
     const visited = await visit(scene, { key: scene.server.adminKey, dark });
     await everyPage(visited, async (name) => {
       expect(await violations(visited.page), name).toEqual([]);
-      await picture(visited.page, `${name}-${look}`);
+      if (name !== 'nothing') await picture(visited.page, `${name}-${look}`);
     });
     expect(visited.complaints).toEqual([]);
     await visited.close();

@@ -15,7 +15,8 @@ import { until } from '../support/until.ts';
 
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 const PICTURES = fileURLToPath(new URL('../../docs/images/', import.meta.url));
-const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
+const MAC = '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome';
+const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome', MAC].find(existsSync);
 
 export interface Scene {
   readonly setup: PracticeSetup;

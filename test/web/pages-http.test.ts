@@ -1,6 +1,6 @@
 /** How the pages are served: which addresses are pages, what may be kept, under which policy. */
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir, readFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -81,4 +81,28 @@ test('without a build, / says what to do', async () => {
   const answer = await bare.inject('/');
   expect(answer.body).toContain('<code>npm start</code>');
   expect(answer.headers['content-security-policy']).toContain("default-src 'none'");
+});
+
+test('the pages know nothing of the program but its described interface', async () => {
+  const web = fileURLToPath(new URL('../../web/', import.meta.url));
+  const { dependencies, devDependencies } = JSON.parse(await readFile(join(web, 'package.json'), 'utf8'));
+  const packages = Object.keys({ ...dependencies, ...devDependencies });
+  let looked = 0;
+  for (const entry of await readdir(join(web, 'src'), { recursive: true, withFileTypes: true })) {
+    if (!/\.(ts|svelte)$/.test(entry.name) || /\.(test|d)\.ts$/.test(entry.name)) continue;
+    const text = await readFile(join(entry.parentPath, entry.name), 'utf8');
+    for (const [, from = ''] of text.matchAll(
+      /(?:\} from |^\s*import (?:[\w*{][^'\n]* from )?|\bimport\()'([^'\n]+)'/gm,
+    )) {
+      looked++;
+      const place = from.startsWith('.') ? relative(join(web, 'src'), join(entry.parentPath, from)) : from;
+      const known =
+        !place.startsWith('.') &&
+        (from.startsWith('.') ||
+          /^(#lib|\$app)\//.test(from) ||
+          packages.some((name) => `${from}/`.startsWith(`${name}/`)));
+      expect(known, `${entry.name}: ${from}`).toBe(true);
+    }
+  }
+  expect(looked).toBeGreaterThan(100);
 });

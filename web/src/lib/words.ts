@@ -94,7 +94,7 @@ export const words = {
     due: (time: string) => `due in ${time}`,
     dueNow: 'due now',
     overdue: (time: string) => `overdue by ${time}`,
-    notByItself: 'not by itself',
+    notByItself: 'runs only when asked',
   },
   counts: {
     added: 'added',
