@@ -1,6 +1,6 @@
 /** A person at a real browser in front of a real service with a sample practice. */
 import { existsSync } from 'node:fs';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import type { AxeResults } from 'axe-core';
@@ -10,7 +10,7 @@ import { expect } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import type { Role } from '../../src/domain/scopes.ts';
 import { type RunningServer, serve } from '../../src/server.ts';
-import { CONNECTION, type PracticeSetup, setUpPractice } from '../support/practice-setup.ts';
+import { CONNECTION, ORGANIZATION, type PracticeSetup, setUpPractice } from '../support/practice-setup.ts';
 import { until } from '../support/until.ts';
 
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
@@ -36,8 +36,14 @@ export interface Scene {
   close(): Promise<void>;
 }
 
-export async function openScene(): Promise<Scene> {
+/** @param options.second another organisation, without connections */
+export async function openScene(options: { second?: string } = {}): Promise<Scene> {
   const setup = await setUpPractice({ patients: 6, attachments: 40 });
+  if (options.second !== undefined) {
+    const file = JSON.parse(await readFile(setup.environment.CHARTSYNC_CONFIG, 'utf8'));
+    file.organizations.push({ id: 'org_second', name: options.second, timeZone: 'UTC', connections: [] });
+    await writeFile(setup.environment.CHARTSYNC_CONFIG, JSON.stringify(file));
+  }
   const config = await loadConfig({ env: setup.environment, cwd: setup.folder });
   const database = { url: setup.environment.DATABASE_URL, urlOf: () => null, close: async () => undefined };
   const server = await serve({ config, database });
@@ -51,6 +57,7 @@ export async function openScene(): Promise<Scene> {
       method,
       headers: {
         authorization: `Bearer ${server.adminKey}`,
+        'x-organization-id': ORGANIZATION,
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),

@@ -5,7 +5,7 @@ import { CONNECTION, openScene, type Scene, until, visit } from './browser.ts';
 let scene: Scene;
 let firstRun: string;
 beforeAll(async () => {
-  scene = await openScene();
+  scene = await openScene({ second: 'Hillside Clinic' });
   firstRun = await scene.synchronise();
 });
 afterAll(() => scene?.close());
@@ -33,6 +33,23 @@ test('sign in, see what needs a person, sign out', async () => {
   await page.waitForURL(/\/sign-in$/);
   await page.goto('/');
   await page.waitForURL(/\/sign-in$/);
+  expect(complaints).toEqual([]);
+  await close();
+});
+
+test('another organisation is another place', async () => {
+  const { page, go, complaints, close } = await visit(scene, { key: scene.server.adminKey });
+  await go('/');
+  const chosen = page.getByRole('combobox', { name: 'Organisation' });
+  await page.getByRole('link', { name: CONNECTION, exact: true }).waitFor();
+  await chosen.selectOption('Hillside Clinic');
+  await page.getByText('No connection is configured yet.').waitFor();
+  expect(await page.getByRole('link', { name: CONNECTION, exact: true }).count()).toBe(0);
+  // It is still the same one after the page was loaded anew.
+  await go('/failures');
+  await page.getByText('Nothing failed.').waitFor();
+  await chosen.selectOption('Test Practice');
+  await page.getByRole('link', { name: CONNECTION, exact: true }).waitFor();
   expect(complaints).toEqual([]);
   await close();
 });

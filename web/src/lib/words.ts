@@ -138,7 +138,7 @@ export const words = {
     totals: 'Totals',
     chart: 'Items and failures of the last 14 days',
     chartText: (items: number, failures: number) =>
-      `${many(items, 'item')} changed and ${many(failures, 'failure')} in 14 days.`,
+      `${many(items, 'item')} changed, ${many(failures, 'try', 'tries')} failed.`,
     table: 'The same as a table',
     day: 'Day',
     runs: 'Runs',

@@ -2,7 +2,7 @@ import { redirect } from '@sveltejs/kit';
 import { asProblem } from '#lib/api/problem.ts';
 import { session } from '#lib/session.svelte.ts';
 
-/** Every page but the sign-in wants to know who looks. */
+/** Every page but the sign-in wants to know who looks; each waits for it (`parent`) before it asks for anything. */
 export const load = async ({ url }: { url: URL }) => {
   if (session.current !== null) return { problem: null };
   try {

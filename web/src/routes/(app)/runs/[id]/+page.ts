@@ -2,7 +2,8 @@ import { answerOf, api } from '#lib/api/client.ts';
 import { Live } from '#lib/live.svelte.ts';
 import type { PageLoad } from './$types';
 
-export const load: PageLoad = ({ params }) => {
+export const load: PageLoad = async ({ params, parent }) => {
+  await parent();
   const path = { syncId: params.id };
   return {
     id: params.id,
