@@ -5,6 +5,10 @@ import { installPackages, node24, root, run } from './install.mjs';
 
 await installPackages();
 await buildWeb();
-// The same flag as in bin/chartsync.
+// The same as in bin/chartsync, which says why.
+const env = { MALLOC_ARENA_MAX: process.env.MALLOC_ARENA_MAX ?? '2' };
 const flags = ['--max-semi-space-size=32'];
-process.exitCode = await run([node24, ...flags, join(root, 'src', 'cli', 'main.ts'), 'demo', ...process.argv.slice(2)]);
+process.exitCode = await run(
+  [node24, ...flags, join(root, 'src', 'cli', 'main.ts'), 'demo', ...process.argv.slice(2)],
+  { env },
+);

@@ -13,6 +13,20 @@ const NEEDED = [
     others: 'macOS: brew install mariadb; Fedora: dnf install mariadb-server',
   },
   {
+    name: 'Python 3',
+    programs: ['python3'],
+    debian: 'python3',
+    debianFirst: ['python3-minimal', 'libpython3-stdlib'],
+    others: 'macOS: brew install python; Fedora: dnf install python3',
+  },
+  {
+    name: 'curl',
+    programs: ['curl'],
+    debian: 'curl',
+    debianFirst: ['curl'],
+    others: 'macOS: it is there; Fedora: dnf install curl',
+  },
+  {
     name: 'Chromium',
     programs: ['chromium', 'chromium-browser', 'google-chrome', 'Google Chrome'],
     debian: 'chromium',

@@ -15,12 +15,14 @@ import { createStoredCredentialsDatabase } from './connectors/vsrx/stored-creden
 import { RECORD_STREAMS } from './domain/clinic.ts';
 import type { AuditLog } from './ports/audit-log.ts';
 import type { BlobStore } from './ports/blob-store.ts';
+import type { ClinicReports } from './ports/clinic-reports.ts';
 import type { ClinicSource } from './ports/clinic-source.ts';
 import type { ConnectionRegistry } from './ports/connection-registry.ts';
 import type { DocumentRecords } from './ports/document-records.ts';
 import type { OutboundLimit } from './ports/outbound-limit.ts';
 import type { Reports } from './ports/reports.ts';
 import type { RetentionStore } from './ports/retention-store.ts';
+import type { RunBatches } from './ports/run-batches.ts';
 import type { RunHistory } from './ports/run-history.ts';
 import type { RunMetrics } from './ports/run-metrics.ts';
 import type { RunDispatcher, RunQueue } from './ports/run-queue.ts';
@@ -28,11 +30,13 @@ import type { RunStore } from './ports/run-store.ts';
 import type { ScheduleStore } from './ports/schedule-store.ts';
 import type { SessionStore } from './ports/session-store.ts';
 import type { Connection, FileConnection, RecordConnection } from './runs/connections.ts';
+import { countWaits } from './runs/counted-waits.ts';
 import { type Tidied, tidy } from './runs/housekeeping.ts';
 import { createAzureBlobStore } from './stores/blobs/azure.ts';
 import { createFilesystemBlobStore } from './stores/blobs/filesystem.ts';
 import { createAuditLog } from './stores/postgres/audit-log.ts';
 import { createClinicRecords } from './stores/postgres/clinic-records.ts';
+import { createClinicReports } from './stores/postgres/clinic-reports.ts';
 import { createConnectionRegistry } from './stores/postgres/connection-registry.ts';
 import { createCredentialStore } from './stores/postgres/credential-store.ts';
 import { openDatabase } from './stores/postgres/database.ts';
@@ -43,6 +47,7 @@ import { migrateDatabase } from './stores/postgres/migrate.ts';
 import { createOutboundLimit } from './stores/postgres/outbound-limit.ts';
 import { createReports } from './stores/postgres/reports.ts';
 import { createRetentionStore } from './stores/postgres/retention-store.ts';
+import { createRunBatches } from './stores/postgres/run-batches.ts';
 import { createRunHistory } from './stores/postgres/run-history.ts';
 import { createRunMetrics } from './stores/postgres/run-metrics.ts';
 import { createRunQueue } from './stores/postgres/run-queue.ts';
@@ -65,10 +70,12 @@ export interface Chartsync {
   readonly registry: ConnectionRegistry;
   readonly runs: RunStore;
   readonly queue: RunQueue;
+  readonly batches: RunBatches;
   readonly dispatcher: RunDispatcher;
   readonly history: RunHistory;
   readonly records: DocumentRecords;
   readonly reports: Reports;
+  readonly clinic: ClinicReports;
   readonly schedules: ScheduleStore;
   readonly retained: RetentionStore;
   readonly blobs: BlobStore;
@@ -78,6 +85,8 @@ export interface Chartsync {
   readonly audit: AuditLog;
   readonly rateLimits: RateLimits;
   readonly metrics: RunMetrics;
+  /** How long requests to outside systems had to wait for their limits. */
+  outboundWaitMs(): number;
   databasePool(): { readonly total: number; readonly idle: number; readonly waiting: number };
   /** @returns how many runs wait. @throws when the record database does not answer */
   checkDatabase(): Promise<number>;
@@ -142,9 +151,10 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
     closers.push(() => board.close());
     const work = { database: records, board, random: systemRandom, workerId: presence.workerId };
     const runs = createRunStore(work);
+    const batches = createRunBatches(work);
     const spool = createFileSpool({ folder: join(config.home, 'spool'), newName: randomUUID });
     const clinicRecords = createClinicRecords(records);
-    const limit = createOutboundLimit(records);
+    const limit = countWaits(createOutboundLimit(records));
     const programVersion = await version();
     const common = { clock: systemClock, random: systemRandom, runs };
     const connections = config.organizations
@@ -157,7 +167,14 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
         }
         const opened = openConnection(config, connection, credentials);
         closers.push(() => opened.source.close());
-        return fileConnection(config, connection, { ...common, ...opened, blobs, records: documentRecords, spool });
+        return fileConnection(config, connection, {
+          ...common,
+          ...opened,
+          blobs,
+          batches,
+          records: documentRecords,
+          spool,
+        });
       });
     return {
       config,
@@ -165,10 +182,12 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
       registry: createConnectionRegistry(records),
       runs,
       queue: createRunQueue(work),
+      batches,
       dispatcher: board,
       history: createRunHistory(records),
       records: documentRecords,
       reports: createReports(records),
+      clinic: createClinicReports(records),
       schedules: createScheduleStore(records),
       retained: createRetentionStore(records),
       blobs,
@@ -178,6 +197,7 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
       audit: createAuditLog(records),
       rateLimits: createRateLimits({ pool: records.pool, settings: config.auth.rateLimits }),
       metrics: createRunMetrics(records),
+      outboundWaitMs: limit.waitedMs,
       databasePool: () => {
         const { totalCount, idleCount, waitingCount } = records.pool;
         return { total: totalCount, idle: idleCount, waiting: waitingCount };
@@ -240,6 +260,7 @@ function recordConnection(
     ...whatEveryConnectionHas(config, connection),
     connector: 'cliniko',
     fullCompareAt: connection.settings.fullCompareAt,
+    region: () => ports.source.region(),
     settings: { organizationId, connectionId, guard: config.deletionGuard },
     ports,
   };
@@ -264,6 +285,7 @@ function fileConnection(
       guard: config.deletionGuard,
       filesPerBatch: config.limits.filesPerBatch,
       maxParallelUploads: config.limits.maxParallelUploads,
+      fanOutUnits: config.limits.fanOutUnits,
       retry: {
         attempts: config.limits.retryAttempts,
         baseDelayMs: config.limits.retryDelayMs,

@@ -21,7 +21,7 @@ import type { Connection } from './runs/connections.ts';
 import { createRunWatch } from './runs/run-watch.ts';
 import { type Scheduler, startScheduler } from './runs/scheduler.ts';
 import { createSyncService } from './runs/sync-service.ts';
-import { startWorker } from './runs/worker.ts';
+import { type RunWorker, startWorker } from './runs/worker.ts';
 import { systemClock } from './stores/system-clock.ts';
 import { createRunTraces, traceRequests } from './tracing.ts';
 import { version } from './version.ts';
@@ -72,6 +72,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     const service = createSyncService({
       clock: systemClock,
       onStart: (connection, runId) => traces.begin(connection, runId),
+      onProgress: (progress) => traces.progress(progress),
       onEnd(connection, result) {
         watch.nudge();
         traces.end(result);
@@ -93,11 +94,14 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       },
     });
     const works = role !== 'api';
+    let worker: RunWorker | null = null;
+    const helping = () => worker?.helping() ?? 0;
     const app = await createApp({
       services: {
         organizations: config.organizations.map(({ id, name, timeZone }) => ({ id, name, timeZone })),
         connections: chartsync.connections,
         sync: service,
+        helping,
         runs: chartsync.runs,
         queue: chartsync.queue,
         history: chartsync.history,
@@ -105,12 +109,14 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
         watch,
         schedulerActive: config.scheduler,
         reports: chartsync.reports,
+        clinic: chartsync.clinic,
         blobs: chartsync.blobs,
         keys: chartsync.keys,
         credentials: chartsync.credentials,
         audit: chartsync.audit,
         metrics: chartsync.metrics,
         databasePool: chartsync.databasePool,
+        outboundWaitMs: chartsync.outboundWaitMs,
         checkDatabase: chartsync.checkDatabase,
       },
       role,
@@ -127,7 +133,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       await app.close();
       throw error;
     }
-    const worker = works
+    worker = works
       ? await startWorker({
           queue: chartsync.queue,
           dispatcher: chartsync.dispatcher,
@@ -135,6 +141,8 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
           connections: chartsync.connections,
           service,
           clock: systemClock,
+          batches: chartsync.batches,
+          helpersPerRun: config.limits.helpersPerRun,
           concurrency: config.limits.runsPerProcess,
           onError: (run, error) => logger.error({ run, code: error.code }, 'run could not be worked on'),
         })
@@ -142,7 +150,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     let seen = 0;
     const keepMemory = giveBackMemory(() => {
       // Runs may be shorter than the time between two looks.
-      const busy = service.active.size > 0 || ended !== seen;
+      const busy = service.active.size > 0 || helping() > 0 || ended !== seen;
       seen = ended;
       return busy;
     });

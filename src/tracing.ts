@@ -1,8 +1,8 @@
 /**
- * Traces for OpenTelemetry: spans of requests and of runs. Without an SDK, which whoever wants traces loads before us
+ * Traces for OpenTelemetry: spans of requests, of runs and of their steps. Without an SDK, which whoever wants traces loads before us
  * (`NODE_OPTIONS=--import …`), the interface does nothing. Ids, routes, counts and codes only.
  */
-import { type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import { context, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { RunResult } from './engine/run-session.ts';
 import type { Connection } from './runs/connections.ts';
@@ -27,11 +27,13 @@ export function traceRequests(app: FastifyInstance): void {
 
 export interface RunTraces {
   begin(connection: Connection, runId: string): void;
+  /** Each step is a child of its run's span. */
+  progress(progress: { readonly runId: string; readonly step: string }): void;
   end(result: RunResult): void;
 }
 
 export function createRunTraces(): RunTraces {
-  const spans = new Map<string, Span>();
+  const spans = new Map<string, { readonly run: Span; step: { readonly name: string; readonly span: Span } | null }>();
   return {
     begin(connection, runId) {
       const attributes = {
@@ -40,12 +42,24 @@ export function createRunTraces(): RunTraces {
         'chartsync.connector': connection.connector,
         'chartsync.run': runId,
       };
-      spans.set(runId, tracer().startSpan('run', { attributes }));
+      spans.set(runId, { run: tracer().startSpan('run', { attributes }), step: null });
+    },
+    progress({ runId, step: name }) {
+      const spansOf = spans.get(runId);
+      if (spansOf === undefined || spansOf.step?.name === name) return;
+      spansOf.step?.span.end();
+      const attributes = { 'chartsync.run': runId, 'chartsync.step': name };
+      spansOf.step = {
+        name,
+        span: tracer().startSpan('step', { attributes }, trace.setSpan(context.active(), spansOf.run)),
+      };
     },
     end(result) {
-      const span = spans.get(result.runId);
-      if (span === undefined) return;
+      const spansOf = spans.get(result.runId);
+      if (spansOf === undefined) return;
       spans.delete(result.runId);
+      spansOf.step?.span.end();
+      const span = spansOf.run;
       span.setAttributes({ 'chartsync.state': result.state, 'chartsync.outcome': result.outcome });
       for (const [name, count] of Object.entries(result.counts)) span.setAttribute(`chartsync.items.${name}`, count);
       if (result.error !== null) {

@@ -24,32 +24,34 @@ export class Account {
   /** Key without shard → user. */
   readonly #users = new Map<string, string>();
   readonly #seed: string;
+  readonly #faults: Faults;
 
   constructor(options: AccountOptions, number: number, now: () => Date, faults: Faults) {
     this.#seed = `${options.seed ?? number}/${number}/keys`;
     this.id = String(1_000_000_000_000_000_000n + BigInt(number));
     this.name = options.name ?? `Sample practice ${number}`;
     this.world = options.world ?? createWorld({ ...options, seed: options.seed ?? number, now });
+    this.#faults = faults;
     this.lists = new Lists(this.world, faults);
     this.#shard = options.shard ?? 'au1';
     this.#users.set(options.keyBase ?? this.#inventKey(), this.world.tables.users.rows[0]!.id);
   }
 
   get shard(): string {
-    return this.#shard;
+    return this.#faults.movedToShard ?? this.#shard;
   }
 
   /** The first key that is still good, with the shard; of the administrator unless revoked. */
   get key(): string {
     const [base = 'revoked'] = this.#users.keys();
-    return `${base}-${this.#shard}`;
+    return `${base}-${this.shard}`;
   }
 
   /** A further key; without a user it is the administrator's, who then has one rate limit for both. */
   addKey(userId = this.world.tables.users.rows[0]!.id): string {
     const base = this.#inventKey();
     this.#users.set(base, userId);
-    return `${base}-${this.#shard}`;
+    return `${base}-${this.shard}`;
   }
 
   revokeKey(key: string): void {
@@ -68,7 +70,7 @@ export class Account {
 
   #baseOf(key: string): string | null {
     if (this.#users.has(key)) return key;
-    const suffix = `-${this.#shard}`;
+    const suffix = `-${this.shard}`;
     return key.endsWith(suffix) ? key.slice(0, -suffix.length) : null;
   }
 

@@ -84,10 +84,10 @@ export function send(
   for (const [name, value] of Object.entries(answer.headers ?? {})) response.setHeader(name, value);
   if (answer.status !== 204) response.setHeader('Content-Length', body.length);
   response.writeHead(answer.status);
-  if (spoil === 'half-body' || spoil === 'reset') {
+  if (spoil === 'half-body' || spoil === 'reset' || spoil === 'stall') {
     response.write(body.subarray(0, Math.floor(body.length / 2)), () => {
       if (spoil === 'reset') socket?.resetAndDestroy();
-      else socket?.end();
+      else if (spoil === 'half-body') socket?.end();
     });
     return;
   }

@@ -5,7 +5,7 @@ import type { View } from './resources.ts';
 
 export interface Call {
   readonly method: string;
-  /** The path behind `/v1`, decoded and split. */
+  /** The path behind `/v1`, split at its slashes. */
   readonly segments: readonly string[];
   readonly query: URLSearchParams;
   readonly body: Readonly<Record<string, unknown>>;

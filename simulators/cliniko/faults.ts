@@ -12,6 +12,7 @@ export type AnswerFaultKind =
   | 'reset'
   | 'malformed'
   | 'wrong-type'
+  | 'stall'
   | 'no-answer'
   // Only of lists:
   | 'foreign-next'
@@ -36,13 +37,15 @@ export interface Faults {
   requireUserAgent: boolean;
   /** All keys of all accounts are refused. */
   keyRevoked: boolean;
+  /** The accounts moved: keys end in this shard now, and their former ends are refused. */
+  movedToShard: string | null;
   /** What tells, in a 429, when to come back. */
   rateLimitHeader: 'reset' | 'retry-after' | 'both' | 'none' | 'past' | 'huge';
   /** Probability of a 429 although the limit is not reached. */
   random429: number;
   /** Probability of a 500. */
   random500: number;
-  /** Decides the random failures and the changes while paging. */
+  /** Decides the random failures and the changes while paging. Read at the start. */
   randomSeed: number;
   /** Every answer comes so late. */
   latencyMs: number;
@@ -74,6 +77,8 @@ export interface Faults {
   emptyRelations: 'mixed' | 'absent' | 'null';
   /** `archived_at` and its like are "" instead of null. */
   emptyDates: boolean;
+  /** The `Location` of a new attachment lacks `/v1`. */
+  locationWithoutVersion: boolean;
   attachments: {
     /** Reads after an upload that still see it unprocessed; null: for ever. */
     readsUntilProcessed: number | null;
@@ -90,6 +95,7 @@ export function defaultFaults(): Faults {
   return {
     requireUserAgent: true,
     keyRevoked: false,
+    movedToShard: null,
     rateLimitHeader: 'reset',
     random429: 0,
     random500: 0,
@@ -111,6 +117,7 @@ export function defaultFaults(): Faults {
     idsAsNumbers: false,
     emptyRelations: 'mixed',
     emptyDates: false,
+    locationWithoutVersion: false,
     attachments: { readsUntilProcessed: 2, contentLinkWithoutPath: false, linkSeconds: 60, download: 'ok' },
   };
 }

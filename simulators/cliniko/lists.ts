@@ -51,8 +51,8 @@ export class Lists {
     const record = resource.get(this.#world, id);
     const fields = resource.fields(this.#world);
     const allowed = Object.fromEntries(Object.entries(fields).filter(([name]) => resource.hides.includes(name)));
-    const accepts = this.#acceptor(resource, fields, this.#filters(filterTexts(query), allowed));
-    if (!record || !accepts(record)) {
+    const tests = this.#tests(resource, fields, this.#filters(filterTexts(query), allowed));
+    if (!record || !passes(record, tests)) {
       const readable = this.#faults.deletedPatientsReadable && resource.name === 'patients';
       return record && readable && resource.gone?.(record) ? record : undefined;
     }
@@ -73,10 +73,11 @@ export class Lists {
     const known = this.#found.get(key);
     if (known) return known;
     const fields = resource.fields(this.#world);
-    const accepts = this.#acceptor(resource, fields, this.#filters(texts, fields));
+    const tests = this.#tests(resource, fields, this.#filters(texts, fields));
+    if (scope) tests.push(scope.test);
     const rows = resource.rows(this.#world);
-    const found = rows.filter(scope ? (row) => scope.test(row) && accepts(row) : accepts);
-    sortRows(found, sort, order, fields, sortById);
+    const accepted = tests.length === 0 ? rows : rows.filter((row) => passes(row, tests));
+    const found = sorted(accepted, sort, order, fields, sortById);
     if (this.#found.size >= 20) this.#found.clear();
     this.#found.set(key, found);
     return found;
@@ -89,12 +90,14 @@ export class Lists {
     return filters;
   }
 
-  #acceptor(resource: Resource, fields: Fields<Stored>, filters: readonly Filter<Stored>[]) {
+  #tests(resource: Resource, fields: Fields<Stored>, filters: readonly Filter<Stored>[]): Test[] {
     const { showCancelled, anyValue } = this.#faults;
-    const tests = filters.map(({ field, anyValue: any, test }) => {
-      const { get } = fields[field]!;
-      return any && anyValue === 'only' ? (record: Stored) => get(record) !== null : test;
-    });
+    const tests: Test[] = [];
+    for (const filter of filters) {
+      const { get } = fields[filter.field]!;
+      if (!filter.anyValue) tests.push(filter.test);
+      else if (anyValue === 'only') tests.push((record) => get(record) !== null);
+    }
     for (const name of resource.hides) {
       if (filters.some(({ field }) => field === name) || (showCancelled && name === 'cancelled_at')) continue;
       const { get } = fields[name]!;
@@ -102,14 +105,26 @@ export class Lists {
     }
     const { gone } = resource;
     if (gone) tests.push((record) => !gone(record));
-    return (record: Stored): boolean => {
-      for (const test of tests) if (!test(record)) return false;
-      return true;
-    };
+    return tests;
   }
 }
 
-function sortRows(rows: Stored[], sort: string, order: string, fields: Fields<Stored>, byId: boolean): void {
+type Test = (record: Stored) => boolean;
+
+function passes(record: Stored, tests: readonly Test[]): boolean {
+  for (const test of tests) if (!test(record)) return false;
+  return true;
+}
+
+/** Rows come in the order of creation, unless a clock went back: then, and for any other order, a copy is sorted. */
+function sorted(
+  rows: readonly Stored[],
+  sort: string,
+  order: string,
+  fields: Fields<Stored>,
+  byId: boolean,
+): readonly Stored[] {
+  if (sort === '' && order === '' && inOrder(rows)) return rows;
   if (order !== '' && order !== 'asc' && order !== 'desc') throw new FilterError(`${order} is not an order`);
   const keys = (sort || 'created_at').split(',').map((part) => {
     const match = /^([a-z_]+)(?::(asc|desc))?$/.exec(part);
@@ -125,13 +140,12 @@ function sortRows(rows: Stored[], sort: string, order: string, fields: Fields<St
     }
     return 0;
   };
-  // Rows come in the order of creation mostly: the check is much cheaper than a sort.
-  for (let i = 1; i < rows.length; i++) {
-    if (compare(rows[i - 1]!, rows[i]!) > 0) {
-      rows.sort(compare);
-      return;
-    }
-  }
+  return rows.toSorted(compare);
+}
+
+function inOrder(rows: readonly Stored[]): boolean {
+  for (let i = 1; i < rows.length; i++) if (rows[i - 1]!.createdAt > rows[i]!.createdAt) return false;
+  return true;
 }
 
 function compareValues(a: FieldValue, b: FieldValue): number {

@@ -2,7 +2,7 @@
 import { inventPerson } from './people.ts';
 import { populateStaff, type Staff } from './populate-staff.ts';
 import type { Random } from './random.ts';
-import type { Attendee } from './records.ts';
+import type { Attendee, Patient } from './records.ts';
 import type { IdMaker, Tables } from './tables.ts';
 import { DAY, HOUR, MINUTE, type Seconds } from './time.ts';
 
@@ -38,6 +38,11 @@ function* creationTimes(random: Random, count: number, from: Seconds, to: Second
   }
 }
 
+/** What belonged to a merged patient belongs to the other. */
+function ownerOf(patient: Patient): string {
+  return patient.mergedInto ?? patient.id;
+}
+
 function populatePatients(tables: Tables, ids: IdMaker, random: Random, now: Seconds, count: number): void {
   let number = 0;
   let winner: string | null = null;
@@ -60,6 +65,10 @@ function populatePatients(tables: Tables, ids: IdMaker, random: Random, now: Sec
   }
 }
 
+/** Of so many appointments the first begins a series. */
+const SERIES_EVERY = 97;
+const WEEKLY = { type: 'Weekly', interval: 1, count: 2 } as const;
+
 const NOTES = [null, null, null, null, '', 'Invented note: bring the referral.', 'Invented note: first visit.'];
 
 function populateAppointments(
@@ -71,11 +80,19 @@ function populateAppointments(
   staff: Staff,
 ): void {
   const rows = tables.patients.rows;
+  let series = { id: '', patientId: '', startsAt: 0 };
+  let number = -1;
   for (const createdAt of creationTimes(random, count, now - YEARS + 30 * DAY, now - MINUTE)) {
+    const place = ++number % SERIES_EVERY;
+    const repeats = place > 0 && place <= WEEKLY.count;
     const patient = rows[random.int(0, rows.length - 1)]!;
-    const startsAt = staff.slot(random, createdAt + random.int(1, 45) * DAY);
+    const patientId = repeats ? series.patientId : ownerOf(patient);
+    const free = staff.slot(random, createdAt + random.int(1, 45) * DAY);
+    const startsAt = repeats ? series.startsAt + place * 7 * DAY : free;
     const past = startsAt < now;
-    const changedAt = random.chance(0.6) ? random.int(createdAt, Math.min(now, startsAt + DAY)) : createdAt;
+    const changedAt = random.chance(0.6)
+      ? random.int(createdAt, Math.max(createdAt, Math.min(now, startsAt + DAY)))
+      : createdAt;
     const fate = random.next();
     const cancelled = fate < 0.1;
     const deletedAt = fate > 0.1 && fate < 0.11 ? changedAt : null;
@@ -83,6 +100,7 @@ function populateAppointments(
     const id = ids.next(tables.appointments, createdAt);
     const attendeeId = ids.next(tables.attendees, createdAt);
     const arrived = past && !cancelled && fate > 0.2;
+    if (place === 0) series = { id, patientId, startsAt };
     const cancellation = {
       cancelledAt: cancelled ? changedAt : null,
       cancellationReason: cancelled ? random.pick([10, 20, 30, 31, 40, 50, 60]) : null,
@@ -101,11 +119,11 @@ function populateAppointments(
       practitionerId: random.pick(staff.practitionerIds),
       businessId: random.pick(staff.businessIds),
       typeId: random.pick(staff.typeIds),
-      patientId: patient.id,
+      patientId,
       caseId: null,
       attendeeId,
-      repeatedFrom: null,
-      repeatRule: null,
+      repeatedFrom: repeats ? series.id : null,
+      repeatRule: repeats || place === 0 ? WEEKLY : null,
       notes: random.pick(NOTES),
       didNotArrive: past && !cancelled && fate > 0.12 && fate < 0.18,
       arrived,
@@ -118,7 +136,7 @@ function populateAppointments(
       deletedAt,
       ...cancellation,
       bookingId: id,
-      patientId: patient.id,
+      patientId,
       caseId: null,
       arrived,
       notes: null,
@@ -161,7 +179,7 @@ function populateGroups(tables: Tables, ids: IdMaker, random: Random, now: Secon
         cancellationReason: cancelled ? 50 : null,
         cancellationNote: null,
         bookingId: group.id,
-        patientId: rows[place]!.id,
+        patientId: ownerOf(rows[place]!),
         caseId: null,
         arrived: startsAt < now && !cancelled && random.chance(0.8),
         notes: null,
@@ -236,7 +254,7 @@ function populateAttachments(
       createdAt,
       updatedAt: createdAt + 5,
       archivedAt: random.chance(0.04) ? createdAt + 5 : null,
-      patientId: rows[random.int(0, rows.length - 1)]!.id,
+      patientId: ownerOf(random.pick(rows)),
       userId: random.chance(0.9) ? random.pick(staff.userIds) : null,
       description: random.pick([null, '', 'Invented document']),
       filename,
@@ -255,7 +273,7 @@ function populateCase(tables: Tables, ids: IdMaker, random: Random, createdAt: S
     createdAt,
     updatedAt: createdAt,
     archivedAt: null,
-    patientId: random.pick(tables.patients.rows).id,
+    patientId: ownerOf(random.pick(tables.patients.rows)),
     name: 'Invented case',
     notes: random.pick([null, '']),
     issueDate: null,

@@ -148,7 +148,7 @@ class Service {
       }
     } catch (error) {
       if (this.stopping.signal.aborted) return;
-      answer = this.#refused(error);
+      answer = this.#refused(error, control);
     }
     const text = bodyText(answer, faults);
     const sent = new Date(now().getTime() + faults.clockSkewSeconds * 1000);
@@ -214,10 +214,11 @@ class Service {
     mutate(call.view.world, this.#random.life, mutateWhilePaging.steps);
   }
 
-  #refused(error: unknown): Answer {
+  #refused(error: unknown, control: boolean): Answer {
     const { faults, now, rateLimit } = this.#options;
     const refusal = error instanceof FilterError ? new Refusal(400, error.message) : error;
     if (!(refusal instanceof Refusal)) throw error;
+    if (control) return { status: refusal.status, json: { message: refusal.message } };
     const answer = refusalAnswer(refusal.status, refusal.message, faults, this.#count++);
     if (refusal.status !== 429) return answer;
     return {

@@ -132,7 +132,8 @@ function createAttachment(call: Call): Answer {
     userId: call.userId,
     readsUntilProcessed: faults.attachments.readsUntilProcessed,
   });
-  const headers = { Location: `${url}/patient_attachments/${attachment.id}` };
+  const base = faults.locationWithoutVersion ? url.replace(/\/v1$/, '') : url;
+  const headers = { Location: `${base}/patient_attachments/${attachment.id}` };
   return { status: 201, json: renderAttachment(attachment, call.view), headers };
 }
 

@@ -4,8 +4,12 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequ
 import type { Access } from './access.ts';
 import { DOCS, docsPage } from './docs-page.ts';
 import { answerUnreadable, HttpError, handleError } from './errors.ts';
+import { fhirRoutes } from './fhir/routes.ts';
 import { describeRoutes } from './openapi.ts';
+import { createRequestTimes } from './request-times.ts';
 import { auditRoutes } from './routes/audit.ts';
+import { clinicRecordRoutes } from './routes/clinic-records.ts';
+import { clinikoRoutes } from './routes/cliniko.ts';
 import { connectionRunRoutes } from './routes/connection-runs.ts';
 import { connectionRoutes } from './routes/connections.ts';
 import { credentialRoutes } from './routes/credentials.ts';
@@ -74,6 +78,8 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     handleError(new HttpError(404, 'not_found', 'There is no such route.'), request, reply);
   });
   options.instrument?.(app);
+  const times = createRequestTimes();
+  times.watch(app);
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id);
     const open = isPublic(request) || (web !== null && isPageRequest(request));
@@ -99,7 +105,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   if (options.role !== 'worker') await docsPage(app);
   await app.register(async (scope) => {
     healthRoutes(scope, options.services, options.version);
-    metricsRoutes(scope, options.services, access);
+    metricsRoutes(scope, options.services, access, times);
     if (options.role === 'worker') return;
     if (web === null) landingRoute(scope);
     else await webPages(scope, web);
@@ -115,8 +121,11 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     credentialRoutes(scope, options.services, access);
     heldRoutes(scope, options.services, access);
     documentRoutes(scope, options.services, access);
+    clinikoRoutes(scope, options.services, access);
+    clinicRecordRoutes(scope, options.services, access);
     keyRoutes(scope, options.services, access);
     auditRoutes(scope, options.services, access);
+    await scope.register(async (fhir) => fhirRoutes(fhir, options.services, access, options.version));
   });
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
   return app;

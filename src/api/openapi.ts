@@ -2,6 +2,7 @@
 import fastifySwagger from '@fastify/swagger';
 import type { FastifyInstance } from 'fastify';
 import { ACCESS_EXAMPLES } from './examples/access.ts';
+import { CLINIC_EXAMPLES } from './examples/clinic.ts';
 import { CONNECTION_EXAMPLES } from './examples/connections.ts';
 import type { Example, Examples } from './examples/practice.ts';
 import { RUN_EXAMPLES } from './examples/runs.ts';
@@ -29,7 +30,7 @@ interface Description {
 }
 
 const JSON_TYPE = 'application/json';
-const EXAMPLES: Examples = { ...RUN_EXAMPLES, ...CONNECTION_EXAMPLES, ...ACCESS_EXAMPLES };
+const EXAMPLES: Examples = { ...RUN_EXAMPLES, ...CONNECTION_EXAMPLES, ...ACCESS_EXAMPLES, ...CLINIC_EXAMPLES };
 
 /** Before any route. */
 export async function describeRoutes(app: FastifyInstance, version: string): Promise<void> {

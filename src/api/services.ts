@@ -3,6 +3,7 @@ import type { ApiKeys } from '../access/api-keys.ts';
 import type { CredentialVault } from '../access/credentials.ts';
 import type { AuditLog } from '../ports/audit-log.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
+import type { ClinicReports } from '../ports/clinic-reports.ts';
 import type { Reports } from '../ports/reports.ts';
 import type { RunHistory } from '../ports/run-history.ts';
 import type { RunMetrics } from '../ports/run-metrics.ts';
@@ -26,6 +27,8 @@ export interface ApiServices {
   readonly organizations: readonly NamedOrganization[];
   readonly connections: readonly Connection[];
   readonly sync: SyncService;
+  /** Runs of other processes that this one helps with. */
+  readonly helping: () => number;
   readonly runs: RunStore;
   readonly queue: RunQueue;
   readonly history: RunHistory;
@@ -34,6 +37,7 @@ export interface ApiServices {
   /** Does this installation run anything by itself? */
   readonly schedulerActive: boolean;
   readonly reports: Reports;
+  readonly clinic: ClinicReports;
   readonly blobs: BlobStore;
   readonly keys: ApiKeys;
   readonly credentials: CredentialVault;
@@ -41,6 +45,8 @@ export interface ApiServices {
   readonly metrics: RunMetrics;
   /** Connections of this process to the record database. */
   readonly databasePool: () => { readonly total: number; readonly idle: number; readonly waiting: number };
+  /** How long requests to outside systems had to wait for their limits, since the process began. */
+  readonly outboundWaitMs: () => number;
   /** @returns how many runs wait. @throws when the database does not answer */
   readonly checkDatabase: () => Promise<number>;
 }

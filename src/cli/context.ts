@@ -108,7 +108,7 @@ export async function openConfigured(
     log('No chartsync.yaml here: this is the sample practice that "npm start" made.');
     const home = homeFolder(env, cwd);
     const database = await openRecordDatabase({ home, databaseUrl: null }, log);
-    const config = await loadConfig({ env: await demoEnvironment(env, database), cwd, file: demoFile(home) });
+    const config = await loadConfig({ env: await demoEnvironment(env, database, home), cwd, file: demoFile(home) });
     return { config, database };
   }
   const config = await loadConfig({ env, cwd, ...(options.config === undefined ? {} : { file: options.config }) });

@@ -3,8 +3,10 @@ import { access, mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Environment } from '../config/source.ts';
 import type { RecordDatabase } from '../main.ts';
+import { keptAccount } from './demo-cliniko.ts';
 
 export const DEMO_CONNECTION = 'riverside-vsrx';
+export const DEMO_CLINIKO = 'riverside-cliniko';
 const SOURCE_DATABASE = 'vsrx_sample';
 /** Whoever sets one of these means something else than the sample. */
 const CONFIGURING = ['CHARTSYNC_CONFIG', 'DATABASE_URL', 'VSRX_MYSQL_CONNECTION_STRING', 'MYSQL_HOST'];
@@ -22,6 +24,10 @@ export function demoFile(home: string): string {
   return join(demoHome(home), 'chartsync.yaml');
 }
 
+export function demoAccountFile(home: string): string {
+  return join(demoHome(home), 'cliniko.json');
+}
+
 export function demoFiles(home: string): string {
   return join(demoHome(home), 'vsrx', 'login');
 }
@@ -33,11 +39,14 @@ export async function isDemo(env: Environment, cwd: string, named: string | unde
 }
 
 /** The sample's source database lies beside ours on the embedded server, whose port changes: the file refers to it by name. */
-export async function demoEnvironment(env: Environment, database: RecordDatabase): Promise<Environment> {
+export async function demoEnvironment(env: Environment, database: RecordDatabase, home: string): Promise<Environment> {
+  const account = await keptAccount(demoAccountFile(home));
   return {
     // The terminal is told of each run in a line of its own.
     SYNC_LOG_LEVEL: 'warn',
     ...env,
+    CHARTSYNC_SAMPLE_CLINIKO: account?.url ?? 'http://127.0.0.1:9/v1',
+    CHARTSYNC_SAMPLE_CLINIKO_KEY: account?.apiKey ?? 'none-of-ours-au1',
     CHARTSYNC_SAMPLE_DATABASE: (await database.urlOf(SOURCE_DATABASE)) ?? database.url,
   };
 }
@@ -63,6 +72,11 @@ organizations:
           activate: all
           sourceTimeZone: Australia/Sydney
           modes: { deep: 5m, checksum: 1h }
+      - id: ${DEMO_CLINIKO}
+        connector: cliniko
+        schedule: { every: 1m }
+        settings: { baseUrl: "\${CHARTSYNC_SAMPLE_CLINIKO}", contactEmail: it@riverside.example }
+        credentials: { apiKey: "\${CHARTSYNC_SAMPLE_CLINIKO_KEY}" }
 limits: { retryDelay: 1s }
 `,
   );

@@ -105,8 +105,29 @@ export interface StoresConfig {
     | { readonly kind: 'filesystem'; readonly folder: string }
     /** `connectionString` is secret. */
     | { readonly kind: 'azure'; readonly connectionString: string; readonly container: string };
-  readonly search: { readonly kind: 'none' };
+  readonly search: SearchConfig;
 }
+
+export type SearchConfig =
+  | {
+      readonly kind: 'lancedb';
+      readonly folder: string;
+      /** `apiKey` is secret; null for an endpoint that wants none. Null without embeddings: only words are compared. */
+      readonly embeddings: {
+        readonly endpoint: string;
+        readonly apiKey: string | null;
+        readonly model: string;
+        readonly dimensions: number;
+      } | null;
+    }
+  /** `apiKey` is secret. */
+  | {
+      readonly kind: 'openai';
+      readonly apiKey: string;
+      readonly endpoint: string | null;
+      readonly apiVersion: string | null;
+    }
+  | { readonly kind: 'none' };
 
 export interface LimitsConfig {
   readonly maxFileSize: number;
@@ -115,8 +136,12 @@ export interface LimitsConfig {
   /** Tries in all, the first included. */
   readonly retryAttempts: number;
   readonly retryDelayMs: number;
-  /** Runs of one process at one time. */
+  /** Runs of one process at one time, those that it helps with included. */
   readonly runsPerProcess: number;
+  /** A file run with work in more units than this is shared with other processes. */
+  readonly fanOutUnits: number;
+  /** Processes beside its own that may copy for one run. */
+  readonly helpersPerRun: number;
   /** Connections of one process to the record database. */
   readonly databaseConnections: number;
 }

@@ -82,6 +82,8 @@ describe('defaults', () => {
         retryAttempts: 3,
         retryDelayMs: 5000,
         runsPerProcess: 8,
+        fanOutUnits: 500,
+        helpersPerRun: 4,
         databaseConnections: 10,
       },
       retention: { runsMs: 7_776_000_000, releasedBlobsMs: 604_800_000, tombstonesMs: null, auditMs: 189_388_800_000 },
@@ -424,6 +426,51 @@ describe('the seeds’ variables', () => {
   });
 });
 
+describe('the search index', () => {
+  const search = async (text: string, env: Env = {}) => (await load(`stores: { search: ${text} }`, env)).stores.search;
+
+  test.each([
+    ['{ kind: none }', { kind: 'none' }],
+    ['{ kind: lancedb, folder: /srv/index }', { kind: 'lancedb', folder: '/srv/index', embeddings: null }],
+    ['{ kind: openai, apiKey: k }', { kind: 'openai', apiKey: 'k', endpoint: null, apiVersion: null }],
+    [
+      '{ kind: openai, apiKey: k, endpoint: "https://name.openai.azure.com", apiVersion: 2024-05-01-preview }',
+      { kind: 'openai', apiKey: 'k', endpoint: 'https://name.openai.azure.com', apiVersion: '2024-05-01-preview' },
+    ],
+  ])('%s', async (text, expected) => {
+    expect(await search(text)).toEqual(expected);
+  });
+
+  test('of LanceDB lies in the home folder, or where the file says, and may compare meanings', async () => {
+    expect(await search('{ kind: lancedb }')).toMatchObject({ folder: join(cwd, '.chartsync/search') });
+    const embeddings = '{ endpoint: "http://127.0.0.1:8080/v1", model: m, dimensions: 768 }';
+    expect(await search(`{ kind: lancedb, folder: index, embeddings: ${embeddings} }`)).toEqual({
+      kind: 'lancedb',
+      folder: join(cwd, 'index'),
+      embeddings: { endpoint: 'http://127.0.0.1:8080/v1', apiKey: null, model: 'm', dimensions: 768 },
+    });
+    const secret = embeddings.replace('{', '{ apiKey: "${EMBEDDINGS_KEY}",');
+    expect(await search(`{ kind: lancedb, embeddings: ${secret} }`, { EMBEDDINGS_KEY: 'k' })).toMatchObject({
+      embeddings: { apiKey: 'k' },
+    });
+  });
+
+  test.each([
+    ['{ kind: lucene }', 'kind'],
+    ['{ kind: openai }', 'apiKey'],
+    ['{ kind: openai, apiKey: k, endpoint: "ftp://x" }', 'endpoint'],
+    ['{ kind: openai, apiKey: k, endpoint: "https://u:p@x" }', 'endpoint'],
+    ['{ kind: openai, apiKey: k, apiVersion: 2024-05-01-preview }', 'endpoint'],
+    ['{ kind: lancedb, apiKey: k }', 'apiKey'],
+    ['{ kind: lancedb, embeddings: { endpoint: "https://x/v1", model: m } }', 'embeddings.dimensions'],
+    ['{ kind: lancedb, embeddings: { endpoint: x, model: m, dimensions: 3 } }', 'embeddings.endpoint'],
+    ['{ kind: lancedb, embeddings: { endpoint: "https://x/v1", model: m, dimensions: 0 } }', 'embeddings.dimensions'],
+  ])('%s is refused', async (text, path) => {
+    const mistakes = await mistakesOf(`stores: { search: ${text} }`);
+    expect(mistakes.map((m) => m.path)).toEqual([`stores.search.${path}`]);
+  });
+});
+
 test('whatever is broken, only known mistakes come out and no secret is in them', async () => {
   const whole = parseDocument(`organizations:
   - id: o
@@ -435,7 +482,7 @@ test('whatever is broken, only known mistakes come out and no secret is in them'
         schedule: { every: 10m, between: "08:00-18:00", on: [mon], else: 30m }
         settings: { database: "mysql://h/db", fileBasePath: /srv, mapping: { preset: vsrx, patient: { name: full } }, modes: { deep: 1d } }
         credentials: { username: reader, password: ${SECRET} }
-stores: { blobs: { kind: azure, connectionString: "AccountName=a;AccountKey=${SECRET}", container: c-c }, search: { kind: none } }
+stores: { blobs: { kind: azure, connectionString: "AccountName=a;AccountKey=${SECRET}", container: c-c }, search: { kind: lancedb, folder: f, embeddings: { endpoint: "https://e.example/v1", apiKey: ${SECRET}, model: m, dimensions: 3 } } }
 deletionGuard: { maxCount: 1, maxPercent: 2.5, minCount: 0 }
 limits: { maxFileSize: 1MB, retryDelay: 1s }
 retention: { runs: forever }

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import type { EverySchedule, Schedule } from '../domain/schedule.ts';
 import { resolveAuth } from './auth.ts';
 import { resolveCliniko } from './cliniko.ts';
-import type { Config, ConnectionConfig, OrganizationConfig, StoresConfig } from './config.ts';
+import type { Config, ConnectionConfig, OrganizationConfig, SearchConfig, StoresConfig } from './config.ts';
 import { databaseOfVariables, type Variables } from './environment.ts';
 import { type Mistake, type Path, pathText } from './mistake.ts';
 import { parseDuration, parseSize } from './quantity.ts';
@@ -85,6 +85,8 @@ export function resolveConfig(options: ResolveOptions): Config {
       retryAttempts: limits?.retryAttempts ?? variables.SYNC_RETRY_ATTEMPTS ?? 3,
       retryDelayMs: parseDuration(limits?.retryDelay ?? `${variables.SYNC_RETRY_DELAY_MS ?? 5000}ms`) ?? 0,
       runsPerProcess: limits?.runsPerProcess ?? 8,
+      fanOutUnits: limits?.fanOutUnits ?? 500,
+      helpersPerRun: limits?.helpersPerRun ?? 4,
       databaseConnections: limits?.databaseConnections ?? 10,
     },
     retention: {
@@ -201,8 +203,29 @@ function resolveSchedule(schedule: ScheduleFile): Schedule | null {
   };
 }
 
-function resolveStores({ file, variables, home, folder }: ResolveOptions, report: Report): StoresConfig {
-  const search = { kind: 'none' } as const;
+function resolveSearch({ file, home, folder }: ResolveOptions, report: Report): SearchConfig {
+  const search = file.stores?.search;
+  if (search === undefined || !('kind' in search) || search.kind === 'none') return { kind: 'none' };
+  if (search.kind === 'lancedb') {
+    const chosen = search.folder === undefined ? join(home, 'search') : resolve(folder, search.folder);
+    const { embeddings } = search;
+    return {
+      kind: 'lancedb',
+      folder: chosen,
+      embeddings: embeddings === undefined ? null : { ...embeddings, apiKey: embeddings.apiKey ?? null },
+    };
+  }
+  const { apiKey, endpoint = null, apiVersion = null } = search;
+  if (apiVersion !== null && endpoint === null) {
+    const message = 'is missing: apiVersion belongs to a resource of Azure, such as https://name.openai.azure.com';
+    report(['stores', 'search', 'endpoint'], message);
+  }
+  return { kind: 'openai', apiKey, endpoint, apiVersion };
+}
+
+function resolveStores(options: ResolveOptions, report: Report): StoresConfig {
+  const { file, variables, home, folder } = options;
+  const search = resolveSearch(options, report);
   const connectionOfVariables = variables.AZURE_STORAGE_CONNECTION_STRING;
   const blobs =
     file.stores?.blobs ?? (connectionOfVariables ? { kind: 'azure' as const } : { kind: 'filesystem' as const });

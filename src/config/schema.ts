@@ -201,10 +201,33 @@ const Organization = closed({
   ),
 });
 
-const ABSENT_SEARCH: Readonly<Record<string, string>> = {
-  lancedb: 'the search index LanceDB is not part of this version of Chartsync; use { kind: none }',
-  openai: 'vector stores are not part of this version of Chartsync; use { kind: none }',
-};
+const httpUrl = () =>
+  checkedText('the address of a service, such as https://api.openai.com/v1, without user name and password', isHttpUrl);
+
+const Search = Type.Union(
+  [
+    closed({
+      kind: Type.Literal('lancedb'),
+      folder: optional(text('the path of a folder')),
+      embeddings: optional(
+        closed({
+          endpoint: httpUrl(),
+          apiKey: optional(text('the key of the endpoint')),
+          model: text('the name of a model'),
+          dimensions: integer(1, 16_384),
+        }),
+      ),
+    }),
+    closed({
+      kind: Type.Literal('openai'),
+      apiKey: text('the key of the service'),
+      endpoint: optional(httpUrl()),
+      apiVersion: optional(text('a version such as 2024-05-01-preview', /^[0-9a-z-]{1,32}$/)),
+    }),
+    closed({ kind: Type.Literal('none') }),
+  ],
+  { discriminator: 'kind' },
+);
 
 const Stores = closed({
   blobs: optional(
@@ -225,9 +248,7 @@ const Stores = closed({
       { discriminator: 'kind' },
     ),
   ),
-  search: optional(
-    Type.Union([closed({ kind: Type.Literal('none') })], { discriminator: 'kind', absent: ABSENT_SEARCH }),
-  ),
+  search: optional(Search),
 });
 
 export const ConfigFile = closed({
@@ -252,6 +273,8 @@ export const ConfigFile = closed({
       maxConcurrentSyncs: optional(integer(1, 1000)),
       maxQueuedSyncs: optional(integer(0, 10_000)),
       runsPerProcess: optional(integer(1, 1000)),
+      fanOutUnits: optional(integer(1, 1_000_000_000)),
+      helpersPerRun: optional(integer(0, 1000)),
       pauseAfterFailures: optional(pauseAfterFailures()),
     }),
   ),

@@ -181,6 +181,93 @@ export const ERROR_CATALOGUE = {
     summary: 'The disk of the blob store is full.',
     remedy: 'Make space. What was copied so far is kept; the next run continues.',
   },
+  // Content of documents
+  document_encrypted: {
+    action: 'skip',
+    summary: 'The document is protected by a password, so its content cannot be read.',
+    remedy: 'Store it without a password in the source system.',
+  },
+  document_corrupt: {
+    action: 'skip',
+    summary: 'The document is damaged, so its content cannot be read.',
+    remedy: 'Open it in the source system; if it does not open there either, replace it.',
+  },
+  document_empty: {
+    action: 'skip',
+    summary: 'The document has no content.',
+    remedy: 'Replace it in the source system.',
+  },
+  document_too_large: {
+    action: 'skip',
+    summary: 'The document is larger than the limits for reading its content.',
+    remedy: 'Raise the limit that the message names, or split the document.',
+  },
+  document_type_unsupported: {
+    action: 'skip',
+    summary: 'The content of this type of document cannot be read.',
+    remedy: 'Store it as PDF in the source system when its content is needed.',
+  },
+  document_converter_missing: {
+    action: 'skip',
+    summary: 'The program that converts this type of document is not installed.',
+    remedy: 'Install LibreOffice ("apt-get install libreoffice-writer"). The document is then tried again by itself.',
+  },
+  document_timeout: {
+    action: 'skip',
+    summary: 'Reading the content of the document took longer than it may.',
+    remedy: 'Nothing: it is tried once more. If it stays, raise the time limit or simplify the document.',
+  },
+  document_memory: {
+    action: 'skip',
+    summary: 'Reading the content of the document needed more memory than it may.',
+    remedy: 'Raise the memory limit, or simplify the document.',
+  },
+  document_reader_crashed: {
+    action: 'skip',
+    summary: 'The program that reads the document ended unexpectedly.',
+    remedy: 'Nothing: it is tried once more. If it stays, report it with the type of the document.',
+  },
+  // Search index
+  search_off: {
+    action: 'stop',
+    summary: 'No search index is configured.',
+    remedy: 'Set stores.search to a kind other than none, and restart.',
+  },
+  search_unavailable: {
+    action: 'retry',
+    summary: 'The search index does not answer.',
+    remedy: 'Check the folder or service of the search index. What is missing in it is indexed again by itself.',
+  },
+  search_credentials: {
+    action: 'stop',
+    summary: 'The service of the search index refused the credentials.',
+    remedy: 'Correct the key in stores.search.',
+  },
+  search_disk_full: {
+    action: 'stop',
+    summary: 'The disk of the search index is full.',
+    remedy: 'Make space. What is missing in the index is indexed again by itself.',
+  },
+  search_refused: {
+    action: 'skip',
+    summary: 'The service of the search index could not index this document.',
+    remedy: 'Look whether the document has readable text. It can be read as before, but not be found by its words.',
+  },
+  search_rebuild_ended: {
+    action: 'stop',
+    summary: 'This rebuild of the search index has ended, or a later one has taken its place.',
+    remedy: 'Nothing when a later one goes on; else begin the rebuild again.',
+  },
+  embeddings_unavailable: {
+    action: 'retry',
+    summary: 'The embeddings endpoint does not answer.',
+    remedy: 'Check stores.search.embeddings. What is missing in the index is indexed again by itself.',
+  },
+  embeddings_mismatch: {
+    action: 'stop',
+    summary: 'The embeddings endpoint refuses the settings, or answers with other vectors than they say.',
+    remedy: 'Correct key, model or dimensions in stores.search.embeddings.',
+  },
   // Home folder
   home_disk_full: {
     action: 'stop',

@@ -4,6 +4,8 @@ export const SCOPES = [
   'sync:run',
   'documents:read',
   'documents:write',
+  /** Copied patients and appointments. */
+  'records:read',
   'held:decide',
   'connections:write',
   'keys:write',
@@ -16,10 +18,10 @@ export type Scope = (typeof SCOPES)[number];
 export const ROLES = ['viewer', 'operator', 'administrator'] as const;
 export type Role = (typeof ROLES)[number];
 
-/** Documents are patients' data: who only looks after the machine does not get to read them. */
+/** Documents and records are patients' data: who only looks after the machine does not get to read them. */
 const SCOPES_OF_ROLE: Readonly<Record<Role, readonly Scope[]>> = {
   viewer: ['sync:read'],
-  operator: ['sync:read', 'sync:run', 'documents:read', 'held:decide'],
+  operator: ['sync:read', 'sync:run', 'documents:read', 'records:read', 'held:decide'],
   administrator: ['admin'],
 };
 

@@ -215,7 +215,7 @@ function createReporter(options: SessionOptions, fence: Fence, stop: AbortContro
   };
 }
 
-function addCounts(counts: RunCounts, delta: Partial<RunCounts>): RunCounts {
+export function addCounts(counts: RunCounts, delta: Partial<RunCounts>): RunCounts {
   const next: Record<string, number> = { ...counts };
   for (const [name, value] of Object.entries(delta)) next[name] = (next[name] ?? 0) + value;
   return next as unknown as RunCounts;

@@ -12,7 +12,9 @@ import type { ClinicRecord, RecordStream } from '../domain/clinic.ts';
 
 export interface SourcePage {
   readonly records: readonly ClinicRecord[];
-  /** How many records fit the question now, as the source counts them. */
+  /** Some lists are only whole when several questions are asked one after the other: the number of this one, from 0. */
+  readonly part: number;
+  /** How many records fit the question of this part now, as the source counts them. */
   readonly total: number;
   /** The source's own clock when it answered, epoch ms; null when it does not say. */
   readonly serverTime: number | null;
@@ -52,5 +54,7 @@ export interface ClinicSource {
     references: readonly string[],
     context: { readonly signal: AbortSignal; readonly urgent: boolean },
   ): Promise<readonly ClinicRecord[]>;
+  /** Where the source is, as far as the key tells; null when there is none. */
+  region(): Promise<string | null>;
   close(): Promise<void>;
 }

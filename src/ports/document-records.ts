@@ -21,6 +21,8 @@ export interface ConnectionKey {
 export interface Fence extends ConnectionKey {
   readonly runId: string;
   readonly number: number;
+  /** A part of a shared run, see `run-batches.ts`: good only while this attempt of this process is the newest one of it. */
+  readonly batch?: { readonly n: number; readonly attempt: number };
 }
 
 export interface StoredDocument extends StoredItem {

@@ -47,7 +47,9 @@ export interface ConnectionStatus extends ConnectionKey {
   readonly state: string;
   readonly stateReason: string | null;
   readonly documents: number;
+  /** Patients: filesets, or copied patients. */
   readonly filesets: number;
+  readonly appointments: number;
   readonly openFailures: number;
   readonly heldItems: number;
   readonly lastSuccessAt: string | null;

@@ -33,6 +33,8 @@ export interface RecordConnection extends AnyConnection {
   readonly ports: RecordPorts;
   /** Minutes after midnight of the nightly read of everything; null: never by itself. */
   readonly fullCompareAt: number | null;
+  /** Where the source is, as far as its key tells; null when there is none. */
+  region(): Promise<string | null>;
 }
 
 export type Connection = FileConnection | RecordConnection;
@@ -59,4 +61,19 @@ export function isFileConnection(connection: Connection): connection is FileConn
 
 export function isRecordConnection(connection: Connection): connection is RecordConnection {
   return connection.connector === 'cliniko';
+}
+
+/** What the credentials of a connection consist of. */
+export const CREDENTIAL_FIELDS: Readonly<Record<Connection['connector'], readonly string[]>> = {
+  vsrx: ['username', 'password'],
+  cliniko: ['apiKey'],
+};
+
+/** @returns null when they are not exactly what the connection wants */
+export function credentialsFor(connection: Connection, given: unknown): Record<string, string> | null {
+  const fields = CREDENTIAL_FIELDS[connection.connector];
+  const values: Readonly<Record<string, unknown>> = typeof given === 'object' && given !== null ? { ...given } : {};
+  const isComplete = fields.every((name) => typeof values[name] === 'string' && values[name] !== '');
+  if (!isComplete || Object.keys(values).length !== fields.length) return null;
+  return Object.fromEntries(fields.map((name) => [name, String(values[name])]));
 }

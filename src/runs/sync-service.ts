@@ -43,8 +43,11 @@ export interface SyncService {
 export function createSyncService(options: {
   clock: Clock;
   onStart?: (connection: Connection, runId: string) => void;
+  /** Of every run of this process, at least at each of its steps. */
+  onProgress?: (progress: RunProgress & { readonly runId: string }) => void;
   onEnd?: (connection: Connection, result: RunResult) => void;
 }): SyncService {
+  const tell = (progress: RunProgress & { readonly runId: string }) => options.onProgress?.(progress);
   const active = new Set<Promise<unknown>>();
   const byId = new Map<string, AbortController>();
   const stopping = { cancel: new AbortController(), handBack: new AbortController() };
@@ -96,6 +99,10 @@ export function createSyncService(options: {
           runOnce(connection, {
             ...request,
             signal,
+            onProgress(progress) {
+              tell(progress);
+              request.onProgress?.(progress);
+            },
             onStarted: (runId) => {
               onStarted(runId);
               resolve({ runId, result });
@@ -109,12 +116,14 @@ export function createSyncService(options: {
       const claimed: SessionOptions['claimed'] = { fence: run.fence, counts: run.counts };
       return launch(connection, stopping.handBack.signal, (signal, onStarted) => {
         onStarted(run.fence.runId);
-        if (run.heldSetId !== null) return applyHeld(connection, { setId: run.heldSetId, claimed, signal });
+        if (run.heldSetId !== null)
+          return applyHeld(connection, { setId: run.heldSetId, claimed, signal, onProgress: tell });
         return runOnce(connection, {
           mode: run.mode,
           trigger: run.trigger,
           claimed,
           signal,
+          onProgress: tell,
           ...(run.unit === null ? {} : { unit: run.unit }),
         });
       });
@@ -160,7 +169,7 @@ export function runOnce(
 /** Applies a held set that a person approved. */
 export function applyHeld(
   connection: Connection,
-  request: { setId: string; claimed?: SessionOptions['claimed']; signal: AbortSignal },
+  request: { setId: string } & Pick<SessionOptions, 'claimed' | 'onProgress' | 'signal'>,
 ): Promise<RunResult> {
   return isFileConnection(connection)
     ? applyHeldSet(connection.ports, connection.settings, request)

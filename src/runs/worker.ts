@@ -1,10 +1,13 @@
-/** Takes dispatched runs and performs them; looks after runs whose process is gone. */
+/** Takes dispatched runs and performs them; looks after runs whose process is gone; helps with large runs of others. */
 import { SyncError, toSyncError } from '../domain/errors.ts';
 import { NO_COUNTS } from '../domain/run.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { RunBatches } from '../ports/run-batches.ts';
 import type { RunDispatcher, RunQueue } from '../ports/run-queue.ts';
 import type { RunStore } from '../ports/run-store.ts';
 import type { Connection } from './connections.ts';
+import { startHelper } from './helper.ts';
+import { createSlots } from './slots.ts';
 import type { SyncService } from './sync-service.ts';
 
 export interface WorkerOptions {
@@ -14,12 +17,16 @@ export interface WorkerOptions {
   readonly connections: readonly Connection[];
   readonly service: SyncService;
   readonly clock: Clock;
-  /** Runs at one time in this process. */
+  /** Runs at one time in this process, those that it helps with included. */
   readonly concurrency: number;
+  readonly batches: RunBatches;
+  readonly helpersPerRun: number;
   readonly onError?: (runId: string | null, error: SyncError) => void;
 }
 
 export interface RunWorker {
+  /** Runs of other processes that it helps with. */
+  helping(): number;
   /** Takes no further runs, lets those at work end for a while, hands back the rest. */
   stop(graceMs: number): Promise<void>;
 }
@@ -32,7 +39,19 @@ export async function startWorker(options: WorkerOptions): Promise<RunWorker> {
   const ended = new AbortController();
   const handling = new Set<Promise<void>>();
 
+  const slots = createSlots(options.concurrency, () => helper.makeRoom());
+  const helper = startHelper({
+    batches: options.batches,
+    connections: options.connections,
+    clock,
+    slots,
+    helpersPerRun: options.helpersPerRun,
+    ...(options.onError === undefined ? {} : { onError: options.onError }),
+  });
+
   async function handle(runId: string): Promise<void> {
+    // A helper makes room after its batch. When that takes too long, the run is dispatched again, perhaps to another process.
+    const release = await slots.take();
     try {
       if (ended.signal.aborted) return;
       const run = await queue.claim(runId);
@@ -59,6 +78,8 @@ export async function startWorker(options: WorkerOptions): Promise<RunWorker> {
     } catch (error) {
       // The lease expires, and the run is taken over.
       options.onError?.(runId, toSyncError(error));
+    } finally {
+      release();
     }
   }
 
@@ -83,11 +104,12 @@ export async function startWorker(options: WorkerOptions): Promise<RunWorker> {
   })();
 
   return {
+    helping: () => helper.helping,
     async stop(graceMs) {
       ended.abort();
       await dispatcher.rest();
       await watch;
-      await service.stop(graceMs);
+      await Promise.all([service.stop(graceMs), helper.stop(graceMs)]);
       await Promise.allSettled(handling);
       await dispatcher.close();
     },

@@ -5,12 +5,14 @@
  */
 import { parseArgs } from 'node:util';
 import type { Benchmark } from './benchmark.ts';
+import { cliniko } from './benchmarks/cliniko.ts';
 import { firstSyncAzure } from './benchmarks/first-sync-azure.ts';
 import { firstSyncFolder } from './benchmarks/first-sync-folder.ts';
 import { growth } from './benchmarks/growth.ts';
 import { nothingToDo } from './benchmarks/nothing-to-do.ts';
 import { patientInAMillion } from './benchmarks/patient-in-a-million.ts';
 import { runs } from './benchmarks/runs.ts';
+import { search } from './benchmarks/search.ts';
 import { writeDocs } from './docs.ts';
 import { describeMachine } from './machine.ts';
 import { findFalls, MAX_FALL, type NamedResult, readRecorded, readResult, record, writeResult } from './results.ts';
@@ -24,6 +26,8 @@ const BENCHMARKS: readonly Benchmark[] = [
   patientInAMillion,
   growth,
   runs,
+  cliniko,
+  search,
 ];
 
 const USAGE = `npm run bench [-- name …] [-- options]

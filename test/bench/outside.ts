@@ -6,7 +6,14 @@ import { fileURLToPath } from 'node:url';
 import type { Measurement } from './benchmark.ts';
 import { type InsideMeasurement, peakOf } from './inside.ts';
 
-export type SubjectName = 'azure-loop' | 'folder-loop' | 'patient-loop' | 'stream-both' | 'sync';
+export type SubjectName =
+  | 'azure-loop'
+  | 'cliniko-sync'
+  | 'folder-loop'
+  | 'patient-loop'
+  | 'read-pages'
+  | 'stream-both'
+  | 'sync';
 
 /** As in `bin/chartsync`; the floors get the same. */
 const FLAGS = ['--max-semi-space-size=32'];

@@ -390,6 +390,37 @@ describe('metrics', () => {
     expect((await scrape()).get(`sync_runs_total{${end}}`)).toBe(after.get(`sync_runs_total{${end}}`));
   });
 
+  test('a run of one patient makes nothing fresh', async () => {
+    await call('POST', `/api/sync/vsrx?connection=${CONNECTION}&wait=true`);
+    const name = `sync_last_success_timestamp_seconds{${labels}}`;
+    const before = (await scrape()).get(name)!;
+    expect(before).toBeGreaterThan(0);
+    const { patientUuids } = setup.practice;
+    const one = await call('POST', `/api/sync/vsrx/patient/${patientUuids[0]}?connection=${CONNECTION}&wait=true`);
+    expect(one.status).toBe(200);
+    expect((await scrape()).get(name)).toBe(before);
+    await call('POST', `/api/sync/vsrx?connection=${CONNECTION}&wait=true`);
+    expect((await scrape()).get(name)).toBeGreaterThan(before);
+  });
+
+  test('tell how long answers take by route, and name no URL', async () => {
+    const count = (series: Series, route: string, status: string) =>
+      series.get(`http_request_duration_seconds_count{method="GET",route="${route}",status="${status}"}`) ?? 0;
+    const before = await scrape();
+    await call('GET', '/api/sync/status/11111111-2222-4333-8444-555555555555');
+    await call('GET', '/no-such-route/with-a-name');
+    const after = await scrape();
+    expect(count(after, '/api/sync/status/:patientId', '4xx')).toBe(
+      count(before, '/api/sync/status/:patientId', '4xx') + 1,
+    );
+    expect(count(after, 'none', '4xx')).toBe(count(before, 'none', '4xx') + 1);
+    expect(count(after, '/metrics', '2xx')).toBe(count(before, '/metrics', '2xx') + 1);
+    const names = [...after.keys()].join();
+    for (const secret of ['11111111-2222', 'with-a-name']) expect(names).not.toContain(secret);
+    expect(after.get('outbound_wait_seconds_total')).toBe(0);
+    expect(after.get('sync_worker_helps')).toBe(0);
+  });
+
   test('of another organisation are not seen; the administrator sees all', async () => {
     await call('POST', '/api/sync/vsrx?wait=true', { organization: OTHER });
     const own = [...(await scrape()).keys()];
@@ -450,6 +481,19 @@ describe('pause and resume', () => {
       (await ask('POST', '/api/v1/connections/{connectionId}/pause', { connectionId: 'theirs' }, { body: {} })).status,
     ).toBe(404);
   });
+
+  test('the reason may be left out, and the body with it', async () => {
+    const at = { connectionId: 'second' };
+    for (const options of [{}, { body: {} }]) {
+      expect((await ask('POST', '/api/v1/connections/{connectionId}/pause', at, options)).status).toBe(200);
+      const { body } = await ask('GET', '/api/v1/connections', {});
+      const second = body.connections.find((c: { id: string }) => c.id === 'second');
+      expect(second).toMatchObject({ state: 'paused', state_reason: 'Paused by a person.' });
+      await ask('POST', '/api/v1/connections/{connectionId}/resume', at);
+    }
+    const wrong = await ask('POST', '/api/v1/connections/{connectionId}/pause', at, { body: { why: 'not a field' } });
+    expect(wrong.status).toBe(400);
+  });
 });
 
 describe('failures and held removals', () => {
@@ -503,7 +547,10 @@ describe('failures and held removals', () => {
       expect((await progress(approved.sync_id)).counts.removed).toBe(set.items);
       const done = (await ask('GET', '/api/v1/held/{setId}', { setId: set.id })).body;
       expect(done.set).toMatchObject({ state: 'applied', note: 'Emptied on purpose.' });
-      expect((await ask('POST', '/api/v1/held/{setId}/reject', { setId: set.id }, { body: {} })).status).toBe(409);
+      for (const options of [{}, { body: {} }]) {
+        expect((await ask('POST', '/api/v1/held/{setId}/reject', { setId: set.id }, options)).status).toBe(409);
+        expect((await ask('POST', '/api/v1/held/{setId}/approve', { setId: set.id }, options)).status).toBe(409);
+      }
       expect((await ask('GET', '/api/v1/held', {})).body.held).toEqual([]);
     } finally {
       await client.query('INSERT INTO ax_notes_attachments SELECT * FROM kept');

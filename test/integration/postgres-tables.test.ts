@@ -18,6 +18,8 @@ const ALIASES: Record<string, Column> = {
   Timestamp: { type: 'timestamp', nullable: false, optional: false },
   GeneratedTimestamp: { type: 'timestamp', nullable: false, optional: true },
   NullableTimestamp: { type: 'timestamp', nullable: true, optional: true },
+  CalendarDate: { type: 'timestamp', nullable: false, optional: false },
+  NullableDate: { type: 'timestamp', nullable: true, optional: true },
   Json: { type: 'json', nullable: false, optional: false },
   GeneratedJson: { type: 'json', nullable: false, optional: true },
   NullableJson: { type: 'json', nullable: true, optional: true },
@@ -37,7 +39,11 @@ const LIVE_TYPES: Record<string, string> = {
   'character varying': 'string',
   boolean: 'boolean',
   integer: 'number',
-  ARRAY: 'string[]',
+  'time without time zone': 'string',
+  _text: 'string[]',
+  // Arrive as texts from the driver.
+  _int8: 'string[]',
+  _int4: 'number[]',
   bytea: 'Buffer',
   // Arrives as text from the driver.
   numeric: 'string',
@@ -88,6 +94,7 @@ async function live(): Promise<Schema> {
       table_name: string;
       column_name: string;
       data_type: string;
+      udt_name: string;
       is_nullable: string;
       column_default: string | null;
       is_identity: string;
@@ -102,7 +109,8 @@ async function live(): Promise<Schema> {
       const nullable = row.is_nullable === 'YES';
       const generated = row.column_default !== null || row.is_identity === 'YES';
       // An identity is a bigint, which arrives as text.
-      const type = row.is_identity === 'YES' ? 'string' : LIVE_TYPES[row.data_type];
+      const type =
+        row.is_identity === 'YES' ? 'string' : LIVE_TYPES[row.data_type === 'ARRAY' ? row.udt_name : row.data_type];
       if (type === undefined) throw new Error(`Teach this test the type ${row.data_type}.`);
       table[row.column_name] = { type, nullable, optional: nullable || generated };
     }

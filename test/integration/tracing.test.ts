@@ -44,6 +44,19 @@ test('a run and the requests about it', async () => {
     name: 'GET /api/sync/status/:patientId',
     attributes: expect.objectContaining({ 'http.response.status_code': 200 }),
   });
-  const text = JSON.stringify(spans);
+  const all = exporter.getFinishedSpans();
+  const run = all.find(({ name, attributes }) => name === 'run' && attributes['chartsync.run'] === syncId)!;
+  const steps = all.filter(({ name, attributes }) => name === 'step' && attributes['chartsync.run'] === syncId);
+  expect(steps.map(({ attributes }) => attributes['chartsync.step'])).toEqual([
+    'Checking the source',
+    'Comparing',
+    'Copying',
+    'Removing',
+  ]);
+  for (const step of steps) {
+    expect(step.parentSpanContext?.spanId).toBe(run.spanContext().spanId);
+    expect(step.spanContext().traceId).toBe(run.spanContext().traceId);
+  }
+  const text = JSON.stringify(spans.concat(steps.map(({ name, attributes }) => ({ name, attributes }))));
   for (const secret of [patient!, server.adminKey, 'with-a-name']) expect(text).not.toContain(secret);
 });

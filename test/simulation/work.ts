@@ -138,6 +138,7 @@ function settingsOf({ organizationId, connectionId }: Practice): FileSettings {
     guard: GUARD,
     filesPerBatch: 3,
     maxParallelUploads: 2,
+    fanOutUnits: 500,
     retry: { attempts: 2, baseDelayMs: 50, maxDelayMs: 1000 },
   };
 }

@@ -40,6 +40,8 @@ export interface ClinikoSetupOptions extends ClinikoOptions {
   readonly account?: AccountOptions;
   readonly settings?: Record<string, unknown>;
   readonly sections?: Record<string, unknown>;
+  /** Further organisations of the configuration. */
+  readonly others?: readonly object[];
   /** Instead of the key of the account; null: none in the configuration. */
   readonly apiKey?: string | null;
 }
@@ -84,7 +86,16 @@ export async function setUpCliniko(options: ClinikoSetupOptions = {}): Promise<C
           },
         ],
       },
+      ...(options.others ?? []),
     ],
+    auth: {
+      rateLimits: {
+        requestsPerAddress: 'none',
+        requestsPerKey: 'none',
+        syncStartsPerKey: 'none',
+        failedAuthenticationsPerAddress: 'none',
+      },
+    },
     limits: { retryDelay: '5ms' },
     ...options.sections,
   };

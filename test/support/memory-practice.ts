@@ -31,6 +31,7 @@ export const SETTINGS: FileSettings = {
   guard: { maxCount: 50, maxPercent: 100, minCount: 3 },
   filesPerBatch: 20,
   maxParallelUploads: 2,
+  fanOutUnits: 500,
   retry: { attempts: 1, baseDelayMs: 1, maxDelayMs: 1 },
 };
 

@@ -50,6 +50,7 @@ export const CONNECTION_EXAMPLES: Examples = {
             state_reason: null,
             documents: 1853,
             patients: 214,
+            appointments: 0,
             open_failures: 1,
             held_items: 0,
             last_success_at: ENDED,

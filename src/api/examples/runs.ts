@@ -229,6 +229,13 @@ export const RUN_EXAMPLES: Examples = {
         organization_id: ORGANIZATION,
         current_sync: null,
         last_sync: EXAMPLE_RUN,
+        patient_stats: {
+          total_patients: 0,
+          active_patients: 0,
+          patients_with_upcoming: 0,
+          patients_with_recent: 0,
+          last_sync_time: null,
+        },
         connections: [
           {
             connection_id: CONNECTION,

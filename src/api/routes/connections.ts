@@ -27,6 +27,7 @@ const ConnectionAnswer = Type.Object({
   state_reason: NullableText,
   documents: count(),
   patients: count(),
+  appointments: count(),
   open_failures: count(),
   held_items: count(),
   last_success_at: NullableText,
@@ -103,7 +104,7 @@ export function connectionRoutes(app: FastifyInstance, services: ApiServices, ac
     },
   );
 
-  app.post<ConnectionParams & { Body?: { reason?: string } }>(
+  app.post<ConnectionParams & { Body: { reason?: string } | null }>(
     '/api/v1/connections/:connectionId/pause',
     {
       schema: {
@@ -113,12 +114,13 @@ export function connectionRoutes(app: FastifyInstance, services: ApiServices, ac
         tags: ['connections'],
         headers: SelectOrganization,
         params: ConnectionPath,
-        body: Type.Optional(
+        body: Type.Union([
           Type.Object(
             { reason: Type.Optional(Type.String({ maxLength: 500, description: 'Shown to others; no patients.' })) },
             { additionalProperties: false },
           ),
-        ),
+          Type.Null(),
+        ]),
         response: {
           200: Type.Object({ message: Type.String(), connection_id: Type.String() }, { description: 'It is paused.' }),
           ...refusals(...ACCESS_REFUSALS),
@@ -297,6 +299,7 @@ function answer(
     state_reason: status.stateReason,
     documents: status.documents,
     patients: status.filesets,
+    appointments: status.appointments,
     open_failures: status.openFailures,
     held_items: status.heldItems,
     last_success_at: status.lastSuccessAt,

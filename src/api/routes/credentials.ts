@@ -2,6 +2,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { auditEntry } from '../../access/audit.ts';
+import { type Connection, CREDENTIAL_FIELDS, credentialsFor } from '../../runs/connections.ts';
 import type { Access } from '../access.ts';
 import { HttpError } from '../errors.ts';
 import { ACCESS_REFUSALS, refusals } from '../refusals.ts';
@@ -26,10 +27,14 @@ const ConnectionPath = Type.Object({
   connectionId: Type.String({ maxLength: 64, description: 'Id of the connection.' }),
 });
 
+const secret = () => Type.String({ minLength: 1, maxLength: 1000 });
+
+/** Which of them a connection wants depends on its kind. */
 const Credentials = Type.Object(
   {
-    username: Type.String({ minLength: 1, maxLength: 1000 }),
-    password: Type.String({ minLength: 1, maxLength: 1000 }),
+    username: Type.Optional(secret()),
+    password: Type.Optional(secret()),
+    apiKey: Type.Optional(Type.String({ pattern: '^[\\x21-\\x7e]{8,200}$', description: 'Of Cliniko.' })),
   },
   { additionalProperties: false },
 );
@@ -42,12 +47,15 @@ export function credentialRoutes(app: FastifyInstance, services: ApiServices, ac
   const { credentials } = services;
   const common = { tags: ['connections'], headers: SelectOrganization, params: ConnectionPath };
 
-  const keyOf = (organizationId: string, connectionId: string) => {
-    if (!services.connections.some((c) => c.organizationId === organizationId && c.id === connectionId)) {
-      throw new HttpError(404, 'not_found', 'No such connection.');
-    }
-    return { organizationId, connectionId };
+  const connectionOf = (organizationId: string, connectionId: string): Connection => {
+    const found = services.connections.find((c) => c.organizationId === organizationId && c.id === connectionId);
+    if (found === undefined) throw new HttpError(404, 'not_found', 'No such connection.');
+    return found;
   };
+  const keyOf = (organizationId: string, connectionId: string) => ({
+    organizationId,
+    connectionId: connectionOf(organizationId, connectionId).id,
+  });
   const entry = (request: FastifyRequest, key: { organizationId: string; connectionId: string }, action: string) =>
     auditEntry(
       access.deedOf(request, {
@@ -85,7 +93,7 @@ export function credentialRoutes(app: FastifyInstance, services: ApiServices, ac
     },
   );
 
-  app.put<Params & { Body: { username: string; password: string } }>(
+  app.put<Params & { Body: { username?: string; password?: string; apiKey?: string } }>(
     PATH,
     {
       schema: {
@@ -101,14 +109,14 @@ export function credentialRoutes(app: FastifyInstance, services: ApiServices, ac
     async (request, reply) => {
       const organizationId = await access.authorize(request, 'connections:write');
       const key = keyOf(organizationId, request.params.connectionId);
-      const { username, password } = request.body;
+      const connection = connectionOf(organizationId, request.params.connectionId);
+      const given = credentialsFor(connection, request.body);
+      if (given === null) {
+        const fields = CREDENTIAL_FIELDS[connection.connector].join(' and ');
+        throw new HttpError(400, 'invalid_request', `The credentials of this connection are ${fields}.`);
+      }
       const { kind, id } = access.principalOf(request);
-      const stored = await credentials.put(
-        key,
-        { username, password },
-        `${kind} ${id}`,
-        entry(request, key, 'credentials.put'),
-      );
+      const stored = await credentials.put(key, given, `${kind} ${id}`, entry(request, key, 'credentials.put'));
       if (!stored) throw new HttpError(404, 'not_found', 'No such connection.');
       reply.header('cache-control', 'no-store');
       return presence(key);

@@ -36,12 +36,14 @@ const HeldItemAnswer = Type.Object({
 });
 
 const SetPath = Type.Object({ setId: Type.String({ maxLength: 64, description: 'Id of a held set.' }) });
-const Decision = Type.Optional(
+// Null is what no body arrives as.
+const Decision = Type.Union([
   Type.Object(
     { note: Type.Optional(Type.String({ maxLength: 1000, description: 'Why; no patients.' })) },
     { additionalProperties: false },
   ),
-);
+  Type.Null(),
+]);
 
 interface SetParams {
   Params: { setId: string };
@@ -121,7 +123,7 @@ export function heldRoutes(app: FastifyInstance, services: ApiServices, access: 
 
   for (const approve of [true, false]) {
     const verb = approve ? 'approve' : 'reject';
-    app.post<SetParams & { Body?: { note?: string } }>(
+    app.post<SetParams & { Body: { note?: string } | null }>(
       `/api/v1/held/:setId/${verb}`,
       {
         schema: {

@@ -5,13 +5,14 @@ import { Type } from 'typebox';
 import type { MetricsSnapshot } from '../../ports/run-metrics.ts';
 import type { Access } from '../access.ts';
 import { ACCESS_REFUSALS, refusals } from '../refusals.ts';
+import type { RequestTimes } from '../request-times.ts';
 import { SelectOrganization } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
 
 /** Counts of a run that say what it did; the others say how things are. */
 const ACTIONS = ['added', 'updated', 'moved', 'removed', 'same', 'failed', 'bytes'] as const;
 
-export function metricsRoutes(app: FastifyInstance, services: ApiServices, access: Access): void {
+export function metricsRoutes(app: FastifyInstance, services: ApiServices, access: Access, times: RequestTimes): void {
   app.get(
     '/metrics',
     {
@@ -32,6 +33,7 @@ export function metricsRoutes(app: FastifyInstance, services: ApiServices, acces
       const organizations = await access.authorizeAll(request, 'sync:read');
       const registry = new Registry();
       describeProcess(registry, services);
+      registry.registerMetric(times.histogram);
       describeRuns(registry, await services.metrics.snapshot(organizations), Date.now());
       return reply.type(registry.contentType).send(await registry.metrics());
     },
@@ -50,6 +52,12 @@ function describeProcess(registry: Registry, services: ApiServices): void {
     (cpu.user + cpu.system) / 1e6,
   );
   gauge('sync_worker_runs', 'Runs that this process works on.', services.sync.active.size);
+  gauge('sync_worker_helps', 'Large runs of other processes that this one copies for.', services.helping());
+  new Counter({
+    name: 'outbound_wait_seconds_total',
+    help: 'How long requests of this process to outside systems had to wait for their limits.',
+    registers: [registry],
+  }).inc(services.outboundWaitMs() / 1000);
   const pool = services.databasePool();
   gauge('database_pool_total', 'Connections to the record database.', pool.total);
   gauge('database_pool_idle', 'Those that nobody uses.', pool.idle);
@@ -110,13 +118,13 @@ function describeRuns(registry: Registry, snapshot: MetricsSnapshot, now: number
 
   const success = new Gauge({
     name: 'sync_last_success_timestamp_seconds',
-    help: 'End of the last successful run; nought before the first.',
+    help: 'End of the last successful run of the whole connection; nought before the first.',
     labelNames: connection,
     registers,
   });
   const freshness = new Gauge({
     name: 'sync_freshness_seconds',
-    help: 'Since the last successful run; missing before the first.',
+    help: 'Since the last successful run of the whole connection; missing before the first.',
     labelNames: connection,
     registers,
   });

@@ -376,6 +376,16 @@ export function syncManagementRoutes(app: FastifyInstance, services: ApiServices
               organization_id: Type.String(),
               current_sync: Type.Union([HistoryEntry, Type.Null()]),
               last_sync: Type.Union([HistoryEntry, Type.Null()]),
+              patient_stats: Type.Object(
+                {
+                  total_patients: Type.Integer(),
+                  active_patients: Type.Integer(),
+                  patients_with_upcoming: Type.Integer(),
+                  patients_with_recent: Type.Integer(),
+                  last_sync_time: NullableInstant,
+                },
+                { description: 'Of connections that copy records.' },
+              ),
               connections: Type.Array(Type.Record(Type.String(), Type.Unknown())),
               sync_available: Type.Boolean({ description: 'A connection could be started now.' }),
             },
@@ -387,10 +397,11 @@ export function syncManagementRoutes(app: FastifyInstance, services: ApiServices
     },
     async (request) => {
       const organizationId = await access.authorize(request, 'sync:read', request.params.organizationId);
-      const [open, recent, connections] = await Promise.all([
+      const [open, recent, connections, totals] = await Promise.all([
         services.history.open([organizationId]),
         services.history.recent(organizationId, 20),
         services.reports.connections(organizationId),
+        services.clinic.totals(organizationId),
       ]);
       const last = recent.find((run) => run.finishedAt !== null);
       const busy = new Set(open.map((run) => run.connectionId));
@@ -398,6 +409,13 @@ export function syncManagementRoutes(app: FastifyInstance, services: ApiServices
         organization_id: organizationId,
         current_sync: open[0] === undefined ? null : historyEntryOf(open[0]),
         last_sync: last === undefined ? null : historyEntryOf(last),
+        patient_stats: {
+          total_patients: totals.patients,
+          active_patients: totals.activePatients,
+          patients_with_upcoming: totals.withUpcoming,
+          patients_with_recent: totals.withRecent,
+          last_sync_time: totals.lastSyncedAt,
+        },
         connections: connections.map((c) => ({
           connection_id: c.connectionId,
           connector: c.connector,

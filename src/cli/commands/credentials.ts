@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { auditEntry } from '../../access/audit.ts';
+import { type Connection, CREDENTIAL_FIELDS, credentialsFor } from '../../runs/connections.ts';
 import { type CommandRunner, connectionNamed, UsageError } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { actorOf, personOf } from '../person.ts';
@@ -8,7 +9,7 @@ import { actorOf, personOf } from '../person.ts';
 export function registerCredentials(program: Command, runner: CommandRunner): void {
   const credentials = program
     .command('credentials')
-    .description('user name and password of a connection, stored sealed; they are never shown');
+    .description('user name and password, or key, of a connection, stored sealed; they are never shown');
 
   const entry = (key: { organizationId: string; connectionId: string }, action: string, details = {}) =>
     auditEntry({
@@ -21,13 +22,16 @@ export function registerCredentials(program: Command, runner: CommandRunner): vo
 
   credentials
     .command('set')
-    .description('store them, read from standard input as {"username": "…", "password": "…"}')
+    .description(
+      'store them, read from standard input: {"username": "…", "password": "…"}, for Cliniko {"apiKey": "…"}',
+    )
     .argument('<connection>', 'id of the connection')
     .action((name: string, _options: object, command: Command) =>
       runner.runOpened(command, async ({ chartsync, output }) => {
-        const { organizationId, id } = connectionNamed(chartsync, name);
+        const connection = connectionNamed(chartsync, name);
+        const { organizationId, id } = connection;
         const key = { organizationId, connectionId: id };
-        const given = readCredentials(await textOf(process.stdin));
+        const given = readCredentials(connection, await textOf(process.stdin, shapeFor(connection)));
         const done = await chartsync.credentials.put(key, given, personOf(runner.env), entry(key, 'credentials.put'));
         if (!done) throw new UsageError(`${id} is not known yet: run "chartsync apply" first.`);
         output.emit('stored', { connection: id, keyId: chartsync.credentials.keyId });
@@ -91,23 +95,24 @@ export function registerCredentials(program: Command, runner: CommandRunner): vo
 }
 
 /** @throws UsageError, which must not quote what was given */
-function readCredentials(text: string): { username: string; password: string } {
-  const wanted = 'Give {"username": "…", "password": "…"} on standard input.';
-  let given: unknown;
+function readCredentials(connection: Connection, text: string): Record<string, string> {
+  let given: unknown = null;
   try {
     given = JSON.parse(text);
   } catch {
-    throw new UsageError(wanted);
+    // Told below: the text itself is secret.
   }
-  const { username, password } = (given ?? {}) as Record<string, unknown>;
-  if (typeof username !== 'string' || typeof password !== 'string' || username === '' || password === '') {
-    throw new UsageError(wanted);
-  }
-  return { username, password };
+  const credentials = credentialsFor(connection, given);
+  if (credentials === null) throw new UsageError(`Give ${shapeFor(connection)} on standard input.`);
+  return credentials;
 }
 
-async function textOf(stream: NodeJS.ReadStream): Promise<string> {
-  if (stream.isTTY) process.stderr.write('{"username": "…", "password": "…"}, then Ctrl-D:\n');
+function shapeFor(connection: Connection): string {
+  return `{${CREDENTIAL_FIELDS[connection.connector].map((name) => `"${name}": "…"`).join(', ')}}`;
+}
+
+async function textOf(stream: NodeJS.ReadStream, shape: string): Promise<string> {
+  if (stream.isTTY) process.stderr.write(`${shape}, then Ctrl-D:\n`);
   let text = '';
   for await (const chunk of stream) text += chunk;
   return text;

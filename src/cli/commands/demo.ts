@@ -6,7 +6,17 @@ import { loadConfig } from '../../config/load.ts';
 import { openRecordDatabase } from '../../main.ts';
 import { serve } from '../../server.ts';
 import { type CommandRunner, UsageError } from '../context.ts';
-import { DEMO_CONNECTION, demoEnvironment, demoFile, demoFiles, homeFolder, writeDemoFile } from '../demo-home.ts';
+import { startDemoAccount } from '../demo-cliniko.ts';
+import {
+  DEMO_CLINIKO,
+  DEMO_CONNECTION,
+  demoAccountFile,
+  demoEnvironment,
+  demoFile,
+  demoFiles,
+  homeFolder,
+  writeDemoFile,
+} from '../demo-home.ts';
 import { EXIT } from '../exit-codes.ts';
 import { duration } from '../output.ts';
 import { untilAborted } from './serve.ts';
@@ -33,8 +43,9 @@ export function registerDemo(program: Command, runner: CommandRunner): void {
         const database = await openRecordDatabase({ home, databaseUrl: null }, (sentence) =>
           output.say(`  ${sentence}`),
         );
-        const env = await demoEnvironment(runner.env, database);
         await writeDemoFile(home);
+        const account = await startDemoAccount(demoAccountFile(home));
+        const env = await demoEnvironment(runner.env, database, home);
         const source = openPracticeDatabase(env.CHARTSYNC_SAMPLE_DATABASE!);
         const files = demoFiles(home);
         const practice = await createSamplePractice({
@@ -46,6 +57,9 @@ export function registerDemo(program: Command, runner: CommandRunner): void {
         if (practice.created) {
           output.say(`  made a sample practice: ${practice.patients} patients, ${practice.attachments} files`);
         }
+        output.say(
+          `  serving a sample Cliniko account: ${account.patients} patients, ${account.appointments} appointments`,
+        );
         const config = await loadConfig({ env, cwd, file: demoFile(home) });
         const server = await serve({
           config,
@@ -72,10 +86,13 @@ Open the URL in a browser and sign in with the key. Or try, in another terminal:
   bin/chartsync failures ${DEMO_CONNECTION}         why some files of the sample failed, and what to do
   bin/chartsync plan ${DEMO_CONNECTION}             what the next run would do
   bin/chartsync verify ${DEMO_CONNECTION} --content compare source, records and contents
+  bin/chartsync plan ${DEMO_CLINIKO}          the same for the sample Cliniko account
+  curl -H "Authorization: Bearer ${server.adminKey}" "${server.url}/api/v1/patients?active=true&limit=3"
   curl -X POST -H "Authorization: Bearer ${server.adminKey}" "${server.url}/api/sync/vsrx?wait=true"
 
 The practice's files are in ${files}
-Every minute the practice changes a little and is synchronised. Ctrl-C stops everything.
+The sample Cliniko account is at ${account.url}
+Every minute both change a little and are synchronised. Ctrl-C stops everything.
 `);
         const life = createPracticeLife({
           seed: SEED + Math.floor(started / 1000),
@@ -85,6 +102,7 @@ Every minute the practice changes a little and is synchronised. Ctrl-C stops eve
         let step: Promise<unknown> = Promise.resolve();
         const timer = setInterval(() => {
           if (options.still) return;
+          account.step();
           step = step.then(() => life.step()).catch(() => undefined);
         }, LIFE_MS);
         await untilAborted(signal);
@@ -92,6 +110,7 @@ Every minute the practice changes a little and is synchronised. Ctrl-C stops eve
         await step;
         await source.close();
         await server.stop();
+        await account.stop();
         output.say('Stopped.');
         return EXIT.done;
       }),

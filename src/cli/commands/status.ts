@@ -14,13 +14,24 @@ export function registerStatus(program: Command, runner: CommandRunner): void {
         for (const status of statuses) output.emit('connection', status);
         const now = Date.now();
         output.table(
-          ['connection', 'organisation', 'state', 'documents', 'patients', 'last success', 'failures', 'held'],
+          [
+            'connection',
+            'organisation',
+            'state',
+            'documents',
+            'patients',
+            'appointments',
+            'last success',
+            'failures',
+            'held',
+          ],
           statuses.map((s) => [
             s.connectionId,
             s.organizationId,
             s.runningRunId === null ? s.state : 'running',
             s.documents,
             s.filesets,
+            s.appointments,
             s.lastSuccessAt === null ? 'never' : `${duration(now - Date.parse(s.lastSuccessAt))} ago`,
             s.openFailures,
             s.heldItems,

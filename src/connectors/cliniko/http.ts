@@ -114,7 +114,7 @@ async function ask(
   onStatus: (status: number) => void,
 ): Promise<Answer> {
   const deadline = AbortSignal.timeout(options.timeoutMs);
-  let response: Response;
+  let response: Response | null = null;
   let text: string;
   try {
     response = await fetch(url, {
@@ -129,6 +129,7 @@ async function ask(
     if (error instanceof SyncError) throw error;
     if (deadline.aborted)
       throw new SyncError('source_timeout', { detail: `Limit: ${options.timeoutMs} ms.`, cause: error });
+    if (response !== null) throw new SyncError('source_failed', { detail: 'An answer broke off.', cause: error });
     throw new SyncError('source_unreachable', { action: 'retry', detail: connectionDetail(error), cause: error });
   }
   const date = Date.parse(response.headers.get('date') ?? '');

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { ClinicRecord, RecordStream } from '../../domain/clinic.ts';
 import { SyncError } from '../../domain/errors.ts';
-import type { ClinicSource, ReadQuestion, SourcePage } from '../../ports/clinic-source.ts';
+import type { ClinicSource, ReadQuestion } from '../../ports/clinic-source.ts';
 import type { Clock, Random } from '../../ports/clock.ts';
 import type { OutboundLimit } from '../../ports/outbound-limit.ts';
 import { changed, isObject, type Json, type ListAnswer, listOf } from './answer.ts';
@@ -24,6 +24,15 @@ export interface ClinikoOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly onRequest?: (told: { readonly status: number; readonly waitedMs: number }) => void;
+}
+
+interface Question {
+  readonly path: string;
+  readonly hidden: readonly HiddenBy[];
+  /** Its absence from the server is no fault. */
+  readonly optional: boolean;
+  /** No other question follows, unless it is not known yet. */
+  readonly last: boolean;
 }
 
 const PER_PAGE = 100;
@@ -54,6 +63,8 @@ export function createClinikoSource(options: ClinikoOptions): ClinicSource {
   const mapping = { notes: settings.notes };
   let session: Session | null = null;
   const refused = new Map<RecordStream, Set<HiddenBy>>();
+  /** Do filters for hidden records add them to the others? Null: not known yet. */
+  let adds: boolean | null = null;
 
   /** @throws SyncError `credentials_missing` */
   async function open(): Promise<Session> {
@@ -86,17 +97,49 @@ export function createClinikoSource(options: ClinikoOptions): ClinicSource {
     return url;
   }
 
+  /**
+   * The questions that together show a whole list. Whether `archived_at:*` adds the archived records or shows only them is
+   * not written anywhere. An answer in which a record without that date appears tells; until then, after the question with all
+   * filters each kind of hidden records is asked for by itself.
+   */
+  function* questionsOf(stream: RecordStream): Generator<Question> {
+    const { paths, hidden } = RESOURCES[stream];
+    for (const [i, path] of paths.entries()) {
+      const question = (names: readonly HiddenBy[], last: boolean): Question => ({
+        path,
+        hidden: names,
+        optional: i > 0,
+        last: i === paths.length - 1 && last,
+      });
+      if (hidden.length === 0) yield question(hidden, true);
+      else if (adds !== false) yield question(hidden, false);
+      if (hidden.length === 0 || adds === true) continue;
+      yield question([], false);
+      for (const name of hidden) yield question([name], name === hidden.at(-1));
+    }
+  }
+
+  /** A record without that date, in an answer to a question with that filter: the filter adds. */
+  function learn(stream: RecordStream, hidden: readonly HiddenBy[], records: readonly Json[]): void {
+    if (adds !== null || hidden.length === 0 || stream === 'practitioners') return;
+    if (records.some((record) => hidden.some((name) => instantOf(record, name) === null))) adds = true;
+    else if (records.length > 0) adds = false;
+  }
+
+  function hide(stream: RecordStream, name: HiddenBy): void {
+    refused.set(stream, (refused.get(stream) ?? new Set<HiddenBy>()).add(name));
+  }
+
   /** First page of a list; a filter for hidden records that the server refuses is left out and remembered. */
   async function firstPage(
     stream: RecordStream,
     path: string,
+    asked: readonly HiddenBy[],
     build: (hidden: readonly HiddenBy[]) => URL,
     context: RequestContext,
   ): Promise<{ url: URL; answer: Answer }> {
-    const gone = refused.get(stream) ?? new Set<HiddenBy>();
-    refused.set(stream, gone);
     for (;;) {
-      const hidden = RESOURCES[stream].hidden.filter((name) => !gone.has(name));
+      const hidden = asked.filter((name) => refused.get(stream)?.has(name) !== true);
       const url = build(hidden);
       try {
         return { url, answer: await get(url.href, context) };
@@ -104,7 +147,7 @@ export function createClinikoSource(options: ClinikoOptions): ClinicSource {
         const last = hidden.at(-1);
         const isRefusal = error instanceof SyncError && error.code === 'source_request_refused';
         if (!isRefusal || last === undefined || error.detail !== 'Status: 400.') throw withList(error, path);
-        gone.add(last);
+        hide(stream, last);
       }
     }
   }
@@ -112,17 +155,19 @@ export function createClinikoSource(options: ClinikoOptions): ClinicSource {
   async function* pagesOf(
     stream: RecordStream,
     path: string,
+    hidden: readonly HiddenBy[],
     build: (hidden: readonly HiddenBy[]) => URL,
     context: RequestContext,
   ): AsyncGenerator<ListAnswer & { serverTime: number | null }> {
     const { key } = RESOURCES[stream];
-    const first = await firstPage(stream, path, build, context);
+    const first = await firstPage(stream, path, hidden, build, context);
     const visited = new Set<string>([first.url.href]);
     let { answer } = first;
     for (;;) {
       const page = listOf(answer.body, key, first.url);
-      if (page.next !== null && visited.has(page.next))
-        throw changed(`The list ${key} leads back to a page that was read.`);
+      if (page.next !== null && visited.has(page.next)) {
+        throw new SyncError('source_incomplete', { detail: `List: ${path}. It leads back to a page that was read.` });
+      }
       if (page.next !== null) visited.add(page.next);
       // The next page is on its way while this one is stored.
       const next = page.next === null ? null : get(page.next, context);
@@ -151,27 +196,34 @@ export function createClinikoSource(options: ClinikoOptions): ClinicSource {
     },
     async *read(stream, question, context) {
       refused.delete(stream);
-      const { paths } = RESOURCES[stream];
-      if (paths.length > 1) {
-        yield await together(stream, question, context);
-        return;
-      }
-      const path = paths[0] ?? '';
-      let ordered = '';
-      for await (const page of pagesOf(stream, path, (hidden) => urlOf(path, question, hidden), context)) {
-        const created = page.records.map((record) => instantOf(record, 'created_at'));
-        const isOrdered = created.every((at) => {
-          if (at === null || at < ordered) return false;
-          ordered = at;
-          return true;
-        });
-        yield {
-          records: mapAll(stream, page.records),
-          total: page.total,
-          serverTime: page.serverTime,
-          position: isOrdered ? (created.at(-1) ?? null) : null,
-          last: page.next === null,
-        };
+      let part = 0;
+      for (const { path, hidden, optional, last } of questionsOf(stream)) {
+        let ordered = '';
+        try {
+          for await (const page of pagesOf(stream, path, hidden, (names) => urlOf(path, question, names), context)) {
+            learn(stream, hidden, page.records);
+            const created = page.records.map((record) => instantOf(record, 'created_at'));
+            const isOrdered = created.every((at) => {
+              if (at === null || at < ordered) return false;
+              ordered = at;
+              return true;
+            });
+            yield {
+              records: mapAll(stream, page.records),
+              part,
+              total: page.total,
+              serverTime: page.serverTime,
+              position: isOrdered && part === 0 && (last || adds === true) ? (created.at(-1) ?? null) : null,
+              last: page.next === null && (last || (hidden.length > 0 && adds === true)),
+            };
+          }
+        } catch (error) {
+          const isAbsent = error instanceof SyncError && error.detail?.startsWith('Status: 404.') === true;
+          if (!isAbsent || !optional) throw error;
+          // A list of hidden records that this server does not have.
+          hide(stream, 'archived_at');
+        }
+        part++;
       }
     },
     showsEverything(stream) {
@@ -181,20 +233,27 @@ export function createClinikoSource(options: ClinikoOptions): ClinicSource {
     },
     async confirm(stream, references, context) {
       if (session === null) await open();
-      const found: ClinicRecord[] = [];
+      const found = new Map<string, ClinicRecord>();
+      const nothing = { changedSince: null, createdFrom: null, startsFrom: null };
       for (let i = 0; i < references.length; i += IDS_PER_QUESTION) {
         const ids = references.slice(i, i + IDS_PER_QUESTION);
-        for (const path of RESOURCES[stream].paths) {
-          const build = (hidden: readonly HiddenBy[]) => {
-            const url = urlOf(path, { changedSince: null, createdFrom: null, startsFrom: null }, hidden);
+        for (const { path, hidden } of questionsOf(stream)) {
+          const build = (names: readonly HiddenBy[]) => {
+            const url = urlOf(path, nothing, names);
             url.searchParams.append('q[]', `id:=${ids.join(',')}`);
             return url;
           };
-          for await (const page of pagesOf(stream, path, build, context)) found.push(...mapAll(stream, page.records));
+          for await (const page of pagesOf(stream, path, hidden, build, context)) {
+            for (const record of mapAll(stream, page.records)) found.set(record.reference, record);
+          }
         }
       }
       const wanted = new Set(references);
-      return found.filter((record) => wanted.has(record.reference));
+      return [...found.values()].filter((record) => wanted.has(record.reference));
+    },
+    async region() {
+      const apiKey = await options.apiKey().catch(() => null);
+      return apiKey === null ? null : shardOf(apiKey);
     },
     async close() {
       session = null;
@@ -203,35 +262,6 @@ export function createClinikoSource(options: ClinikoOptions): ClinicSource {
 
   function mapAll(stream: RecordStream, records: readonly Json[]): ClinicRecord[] {
     return records.map((record) => recordOf(stream, record, mapping));
-  }
-
-  /** Several short lists that are one: read as one page. */
-  async function together(stream: RecordStream, question: ReadQuestion, context: RequestContext): Promise<SourcePage> {
-    const records = new Map<string, ClinicRecord>();
-    let total = 0;
-    let serverTime: number | null = null;
-    for (const path of RESOURCES[stream].paths) {
-      const own = new Set<string>();
-      let said = 0;
-      try {
-        for await (const page of pagesOf(stream, path, (hidden) => urlOf(path, question, hidden), context)) {
-          said = page.total;
-          serverTime ??= page.serverTime;
-          for (const record of mapAll(stream, page.records)) {
-            own.add(record.reference);
-            records.set(record.reference, record);
-          }
-        }
-      } catch (error) {
-        const isAbsent = error instanceof SyncError && error.detail?.startsWith('Status: 404.') === true;
-        if (!isAbsent || path === RESOURCES[stream].paths[0]) throw error;
-        // A list of hidden records that this server does not have.
-        (refused.get(stream) ?? new Set()).add('archived_at');
-      }
-      total += said - own.size;
-    }
-    // In both lists is one record; a list that delivered less than it promised shows in the total.
-    return { records: [...records.values()], total: total + records.size, serverTime, position: null, last: true };
   }
 }
 

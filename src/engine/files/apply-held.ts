@@ -15,7 +15,7 @@ const ITEMS_PER_BATCH = 200;
 export function applyHeldSet(
   ports: FilePorts,
   settings: FileSettings,
-  request: { readonly setId: string; readonly claimed?: SessionOptions['claimed']; readonly signal?: AbortSignal },
+  request: { readonly setId: string } & Pick<SessionOptions, 'claimed' | 'onProgress' | 'signal'>,
 ): Promise<RunResult> {
   return withRun(
     {
@@ -29,6 +29,7 @@ export function applyHeldSet(
         trigger: 'manual',
       },
       ...(request.claimed === undefined ? {} : { claimed: request.claimed }),
+      ...(request.onProgress === undefined ? {} : { onProgress: request.onProgress }),
       ...(request.signal === undefined ? {} : { signal: request.signal }),
     },
     async (session) => {

@@ -14,7 +14,7 @@ import { nextTry } from '../failure-policy.ts';
 import type { RunSession } from '../run-session.ts';
 import { type ChangeLine, type ItemLine, readLine, unitOf } from './change-line.ts';
 import { all, readItem, storeContents } from './copy-content.ts';
-import { type CopyContext, type CopyInput, type Prepared, UnitTally } from './copy-context.ts';
+import { type CopyContext, type CopyInput, type CopyLimits, type Prepared, UnitTally } from './copy-context.ts';
 import { failureOf, itemError } from './item-failure.ts';
 import { judgeAbsences } from './judge-absences.ts';
 import { failureKey } from './read-changes.ts';
@@ -26,11 +26,17 @@ export interface Copied {
   readonly removals: ReadonlyMap<string, readonly Removal<StoredDocument>[]>;
   /** Results of units that still have removals: written after these. */
   readonly openUnits: ReadonlyMap<string, UnitResult>;
+  /** Absences that no move used up, by unit, where they are judged later. */
+  readonly unjudged: ReadonlyMap<string, readonly Absence<StoredDocument>[]>;
 }
 
 /** Batches under way at once: some are read or recorded while another one keeps all uploads busy. */
 const BATCHES_IN_FLIGHT = 6;
 const PARALLEL_READS = 8;
+
+export function copyLimits(settings: Pick<FileSettings, 'maxParallelUploads'>): CopyLimits {
+  return { reads: pLimit(PARALLEL_READS), uploads: pLimit(settings.maxParallelUploads) };
+}
 
 export async function copyItems(
   ports: FilePorts,
@@ -43,10 +49,10 @@ export async function copyItems(
     settings,
     session,
     input,
-    reads: pLimit(PARALLEL_READS),
-    uploads: pLimit(settings.maxParallelUploads),
+    ...(input.limits ?? copyLimits(settings)),
     removals: new Map(),
     openUnits: new Map(),
+    unjudged: new Map(),
   };
   const inFlight = new Set<Promise<void>>();
   let failure: unknown;
@@ -63,16 +69,16 @@ export async function copyItems(
   }
   await Promise.all(inFlight);
   if (failure !== undefined) throw failure;
-  return { removals: context.removals, openUnits: context.openUnits };
+  return { removals: context.removals, openUnits: context.openUnits, unjudged: context.unjudged };
 }
 
-interface UnitLines {
+export interface UnitLines {
   readonly unit: string;
   readonly lines: ChangeLine[];
 }
 
 /** Whole units, until they hold about `size` lines. */
-async function* batches(lines: AsyncIterable<string>, size: number): AsyncGenerator<UnitLines[]> {
+export async function* batches(lines: AsyncIterable<string>, size: number): AsyncGenerator<UnitLines[]> {
   let batch: UnitLines[] = [];
   let count = 0;
   for await (const text of lines) {
@@ -110,7 +116,7 @@ async function copyBatch(context: CopyContext, batch: readonly UnitLines[]): Pro
     await copyChunk(context, items.slice(i, i + settings.filesPerBatch), tallies, absences);
   }
 
-  const judged = await judgeAbsences(context, absences);
+  const judged = context.input.judge === 'now' ? await judgeAbsences(context, absences) : null;
   const finished: UnitResult[] = [];
   for (const { unit } of batch) {
     const tally = tallies.get(unit)!;
@@ -123,15 +129,19 @@ async function copyBatch(context: CopyContext, batch: readonly UnitLines[]): Pro
       tally.errors.push(failureOf({ unit, reference: '' }, 'unit', error, null));
     }
     const result = unitResult(unit, tally);
-    const removals = judged.get(unit);
-    if (removals === undefined) {
-      finished.push(result);
-    } else {
-      context.removals.set(unit, removals);
-      context.openUnits.set(unit, result);
-    }
+    const removals = judged?.get(unit);
+    const unjudged = judged === null && mayJudge(context.input, unit) ? absences.get(unit)! : [];
+    if (removals !== undefined) context.removals.set(unit, removals);
+    if (unjudged.length > 0) context.unjudged.set(unit, unjudged);
+    if (removals === undefined && unjudged.length === 0) finished.push(result);
+    else context.openUnits.set(unit, result);
   }
   if (finished.length > 0) await ports.records.finishUnits(session.fence, finished, ports.clock.now());
+}
+
+/** What a partial read misses, or a patient that is gone, removes nothing. */
+function mayJudge(input: CopyInput, unit: string): boolean {
+  return input.read.complete && !input.orphans.has(unit);
 }
 
 function absencesOf(unit: UnitLines): Absence<StoredDocument>[] {

@@ -2,11 +2,11 @@
 import type { Absence } from '../../domain/change-set.ts';
 import type { Removal } from '../../domain/completeness.ts';
 import type { StoredDocument } from '../../ports/document-records.ts';
-import type { CopyContext } from './copy-context.ts';
+import type { CopyContext, CopyInput } from './copy-context.ts';
 
 /** Splits what moves left over into proven removals and items that are missing for the first time. */
 export async function judgeAbsences(
-  context: CopyContext,
+  context: Pick<CopyContext, 'ports' | 'session'> & { readonly input: Pick<CopyInput, 'read' | 'orphans'> },
   absences: ReadonlyMap<string, readonly Absence<StoredDocument>[]>,
 ): Promise<ReadonlyMap<string, Removal<StoredDocument>[]>> {
   const { ports, session, input } = context;

@@ -27,7 +27,7 @@ interface PlanHeader {
   readonly lastRunId: string | null;
 }
 
-type PlanFooter = Pick<ChangesRead, 'compared' | 'counts' | 'changes' | 'unlinkable' | 'settledFailures'> & {
+type PlanFooter = Pick<ChangesRead, 'compared' | 'counts' | 'changes' | 'units' | 'unlinkable' | 'settledFailures'> & {
   readonly end: true;
   readonly evidence: ReadEvidence;
   readonly orphans: readonly string[];
@@ -90,6 +90,7 @@ export async function planFiles(
       compared: changes.compared,
       counts: changes.counts,
       changes: changes.changes,
+      units: changes.units,
       orphans: [...changes.orphans],
       unlinkable: changes.unlinkable,
       settledFailures: changes.settledFailures,

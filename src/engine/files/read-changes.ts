@@ -33,6 +33,8 @@ export interface ChangesRead {
     readonly inspect: number;
     readonly absent: number;
   };
+  /** Units with something to copy or to look at. */
+  readonly units: number;
   /** Units whose patient the source has no more: their documents are kept. */
   readonly orphans: ReadonlySet<string>;
   /** Source rows without a patient UUID. */
@@ -71,6 +73,8 @@ export async function readChanges(
     const changes = { add: 0, update: 0, inspect: 0, absent: 0 };
     const emptied = new Set<string>();
     let rows = 0;
+    let units = 0;
+    let lastUnit: string | null = null;
 
     /** True while an earlier failure of the unchanged item has to wait. */
     function mustWait(item: SourceFile): boolean {
@@ -121,6 +125,9 @@ export async function readChanges(
           change.kind !== 'add' && wasAway(change.stored) ? put({ kind: 'back', stored: change.stored }) : undefined;
         if (mustWait(change.item)) return back;
         changes[change.kind]++;
+        // In order: a unit's items follow each other.
+        if (change.item.unit !== lastUnit) units++;
+        lastUnit = change.item.unit;
         return back === undefined ? put(change) : back.then(() => put(change));
       },
     });
@@ -142,6 +149,7 @@ export async function readChanges(
       lines: await writer.end(),
       counts,
       changes,
+      units,
       orphans,
       unlinkable: summary.unlinkable,
       failures,

@@ -49,8 +49,15 @@ export async function recordItems(
     throw error;
   }
   const counts: Partial<Record<keyof RunCounts, number>> = {};
+  // The process before us died in the middle of this batch: what is there already is its work, counted by its transactions.
+  const repeated = (session.fence.batch?.attempt ?? 1) > 1;
   results.forEach((result, index) => {
     const tally = tallies.get(writes[index]!.unit)!;
+    const { kind } = entries[index]!.line;
+    if (result === 'same' && repeated && kind !== 'inspect') {
+      tally[kind === 'add' ? 'added' : 'updated']++;
+      return;
+    }
     if (result !== 'same') tally[result]++;
     counts[result] = (counts[result] ?? 0) + 1;
   });

@@ -9,7 +9,7 @@ import type { RunSession } from '../run-session.ts';
 import type { Copied } from './copy-items.ts';
 import type { FilePorts, FileSettings } from './settings.ts';
 
-export interface RemoveInput extends Copied {
+export interface RemoveInput extends Pick<Copied, 'removals' | 'openUnits'> {
   readonly stored: number;
   readonly inSource: number;
   readonly inSourceBefore: number | null;

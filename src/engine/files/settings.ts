@@ -5,6 +5,7 @@ import type { Clock, Random } from '../../ports/clock.ts';
 import type { ConnectionKey, DocumentRecords } from '../../ports/document-records.ts';
 import type { EhrDatabase } from '../../ports/ehr-database.ts';
 import type { FileShare } from '../../ports/file-share.ts';
+import type { RunBatches } from '../../ports/run-batches.ts';
 import type { RunStore } from '../../ports/run-store.ts';
 import type { GuardLimits } from '../guard.ts';
 import type { RetryPolicy } from '../retry.ts';
@@ -15,6 +16,8 @@ export interface FilePorts {
   readonly blobs: BlobStore;
   readonly records: DocumentRecords;
   readonly runs: RunStore;
+  /** Where large runs are shared with other processes; without it each process copies alone. */
+  readonly batches?: RunBatches;
   readonly spool: ChangeSpool;
   readonly clock: Clock;
   readonly random: Random;
@@ -27,5 +30,7 @@ export interface FileSettings extends ConnectionKey {
   /** Items per database transaction. */
   readonly filesPerBatch: number;
   readonly maxParallelUploads: number;
+  /** A run with work in more units than this is shared. */
+  readonly fanOutUnits: number;
   readonly retry: RetryPolicy;
 }

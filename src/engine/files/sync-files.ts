@@ -10,6 +10,7 @@ import { nextTry } from '../failure-policy.ts';
 import { withRetry } from '../retry.ts';
 import { type RunResult, type RunSession, type SessionOptions, type WorkResult, withRun } from '../run-session.ts';
 import { copyItems } from './copy-items.ts';
+import { copyTogether } from './copy-together.ts';
 import { failureOf } from './item-failure.ts';
 import { type ChangesRead, failureKey, readChanges } from './read-changes.ts';
 import { removeItems } from './remove-items.ts';
@@ -108,13 +109,18 @@ export async function applyChanges(
   await recordSourceFailures(ports, session, changes, options.unit === null);
   const work = changes.changes.add + changes.changes.update + changes.changes.inspect;
   session.step(FILE_SYNC_STEPS[2], work);
-  const copied = await copyItems(ports, settings, session, {
+  const input = {
     lines: changes.lines,
     read,
     orphans: changes.orphans,
     failures: changes.failures,
     rehash: options.rehash,
-  });
+  };
+  const { batches } = ports;
+  const copied =
+    batches !== undefined && changes.units > settings.fanOutUnits
+      ? await copyTogether({ ...ports, batches }, settings, session, input)
+      : await copyItems(ports, settings, session, { ...input, judge: 'now' });
   session.step(
     FILE_SYNC_STEPS[3],
     [...copied.removals.values()].reduce((sum, list) => sum + list.length, 0),

@@ -13,7 +13,7 @@ const ITEMS_PER_BATCH = 200;
 export function applyHeldRecords(
   ports: RecordPorts,
   settings: RecordSettings,
-  request: { readonly setId: string; readonly claimed?: SessionOptions['claimed']; readonly signal?: AbortSignal },
+  request: { readonly setId: string } & Pick<SessionOptions, 'claimed' | 'onProgress' | 'signal'>,
 ): Promise<RunResult> {
   return withRun(
     {
@@ -27,6 +27,7 @@ export function applyHeldRecords(
         trigger: 'manual',
       },
       ...(request.claimed === undefined ? {} : { claimed: request.claimed }),
+      ...(request.onProgress === undefined ? {} : { onProgress: request.onProgress }),
       ...(request.signal === undefined ? {} : { signal: request.signal }),
     },
     async (session) => {

@@ -2,7 +2,7 @@
 import type { RecordStream } from '../../domain/clinic.ts';
 import { SyncError } from '../../domain/errors.ts';
 import type { RecordMode } from '../../domain/run.ts';
-import { compare } from './read-stream.ts';
+import { compare, PartCounts } from './read-stream.ts';
 import type { RecordPorts, RecordSettings } from './settings.ts';
 import { planOf } from './sync-records.ts';
 
@@ -54,14 +54,11 @@ async function planStream(
   const { question, everything } = planOf(stream, { ...state, unfinished: null }, request.mode, ports.clock.now());
   const counts = { added: 0, updated: 0, same: 0 };
   const seen = new Set<string>();
-  let first: number | null = null;
-  let total = 0;
+  const parts = new PartCounts();
   for await (const page of ports.source.read(stream, question, { signal: request.signal, urgent: true })) {
     request.signal.throwIfAborted();
-    first ??= page.total;
-    total = page.total;
     const fresh = page.records.filter((record) => !seen.has(record.reference));
-    if (fresh.length === 0 && !page.last) {
+    if (!parts.add(page) && !page.last && page.records.length > 0) {
       throw new SyncError('source_incomplete', { detail: `List: ${stream}. A page brought nothing new.` });
     }
     for (const record of fresh) seen.add(record.reference);
@@ -77,7 +74,7 @@ async function planStream(
     counts.updated += updated.length;
     counts.same += same;
   }
-  const complete = everything && first === total && seen.size === total && ports.source.showsEverything(stream);
+  const complete = everything && parts.agree && ports.source.showsEverything(stream);
   let absent = 0;
   if (complete) {
     for await (const record of ports.records.stored(settings, stream, request.signal)) {

@@ -53,8 +53,7 @@ export async function readStream(
   let serverStart: number | null = null;
   for (let pass = 1; ; pass++) {
     const seen = new Set<string>();
-    let first: number | null = null;
-    let total = 0;
+    const parts = new PartCounts();
     let pages = 0;
     let barren = 0;
     for await (const page of ports.source.read(stream, asked.question, {
@@ -63,12 +62,11 @@ export async function readStream(
     })) {
       session.signal.throwIfAborted();
       serverStart ??= Math.min(startedAt, page.serverTime ?? startedAt);
-      first ??= page.total;
-      total = page.total;
       const fresh = page.records.filter((record) => !seen.has(record.reference));
       for (const record of fresh) seen.add(record.reference);
-      barren = fresh.length === 0 && !page.last ? barren + 1 : 0;
-      if (barren > 2 || ++pages > Math.ceil(total / PAGE_SIZE) + SPARE_PAGES) {
+      const isNew = parts.add(page);
+      barren = isNew || page.last ? 0 : barren + 1;
+      if (barren > 2 || ++pages > Math.ceil(parts.promised / PAGE_SIZE) + SPARE_PAGES) {
         throw new SyncError('source_incomplete', { detail: `List: ${stream}. Its pages do not come to an end.` });
       }
       // The last of several with one id counts.
@@ -76,16 +74,48 @@ export async function readStream(
       await storePage(ports, key, session, stream, unique, counts, stateAfter(page, asked, serverStart));
       if (pass === 1) session.advance(fresh.length);
     }
-    const agrees = first === total && seen.size === total;
-    if (agrees || pass >= MAX_PASSES) {
-      if (seen.size < total) {
+    if (parts.agree || pass >= MAX_PASSES) {
+      if (parts.isShort) {
         throw new SyncError('source_incomplete', {
-          detail: `List: ${stream}. It promised ${total} entries and delivered ${seen.size}.`,
+          detail: `List: ${stream}. It promised ${parts.promised} entries and delivered ${parts.delivered}.`,
         });
       }
+      const { agree: agrees } = parts;
+      const total = seen.size;
       const finishedAt = ports.clock.now();
       return { seen, startedAt, finishedAt, serverStart: serverStart ?? startedAt, total, agrees, counts };
     }
+  }
+}
+
+/** What each part of a read promised, at its beginning and at its end, and what it delivered. */
+export class PartCounts {
+  readonly #parts: { first: number; last: number; own: Set<string> }[] = [];
+
+  /** @returns whether the page brought anything new of its part */
+  add(page: SourcePage): boolean {
+    this.#parts[page.part] ??= { first: page.total, last: page.total, own: new Set() };
+    const part = this.#parts[page.part]!;
+    part.last = page.total;
+    const before = part.own.size;
+    for (const record of page.records) part.own.add(record.reference);
+    return part.own.size > before;
+  }
+
+  get promised(): number {
+    return this.#parts.reduce((sum, part) => sum + part.last, 0);
+  }
+
+  get delivered(): number {
+    return this.#parts.reduce((sum, part) => sum + part.own.size, 0);
+  }
+
+  get agree(): boolean {
+    return this.#parts.every((part) => part.first === part.last && part.own.size === part.last);
+  }
+
+  get isShort(): boolean {
+    return this.#parts.some((part) => part.own.size < part.last);
   }
 }
 

@@ -167,7 +167,8 @@ export function planOf(stream: RecordStream, state: StreamState, mode: RecordMod
     const startsFrom = new Date(now - RECENT_MS).toISOString();
     return { question: { ...nothing, startsFrom }, everything: false, resumedFrom: null, movesCursor: false };
   }
-  if (mode === 'incremental' || mode === 'active') {
+  // A page or two, and what the other lists refer to: read whole each time.
+  if (stream !== 'businesses' && (mode === 'incremental' || mode === 'active')) {
     if (state.cursor !== null && !(mode === 'active' && stream === 'patients')) {
       const back = Math.max(LOOKBACK_MS, state.readMs);
       const changedSince = new Date(Date.parse(state.cursor) - back).toISOString();

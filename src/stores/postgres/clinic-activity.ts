@@ -5,16 +5,17 @@
  * What belonged to a patient that was merged into another one counts for that one.
  */
 import { sql, type Transaction } from 'kysely';
+import { endsOfChains } from '../../domain/merged.ts';
 import type { ConnectionKey } from '../../ports/document-records.ts';
 import type { Tables } from './tables.ts';
 
 type Trx = Transaction<Tables>;
 
 const RECENT = sql`interval '30 days'`;
-/** Chains of merged patients longer than this are a mistake of the source. */
-const LONGEST_CHAIN = 20;
 /** Appointments that are listed with a patient. */
 const LISTED = 20;
+/** Patients in one statement. */
+const PORTION = 1000;
 
 export async function computeActivity(
   trx: Trx,
@@ -22,46 +23,69 @@ export async function computeActivity(
   at: number,
   all: boolean,
 ): Promise<{ computed: number }> {
-  const now = sql`${new Date(at)}::timestamptz`;
   await findSurvivors(trx, key);
-  const { rows } = await sql<{ computed: number }>`
-    WITH noted AS (
-      DELETE FROM activity_due WHERE organization_id = ${key.organizationId} AND connection_id = ${key.connectionId}
-      RETURNING cliniko_patient_id
-    ), due AS (
-      SELECT DISTINCT coalesce(p.survivor, p.cliniko_patient_id) AS who FROM patients AS p
-      WHERE p.organization_id = ${key.organizationId} AND p.connection_id = ${key.connectionId}
-        AND (${all}::boolean OR p.activity_until <= ${now}
-             OR p.cliniko_patient_id IN (SELECT cliniko_patient_id FROM noted))
-    ), member AS (
-      SELECT p.id, d.who, p.cliniko_patient_id AS patient, p.deleted_at FROM due AS d
-      JOIN patients AS p ON p.organization_id = ${key.organizationId} AND p.connection_id = ${key.connectionId}
-        AND (p.cliniko_patient_id = d.who AND p.survivor IS NULL)
-      UNION ALL
-      SELECT p.id, d.who, p.cliniko_patient_id, p.deleted_at FROM due AS d
-      JOIN patients AS p ON p.organization_id = ${key.organizationId} AND p.connection_id = ${key.connectionId}
-        AND p.survivor = d.who AND p.merged_into IS NOT NULL
-    ), visit AS (
-      SELECT m.who, a.cliniko_appointment_id AS appointment, a.appointment_date AS start, a.cliniko_appointment_type_id AS type
-      FROM member AS m
-      JOIN appointments AS a ON a.organization_id = ${key.organizationId} AND a.connection_id = ${key.connectionId}
-        AND a.cliniko_patient_id = m.patient
-      WHERE a.kind = 'individual' AND a.deleted_at IS NULL AND a.status IN ('booked', 'arrived')
+  const due = await takeDue(trx, key, at, all);
+  let computed = 0;
+  // In portions, with the ids as values: how well the planner knows these tables does not matter then.
+  for (let i = 0; i < due.length; i += PORTION) {
+    computed += await computePortion(trx, key, at, due.slice(i, i + PORTION));
+  }
+  return { computed };
+}
+
+/** @returns ids of the patients to compute; of merged ones the patient at the end of the chain */
+async function takeDue(trx: Trx, key: ConnectionKey, at: number, all: boolean): Promise<string[]> {
+  const { rows: noted } = await sql<{ patient: string }>`
+    DELETE FROM activity_due WHERE organization_id = ${key.organizationId} AND connection_id = ${key.connectionId}
+    RETURNING cliniko_patient_id AS patient`.execute(trx);
+  const { rows } = await sql<{ who: string }>`
+    SELECT DISTINCT coalesce(survivor, cliniko_patient_id) AS who FROM patients
+    WHERE organization_id = ${key.organizationId} AND connection_id = ${key.connectionId}
+      AND (${all}::boolean OR activity_until <= ${new Date(at)}
+           OR cliniko_patient_id = ANY (${all ? [] : noted.map((row) => row.patient)}::text[]))
+    ORDER BY 1`.execute(trx);
+  return rows.map((row) => row.who);
+}
+
+async function computePortion(trx: Trx, key: ConnectionKey, at: number, who: readonly string[]): Promise<number> {
+  const now = sql`${new Date(at)}::timestamptz`;
+  const { rows: members } = await sql<{ id: string; patient: string; who: string; own: boolean }>`
+    SELECT id, cliniko_patient_id AS patient, coalesce(survivor, cliniko_patient_id) AS who,
+           survivor IS NULL AND deleted_at IS NULL AS own
+    FROM patients WHERE organization_id = ${key.organizationId} AND connection_id = ${key.connectionId}
+      AND cliniko_patient_id = ANY (${who}::text[])
+    UNION
+    SELECT id, cliniko_patient_id, survivor, false
+    FROM patients WHERE organization_id = ${key.organizationId} AND connection_id = ${key.connectionId}
+      AND merged_into IS NOT NULL AND survivor = ANY (${who}::text[])`.execute(trx);
+  const patients = members.map((member) => member.patient);
+  const result = await sql`
+    WITH member AS MATERIALIZED (
+      SELECT * FROM unnest(${members.map((m) => m.id)}::uuid[], ${patients}::text[], ${members.map((m) => m.who)}::text[],
+                           ${members.map((m) => m.own)}::boolean[]) AS m (id, patient, who, own)
+    ), visit AS MATERIALIZED (
+      SELECT m.who, a.cliniko_appointment_id AS appointment, a.appointment_date AS start, a.type AS name
+      FROM member AS m JOIN (
+        SELECT cliniko_patient_id, cliniko_appointment_id, appointment_date, type FROM appointments
+        WHERE organization_id = ${key.organizationId} AND connection_id = ${key.connectionId}
+          AND cliniko_patient_id = ANY (${patients}::text[])
+          AND kind = 'individual' AND deleted_at IS NULL AND status IN ('booked', 'arrived')
+      ) AS a ON a.cliniko_patient_id = m.patient
       UNION
-      SELECT m.who, a.cliniko_appointment_id, a.appointment_date, a.cliniko_appointment_type_id
-      FROM member AS m
-      JOIN appointment_attendees AS t ON t.organization_id = ${key.organizationId} AND t.connection_id = ${key.connectionId}
-        AND t.cliniko_patient_id = m.patient
+      SELECT m.who, a.cliniko_appointment_id, a.appointment_date, a.type
+      FROM member AS m JOIN (
+        SELECT cliniko_patient_id, cliniko_appointment_id FROM appointment_attendees
+        WHERE organization_id = ${key.organizationId} AND connection_id = ${key.connectionId}
+          AND cliniko_patient_id = ANY (${patients}::text[])
+          AND deleted_at IS NULL AND status IN ('booked', 'arrived')
+      ) AS t ON t.cliniko_patient_id = m.patient
       JOIN appointments AS a ON a.organization_id = ${key.organizationId} AND a.connection_id = ${key.connectionId}
         AND a.cliniko_appointment_id = t.cliniko_appointment_id
-      WHERE t.deleted_at IS NULL AND t.status IN ('booked', 'arrived')
-        AND a.kind = 'group' AND a.deleted_at IS NULL AND a.status IN ('booked', 'arrived')
+      WHERE a.kind = 'group' AND a.deleted_at IS NULL AND a.status IN ('booked', 'arrived')
     ), named AS (
-      SELECT v.*, y.name, v.start >= ${now} AS upcoming, v.start >= ${now} - ${RECENT} AND v.start < ${now} AS recent
+      SELECT v.*, v.start >= ${now} AS upcoming, v.start >= ${now} - ${RECENT} AND v.start < ${now} AS recent
       FROM visit AS v
-      LEFT JOIN appointment_types AS y ON y.organization_id = ${key.organizationId}
-        AND y.connection_id = ${key.connectionId} AND y.cliniko_appointment_type_id = v.type
-    ), sum AS (
+    ), sum AS MATERIALIZED (
       SELECT who, count(*) AS total, count(*) FILTER (WHERE recent) AS recent, count(*) FILTER (WHERE upcoming) AS upcoming,
              min(start) AS first, max(start) FILTER (WHERE NOT upcoming) AS last, min(start) FILTER (WHERE upcoming) AS next,
              (array_agg(name ORDER BY start, appointment) FILTER (WHERE upcoming))[1] AS next_type,
@@ -72,66 +96,54 @@ export async function computeActivity(
              (jsonb_agg(jsonb_build_object('date', start, 'type', name, 'id', appointment) ORDER BY start, appointment)
                FILTER (WHERE upcoming)) AS upcoming_list
       FROM named GROUP BY who
-    ), done AS (
-      UPDATE patients AS p
-      SET is_active = own AND coalesce(s.recent + s.upcoming, 0) > 0,
-          activity_status = CASE
-            WHEN NOT own OR coalesce(s.recent + s.upcoming, 0) = 0 THEN 'inactive'
-            WHEN s.recent > 0 AND s.upcoming > 0 THEN 'active'
-            WHEN s.recent > 0 THEN 'recent_only' ELSE 'upcoming_only' END,
-          recent_appointment_count = CASE WHEN own THEN coalesce(s.recent, 0) ELSE 0 END,
-          upcoming_appointment_count = CASE WHEN own THEN coalesce(s.upcoming, 0) ELSE 0 END,
-          total_appointment_count = CASE WHEN own THEN coalesce(s.total, 0) ELSE 0 END,
-          first_appointment_date = CASE WHEN own THEN s.first END,
-          last_appointment_date = CASE WHEN own THEN s.last END,
-          next_appointment_time = CASE WHEN own THEN s.next END,
-          next_appointment_type = CASE WHEN own THEN s.next_type END,
-          primary_appointment_type = CASE WHEN own THEN s.primary_type END,
-          recent_appointments = CASE WHEN own THEN ${firstOf('s.recent_list')} ELSE '[]' END,
-          upcoming_appointments = CASE WHEN own THEN ${firstOf('s.upcoming_list')} ELSE '[]' END,
-          activity_until = CASE WHEN own THEN s.until END
-      FROM (SELECT m.id, m.who, m.patient = m.who AND m.deleted_at IS NULL AS own FROM member AS m) AS m
-      LEFT JOIN sum AS s USING (who)
-      WHERE p.id = m.id AND p.organization_id = ${key.organizationId}
-      RETURNING 1
     )
-    SELECT count(*)::int AS computed FROM done`.execute(trx);
-  return { computed: rows[0]?.computed ?? 0 };
+    UPDATE patients AS p
+    SET is_active = own AND coalesce(s.recent + s.upcoming, 0) > 0,
+        activity_status = CASE
+          WHEN NOT own OR coalesce(s.recent + s.upcoming, 0) = 0 THEN 'inactive'
+          WHEN s.recent > 0 AND s.upcoming > 0 THEN 'active'
+          WHEN s.recent > 0 THEN 'recent_only' ELSE 'upcoming_only' END,
+        recent_appointment_count = CASE WHEN own THEN coalesce(s.recent, 0) ELSE 0 END,
+        upcoming_appointment_count = CASE WHEN own THEN coalesce(s.upcoming, 0) ELSE 0 END,
+        total_appointment_count = CASE WHEN own THEN coalesce(s.total, 0) ELSE 0 END,
+        first_appointment_date = CASE WHEN own THEN s.first END,
+        last_appointment_date = CASE WHEN own THEN s.last END,
+        next_appointment_time = CASE WHEN own THEN s.next END,
+        next_appointment_type = CASE WHEN own THEN s.next_type END,
+        primary_appointment_type = CASE WHEN own THEN s.primary_type END,
+        recent_appointments = CASE WHEN own THEN ${firstOf('s.recent_list')} ELSE '[]' END,
+        upcoming_appointments = CASE WHEN own THEN ${firstOf('s.upcoming_list')} ELSE '[]' END,
+        activity_until = CASE WHEN own THEN s.until END
+    FROM member AS m LEFT JOIN sum AS s USING (who)
+    WHERE p.id = m.id AND p.organization_id = ${key.organizationId}
+      AND (p.is_active OR p.total_appointment_count > 0 OR s.total > 0 OR p.activity_until IS NOT NULL)`.execute(trx);
+  return Number(result.numAffectedRows ?? 0);
 }
 
 function firstOf(list: string) {
   return sql`coalesce(jsonb_path_query_array(${sql.ref(list)}, '$[0 to ${sql.raw(String(LISTED - 1))}]'), '[]')`;
 }
 
-/** Follows the links of merged patients to the end of each chain; a circle leads nowhere. */
+/** Follows the links of merged patients to the end of each chain, and notes whom a change concerns. */
 async function findSurvivors(trx: Trx, key: ConnectionKey): Promise<void> {
+  const { rows } = await sql<{ patient: string; into: string | null; survivor: string | null }>`
+    SELECT cliniko_patient_id AS patient, merged_into AS into, survivor FROM patients
+    WHERE organization_id = ${key.organizationId} AND connection_id = ${key.connectionId}
+      AND (merged_into IS NOT NULL OR survivor IS NOT NULL)`.execute(trx);
+  const ends = endsOfChains(new Map(rows.flatMap(({ patient, into }) => (into === null ? [] : [[patient, into]]))));
+  const changed = rows.filter(({ patient, survivor }) => survivor !== (ends.get(patient) ?? null));
+  if (changed.length === 0) return;
+  const patients = changed.map(({ patient }) => patient);
+  const survivors = patients.map((patient) => ends.get(patient) ?? null);
   await sql`
-    WITH RECURSIVE chain AS (
-      SELECT cliniko_patient_id AS patient, merged_into AS next, 1 AS depth FROM patients
-      WHERE organization_id = ${key.organizationId} AND connection_id = ${key.connectionId} AND merged_into IS NOT NULL
-      UNION ALL
-      SELECT c.patient, p.merged_into, c.depth + 1 FROM chain AS c
-      JOIN patients AS p ON p.organization_id = ${key.organizationId} AND p.connection_id = ${key.connectionId}
-        AND p.cliniko_patient_id = c.next AND p.merged_into IS NOT NULL
-      WHERE c.depth < ${LONGEST_CHAIN}
-    ), ends AS (
-      SELECT DISTINCT ON (patient) patient, next, depth FROM chain ORDER BY patient, depth DESC
-    ), changed AS (
-      UPDATE patients AS p
-      SET survivor = CASE WHEN e.depth < ${LONGEST_CHAIN} THEN e.next END
-      FROM (
-        SELECT cliniko_patient_id AS patient, NULL AS next, 0 AS depth FROM patients
-        WHERE organization_id = ${key.organizationId} AND connection_id = ${key.connectionId}
-          AND survivor IS NOT NULL AND merged_into IS NULL
-        UNION ALL SELECT * FROM ends
-      ) AS e
-      WHERE p.organization_id = ${key.organizationId} AND p.connection_id = ${key.connectionId}
-        AND p.cliniko_patient_id = e.patient
-        AND p.survivor IS DISTINCT FROM CASE WHEN e.depth < ${LONGEST_CHAIN} THEN e.next END
-      RETURNING p.cliniko_patient_id AS patient, p.survivor
-    )
+    UPDATE patients AS p SET survivor = c.survivor
+    FROM unnest(${patients}::text[], ${survivors}::text[]) AS c (patient, survivor)
+    WHERE p.organization_id = ${key.organizationId} AND p.connection_id = ${key.connectionId}
+      AND p.cliniko_patient_id = c.patient`.execute(trx);
+  const concerned = [...new Set([...patients, ...changed.flatMap((row) => row.survivor ?? []), ...survivors])];
+  await sql`
     INSERT INTO activity_due (organization_id, connection_id, cliniko_patient_id)
-    SELECT DISTINCT ${key.organizationId}, ${key.connectionId}, who
-    FROM (SELECT patient AS who FROM changed UNION SELECT survivor FROM changed WHERE survivor IS NOT NULL) AS w
+    SELECT ${key.organizationId}, ${key.connectionId}, p
+    FROM unnest(${concerned.filter((patient) => patient !== null).sort()}::text[]) AS p
     ON CONFLICT DO NOTHING`.execute(trx);
 }

@@ -25,4 +25,15 @@ async function lockLease(trx: Transaction<Tables>, fence: Fence, strength: 'KEY 
       AND fence = ${fence.number} AND run_id = ${fence.runId}
     FOR ${sql.raw(strength)}`.execute(trx);
   if (rows.length === 0) throw new SyncError('lease_lost');
+  if (fence.batch !== undefined) await holdBatch(trx, fence, fence.batch);
+}
+
+/** Who takes a batch over locks its row `FOR UPDATE` and so waits for this transaction; a renewal does not. */
+async function holdBatch(trx: Transaction<Tables>, fence: Fence, batch: NonNullable<Fence['batch']>): Promise<void> {
+  const { rows } = await sql`
+    SELECT 1 FROM sync_run_batches
+    WHERE organization_id = ${fence.organizationId} AND run_id = ${fence.runId} AND fence = ${fence.number}
+      AND n = ${batch.n} AND attempt = ${batch.attempt} AND state = 'taken'
+    FOR KEY SHARE`.execute(trx);
+  if (rows.length === 0) throw new SyncError('lease_lost');
 }

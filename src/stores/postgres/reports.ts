@@ -22,6 +22,7 @@ export function createReports(database: Database): Reports {
           started: Date;
           finished: Date | null;
           filesets: string;
+          appointments: string;
           added: string;
           removed: string;
           errors: string;
@@ -140,6 +141,7 @@ export function createReports(database: Database): Reports {
           state_reason: string | null;
           documents: string;
           filesets: string;
+          appointments: string;
           failures: string;
           held: string;
           last_success_at: Date | null;
@@ -152,7 +154,11 @@ export function createReports(database: Database): Reports {
                  (SELECT count(*) FROM silknote_documents AS d WHERE d."organizationId" = c.organization_id
                     AND d."connectionId" = c.id AND d."deletedAt" IS NULL) AS documents,
                  (SELECT count(*) FROM connection_filesets AS f WHERE f.organization_id = c.organization_id
-                    AND f.connection_id = c.id) AS filesets,
+                    AND f.connection_id = c.id)
+                 + (SELECT count(*) FROM patients AS p WHERE p.organization_id = c.organization_id
+                    AND p.connection_id = c.id AND p.deleted_at IS NULL) AS filesets,
+                 (SELECT count(*) FROM appointments AS a WHERE a.organization_id = c.organization_id
+                    AND a.connection_id = c.id AND a.deleted_at IS NULL) AS appointments,
                  (SELECT count(*) FROM sync_failures AS f WHERE f.organization_id = c.organization_id
                     AND f.connection_id = c.id AND f.state = 'waiting') AS failures,
                  (SELECT count(*) FROM held_items AS i JOIN held_sets AS s ON s.id = i.set_id
@@ -172,6 +178,7 @@ export function createReports(database: Database): Reports {
             stateReason: row.state_reason,
             documents: Number(row.documents),
             filesets: Number(row.filesets),
+            appointments: Number(row.appointments),
             openFailures: Number(row.failures),
             heldItems: Number(row.held),
             lastSuccessAt: row.last_success_at?.toISOString() ?? null,

@@ -262,7 +262,8 @@ async function rememberEnd(trx: Transaction<Tables>, fence: Fence, end: RunEnd):
     UPDATE connections AS c
     SET complete_read_items = coalesce(${end.completeRead?.itemsInSource ?? null}::bigint, c.complete_read_items),
         complete_read_at = CASE WHEN ${end.completeRead !== null}::boolean THEN now() ELSE c.complete_read_at END,
-        last_success_at = CASE WHEN ${success}::boolean THEN now() ELSE c.last_success_at END,
+        last_success_at = CASE WHEN ${success}::boolean AND chartsync_is_whole(r.mode, r.unit) THEN now()
+                               ELSE c.last_success_at END,
         last_failure_at = CASE WHEN ${failure}::boolean THEN now() ELSE c.last_failure_at END,
         last_failure_code = CASE WHEN ${failure}::boolean THEN ${end.error?.code ?? 'unexpected'} ELSE c.last_failure_code END,
         mode_completed = c.mode_completed || CASE

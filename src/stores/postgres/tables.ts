@@ -14,6 +14,10 @@ type Int8 = ColumnType<string, number | string, number | string>;
 type GeneratedInt8 = ColumnType<string, number | string | undefined, number | string>;
 type NullableInt8 = ColumnType<string | null, number | string | null | undefined, number | string | null>;
 
+/** A date arrives as the machine's midnight: ask for it as text. */
+type CalendarDate = ColumnType<Date, string, string>;
+type NullableDate = ColumnType<Date | null, string | null | undefined, string | null>;
+
 /** The last columns of every table of `0005_clinic_records.sql`. */
 interface CopiedRecord {
   id: string;
@@ -131,6 +135,27 @@ export interface Tables {
     counts: Json;
     errors: GeneratedJson;
     finished_at: Timestamp;
+  };
+  sync_run_batches: {
+    organization_id: string;
+    run_id: string;
+    fence: Int8;
+    n: number;
+    state: Generated<'waiting' | 'taken' | 'done'>;
+    units: number;
+    items: number;
+    changes: string;
+    result: Nullable<string>;
+    attempt: Generated<number>;
+    worker_id: NullableInt8;
+    expires_at: NullableTimestamp;
+  };
+  sync_run_helpers: {
+    organization_id: string;
+    run_id: string;
+    fence: Int8;
+    worker_id: Int8;
+    expires_at: Timestamp;
   };
   sync_failures: {
     id: Generated<string>;
@@ -405,5 +430,146 @@ export interface Tables {
     sent: Generated<string[]>;
     blocked_until: GeneratedInt8;
     touched_at: GeneratedTimestamp;
+  };
+  clinic_schedule_config: {
+    id: Generated<string>;
+    clinic_id: string;
+    open_time: Generated<string>;
+    close_time: Generated<string>;
+    days_of_week: Generated<number[]>;
+    slot_duration_minutes: Generated<number>;
+    default_capacity: Generated<number>;
+    sync_horizon_days: Generated<number>;
+    stale_threshold_minutes: Generated<number>;
+    timezone: Generated<string>;
+    idexx_config_snapshot: NullableJson;
+    sync_schedules: GeneratedJson;
+    daily_hours: NullableJson;
+    created_at: GeneratedTimestamp;
+    updated_at: GeneratedTimestamp;
+    organization_id: string;
+    connection_id: string;
+    alarm_threshold_minutes: Generated<number>;
+    scheduling_room_ids: Nullable<string[]>;
+    appointment_types: GeneratedJson;
+  };
+  clinic_blocked_periods: {
+    id: Generated<string>;
+    clinic_id: string;
+    name: string;
+    start_time: string;
+    end_time: string;
+    days_of_week: Generated<number[]>;
+    is_active: Generated<boolean>;
+    organization_id: string;
+  };
+  clinic_closed_days: {
+    organization_id: string;
+    clinic_id: string;
+    date: CalendarDate;
+    name: string;
+  };
+  schedule_slots: {
+    id: Generated<string>;
+    clinic_id: string;
+    date: CalendarDate;
+    start_time: string;
+    end_time: string;
+    capacity: Generated<number>;
+    booked_count: Generated<number>;
+    last_synced_at: NullableTimestamp;
+    sync_id: Nullable<string>;
+    created_at: GeneratedTimestamp;
+    updated_at: GeneratedTimestamp;
+    organization_id: string;
+    starts_at: Timestamp;
+    ends_at: Timestamp;
+    fold: Generated<number>;
+    retired_at: NullableTimestamp;
+  };
+  schedule_appointments: {
+    id: Generated<string>;
+    clinic_id: string;
+    slot_id: Nullable<string>;
+    neo_appointment_id: string;
+    date: CalendarDate;
+    start_time: string;
+    end_time: string;
+    patient_name: Nullable<string>;
+    client_name: Nullable<string>;
+    client_phone: Nullable<string>;
+    provider_name: Nullable<string>;
+    room_id: Nullable<string>;
+    appointment_type: Nullable<string>;
+    status: Generated<string>;
+    sync_hash: string;
+    last_synced_at: GeneratedTimestamp;
+    deleted_at: NullableTimestamp;
+    created_at: GeneratedTimestamp;
+    updated_at: GeneratedTimestamp;
+    organization_id: string;
+    starts_at: Timestamp;
+    ends_at: Timestamp;
+    deleted_reason: Nullable<string>;
+    deleted_by_run: Nullable<string>;
+    unconfirmed_since: NullableTimestamp;
+  };
+  vapi_bookings: {
+    id: Generated<string>;
+    clinic_id: string;
+    slot_id: Nullable<string>;
+    date: CalendarDate;
+    start_time: string;
+    client_name: Nullable<string>;
+    client_phone: Nullable<string>;
+    patient_name: Nullable<string>;
+    species: Nullable<string>;
+    breed: Nullable<string>;
+    reason: Nullable<string>;
+    is_new_client: Generated<boolean>;
+    status: Generated<'pending' | 'confirmed' | 'rescheduled' | 'cancelled'>;
+    confirmation_number: string;
+    vapi_call_id: Nullable<string>;
+    hold_expires_at: NullableTimestamp;
+    booked_at_sync_id: Nullable<string>;
+    sync_freshness_at_booking: NullableTimestamp;
+    has_conflict: Generated<boolean>;
+    original_date: NullableDate;
+    original_time: Nullable<string>;
+    rescheduled_at: NullableTimestamp;
+    rescheduled_reason: Nullable<string>;
+    metadata: GeneratedJson;
+    created_at: GeneratedTimestamp;
+    updated_at: GeneratedTimestamp;
+    organization_id: string;
+    fold: Generated<number>;
+    starts_at: Timestamp;
+    ends_at: Timestamp;
+    request_key: Nullable<string>;
+    request_hash: Nullable<string>;
+    confirmed_at: NullableTimestamp;
+    cancelled_at: NullableTimestamp;
+    cancelled_reason: Nullable<string>;
+    neo_appointment_id: Nullable<string>;
+    seen_in_source_at: NullableTimestamp;
+  };
+  schedule_days: {
+    organization_id: string;
+    clinic_id: string;
+    date: CalendarDate;
+    read_at: NullableTimestamp;
+    read_by_run: Nullable<string>;
+    failed_at: NullableTimestamp;
+    failed_code: Nullable<string>;
+  };
+  schedule_run_windows: {
+    run_id: string;
+    organization_id: string;
+    clinic_id: string;
+    sync_start_date: CalendarDate;
+    sync_end_date: CalendarDate;
+    progress_date: NullableDate;
+    failed_dates: Generated<string[]>;
+    idexx_config: NullableJson;
   };
 }

@@ -152,7 +152,15 @@ async function manyOrganizations(environment: SyncEnvironment): Promise<void> {
 
 async function startServer(environment: SyncEnvironment): Promise<Server> {
   const child = spawn(process.execPath, ['--max-semi-space-size=32', COMMAND_LINE, 'serve', '--json'], {
-    env: { PATH: process.env.PATH ?? '', ...environment, PORT: '0', CHARTSYNC_ADMIN_KEY: KEY, SYNC_LOG_LEVEL: 'error' },
+    // As bin/chartsync starts it.
+    env: {
+      MALLOC_ARENA_MAX: '2',
+      PATH: process.env.PATH ?? '',
+      ...environment,
+      PORT: '0',
+      CHARTSYNC_ADMIN_KEY: KEY,
+      SYNC_LOG_LEVEL: 'error',
+    },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   let text = '';

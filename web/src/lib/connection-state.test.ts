@@ -26,6 +26,7 @@ const connection = (more: Partial<Connection> = {}): Connection => ({
   state: 'active',
   state_reason: null,
   documents: 10,
+  appointments: 0,
   patients: 2,
   open_failures: 0,
   held_items: 0,

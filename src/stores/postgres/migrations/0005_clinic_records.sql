@@ -66,7 +66,8 @@ CREATE TABLE patients (
 );
 CREATE INDEX patients_by_name ON patients (organization_id, last_name, first_name, id);
 CREATE INDEX patients_activity_until ON patients (organization_id, connection_id, activity_until) WHERE activity_until IS NOT NULL;
-CREATE INDEX patients_merged ON patients (organization_id, connection_id, survivor) WHERE merged_into IS NOT NULL;
+CREATE INDEX patients_merged ON patients (organization_id, connection_id, survivor)
+  WHERE merged_into IS NOT NULL OR survivor IS NOT NULL;
 CREATE INDEX patients_changed ON patients (organization_id, source_updated_at, id);
 
 CREATE TABLE appointments (

@@ -1,0 +1,150 @@
+/** Everything that can be wrong with the portal. All switches may be changed between two requests. */
+import type { CalendarRow } from './calendar.ts';
+import { type Day, daysBetween } from './wall.ts';
+
+export interface Faults {
+  /** Requests that `slowMs`, `reset`, `serverError`, `tooManyRequests`, `html` and `halfJson` hit, by how the path begins; null: all JSON calls. */
+  paths: string[] | null;
+  /** These six end by themselves after so many requests; null: never. */
+  remaining: number | null;
+
+  slowMs: number;
+  /** The connection is cut before an answer. */
+  reset: boolean;
+  /** An HTML error page with this status. */
+  serverError: 500 | 502 | 503 | null;
+  tooManyRequests: { retryAfterSeconds: number | null } | null;
+  /** 200 with an HTML page in place of JSON. */
+  html: boolean;
+  /** 200 with the first half of the JSON. */
+  halfJson: boolean;
+
+  /** Nothing answers any more: connections are cut, or a maintenance page with 503. */
+  down: 'reset' | 'maintenance' | null;
+  /** After so many further requests of any kind `down` begins, as `downAs`. */
+  downAfter: number | null;
+  downAs: 'reset' | 'maintenance';
+  /** Every k-th JSON call finds its session ended. */
+  loseSessionEvery: number | null;
+  /** A write is done, but its answer never arrives. */
+  loseWriteAnswers: boolean;
+
+  /** Calendar: 200 and no rows, for all or for some dates. */
+  emptyCalendar: boolean;
+  emptyDates: Day[];
+  /** Calendar: a request that touches this date fails so many times. */
+  failDates: Record<Day, number>;
+  failDatesWith: 'error' | 'reset' | 'html' | 'empty';
+  /** Calendar: times that are no times, lie an hour off, or end before they start. */
+  wrongTimes: 'invalid' | 'shifted' | 'reversed' | null;
+  /** Calendar: every third row has the id of the row before it. */
+  repeatIds: boolean;
+  /** Calendar: the last row once more, as if it were in the year before. */
+  outsideWindow: boolean;
+  /** Calendar: fields have other names, or the list is in an object under a name nobody knows. */
+  changedShape: 'fields' | 'wrapper' | null;
+}
+
+export function noFaults(): Faults {
+  return {
+    paths: null,
+    remaining: null,
+    slowMs: 0,
+    reset: false,
+    serverError: null,
+    tooManyRequests: null,
+    html: false,
+    halfJson: false,
+    down: null,
+    downAfter: null,
+    downAs: 'reset',
+    loseSessionEvery: null,
+    loseWriteAnswers: false,
+    emptyCalendar: false,
+    emptyDates: [],
+    failDates: {},
+    failDatesWith: 'error',
+    wrongTimes: null,
+    repeatIds: false,
+    outsideWindow: false,
+    changedShape: null,
+  };
+}
+
+/** Whether the general faults hit this request; uses one of the remaining times up. */
+export function hits(faults: Faults, path: string, isCall: boolean): boolean {
+  const { paths, slowMs, reset, serverError, tooManyRequests, html, halfJson } = faults;
+  if (!(slowMs > 0 || reset || serverError !== null || tooManyRequests !== null || html || halfJson)) return false;
+  if (!(paths === null ? isCall : paths.some((start) => path.startsWith(start)))) return false;
+  if (faults.remaining === null) return true;
+  if (faults.remaining <= 0) return false;
+  faults.remaining--;
+  return true;
+}
+
+/** Counts a request towards `downAfter`. */
+export function countDown(faults: Faults): void {
+  if (faults.downAfter === null || faults.down !== null) return;
+  if (faults.downAfter > 0) faults.downAfter--;
+  else faults.down = faults.downAs;
+}
+
+/** Whether a calendar request for these days fails; uses one time of each such date up. */
+export function failsDates(faults: Faults, first: Day, last: Day): boolean {
+  let fails = false;
+  for (const [day, left] of Object.entries(faults.failDates)) {
+    if (left <= 0 || day < first || day > last) continue;
+    faults.failDates[day] = left - 1;
+    fails = true;
+  }
+  return fails;
+}
+
+/** The rows as the faults leave them. */
+export function spoilRows(faults: Faults, rows: readonly CalendarRow[], first: Day, last: Day): CalendarRow[] {
+  if (faults.emptyCalendar) return [];
+  const empty =
+    faults.emptyDates.length > 0 ? daysBetween(first, last).filter((d) => faults.emptyDates.includes(d)) : [];
+  let out = rows.filter(({ start }) => !empty.some((day) => String(start).startsWith(day)));
+  if (faults.repeatIds) out = out.map((row, i) => (i % 3 === 2 ? { ...row, ...idsOf(out[i - 1]!) } : row));
+  if (faults.outsideWindow && out.length > 0) out.push(yearBefore(out.at(-1)!));
+  if (faults.wrongTimes) out = out.map((row) => spoilTimes(row, faults.wrongTimes!));
+  if (faults.changedShape === 'fields') out = out.map(renameFields);
+  return out;
+}
+
+/** For a rename of the list itself. */
+export function spoilWrapper(faults: Faults, body: unknown, rows: readonly CalendarRow[]): unknown {
+  return faults.changedShape === 'wrapper' ? { payload: { items: rows }, version: 2 } : body;
+}
+
+function idsOf(row: CalendarRow): CalendarRow {
+  return 'appointment_id' in row ? { id: row.id, appointment_id: row.appointment_id } : { id: row.id };
+}
+
+function eachTime(row: CalendarRow, change: (text: string) => string): CalendarRow {
+  const out = { ...row, start: change(String(row.start)) };
+  return 'end' in row ? { ...out, end: change(String(row.end)) } : out;
+}
+
+function yearBefore(row: CalendarRow): CalendarRow {
+  const earlier = eachTime(row, (text) => text.replace(/\b2\d{3}\b/, (year) => String(Number(year) - 1)));
+  const id = `${String(row.id)}0`;
+  return 'appointment_id' in row ? { ...earlier, id, appointment_id: id } : { ...earlier, id };
+}
+
+function spoilTimes(row: CalendarRow, how: 'invalid' | 'shifted' | 'reversed'): CalendarRow {
+  if (how === 'invalid') return eachTime(row, (text) => text.replace(/\d\d:\d\d:\d\d$/, '25:61:00'));
+  if (how === 'reversed') return 'end' in row ? { ...row, start: row.end, end: row.start } : row;
+  return eachTime(row, (text) =>
+    text.replace(
+      /(\d\d):(\d\d:\d\d)$/,
+      (_, hour: string, rest: string) => `${String((Number(hour) + 1) % 24).padStart(2, '0')}:${rest}`,
+    ),
+  );
+}
+
+function renameFields(row: CalendarRow): CalendarRow {
+  const names: Record<string, string> = { id: 'eventId', start: 'startsAt', end: 'endsAt', resourceId: 'columnId' };
+  return Object.fromEntries(Object.entries(row).map(([name, value]) => [names[name] ?? name, value]));
+}

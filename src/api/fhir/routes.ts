@@ -1,0 +1,229 @@
+/** `/fhir`: copied patients, appointments, practitioners and places as FHIR R4, to read and to search. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { Type } from 'typebox';
+import type { Page } from '../../ports/clinic-reports.ts';
+import type { Access } from '../access.ts';
+import { HttpError } from '../errors.ts';
+import { decodeKey, encodeKey } from '../page-key.ts';
+import { ACCESS_REFUSALS, refusals } from '../refusals.ts';
+import { SelectOrganization } from '../schemas.ts';
+import type { ApiServices } from '../services.ts';
+import { capabilityStatement } from './capabilities.ts';
+import type { Resource } from './resources.ts';
+import { KINDS, type Parameters, type SearchKind } from './search.ts';
+
+const FHIR_JSON = 'application/fhir+json';
+const DEFAULT_COUNT = 50;
+const MAX_COUNT = 200;
+
+const anything = (description: string) => ({
+  description,
+  content: { [FHIR_JSON]: { schema: { type: 'object', additionalProperties: true } } },
+});
+
+const EVERYWHERE = ['_id', '_count', '_lastUpdated', '_page', '_format', 'identifier'];
+/** A name may be given again, and then both count. */
+const OneOrMore = Type.Union([Type.String(), Type.Array(Type.String())]);
+
+export function fhirRoutes(app: FastifyInstance, services: ApiServices, access: Access, version: string): void {
+  const shared = { tags: ['fhir'], headers: SelectOrganization };
+  // Refusals in FHIR's own shape.
+  app.addHook('preSerialization', async (_request, reply, payload: unknown) => {
+    if (!isRefusal(payload)) return payload;
+    reply.type(FHIR_JSON);
+    return outcomeOf(reply.statusCode, payload.error);
+  });
+  app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) => {
+    done(null, parametersOf(new URLSearchParams(String(body))));
+  });
+
+  app.get(
+    '/fhir/metadata',
+    {
+      schema: {
+        ...shared,
+        summary: 'What this FHIR server can do',
+        operationId: 'fhirMetadata',
+        response: { 200: anything('A CapabilityStatement.'), ...refusals(...ACCESS_REFUSALS) },
+      },
+    },
+    async (request, reply) => {
+      await access.authorizeAll(request, 'records:read');
+      return reply.type(FHIR_JSON).send(capabilityStatement(version));
+    },
+  );
+
+  for (const kind of KINDS) {
+    app.get<{ Params: { id: string } }>(
+      `/fhir/${kind.type}/:id`,
+      {
+        schema: {
+          ...shared,
+          summary: `One ${kind.type}`,
+          operationId: `fhirRead${kind.type}`,
+          params: Type.Object({ id: Type.String({ maxLength: 64 }) }),
+          response: { 200: anything(`A ${kind.type}.`), ...refusals(...ACCESS_REFUSALS) },
+        },
+      },
+      async (request, reply) => {
+        const organizationId = await access.authorize(request, 'records:read');
+        const { items } = await kind.find(services.clinic, organizationId, {
+          ids: [request.params.id],
+          limit: 1,
+          after: null,
+          parameters: {},
+          deleted: true,
+        });
+        const [found] = items;
+        if (found === undefined) throw new HttpError(404, 'not_found', `No such ${kind.type}.`);
+        const subject = { kind: kind.type.toLowerCase(), id: found.id };
+        await access.note(request, { organizationId, action: 'fhir.read', subject });
+        const { lastUpdated } = found.meta as { lastUpdated: string };
+        return reply
+          .type(FHIR_JSON)
+          .header('last-modified', new Date(lastUpdated).toUTCString())
+          .header('etag', `W/"${Date.parse(lastUpdated)}"`)
+          .send(found);
+      },
+    );
+
+    const search = async (
+      request: FastifyRequest,
+      reply: FastifyReply,
+      parameters: Parameters,
+      personal: boolean,
+    ): Promise<unknown> => {
+      const organizationId = await access.authorize(request, 'records:read');
+      refuseUnknown(kind, parameters, personal);
+      const limit = countOf(parameters);
+      const page = await kind.find(services.clinic, organizationId, {
+        ids: parameters._id?.[0]?.split(','),
+        limit,
+        after: decodeKey(parameters._page?.[0]),
+        parameters,
+        deleted: false,
+      });
+      const action = 'fhir.search';
+      await access.note(request, { organizationId, action, details: { type: kind.type, items: page.items.length } });
+      return reply.type(FHIR_JSON).send(bundleOf(kind, page, parameters, personal));
+    };
+
+    app.get<{ Querystring: Record<string, string | string[]> }>(
+      `/fhir/${kind.type}`,
+      {
+        schema: {
+          ...shared,
+          summary: `Search for ${kind.type}`,
+          description: `Parameters: ${kind.parameters.join(', ')}, _id, _count, _lastUpdated, identifier. Personal data never stands in a URL: search by it with POST _search.`,
+          operationId: `fhirSearch${kind.type}`,
+          querystring: Type.Object(
+            Object.fromEntries([...EVERYWHERE, ...kind.parameters].map((name) => [name, Type.Optional(OneOrMore)])),
+          ),
+          response: { 200: anything('A Bundle of type searchset.'), ...refusals(...ACCESS_REFUSALS) },
+        },
+      },
+      (request, reply) => search(request, reply, listsOf(request.query), false),
+    );
+
+    app.post<{ Body: Parameters | undefined }>(
+      `/fhir/${kind.type}/_search`,
+      {
+        schema: {
+          ...shared,
+          summary: `Search for ${kind.type} with parameters in the body`,
+          description: `As GET, and also: ${kind.personal.join(', ') || 'nothing else'}.`,
+          operationId: `fhirPostSearch${kind.type}`,
+          consumes: ['application/x-www-form-urlencoded'],
+          response: { 200: anything('A Bundle of type searchset.'), ...refusals(...ACCESS_REFUSALS) },
+        },
+      },
+      (request, reply) => search(request, reply, request.body ?? {}, true),
+    );
+  }
+}
+
+function isRefusal(payload: unknown): payload is { readonly error: string } {
+  return typeof payload === 'object' && payload !== null && 'success' in payload && payload.success === false;
+}
+
+function parametersOf(search: URLSearchParams): Parameters {
+  const parameters: Record<string, string[]> = {};
+  for (const [name, value] of search) {
+    if (name.length > 60 || value.length > 500 || /\0/.test(value) || !value.isWellFormed()) {
+      throw new HttpError(400, 'invalid_request', 'A parameter cannot be understood.');
+    }
+    if (!Object.hasOwn(parameters, name)) parameters[name] = [];
+    parameters[name]?.push(value);
+  }
+  return parameters;
+}
+
+function listsOf(query: Record<string, string | string[]>): Parameters {
+  const search = new URLSearchParams();
+  for (const [name, values] of Object.entries(query)) for (const value of [values].flat()) search.append(name, value);
+  return parametersOf(search);
+}
+
+/** A parameter that is passed over would answer another question than was asked. */
+function refuseUnknown(kind: SearchKind, parameters: Parameters, personal: boolean): void {
+  for (const name of Object.keys(parameters)) {
+    if (EVERYWHERE.includes(name) || kind.parameters.includes(name)) continue;
+    if (kind.personal.includes(name)) {
+      if (personal) continue;
+      throw new HttpError(
+        400,
+        'invalid_request',
+        `Search by ${name} with POST ${kind.type}/_search: it is personal data.`,
+      );
+    }
+    throw new HttpError(400, 'invalid_request', `${kind.type} has no such search parameter.`);
+  }
+}
+
+function countOf(parameters: Parameters): number {
+  const asked = Number(parameters._count?.[0] ?? DEFAULT_COUNT);
+  if (!Number.isInteger(asked) || asked < 1) throw new HttpError(400, 'invalid_request', '_count is a number from 1.');
+  return Math.min(asked, MAX_COUNT);
+}
+
+function bundleOf(kind: SearchKind, page: Page<Resource>, parameters: Parameters, personal: boolean): object {
+  const next = encodeKey(page.next);
+  const link = (pageKey: string | null) => {
+    const search = new URLSearchParams();
+    // What was sent in a body does not get into a URL.
+    for (const [name, values] of Object.entries(parameters)) {
+      if (name === '_page' || (personal && kind.personal.includes(name))) continue;
+      for (const value of values ?? []) search.append(name, value);
+    }
+    if (pageKey !== null) search.set('_page', pageKey);
+    const text = search.toString();
+    return `${kind.type}${text === '' ? '' : `?${text}`}`;
+  };
+  return {
+    resourceType: 'Bundle',
+    type: 'searchset',
+    link: [
+      { relation: 'self', url: link(parameters._page?.[0] ?? null) },
+      ...(next === null ? [] : [{ relation: 'next', url: link(next) }]),
+    ],
+    entry: page.items.map((resource) => ({
+      fullUrl: `urn:uuid:${resource.id}`,
+      resource,
+      search: { mode: 'match' },
+    })),
+  };
+}
+
+const ISSUES: Readonly<Record<number, string>> = {
+  400: 'invalid',
+  401: 'login',
+  403: 'forbidden',
+  404: 'not-found',
+  429: 'throttled',
+  503: 'transient',
+};
+
+function outcomeOf(status: number, text: string): object {
+  const code = ISSUES[status] ?? (status >= 500 ? 'exception' : 'processing');
+  return { resourceType: 'OperationOutcome', issue: [{ severity: 'error', code, details: { text } }] };
+}

@@ -1,0 +1,98 @@
+/** Workbooks and CSV: tables first, and a PDF of their beginning. */
+import { parse } from 'csv-parse/sync';
+import readWorkbook, { type CellValue } from 'read-excel-file/node';
+import type { DocumentTable, DocumentWarning } from '../../ports/document-content.ts';
+import type { Job } from '../job.ts';
+import { Refusal } from '../refusal.ts';
+import type { HtmlBlock } from '../rendition/html-blocks.ts';
+import { decodeText } from '../text-encoding.ts';
+import { csvDelimiter } from '../text-kind.ts';
+import { checkZip } from '../zip-check.ts';
+import type { Converted, Source } from './converter.ts';
+import { setBlocks } from './set-blocks.ts';
+
+/** Nobody pages through more; the tables have the rest. */
+const RENDERED_ROWS = 2_000;
+const MAX_COLUMNS = 512;
+
+export async function convertWorkbook({ bytes, job }: Source): Promise<Converted> {
+  await checkZip(bytes, job.limits.memoryBytes / 4);
+  let sheets: { sheet: string; data: (CellValue | null)[][] }[];
+  try {
+    sheets = await readWorkbook(bytes);
+  } catch {
+    throw new Refusal('document_corrupt');
+  }
+  return setTables(
+    sheets.map(({ sheet, data }) => ({ name: sheet, rows: data.map((row) => row.map(cellText)) })),
+    job,
+  );
+}
+
+export async function convertCsv({ bytes, job }: Source): Promise<Converted> {
+  const text = decodeText(bytes);
+  let rows: string[][];
+  try {
+    rows = parse(text, {
+      delimiter: csvDelimiter(text, false) ?? ',',
+      relax_column_count: true,
+      relax_quotes: true,
+      skip_empty_lines: true,
+    });
+  } catch {
+    throw new Refusal('document_corrupt');
+  }
+  return setTables([{ name: null, rows }], job);
+}
+
+async function setTables(tables: readonly DocumentTable[], job: Job): Promise<Converted> {
+  const warnings = new Set<DocumentWarning>();
+  const kept = withinLimits(tables, job.limits.textBytes, warnings);
+  if (kept.every((table) => table.rows.length === 0)) throw new Refusal('document_empty');
+  const converted = await setBlocks(tableBlocks(kept), job, { landscape: true, warnings: [...warnings] });
+  return { ...converted, tables: kept };
+}
+
+/** Without empty rows and cells at the ends, which workbooks have by the thousand. */
+function withinLimits(
+  tables: readonly DocumentTable[],
+  maxBytes: number,
+  warnings: Set<DocumentWarning>,
+): DocumentTable[] {
+  let left = maxBytes;
+  return tables.map((table) => {
+    const rows: string[][] = [];
+    for (const row of table.rows) {
+      const cells = row.slice(0, MAX_COLUMNS);
+      if (row.slice(MAX_COLUMNS).some((cell) => cell !== '')) warnings.add('table_truncated');
+      while (cells.at(-1) === '') cells.pop();
+      if (cells.length === 0) continue;
+      left -= cells.reduce((sum, cell) => sum + Buffer.byteLength(cell) + 1, 0);
+      if (left < 0) {
+        warnings.add('table_truncated');
+        break;
+      }
+      rows.push(cells);
+    }
+    return { name: table.name, rows };
+  });
+}
+
+function* tableBlocks(tables: readonly DocumentTable[]): Generator<HtmlBlock> {
+  for (const { name, rows } of tables) {
+    if (rows.length === 0) continue;
+    if (name !== null) yield { kind: 'heading', level: 2, text: name };
+    yield { kind: 'table', rows: rows.slice(0, RENDERED_ROWS) };
+    if (rows.length > RENDERED_ROWS) {
+      yield { kind: 'paragraph', text: `… ${rows.length - RENDERED_ROWS} more rows`, indent: 0 };
+    }
+  }
+}
+
+function cellText(cell: CellValue | null): string {
+  if (cell === null) return '';
+  if (!(cell instanceof Date)) return String(cell);
+  // A workbook knows no zone; the reader gives the time on its clock as UTC.
+  const iso = Number.isNaN(cell.getTime()) ? '' : cell.toISOString();
+  return iso.endsWith('T00:00:00.000Z') ? iso.slice(0, 10) : iso.slice(0, 16).replace('T', ' ');
+}

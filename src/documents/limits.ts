@@ -1,0 +1,13 @@
+import type { DocumentLimits } from '../ports/document-content.ts';
+
+const MEBIBYTE = 1024 * 1024;
+
+/** Generous for what practices store: a scanned file of a whole treatment has some hundred pages. */
+export const DOCUMENT_LIMITS: DocumentLimits = {
+  timeMs: 120_000,
+  memoryBytes: 1024 * MEBIBYTE,
+  pages: 3_000,
+  pixels: 150_000_000,
+  inputBytes: 50 * MEBIBYTE,
+  textBytes: 20 * MEBIBYTE,
+};

@@ -1,0 +1,289 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import sharp from 'sharp';
+import { afterAll, describe, expect, test } from 'vitest';
+import { processBytes } from '../../test/support/document-processing.ts';
+import {
+  bmpOf,
+  docxOf,
+  encryptedPdf,
+  filledForm,
+  heic,
+  LETTER,
+  mail,
+  msgOf,
+  pdfOf,
+  pictureOf,
+  scriptedPdf,
+  tiffOf,
+  xlsxOf,
+} from '../../test/support/document-samples.ts';
+import { sampleCompoundFile, sampleDoc, sampleOdt } from '../../test/support/sample-files.ts';
+import { createDocumentProcessor } from './processor.ts';
+
+/** With none of the programs that a machine may or may not have. */
+const content = createDocumentProcessor({ workers: 2, searchPath: '', today: () => '2026-01-31' });
+afterAll(() => content.close());
+
+const WORD = 'application/vnd.openxmlformats-officedocument.wordprocessingml.document';
+const WORKBOOK = 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet';
+const HTML = `<html><head><title>x</title><script>document.write('stolen')</script></head><body><h1>Knee</h1>
+  <p>Zoe   Sample</p><img src="http://127.0.0.1:9/pixel.png"><iframe src="http://127.0.0.1:9/">frame</iframe></body></html>`;
+
+describe('a PDF', () => {
+  test('is its own rendition, with text per page, date and thumbnail', async () => {
+    let png = Buffer.alloc(0);
+    const { result, pages, files } = await processBytes(content, await pdfOf([LETTER, '', 'Page three']), {
+      thumbnail: true,
+      look: (seen) => {
+        if (seen.verdict === 'processed') png = readFileSync(seen.thumbnail?.path ?? '');
+      },
+    });
+    expect(result).toMatchObject({
+      verdict: 'processed',
+      detectedType: 'application/pdf',
+      pdf: null,
+      tables: null,
+      pageCount: 3,
+      documentDate: { date: '2024-03-05', from: 'label' },
+      thumbnail: { width: 319, height: 452 },
+      warnings: [],
+      pages: { bySource: { text: 2, ocr: 0, none: 1 } },
+    });
+    expect(pages).toEqual([
+      { number: 1, text: LETTER, source: 'text' },
+      { number: 2, text: '', source: 'none' },
+      { number: 3, text: 'Page three', source: 'text' },
+    ]);
+    expect(files).toEqual(['pages.jsonl', 'thumbnail.png']);
+    expect((await sharp(png).stats()).isOpaque).toBe(true);
+    expect((await sharp(png).stats()).channels[0]!.min).toBeLessThan(200);
+  });
+
+  test('has the answers of its form in its text', async () => {
+    const { pages } = await processBytes(content, await filledForm('Zoe Sample'));
+    expect(pages[0]!.text).toBe('WorkCover certificate\nZoe Sample');
+  });
+
+  test('says that a page without text waits for Tesseract', async () => {
+    const { result } = await processBytes(content, await pdfOf(['']), { ocr: 'auto' });
+    expect(result).toMatchObject({ verdict: 'processed', warnings: ['ocr_missing'] });
+  });
+
+  test('runs none of its scripts', async () => {
+    const { result, pages } = await processBytes(content, await scriptedPdf('app.launchURL("http://127.0.0.1:9/")'));
+    expect(result).toMatchObject({ verdict: 'processed', warnings: ['active_content'] });
+    expect(pages[0]!.text).toBe(LETTER);
+  });
+
+  test('with a password is refused for good', async () => {
+    const { result, files } = await processBytes(content, await encryptedPdf());
+    expect(result).toEqual({
+      verdict: 'refused',
+      code: 'document_encrypted',
+      reason: 'The document is protected by a password, so its content cannot be read.',
+      retry: 'never',
+      missing: null,
+      detectedType: 'application/pdf',
+    });
+    expect(files).toEqual([]);
+  });
+
+  test('is recognised behind lines of a printer, whatever the source calls it', async () => {
+    const bytes = Buffer.concat([Buffer.from('@PJL\0\x01\n', 'latin1'), await pdfOf([LETTER])]);
+    const { result } = await processBytes(content, bytes, { fileName: 'letter.docx', declaredType: WORD });
+    expect(result).toMatchObject({ verdict: 'processed', detectedType: 'application/pdf' });
+  });
+});
+
+describe('what is turned into PDF', () => {
+  const png = pictureOf('Zoe Sample');
+  const image = async (format: 'jpeg' | 'webp' | 'gif'): Promise<Buffer> =>
+    sharp(await png)
+      .toFormat(format)
+      .toBuffer();
+
+  test.each<[string, () => Promise<Buffer | string> | Buffer | string, string, string]>([
+    [
+      'Word',
+      () =>
+        docxOf(
+          [LETTER],
+          [
+            ['Drug', 'Dose'],
+            ['Aspirin', '½ tablet'],
+          ],
+        ),
+      WORD,
+      `${LETTER}\n\nDrug Dose\nAspirin ½ tablet`,
+    ],
+    ['HTML', () => HTML, 'text/html', 'Knee\n\nZoe Sample'],
+    ['text', () => 'Zoë Sample\n\nκόσμος Łódź', 'text/plain', 'Zoë Sample\n\nκόσμος Łódź'],
+    ['text in Latin-1', () => Buffer.from('Zo\xeb Sample\x85', 'latin1'), 'text/plain', 'Zoë Sample…'],
+    ['text in UTF-16', () => Buffer.from('\ufeffZoë Sample', 'utf16le'), 'text/plain', 'Zoë Sample'],
+    [
+      'mail',
+      () => mail('<p>Dear Zoe</p>'),
+      'message/rfc822',
+      'Your knee\n\nFrom: Dr Max Muster <max.muster@example.org>\nTo: Zöe Sample <zoe@example.org>\nDate: Tue, 5 Mar 2024 08:10:00 +1100\nAttachments: scan.pdf\n\nDear Zoe',
+    ],
+    [
+      "Outlook's message",
+      () => msgOf({ subject: 'Your knee', from: 'Dr Max Muster', body: 'Dear Zoë' }),
+      'application/vnd.ms-outlook',
+      'Your knee\n\nFrom: Dr Max Muster\nAttachments: scan.pdf\n\nDear Zoë',
+    ],
+    ['JPEG', () => image('jpeg'), 'image/jpeg', ''],
+    ['PNG', () => png, 'image/png', ''],
+    ['GIF', () => image('gif'), 'image/gif', ''],
+    ['WebP', () => image('webp'), 'image/webp', ''],
+    ['BMP', () => bmpOf(30, 20), 'image/bmp', ''],
+    ['HEIC', () => heic(), 'image/heic', ''],
+  ])('%s', async (_, make, type, text) => {
+    const { result, pages, files } = await processBytes(content, await make(), {
+      thumbnail: true,
+      look: (seen) => {
+        if (seen.verdict !== 'processed' || seen.pdf === null) return;
+        const bytes = readFileSync(seen.pdf.path);
+        expect(bytes.toString('latin1')).toMatch(/^%PDF-/);
+        expect(seen.pdf.bytes).toBe(bytes.length);
+        expect(seen.pdf.sha256).toBe(createHash('sha256').update(bytes).digest('hex'));
+      },
+    });
+    expect(result).toMatchObject({ verdict: 'processed', detectedType: type, pageCount: 1 });
+    expect(pages).toEqual([{ number: 1, text, source: text === '' ? 'none' : 'text' }]);
+    expect(files).toEqual(['pages.jsonl', 'rendition.pdf', 'thumbnail.png']);
+  });
+
+  test('TIFF, with all its pages', async () => {
+    const { result } = await processBytes(content, await tiffOf(3));
+    expect(result).toMatchObject({ verdict: 'processed', detectedType: 'image/tiff', pageCount: 3 });
+  });
+
+  test('and the rendition says the same as the pages', async () => {
+    const text = `${'Zoë Sample. '.repeat(500)}\n\nκόσμος`;
+    let rendition = Buffer.alloc(0);
+    const first = await processBytes(content, text, {
+      look: (seen) => {
+        if (seen.verdict === 'processed') rendition = readFileSync(seen.pdf?.path ?? '');
+      },
+    });
+    const second = await processBytes(content, rendition);
+    const words = (pages: typeof first.pages): string =>
+      pages
+        .map((page) => page.text)
+        .join(' ')
+        .replace(/\s+/g, ' ');
+    expect(first.pages.length).toBeGreaterThan(1);
+    expect(words(second.pages)).toBe(words(first.pages));
+  });
+
+  test('a mail with its date and the warning about its attachments', async () => {
+    const { result } = await processBytes(content, mail('<p>Dear Zoe</p>'));
+    expect(result).toMatchObject({
+      documentDate: { date: '2024-03-05', from: 'mail_header' },
+      warnings: ['attachments_named_only'],
+    });
+  });
+
+  test('letters that the font lacks: they stay in the text', async () => {
+    const { result, pages } = await processBytes(content, '患者 Zoe Sample');
+    expect(result).toMatchObject({ verdict: 'processed', warnings: ['glyphs_missing'] });
+    expect(pages[0]!.text).toBe('患者 Zoe Sample');
+  });
+});
+
+describe('tables', () => {
+  test('of a workbook, sheet by sheet', async () => {
+    const sheets = {
+      Visits: [
+        ['Name', 'Visits'],
+        ['Zoe Sample', 3],
+      ],
+      Empty: [],
+      Wide: [['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i']],
+    };
+    const { result, tables, pages } = await processBytes(content, xlsxOf(sheets));
+    expect(result).toMatchObject({ verdict: 'processed', detectedType: WORKBOOK, tables: { count: 3 } });
+    expect(tables).toEqual([
+      {
+        name: 'Visits',
+        rows: [
+          ['Name', 'Visits'],
+          ['Zoe Sample', '3'],
+        ],
+      },
+      { name: 'Empty', rows: [] },
+      { name: 'Wide', rows: [['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i']] },
+    ]);
+    expect(pages[0]!.text).toContain('Name Visits\nZoe Sample 3');
+  });
+
+  test('of a CSV file, with whatever divides its cells', async () => {
+    const { result, tables } = await processBytes(content, 'name;age\r\n"Sample; Zoe";54\r\nMuster;7\r\n');
+    expect(result).toMatchObject({ verdict: 'processed', detectedType: 'text/csv' });
+    expect(tables).toEqual([
+      {
+        name: null,
+        rows: [
+          ['name', 'age'],
+          ['Sample; Zoe', '54'],
+          ['Muster', '7'],
+        ],
+      },
+    ]);
+  });
+
+  test('longer than anybody reads: all rows are there, the PDF has the first', async () => {
+    const { result, tables, pages } = await processBytes(
+      content,
+      `number,square\n${Array.from({ length: 5000 }, (_, n) => `${n},${n * n}`).join('\n')}`,
+    );
+    expect(result).toMatchObject({ verdict: 'processed', warnings: [] });
+    expect(tables[0]!.rows).toHaveLength(5001);
+    expect(pages.at(-1)!.text).toContain('3001 more rows');
+  });
+});
+
+describe('what is refused', () => {
+  test.each<[string, () => Promise<Buffer | string> | Buffer | string, string, string, string | null]>([
+    ['nothing', () => '', 'document_empty', 'never', null],
+    ['blank text', () => ' \n\n ', 'document_empty', 'never', 'text/plain'],
+    ['a document without a word', () => docxOf([]), 'document_empty', 'never', WORD],
+    ['an unknown type', () => Buffer.from([1, 2, 3, 4]), 'document_type_unsupported', 'never', null],
+    ['a program', () => '#!/bin/sh\nrm -rf /\n', 'document_type_unsupported', 'never', 'text/x-shellscript'],
+    [
+      'a Word document of 1997',
+      () => sampleDoc(),
+      'document_converter_missing',
+      'when_installed',
+      'application/msword',
+    ],
+    ['RTF', () => '{\\rtf1 Zoe}', 'document_converter_missing', 'when_installed', 'application/rtf'],
+    [
+      'OpenDocument',
+      () => sampleOdt(),
+      'document_converter_missing',
+      'when_installed',
+      'application/vnd.oasis.opendocument.text',
+    ],
+    [
+      'Office with a password',
+      () => sampleCompoundFile([{ name: 'EncryptedPackage' }]),
+      'document_encrypted',
+      'never',
+      'application/encrypted',
+    ],
+    [
+      'half an image',
+      async () => (await pictureOf('Zoe Sample')).subarray(0, 3000),
+      'document_corrupt',
+      'never',
+      'image/png',
+    ],
+  ])('%s', async (_, make, code, retry, detectedType) => {
+    const { result, files } = await processBytes(content, await make());
+    expect(result).toMatchObject({ verdict: 'refused', code, retry, detectedType });
+    expect(files).toEqual([]);
+  });
+});

@@ -1,0 +1,111 @@
+/** Documents that need a program of the machine. */
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { processBytes } from '../../test/support/document-processing.ts';
+import { pdfOf, pictureOf } from '../../test/support/document-samples.ts';
+import { until } from '../../test/support/until.ts';
+import type { DocumentContent } from '../ports/document-content.ts';
+import { createDocumentProcessor } from './processor.ts';
+
+const RTF = '{\\rtf1\\ansi Zoe Sample}';
+
+let folder: string;
+let content: DocumentContent;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'chartsync-programs-'));
+});
+
+afterEach(async () => {
+  await content.close();
+  rmSync(folder, { recursive: true });
+});
+
+/** Puts a program of this name in the way of the real one. Its last argument is the document. */
+function install(name: string, script: string): void {
+  writeFileSync(join(folder, name), `#!/bin/sh\nPATH=/bin:/usr/bin\n${script}\n`);
+  chmodSync(join(folder, name), 0o755);
+}
+
+/** Finds `output` behind `--outdir`, as LibreOffice does. */
+const OUTPUT = 'while [ "$1" != --outdir ]; do shift; done; output="$2"';
+
+test('a converter that is installed later is found, and the document is converted', async () => {
+  content = createDocumentProcessor({ workers: 1, searchPath: folder });
+  expect(content.installed()).toEqual(new Set());
+  const before = await processBytes(content, RTF);
+  expect(before.result).toMatchObject({
+    code: 'document_converter_missing',
+    retry: 'when_installed',
+    missing: 'libreoffice',
+  });
+  const pdf = join(folder, 'converted.pdf');
+  writeFileSync(pdf, await pdfOf(['Zoe Sample']));
+  install('soffice', `${OUTPUT}\ncp ${pdf} "$output/document.pdf"`);
+  expect(content.installed()).toEqual(new Set(['libreoffice']));
+  const after = await processBytes(content, RTF);
+  expect(after.result).toMatchObject({ verdict: 'processed', detectedType: 'application/rtf' });
+  expect(after.pages).toEqual([{ number: 1, text: 'Zoe Sample', source: 'text' }]);
+});
+
+test.each([
+  ['fails', 'exit 1'],
+  ['makes nothing', 'exit 0'],
+  ['makes no PDF', `${OUTPUT}\necho broken > "$output/document.pdf"`],
+])('a converter that %s makes the document a damaged one', async (_, script) => {
+  content = createDocumentProcessor({ workers: 1, searchPath: folder });
+  install('soffice', script);
+  const { result, files } = await processBytes(content, RTF);
+  expect(result).toMatchObject({ code: 'document_corrupt', retry: 'never' });
+  expect(files).toEqual([]);
+});
+
+test('a converter that hangs is ended with everything that it started', async () => {
+  content = createDocumentProcessor({ workers: 1, searchPath: folder });
+  const pids = join(folder, 'pids');
+  install('soffice', `sleep 600 & echo $! $$ > ${pids}\nwait`);
+  const { result } = await processBytes(content, RTF, { limits: { timeMs: 3_000 } });
+  expect(result).toMatchObject({ code: 'document_timeout', retry: 'once' });
+  for (const pid of readFileSync(pids, 'utf8').trim().split(' ')) {
+    await until(() => !isRunning(Number(pid)));
+  }
+});
+
+test('a converter counts to the memory of its worker', async () => {
+  content = createDocumentProcessor({ workers: 1, searchPath: folder });
+  install(
+    'soffice',
+    `exec ${process.execPath} -e "globalThis.x = Buffer.alloc(600 * 1024 * 1024, 1); setInterval(() => {}, 1000)"`,
+  );
+  const limits = { memoryBytes: 512 * 1024 * 1024, timeMs: 30_000 };
+  const { result } = await processBytes(content, RTF, { limits });
+  expect(result).toMatchObject({ code: 'document_memory', retry: 'never' });
+});
+
+test('the programs of this machine read what they are for; without them the documents wait', async () => {
+  content = createDocumentProcessor({ workers: 1, searchPath: process.env.PATH ?? '' });
+  const installed = content.installed();
+  const letter = await processBytes(content, RTF);
+  if (installed.has('libreoffice')) expect(letter.pages[0]!.text).toBe('Zoe Sample');
+  else expect(letter.result).toMatchObject({ code: 'document_converter_missing' });
+  const picture = await processBytes(content, await pictureOf('Letter about Zoe Sample'), { ocr: 'auto' });
+  if (installed.has('tesseract')) {
+    expect(picture.pages).toEqual([{ number: 1, text: 'Letter about Zoe Sample', source: 'ocr' }]);
+  } else expect(picture.result).toMatchObject({ warnings: ['ocr_missing'] });
+});
+
+test('a page that Tesseract fails on is a page without text', async () => {
+  content = createDocumentProcessor({ workers: 1, searchPath: folder });
+  install('tesseract', 'exit 1');
+  const { result, pages } = await processBytes(content, await pdfOf(['']), { ocr: 'auto' });
+  expect(result).toMatchObject({ verdict: 'processed', warnings: ['ocr_failed'] });
+  expect(pages).toEqual([{ number: 1, text: '', source: 'none' }]);
+});
+
+/** A process that has ended and is not yet cleared away is not running. */
+function isRunning(pid: number): boolean {
+  if (!existsSync(`/proc/${pid}`)) return false;
+  return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+}

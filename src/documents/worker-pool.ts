@@ -1,0 +1,99 @@
+/** A few workers, used again and again: a start takes longer than most documents. */
+import { SyncError } from '../domain/errors.ts';
+import type { FromWorker, Job } from './job.ts';
+import { WorkerProcess } from './worker-process.ts';
+
+export interface WorkerPoolOptions {
+  /** Workers at a time. */
+  readonly workers: number;
+  /** Documents after which a worker is replaced: parsers leak a little. */
+  readonly documentsPerWorker: number;
+  /** A worker that keeps more than this between two documents is replaced. Bytes. */
+  readonly idleMemoryBytes: number;
+  readonly searchPath: string;
+}
+
+export class WorkerPool {
+  readonly #options: WorkerPoolOptions;
+  readonly #idle: WorkerProcess[] = [];
+  readonly #busy = new Set<WorkerProcess>();
+  readonly #waiting: Array<() => void> = [];
+  readonly #closing = new AbortController();
+  #places: number;
+
+  constructor(options: WorkerPoolOptions) {
+    this.#options = options;
+    this.#places = options.workers;
+  }
+
+  /** @throws SyncError `cancelled` by `signal` or by {@link close}; what {@link WorkerProcess.run} throws */
+  async run(job: Job, signal: AbortSignal): Promise<Extract<FromWorker, { kind: 'done' | 'failed' }>> {
+    const either = AbortSignal.any([signal, this.#closing.signal]);
+    await this.#takePlace(either);
+    try {
+      const worker = await this.#worker(job.limits.memoryBytes);
+      this.#busy.add(worker);
+      try {
+        return await worker.run(job, either);
+      } finally {
+        this.#busy.delete(worker);
+        await this.#keepOrEnd(worker);
+      }
+    } finally {
+      this.#givePlaceBack();
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await Promise.all([...this.#idle, ...this.#busy].map((worker) => worker.kill()));
+    this.#idle.length = 0;
+  }
+
+  /** An idle one with the same memory: the limit of the heap is given at the start. */
+  async #worker(memoryBytes: number): Promise<WorkerProcess> {
+    for (let worker = this.#idle.pop(); worker !== undefined; worker = this.#idle.pop()) {
+      if (worker.alive && worker.memoryBytes === memoryBytes) return worker;
+      await worker.kill();
+    }
+    return new WorkerProcess({ memoryBytes, searchPath: this.#options.searchPath });
+  }
+
+  async #keepOrEnd(worker: WorkerProcess): Promise<void> {
+    const worn =
+      worker.documents >= this.#options.documentsPerWorker ||
+      (worker.residentBytes ?? 0) > this.#options.idleMemoryBytes ||
+      this.#closing.signal.aborted;
+    if (worker.alive && !worn) this.#idle.push(worker);
+    else await worker.kill();
+  }
+
+  async #takePlace(signal: AbortSignal): Promise<void> {
+    if (signal.aborted) throw new SyncError('cancelled');
+    if (this.#places > 0) {
+      this.#places--;
+      return;
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const onAbort = (): void => {
+      const index = this.#waiting.indexOf(resolve);
+      // Not waiting any more means that the place is ours, and `run` sees the abort itself.
+      if (index === -1) return;
+      this.#waiting.splice(index, 1);
+      reject(new SyncError('cancelled'));
+    };
+    this.#waiting.push(resolve);
+    signal.addEventListener('abort', onAbort);
+    try {
+      await promise;
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  #givePlaceBack(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#places++;
+    else next();
+  }
+}

@@ -1,0 +1,50 @@
+/** Looks through a ZIP container (Office documents) before a parser inflates it as a whole. */
+import yauzl from 'yauzl';
+import { Refusal } from './refusal.ts';
+
+/** A workbook has some dozens; each costs memory in every parser. */
+const MAX_ENTRIES = 10_000;
+
+const KIBIBYTE = 1024;
+
+/**
+ * Inflates every entry and throws the result away: the sizes that a container declares are claims, and parsers do not check
+ * them before they allocate.
+ *
+ * @param maxInflatedBytes of all entries together
+ * @param wanted the name of an entry
+ * @returns the content of the wanted entry; null when there is none
+ * @throws Refusal document_too_large, document_encrypted, document_corrupt
+ */
+export async function checkZip(bytes: Buffer, maxInflatedBytes: number, wanted?: string): Promise<Buffer | null> {
+  let content: Buffer | null = null;
+  try {
+    const zip = await yauzl.fromBufferPromise(bytes, { lazyEntries: true, validateEntrySizes: true });
+    if (zip.entryCount > MAX_ENTRIES) throw new Refusal('document_too_large', `It has ${zip.entryCount} parts.`);
+    let declared = 0;
+    let inflated = 0;
+    for await (const entry of zip.eachEntry()) {
+      if (entry.isEncrypted()) throw new Refusal('document_encrypted');
+      declared += entry.uncompressedSize;
+      if (declared > maxInflatedBytes) throw tooLarge(maxInflatedBytes);
+      if (entry.fileName.endsWith('/')) continue;
+      const stream = await zip.openReadStreamPromise(entry);
+      const kept: Buffer[] = [];
+      for await (const chunk of stream) {
+        if (entry.fileName === wanted) kept.push(chunk as Buffer);
+        inflated += (chunk as Buffer).length;
+        if (inflated > maxInflatedBytes) throw tooLarge(maxInflatedBytes);
+      }
+      if (entry.fileName === wanted) content = Buffer.concat(kept);
+    }
+    return content;
+  } catch (error) {
+    if (error instanceof Refusal) throw error;
+    throw new Refusal('document_corrupt');
+  }
+}
+
+function tooLarge(maxInflatedBytes: number): Refusal {
+  const mebibytes = Math.round(maxInflatedBytes / KIBIBYTE / KIBIBYTE);
+  return new Refusal('document_too_large', `Unpacked it has more than ${mebibytes} MiB.`);
+}

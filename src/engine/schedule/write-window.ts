@@ -1,0 +1,175 @@
+/**
+ * Brings the stored book of a clinic to what its calendar shows: slots, appointments, removals behind the guard, counts, conflicts.
+ *
+ * Every step is idempotent, so a run that was stopped anywhere is simply done again.
+ */
+
+import {
+  type CompleteWindow,
+  type DateRead,
+  type DateWindow,
+  judgeWindow,
+  type PartialWindow,
+  type ReconcilePlan,
+  reconcile,
+  type StoredAppointment,
+} from '../../domain/reconcile-appointments.ts';
+import type { Outcome } from '../../domain/run.ts';
+import type { Fence } from '../../ports/document-records.ts';
+import type { Conflict, DateResult, SlotBook, SlotCounts } from '../../ports/slot-book.ts';
+import { type GuardLimits, guard } from '../guard.ts';
+
+const BATCH = 100;
+
+export type WindowPhase = 'slots_generated' | 'reconciling' | 'resolving_conflicts';
+
+export interface WriteWindow {
+  readonly book: SlotBook;
+  readonly fence: Fence;
+  readonly clinicId: string;
+  readonly window: DateWindow;
+  /** One for each date of the window; a date without one counts as not read. */
+  readonly reads: readonly DateRead[];
+  readonly guardLimits: GuardLimits;
+  /** Appointments at the previous complete read of a window of this length; null: there was none. */
+  readonly inSourceBefore: number | null;
+  /** Holds, not confirmed bookings, may be moved out of a full slot. */
+  readonly moveHolds: boolean;
+  readonly signal: AbortSignal;
+  readonly onPhase?: (phase: WindowPhase) => void;
+}
+
+export interface DateSummary {
+  readonly date: string;
+  readonly state: 'complete' | 'failed' | 'not_read';
+  readonly found: number;
+  readonly added: number;
+  readonly updated: number;
+  readonly removed: number;
+}
+
+export interface WindowResult {
+  /** `partial`: dates are missing, or removals are held. `failed`: no date was read. */
+  readonly outcome: Outcome;
+  readonly slots: SlotCounts;
+  readonly added: number;
+  readonly updated: number;
+  /** To another time or date. */
+  readonly moved: number;
+  readonly removed: number;
+  readonly same: number;
+  readonly dates: readonly DateSummary[];
+  readonly failedDates: readonly string[];
+  /** Removals that a person must look at first; until then the appointments keep their places. */
+  readonly held: { readonly reason: string; readonly appointments: readonly StoredAppointment[] } | null;
+  /** Appointments in the window, when it was read completely: what the next guard is weighed against. */
+  readonly completeItems: number | null;
+  readonly conflicts: readonly Conflict[];
+}
+
+export async function writeWindow(options: WriteWindow): Promise<WindowResult> {
+  const { book, fence, clinicId, window, signal } = options;
+  signal.throwIfAborted();
+  const slots = await book.regenerate(fence, clinicId, window);
+  options.onPhase?.('slots_generated');
+
+  const read = judgeWindow(window, options.reads);
+  const ids = read.reads.flatMap((r) => (r.state === 'complete' ? r.appointments.map((a) => a.neoAppointmentId) : []));
+  const key = { organizationId: fence.organizationId, clinicId };
+  const plan = reconcile(read, await book.storedAppointments(key, window, ids));
+  options.onPhase?.('reconciling');
+  for (const batch of batchesOf(plan.writes)) {
+    signal.throwIfAborted();
+    await book.writeAppointments(
+      fence,
+      clinicId,
+      batch.map((w) => w.appointment),
+    );
+  }
+  const { removed, held } = await removeAbsent(options, plan);
+
+  signal.throwIfAborted();
+  await book.settle(fence, clinicId, window);
+  // Only now do the dates count as read: a book is as young as its counts.
+  await book.finishDates(fence, clinicId, resultsOf(read));
+  options.onPhase?.('resolving_conflicts');
+  const conflicts = await book.findConflicts(fence, clinicId, window, { moveHolds: options.moveHolds });
+
+  const count = (...changes: string[]) => plan.writes.filter((w) => changes.includes(w.change)).length;
+  const failedDates = read.complete ? [] : read.missing;
+  const nothingRead = !read.reads.some((r) => r.state === 'complete');
+  return {
+    outcome: nothingRead ? 'failed' : failedDates.length > 0 || held !== null ? 'partial' : 'success',
+    slots,
+    added: count('add', 'restore'),
+    updated: count('update'),
+    moved: count('move'),
+    removed: removed.size,
+    same: plan.same,
+    dates: summaries(read, plan, removed),
+    failedDates,
+    held,
+    completeItems: read.complete ? plan.inSource : null,
+    conflicts,
+  };
+}
+
+/** What may not be removed stays where it is, marked, and keeps its place. */
+async function removeAbsent(options: WriteWindow, plan: ReconcilePlan) {
+  const { book, fence, clinicId, signal } = options;
+  const verdict = guard(
+    {
+      removals: plan.removals.length,
+      stored: plan.stored,
+      inSource: plan.inSource,
+      inSourceBefore: options.inSourceBefore,
+    },
+    options.guardLimits,
+  );
+  const removals = verdict.verdict === 'allow' ? plan.removals : [];
+  const removed = new Set<string>();
+  for (const batch of batchesOf(removals)) {
+    signal.throwIfAborted();
+    for (const id of await book.removeAppointments(fence, clinicId, batch)) removed.add(id);
+  }
+  const missed = removals.length > 0 ? [] : plan.absent.map((a) => a.id);
+  if (missed.length + plan.confirmed.length > 0) {
+    await book.markUnconfirmed(fence, clinicId, { missed, confirmed: plan.confirmed });
+  }
+  const held = verdict.verdict === 'hold' ? { reason: verdict.reason, appointments: plan.absent } : null;
+  return { removed, held };
+}
+
+function* batchesOf<T>(items: readonly T[]): Generator<readonly T[]> {
+  for (let start = 0; start < items.length; start += BATCH) yield items.slice(start, start + BATCH);
+}
+
+function resultsOf(read: CompleteWindow | PartialWindow): DateResult[] {
+  return read.reads.map((r) =>
+    r.state === 'complete' ? { date: r.date, state: 'complete', readAt: r.readAt } : { ...r },
+  );
+}
+
+function summaries(
+  read: CompleteWindow | PartialWindow,
+  plan: ReconcilePlan,
+  removed: ReadonlySet<string>,
+): DateSummary[] {
+  const dates: DateSummary[] = read.reads.map((r) => {
+    const of = (...changes: string[]) =>
+      plan.writes.filter((w) => w.appointment.date === r.date && changes.includes(w.change)).length;
+    return {
+      date: r.date,
+      state: r.state,
+      found: r.state === 'complete' ? r.appointments.length : 0,
+      added: of('add', 'restore'),
+      updated: of('update', 'move'),
+      removed: plan.absent.filter((a) => a.date === r.date && removed.has(a.id)).length,
+    };
+  });
+  const known = new Set(dates.map((d) => d.date));
+  const notRead = read.complete ? [] : read.missing.filter((date) => !known.has(date));
+  const none = { found: 0, added: 0, updated: 0, removed: 0 };
+  dates.push(...notRead.map((date) => ({ date, state: 'not_read' as const, ...none })));
+  return dates.sort((a, b) => (a.date < b.date ? -1 : 1));
+}

@@ -1,0 +1,19 @@
+import type { Page, SearchEntry } from '../../ports/search-index.ts';
+import { throwIfCancelled } from './cancelled.ts';
+import { cutPassages, type Passage } from './passages.ts';
+
+export interface PagePassage extends Passage {
+  readonly page: number;
+}
+
+/** All passages of a document in the order of its pages. */
+export async function passagesOf(pages: SearchEntry['pages'], signal?: AbortSignal): Promise<PagePassage[]> {
+  const passages: PagePassage[] = [];
+  for await (const page of pages as AsyncIterable<Page>) {
+    throwIfCancelled(signal);
+    // A half surrogate cannot be stored; its replacement is as long.
+    for (const passage of cutPassages(page.text.toWellFormed())) passages.push({ ...passage, page: page.number });
+  }
+  throwIfCancelled(signal);
+  return passages;
+}

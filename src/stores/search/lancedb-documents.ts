@@ -1,0 +1,198 @@
+/**
+ * Puts and removes documents, and holds them for a rebuild as well.
+ *
+ * A writer reads the control row, writes to every generation that it names, and reads it again: while the epoch has changed
+ * it writes again. So whatever a rebuild began or finished meanwhile, what was acknowledged is in the generation that answers.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Table } from '@lancedb/lancedb';
+import type { PutOutcome, RebuildOutcome, Removal, SearchEntry, SearchPlace } from '../../ports/search-index.ts';
+import type { Embeddings } from './embeddings.ts';
+import { passagesOf } from './indexed-passages.ts';
+import {
+  documentFilter,
+  HEAD_COLUMNS,
+  type Head,
+  headId,
+  REMOVED,
+  type Row,
+  type RowsOptions,
+  rowsOf,
+  scopeFilter,
+  tombstone,
+} from './lancedb-rows.ts';
+import type { Control, LanceTables } from './lancedb-tables.ts';
+import type { createLanceWriter } from './lancedb-writer.ts';
+import { termsOf } from './words.ts';
+
+export interface LanceDocumentsOptions {
+  readonly tables: LanceTables;
+  readonly writer: ReturnType<typeof createLanceWriter>;
+  readonly embeddings: Embeddings | null;
+  readonly profile: string;
+}
+
+export type LanceDocuments = ReturnType<typeof createLanceDocuments>;
+type DocumentPlace = SearchPlace & { readonly documentUuid: string };
+
+export function createLanceDocuments({ tables, writer, embeddings, profile }: LanceDocumentsOptions) {
+  async function cut(entry: SearchEntry, signal?: AbortSignal): Promise<RowsOptions['passages']> {
+    const passages = await passagesOf(entry.pages, signal);
+    const texts = passages.map((passage) => passage.text);
+    const vectors = embeddings === null ? null : await embeddings.of(texts, signal);
+    return passages.map((passage, i) => ({ ...passage, terms: termsOf(passage.text), vector: vectors?.[i] ?? null }));
+  }
+
+  async function targetsOf(place: SearchPlace, control: Control): Promise<Table[]> {
+    const generations = new Set([control.live]);
+    if (covers(control, place)) generations.add(control.building);
+    return Promise.all([...generations].map((generation) => tables.passages(place.organizationId, generation)));
+  }
+
+  /** Repeats until the generations that were written to are still the ones that count. */
+  async function inAll(
+    place: SearchPlace,
+    work: (targets: Table[], control: Control, first: boolean) => Promise<boolean>,
+  ): Promise<void> {
+    let first = true;
+    for (let control = await controlOf(place); ; ) {
+      const settled = await work(await targetsOf(place, control), control, first);
+      const now = await controlOf(place);
+      if (settled || now.epoch === control.epoch) return;
+      control = now;
+      first = false;
+    }
+  }
+
+  async function controlOf(place: SearchPlace): Promise<Control> {
+    return (await tables.control(place.organizationId, true))!;
+  }
+
+  /** Deletes what no search sees any more. */
+  async function tidy(table: Table, place: DocumentPlace): Promise<void> {
+    const filter = documentFilter(place.organizationId, place.patientUuid, place.documentUuid);
+    const rows: Pick<Row, 'ordinal' | 'stamp'>[] = await table
+      .query()
+      .where(filter)
+      .select(['ordinal', 'stamp'])
+      .toArray();
+    const head = rows.find((row) => row.ordinal === 0);
+    const stale = [...new Set(rows.map((row) => row.stamp))].filter((stamp) => stamp !== head?.stamp);
+    if (stale.length > 0) await table.delete(`${filter} AND stamp IN (${stale.map((stamp) => `'${stamp}'`)})`);
+  }
+
+  function makeRows(entry: SearchEntry, passages: RowsOptions['passages'], epoch: number): Row[] {
+    return rowsOf({ entry, passages, epoch, profile, stamp: randomUUID() });
+  }
+
+  function isSame(head: Head | null, entry: SearchEntry): boolean {
+    return head?.version === entry.version && head.profile === profile;
+  }
+
+  return {
+    async put(entry: SearchEntry, signal?: AbortSignal): Promise<PutOutcome> {
+      let outcome: PutOutcome = 'unchanged';
+      let passages: RowsOptions['passages'] | undefined;
+      await inAll(entry, async (targets, control, first) => {
+        const live = targets[0]!;
+        const before = await headOf(live, entry);
+        if (first && !covers(control, entry) && isSame(before, entry)) return true;
+        if (first) outcome = before === null || before.passages === REMOVED ? 'created' : 'replaced';
+        passages ??= await cut(entry, signal);
+        const rows = makeRows(entry, passages, control.epoch);
+        for (const table of targets) await writer.write(table, { kind: 'newest' }, rows);
+        if (before !== null) for (const table of targets) await tidy(table, entry);
+        return false;
+      });
+      return outcome;
+    },
+
+    /** @param epoch of the rebuild: what was written in it is newer than the rebuild. */
+    async putOlder(table: Table, entry: SearchEntry, epoch: number, signal?: AbortSignal): Promise<RebuildOutcome> {
+      const before = await headOf(table, entry);
+      if (before !== null && before.epoch >= epoch) return isSame(before, entry) ? 'unchanged' : 'kept';
+      const rows = makeRows(entry, await cut(entry, signal), epoch);
+      await writer.write(table, { kind: 'older', epoch }, rows);
+      await tidy(table, entry);
+      const after = await headOf(table, entry);
+      if (after?.stamp !== rows[0]!.stamp) return 'kept';
+      return before === null ? 'created' : 'replaced';
+    },
+
+    async remove(place: SearchPlace, documentUuids: readonly string[] | 'all'): Promise<Removal> {
+      if ((await tables.control(place.organizationId, false)) === null) return { removed: 0, remaining: 0 };
+      let removed = 0;
+      let remaining = 0;
+      await inAll(place, async (targets, control, first) => {
+        const found = await headsOf(targets[0]!, someFilter(place, documentUuids));
+        if (first) removed = found.length;
+        for (const table of targets) {
+          if (covers(control, place)) await bury(table, place, control, documentUuids);
+          else for (const filter of filters(place, documentUuids)) await table.delete(filter);
+        }
+        remaining = 0;
+        for (const table of targets) {
+          for (const filter of filters(place, documentUuids)) remaining += (await headsOf(table, filter)).length;
+        }
+        return false;
+      });
+      return { removed, remaining };
+    },
+  };
+
+  async function bury(
+    table: Table,
+    place: SearchPlace,
+    control: Control,
+    documentUuids: readonly string[] | 'all',
+  ): Promise<void> {
+    const known =
+      documentUuids === 'all' ? (await headsOf(table, scope(place))).map((head) => head.document) : documentUuids;
+    for (const documentUuid of new Set(known)) {
+      const row = tombstone({ ...place, documentUuid }, control.epoch, randomUUID());
+      await writer.write(table, { kind: 'newest' }, [row]);
+      await tidy(table, { ...place, documentUuid });
+    }
+  }
+
+  function someFilter(place: SearchPlace, documentUuids: readonly string[] | 'all'): string {
+    return documentUuids === 'all' ? scope(place) : `${scope(place)} AND ${oneOf(documentUuids)}`;
+  }
+}
+
+const AT_ONCE = 500;
+
+/** As many as a filter may name. */
+function filters(place: SearchPlace, documentUuids: readonly string[] | 'all'): string[] {
+  if (documentUuids === 'all') return [scope(place)];
+  const chunks: string[] = [];
+  for (let i = 0; i < documentUuids.length; i += AT_ONCE) {
+    chunks.push(`${scope(place)} AND ${oneOf(documentUuids.slice(i, i + AT_ONCE))}`);
+  }
+  return chunks;
+}
+
+function oneOf(documentUuids: readonly string[]): string {
+  return documentUuids.length === 0 ? 'false' : `document IN (${documentUuids.map((uuid) => `'${uuid}'`)})`;
+}
+
+function scope({ organizationId, patientUuid }: SearchPlace): string {
+  return scopeFilter(organizationId, patientUuid);
+}
+
+function covers(control: Control, { patientUuid }: SearchPlace): boolean {
+  return control.building !== '' && (control.covers === '' || control.covers === patientUuid);
+}
+
+/** Of documents that are there. */
+export async function headsOf(table: Table, filter: string): Promise<Head[]> {
+  return table.query().where(`${filter} AND ordinal = 0 AND passages >= 0`).select(HEAD_COLUMNS).toArray();
+}
+
+/** Also of a document that was removed during a rebuild. */
+async function headOf(table: Table, place: DocumentPlace): Promise<Head | null> {
+  const id = headId(place.patientUuid, place.documentUuid);
+  const filter = `id = '${id}' AND ${scope(place)}`;
+  const [head] = await table.query().where(filter).select(HEAD_COLUMNS).limit(1).toArray();
+  return head ?? null;
+}

@@ -1,0 +1,112 @@
+/** Keeps tables fast and small. Everything here may be killed, repeated and done by several processes at once. */
+import type { Table } from '@lancedb/lancedb';
+import { headsOf } from './lancedb-documents.ts';
+import { REMOVED, type Row, scopeFilter } from './lancedb-rows.ts';
+import type { Control, LanceTables } from './lancedb-tables.ts';
+
+export interface LanceMaintenanceOptions {
+  readonly tables: LanceTables;
+  /** Former states of a table are kept so long, for whoever is reading them. */
+  readonly keepMs: number;
+}
+
+/**
+ * New rows are found by looking at each of them, by searches and writers alike; putting them into the index costs as much as
+ * the index is long. With a limit that grows as the root of its length both together cost least; measured, not derived.
+ */
+const WRITING = { leastRows: 5_000, perRoot: 40, fragments: 200 };
+/** At rest searches should not feel it. */
+const RESTING = { leastRows: 1_000, perRoot: 10, fragments: 20 };
+
+export function createLanceMaintenance({ tables, keepMs }: LanceMaintenanceOptions) {
+  const seen = new WeakMap<Table, { rows: number; commits: number }>();
+  const running = new Map<Table, Promise<void>>();
+
+  function optimise(table: Table): Promise<void> {
+    let work = running.get(table);
+    if (!work) {
+      seen.delete(table);
+      work = table
+        .optimize({ cleanupOlderThan: new Date(Date.now() - keepMs) })
+        .then(() => {})
+        .finally(() => running.delete(table));
+      running.set(table, work);
+    }
+    return work;
+  }
+
+  async function isDue(table: Table, limit: typeof WRITING): Promise<boolean> {
+    const { fragmentStats } = await table.stats();
+    if (fragmentStats.numSmallFragments > limit.fragments) return true;
+    const index = await table.indexStats('terms_idx');
+    const { numUnindexedRows = 0, numIndexedRows = 0 } = index ?? {};
+    return numUnindexedRows > Math.max(limit.leastRows, limit.perRoot * Math.sqrt(numIndexedRows));
+  }
+
+  async function removeUnseen(organizationId: string, table: Table, control: Control): Promise<void> {
+    if (control.building === '') {
+      // Those of a rebuild that begins now are of a later epoch.
+      const buried = `ordinal = 0 AND passages = ${REMOVED} AND epoch <= ${control.epoch}`;
+      if ((await table.countRows(buried)) > 0) await table.delete(buried);
+    }
+    const heads = await headsOf(table, scopeFilter(organizationId, null));
+    const rows = heads.reduce((sum, head) => sum + 1 + head.passages, 0);
+    if ((await table.countRows()) === rows) return;
+    const stamps = new Set(heads.map((head) => head.stamp));
+    const stale = new Set<string>();
+    for await (const batch of table.query().where('ordinal > 0').select(['stamp'])) {
+      for (const { stamp } of batch as Iterable<Pick<Row, 'stamp'>>) if (!stamps.has(stamp)) stale.add(stamp);
+    }
+    // Documents that were put since the heads were read are not stale.
+    for (const head of await headsOf(table, scopeFilter(organizationId, null))) stale.delete(head.stamp);
+    const all = [...stale];
+    for (let i = 0; i < all.length; i += 500) {
+      await table.delete(`ordinal > 0 AND stamp IN (${all.slice(i, i + 500).map((stamp) => `'${stamp}'`)})`);
+    }
+  }
+
+  return {
+    /** After a commit: when there is much to do, it begins by itself. */
+    noticed(table: Table, rows: number): void {
+      const { rows: before, commits } = seen.get(table) ?? { rows: 0, commits: 0 };
+      const now = { rows: before + rows, commits: commits + 1 };
+      seen.set(table, now);
+      if (now.rows < WRITING.leastRows && now.commits < WRITING.fragments / 4) return;
+      seen.delete(table);
+      const work = async () => {
+        if (await isDue(table, WRITING)) await optimise(table);
+      };
+      // Another process may be at it: what is left, the next time or the schedule does.
+      void work().catch(() => {});
+    },
+
+    async organization(organizationId: string, generations: readonly string[]): Promise<void> {
+      const control = await tables.control(organizationId, true);
+      if (control === null) return;
+      for (const generation of generations) {
+        if (generation === control.live || generation === control.building) continue;
+        // A rebuild that begins now has made its table before it is named in the control row.
+        const now = await tables.control(organizationId, true);
+        if (now?.epoch === control.epoch && isOld(generation)) await tables.drop(organizationId, generation);
+      }
+      const table = await tables.passages(organizationId, control.live);
+      await removeUnseen(organizationId, table, control);
+      if (await isDue(table, RESTING)) await optimise(table);
+    },
+
+    async settled(): Promise<void> {
+      await Promise.allSettled(running.values());
+    },
+  };
+
+  /** Its name has the time when it was made. */
+  function isOld(generation: string): boolean {
+    return generation === 'g1' || Number.parseInt(generation.slice(1, 10), 36) < Date.now() - keepMs;
+  }
+}
+
+/** A name that no other process makes, and that tells when it was made. */
+export function newGeneration(): string {
+  const time = Date.now().toString(36).padStart(9, '0');
+  return `g${time}${Math.random().toString(36).slice(2, 10)}`;
+}

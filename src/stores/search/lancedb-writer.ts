@@ -1,0 +1,79 @@
+/** Writes documents into a table. Those that arrive while a commit is made go together into the next one. */
+import type { Table } from '@lancedb/lancedb';
+import type { Row } from './lancedb-rows.ts';
+import type { LanceTables } from './lancedb-tables.ts';
+
+/** `newest` replaces whatever is there; `older` leaves what was written in this epoch. */
+export type WriteMode = { readonly kind: 'newest' } | { readonly kind: 'older'; readonly epoch: number };
+
+interface Job {
+  readonly rows: readonly Row[];
+  readonly done: PromiseWithResolvers<void>;
+}
+
+const MOST_DOCUMENTS = 64;
+const MOST_ROWS = 20_000;
+
+export function createLanceWriter(tables: LanceTables, afterCommit: (table: Table, rows: number) => void) {
+  /** Of each table those of each mode; `Table.name` cannot be asked for while the table works. */
+  const queues = new Map<Table, Map<number, Job[]>>();
+
+  async function drain(table: Table, mode: WriteMode, jobs: Job[], ended: () => void): Promise<void> {
+    while (jobs.length > 0) {
+      const together = takeTogether(jobs);
+      try {
+        const rows = together.flatMap((job) => job.rows);
+        await commit(table, mode, rows);
+        for (const job of together) job.done.resolve();
+        afterCommit(table, rows.length);
+      } catch (error) {
+        for (const job of together) job.done.reject(error);
+      }
+    }
+    ended();
+  }
+
+  async function commit(table: Table, mode: WriteMode, rows: readonly Row[]): Promise<void> {
+    const condition = mode.kind === 'newest' ? undefined : { where: `target.epoch < ${mode.epoch}` };
+    const merge = table.mergeInsert('id').whenMatchedUpdateAll(condition).whenNotMatchedInsertAll();
+    await merge.execute(await tables.data(table, rows));
+  }
+
+  return {
+    /** @param rows of one document: its head and its passages */
+    write(table: Table, mode: WriteMode, rows: readonly Row[]): Promise<void> {
+      const job: Job = { rows, done: Promise.withResolvers() };
+      const ofTable = queues.get(table) ?? new Map<number, Job[]>();
+      queues.set(table, ofTable);
+      const key = mode.kind === 'older' ? mode.epoch : 0;
+      const queue = ofTable.get(key);
+      if (queue) queue.push(job);
+      else {
+        const jobs = [job];
+        ofTable.set(key, jobs);
+        void drain(table, mode, jobs, () => {
+          ofTable.delete(key);
+          if (ofTable.size === 0) queues.delete(table);
+        });
+      }
+      return job.done.promise;
+    },
+  };
+}
+
+/** Each document once: of two rows with one id in a commit both would stay. */
+function takeTogether(jobs: Job[]): Job[] {
+  const taken: Job[] = [];
+  const ids = new Set<string>();
+  let rows = 0;
+  for (const job of [...jobs]) {
+    const id = job.rows[0]!.id;
+    if (taken.length > 0 && (ids.has(id) || rows + job.rows.length > MOST_ROWS)) break;
+    if (taken.length === MOST_DOCUMENTS) break;
+    taken.push(job);
+    ids.add(id);
+    rows += job.rows.length;
+  }
+  jobs.splice(0, taken.length);
+  return taken;
+}

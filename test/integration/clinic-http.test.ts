@@ -1,0 +1,299 @@
+/** The connection to Cliniko and what was copied from it, over HTTP: by our words and as FHIR. */
+import fhir from 'fhir/fhir.js';
+import pg from 'pg';
+import Schema from 'typebox/schema';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { expectedAppointments, expectedPatients } from '../../simulators/cliniko/oracle.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import { type RunningServer, serve } from '../../src/server.ts';
+import { type ClinikoSetup, CONNECTION, ORGANIZATION, setUpCliniko } from '../support/cliniko-setup.ts';
+import { type DescribedPaths, describedPaths } from '../support/description.ts';
+import { until } from '../support/until.ts';
+
+const OTHER = 'org_other';
+let setup: ClinikoSetup;
+let server: RunningServer;
+let documented: DescribedPaths;
+
+beforeAll(async () => {
+  setup = await setUpCliniko({
+    account: { patients: 130, appointments: 400 },
+    others: [{ id: OTHER, name: 'Other', connections: [] }],
+  });
+  await setup.run('comprehensive');
+  const config = await loadConfig({ env: setup.environment, cwd: setup.environment.CHARTSYNC_HOME! });
+  server = await serve({
+    config,
+    database: { url: setup.databaseUrl, urlOf: () => null, close: async () => undefined },
+  });
+  documented = describedPaths((await call('GET', '/openapi.json')).body);
+});
+afterAll(async () => {
+  await server?.stop();
+  await setup?.close();
+});
+
+interface Call {
+  readonly organization?: string;
+  readonly body?: unknown;
+  readonly form?: Record<string, string>;
+  readonly key?: string;
+}
+
+async function call(method: string, path: string, { organization = ORGANIZATION, body, form, key }: Call = {}) {
+  const response = await fetch(`${server.url}${path}`, {
+    method,
+    headers: {
+      authorization: `Bearer ${key ?? server.adminKey}`,
+      'x-organization-id': organization,
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(form === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    ...(form === undefined ? {} : { body: new URLSearchParams(form).toString() }),
+  });
+  const text = await response.text();
+  return {
+    status: response.status,
+    headers: response.headers,
+    text,
+    // biome-ignore lint/suspicious/noExplicitAny: answers of every route
+    body: (text === '' ? null : JSON.parse(text)) as any,
+  };
+}
+
+/** Holds a JSON answer to what the description says of it. */
+async function documentedCall(method: string, path: string, route: string, options: Call = {}) {
+  const answer = await call(method, path, options);
+  const schema =
+    documented[route]?.[method.toLowerCase()]?.responses[answer.status]?.content?.['application/json']?.schema;
+  expect(schema, `${method} ${route} ${answer.status}`).toBeDefined();
+  const [, errors] = Schema.Errors(schema as object, answer.body);
+  expect(errors).toEqual([]);
+  return answer;
+}
+
+const allPages = async (path: string, name: string) => {
+  const items: { id: string; [field: string]: unknown }[] = [];
+  for (let next: string | null = ''; next !== null; ) {
+    const { body, status } = await call('GET', `${path}${next === '' ? '' : `&after=${next}`}`);
+    expect(status).toBe(200);
+    items.push(...body[name]);
+    next = body.next;
+  }
+  return items;
+};
+
+describe('the connection', () => {
+  test.each([
+    ['', 'comprehensive', 'Comprehensive Cliniko sync started successfully'],
+    ['?mode=basic', 'basic', 'Basic Cliniko sync started successfully'],
+    ['?mode=patients-only', 'patients-only', 'Patients-only Cliniko sync started successfully'],
+    ['?mode=incremental', 'incremental', 'Incremental Cliniko sync started successfully'],
+    ['?mode=incremental&force_full=true', 'comprehensive', 'Comprehensive Cliniko sync started successfully'],
+    ['?mode=active', 'active', 'Active Cliniko sync started successfully'],
+  ])('is synchronised by POST …/sync%s', async (query, mode, message) => {
+    const { body } = await documentedCall(
+      'POST',
+      `/api/v1/cliniko/sync/${ORGANIZATION}${query}`,
+      '/api/v1/cliniko/sync/{organizationId}',
+    );
+    expect(body).toMatchObject({ success: true, message, organization_id: ORGANIZATION, sync_mode: mode });
+    const progress = async () => (await call('GET', `/api/v1/sync/progress/${body.sync_id}`)).body;
+    await until(async () => (await progress()).status === 'completed');
+    expect(await progress()).toMatchObject({ progress_percentage: 100, errors: [] });
+    await setup.expectCopy();
+  });
+
+  test('an unknown mode is refused, and an unknown organisation is not there', async () => {
+    expect((await call('POST', `/api/v1/cliniko/sync/${ORGANIZATION}?mode=everything`)).status).toBe(400);
+    expect((await call('POST', '/api/v1/cliniko/sync/org_none')).status).toBe(403);
+    expect((await call('POST', `/api/v1/cliniko/sync/${OTHER}`, { organization: OTHER })).status).toBe(404);
+    expect((await call('POST', `/api/v1/cliniko/sync/${OTHER}`)).status).toBe(403);
+  });
+
+  test('patients are imported under an id that can be followed', async () => {
+    const { body } = await documentedCall(
+      'POST',
+      `/api/v1/cliniko/import-patients/${ORGANIZATION}`,
+      '/api/v1/cliniko/import-patients/{organizationId}',
+    );
+    expect(body).toMatchObject({ success: true, message: 'Patient import started successfully' });
+    await until(async () => (await call('GET', `/api/v1/sync/progress/${body.import_id}`)).body.status === 'completed');
+  });
+
+  test('its state, its figures, and a test that really asks', async () => {
+    const route = '/api/v1/cliniko/status/{organizationId}';
+    const { body } = await documentedCall(
+      'GET',
+      `/api/v1/cliniko/status/${ORGANIZATION}?include_logs=true&include_health_check=true`,
+      route,
+    );
+    const live = expectedPatients(setup.world).filter((patient) => !patient.deleted);
+    expect(body).toMatchObject({
+      cliniko_connected: true,
+      api_region: 'au1',
+      total_patients: live.length,
+      credentials_valid: true,
+      sync_enabled: false,
+      sync_status: 'healthy',
+      health_check: { has_patients: true },
+    });
+    expect(body.sync_logs.length).toBe(body.sync_logs_count);
+    const stats = await documentedCall(
+      'GET',
+      `/api/v1/cliniko/patients/${ORGANIZATION}/stats`,
+      '/api/v1/cliniko/patients/{organizationId}/stats',
+    );
+    expect(stats.body.total_active_patients).toBe(body.active_patients);
+    const tested = () =>
+      documentedCall(
+        'GET',
+        `/api/v1/cliniko/test-connection/${ORGANIZATION}`,
+        '/api/v1/cliniko/test-connection/{organizationId}',
+      );
+    setup.requests();
+    expect((await tested()).body).toMatchObject({ success: true, connection_status: 'healthy', api_region: 'au1' });
+    expect(setup.requests()).toEqual(['GET /v1/user']);
+    setup.simulator.faults.keyRevoked = true;
+    expect((await tested()).body).toMatchObject({ success: false, connection_status: 'unauthorised' });
+    setup.simulator.faults.keyRevoked = false;
+  });
+});
+
+describe('copied records', () => {
+  test('are listed page by page, each once', async () => {
+    const patients = await allPages('/api/v1/patients?limit=40', 'patients');
+    const live = expectedPatients(setup.world).filter((patient) => !patient.deleted);
+    expect(patients.map((patient) => patient.cliniko_patient_id).sort()).toEqual(live.map(({ id }) => id).sort());
+    const appointments = await allPages('/api/v1/appointments?limit=77', 'appointments');
+    const expected = expectedAppointments(setup.world).filter((one) => one.state !== 'deleted');
+    expect(appointments.map((one) => one.cliniko_appointment_id).sort()).toEqual(expected.map(({ id }) => id).sort());
+    const starts = appointments.map((one) => String(one.starts_at));
+    expect(starts).toEqual([...starts].sort());
+  });
+
+  test('filters', async () => {
+    const [first] = (await call('GET', '/api/v1/patients?active=true&limit=1')).body.patients;
+    expect(first.is_active).toBe(true);
+    expect((await documentedCall('GET', `/api/v1/patients/${first.id}`, '/api/v1/patients/{id}')).body).toEqual(first);
+    const found = await documentedCall('POST', '/api/v1/patients/search', '/api/v1/patients/search', {
+      body: { name: first.last_name.slice(0, 4).toUpperCase() },
+    });
+    expect(found.body.patients.map((patient: { id: string }) => patient.id)).toContain(first.id);
+    const own = await documentedCall('GET', `/api/v1/appointments?patient=${first.id}`, '/api/v1/appointments');
+    expect(own.body.appointments.length).toBeGreaterThan(0);
+    for (const one of own.body.appointments) {
+      expect(one.patients.map((p: { patient_id: string }) => p.patient_id)).toContain(first.id);
+    }
+    const cancelled = await allPages('/api/v1/appointments?status=cancelled,noshow', 'appointments');
+    expect(new Set(cancelled.map((one) => one.status))).toEqual(new Set(['cancelled', 'noshow']));
+    const now = new Date().toISOString();
+    for (const one of await allPages(`/api/v1/appointments?from=${now}`, 'appointments')) {
+      expect(String(one.starts_at) >= now).toBe(true);
+    }
+    expect((await call('GET', '/api/v1/appointments?status=maybe')).status).toBe(400);
+    expect((await call('GET', '/api/v1/patients?after=nonsense')).status).toBe(400);
+    expect((await call('GET', '/api/v1/patients?name=Sample')).status).toBe(400);
+  });
+
+  test("are another organisation's secret", async () => {
+    const [patient] = (await call('GET', '/api/v1/patients?limit=1')).body.patients;
+    expect((await call('GET', '/api/v1/patients', { organization: OTHER })).body).toEqual({ patients: [], next: null });
+    for (const path of [`/api/v1/patients/${patient.id}`, `/fhir/Patient/${patient.id}`]) {
+      const answer = await call('GET', path, { organization: OTHER });
+      expect(answer.status).toBe(404);
+      expect(answer.text).not.toContain(patient.last_name);
+    }
+  });
+
+  test('want the scope for it, and reading is written down', async () => {
+    const made = await call('POST', '/api/v1/keys', { body: { name: 'viewer', role: 'viewer' } });
+    const key = made.body.secret;
+    expect((await call('GET', '/api/v1/patients', { key })).status).toBe(403);
+    const fhirAnswer = await call('GET', '/fhir/Patient', { key });
+    expect(fhirAnswer.status).toBe(403);
+    expect(fhirAnswer.body).toMatchObject({ resourceType: 'OperationOutcome', issue: [{ code: 'forbidden' }] });
+    const pool = new pg.Client({ connectionString: setup.databaseUrl });
+    await pool.connect();
+    const { rows } = await pool.query("SELECT DISTINCT action FROM audit_log WHERE action LIKE 'patient%'");
+    await pool.end();
+    expect(rows.map((row) => row.action)).toEqual(
+      expect.arrayContaining(['patients.list', 'patient.read', 'patients.search']),
+    );
+  });
+});
+
+describe('FHIR', () => {
+  const validator = new fhir.Fhir();
+  const check = (resource: unknown) => {
+    const { messages } = validator.validate(resource as object);
+    // The validator does not know the list of time zones, which is an extension anyway.
+    return messages.filter((message) => message.severity === 'error' || message.message === 'Unexpected property');
+  };
+
+  test.each(['Patient', 'Appointment', 'Practitioner', 'Location'])(
+    'every %s is a valid resource of R4',
+    async (type) => {
+      let url = `${type}?_count=50`;
+      let seen = 0;
+      for (;;) {
+        const { status, body, headers } = await call('GET', `/fhir/${url}`);
+        expect(status).toBe(200);
+        expect(headers.get('content-type')).toContain('application/fhir+json');
+        expect(check({ ...body, entry: body.entry.length === 0 ? undefined : body.entry })).toEqual([]);
+        for (const { resource } of body.entry) {
+          expect(check(resource)).toEqual([]);
+          seen++;
+        }
+        const next = body.link.find((link: { relation: string }) => link.relation === 'next');
+        if (next === undefined) break;
+        url = next.url;
+      }
+      expect(seen).toBeGreaterThan(0);
+      const one = (await call('GET', `/fhir/${type}?_count=1`)).body.entry[0].resource;
+      const read = await call('GET', `/fhir/${type}/${one.id}`);
+      expect(read.body).toEqual(one);
+      expect(read.headers.get('etag')).toMatch(/^W\/"\d+"$/);
+    },
+  );
+
+  test('appointments are searched by date, status and patient', async () => {
+    const day = new Date(Date.now() + 24 * 3600_000).toISOString().slice(0, 10);
+    const from = await call('GET', `/fhir/Appointment?date=ge${day}&_count=200`);
+    for (const { resource } of from.body.entry) expect(resource.start >= day).toBe(true);
+    const cancelled = await call('GET', '/fhir/Appointment?status=cancelled');
+    for (const { resource } of cancelled.body.entry) {
+      expect(resource.status).toBe('cancelled');
+      expect(resource.cancelationReason.coding[0].code).toMatch(/^(pat|other)$/);
+    }
+    const [{ resource }] = from.body.entry;
+    const patient = resource.participant.find((p: { actor?: { reference: string } }) =>
+      p.actor?.reference.startsWith('Patient/'),
+    );
+    const own = await call('GET', `/fhir/Appointment?patient=${patient.actor.reference}`);
+    expect(own.body.entry.map((entry: { resource: { id: string } }) => entry.resource.id)).toContain(resource.id);
+  });
+
+  test('personal data is searched for in a body, not in a URL', async () => {
+    const [{ resource }] = (await call('GET', '/fhir/Patient?_count=1')).body.entry;
+    const { family } = resource.name[0];
+    const refused = await call('GET', `/fhir/Patient?family=${family}`);
+    expect(refused.status).toBe(400);
+    expect(refused.body.resourceType).toBe('OperationOutcome');
+    const found = await call('POST', '/fhir/Patient/_search', { form: { family } });
+    expect(found.status).toBe(200);
+    expect(found.body.entry.map((entry: { resource: { id: string } }) => entry.resource.id)).toContain(resource.id);
+    expect(JSON.stringify(found.body.link)).not.toContain(family);
+  });
+
+  test('says what it can do, and refuses what it cannot', async () => {
+    const { body } = await call('GET', '/fhir/metadata');
+    expect(check(body)).toEqual([]);
+    expect((await call('GET', '/fhir/Patient?colour=blue')).status).toBe(400);
+    expect((await call('GET', '/fhir/Patient?_count=many')).status).toBe(400);
+    expect((await call('GET', '/fhir/Appointment?date=yesterday')).status).toBe(400);
+    expect((await call('GET', '/fhir/Patient/nobody')).status).toBe(404);
+    expect(CONNECTION).toBe('cliniko');
+  });
+});
