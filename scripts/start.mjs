@@ -1,8 +1,10 @@
 /** `npm start`: sets itself up, then runs the demonstration on the project's own Node. */
 import { join } from 'node:path';
+import { buildWeb } from './build-web.mjs';
 import { installPackages, node24, root, run } from './install.mjs';
 
 await installPackages();
+await buildWeb();
 // The same as in bin/chartsync, which says why.
 const env = { MALLOC_ARENA_MAX: process.env.MALLOC_ARENA_MAX ?? '2' };
 const flags = ['--max-semi-space-size=32'];

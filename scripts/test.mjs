@@ -5,6 +5,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { buildWeb, checkWeb } from './build-web.mjs';
 import { installPackages, node24, root, run } from './install.mjs';
 import { installSystemPackages } from './system-packages.mjs';
 
@@ -29,6 +30,7 @@ const STATIC_STAGES = [
 const args = process.argv.slice(2);
 await installPackages();
 await installSystemPackages();
+await buildWeb();
 if (args.length === 0) {
   for (const [name, command] of STATIC_STAGES) {
     console.log(`\n== ${name}`);
@@ -39,6 +41,8 @@ if (args.length === 0) {
     }
   }
 }
+
+if (args.length === 0) await checkWeb();
 
 console.log('\n== tests');
 const folder = mkdtempSync(join(tmpdir(), 'chartsync-totals-'));

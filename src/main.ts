@@ -28,6 +28,7 @@ import type { RunMetrics } from './ports/run-metrics.ts';
 import type { RunDispatcher, RunQueue } from './ports/run-queue.ts';
 import type { RunStore } from './ports/run-store.ts';
 import type { ScheduleStore } from './ports/schedule-store.ts';
+import type { SessionStore } from './ports/session-store.ts';
 import type { Connection, FileConnection, RecordConnection } from './runs/connections.ts';
 import { countWaits } from './runs/counted-waits.ts';
 import { type Tidied, tidy } from './runs/housekeeping.ts';
@@ -52,6 +53,7 @@ import { createRunMetrics } from './stores/postgres/run-metrics.ts';
 import { createRunQueue } from './stores/postgres/run-queue.ts';
 import { createRunStore } from './stores/postgres/run-store.ts';
 import { createScheduleStore } from './stores/postgres/schedule-store.ts';
+import { createSessionStore } from './stores/postgres/session-store.ts';
 import { startEmbeddedPostgres } from './stores/postgres/supervisor.ts';
 import { announceWorker } from './stores/postgres/worker-presence.ts';
 import { createFileSpool } from './stores/spool/file-spool.ts';
@@ -78,6 +80,7 @@ export interface Chartsync {
   readonly retained: RetentionStore;
   readonly blobs: BlobStore;
   readonly keys: ApiKeys;
+  readonly sessions: SessionStore;
   readonly credentials: CredentialVault;
   readonly audit: AuditLog;
   readonly rateLimits: RateLimits;
@@ -189,6 +192,7 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
       retained: createRetentionStore(records),
       blobs,
       keys: createApiKeys({ store: createKeyStore(records), clock: systemClock }),
+      sessions: createSessionStore(records),
       credentials,
       audit: createAuditLog(records),
       rateLimits: createRateLimits({ pool: records.pool, settings: config.auth.rateLimits }),

@@ -2,12 +2,15 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { createAddressList } from './access/address.ts';
 import { createAuthenticator } from './access/authenticate.ts';
 import { createClientCertificates } from './access/client-certificate.ts';
 import { createTokens } from './access/jwt.ts';
+import { createSessions, type Sessions } from './access/sessions.ts';
 import { type Access, createAccess } from './api/access.ts';
 import { createApp } from './api/app.ts';
+import { openWebApp } from './api/web-app.ts';
 import type { Config } from './config/config.ts';
 import { toSyncError } from './domain/errors.ts';
 import type { RunResult } from './engine/run-session.ts';
@@ -44,6 +47,9 @@ export interface ServeOptions {
   readonly onRunEnd?: (connection: Connection, result: RunResult) => void;
 }
 
+/** Where the build of the pages is, in a checkout as in the package. */
+const WEB_BUILD = fileURLToPath(new URL('../web/build', import.meta.url));
+
 const GRACE_MS = 30_000;
 const HOUSEKEEPING_MS = 3600_000;
 
@@ -54,6 +60,12 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   try {
     await applyConfiguration(chartsync);
     const { key, place } = await adminKeyOf(config);
+    const sessions = createSessions({
+      store: chartsync.sessions,
+      keys: chartsync.keys,
+      adminKey: key,
+      clock: systemClock,
+    });
     let ended = 0;
     const watch = createRunWatch({ history: chartsync.history, clock: systemClock });
     const traces = createRunTraces();
@@ -86,6 +98,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     const helping = () => worker?.helping() ?? 0;
     const app = await createApp({
       services: {
+        organizations: config.organizations.map(({ id, name, timeZone }) => ({ id, name, timeZone })),
         connections: chartsync.connections,
         sync: service,
         helping,
@@ -107,8 +120,9 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
         checkDatabase: chartsync.checkDatabase,
       },
       role,
+      web: await openWebApp(WEB_BUILD),
       instrument: traceRequests,
-      access: accessOf(chartsync, key),
+      access: accessOf(chartsync, key, sessions),
       isTrustedProxy: createAddressList(config.auth.trustedProxies),
       version: await version(),
       logger,
@@ -143,7 +157,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     const scheduler = works && config.scheduler ? startSchedule(chartsync, logger) : null;
     const housekeeping = works
       ? setInterval(() => {
-          void keepHouse(chartsync).catch((error) =>
+          void keepHouse(chartsync, sessions).catch((error) =>
             logger.warn({ code: toSyncError(error).code }, 'housekeeping failed'),
           );
         }, HOUSEKEEPING_MS)
@@ -185,17 +199,19 @@ function startSchedule(chartsync: Chartsync, logger: ReturnType<typeof createLog
   });
 }
 
-function accessOf(chartsync: Chartsync, adminKey: string): Access {
+function accessOf(chartsync: Chartsync, adminKey: string, sessions: Sessions): Access {
   const { config, keys, rateLimits, audit } = chartsync;
   const { oidc, clientCertificates, trustedProxies } = config.auth;
   return createAccess({
     authenticate: createAuthenticator({
       adminKey,
       keys,
+      sessions,
       tokens: createTokens({ issuers: oidc, clock: systemClock }),
       certificates:
         clientCertificates === null ? null : createClientCertificates({ ...clientCertificates, trustedProxies }),
     }),
+    sessions,
     rateLimits,
     audit,
     organizations: config.organizations.map((organization) => organization.id),
@@ -203,9 +219,10 @@ function accessOf(chartsync: Chartsync, adminKey: string): Access {
   });
 }
 
-async function keepHouse(chartsync: Chartsync): Promise<void> {
+async function keepHouse(chartsync: Chartsync, sessions: Sessions): Promise<void> {
   for (const organization of chartsync.config.organizations) await tidyOrganization(chartsync, organization.id);
   await chartsync.rateLimits.tidy();
+  await sessions.tidy();
   const { auditMs } = chartsync.config.retention;
   if (auditMs !== null) await chartsync.audit.purge(systemClock.now() - auditMs);
 }

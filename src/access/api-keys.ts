@@ -40,6 +40,8 @@ export interface ApiKeys {
   looksLikeKey(text: string): boolean;
   /** @throws AccessDenied 401 */
   authenticate(text: string): Promise<Principal>;
+  /** Who has proven to hold this key before. @throws AccessDenied 401 unless the key is still valid */
+  recall(id: string): Promise<Principal>;
   issue(request: KeyRequest, audit: (keyId: string) => AuditEntry): Promise<IssuedKey>;
   list(organizationId: string): Promise<readonly ApiKey[]>;
   find(organizationId: string, id: string): Promise<ApiKey | null>;
@@ -64,6 +66,14 @@ export function stateOf(key: ApiKey, now: number): KeyState {
 
 export function createApiKeys(options: { store: KeyStore; clock: Clock }): ApiKeys {
   const { store, clock } = options;
+
+  async function principalOf(key: ApiKey): Promise<Principal> {
+    const state = stateOf(key, clock.now());
+    if (state !== 'active') throw unauthorised(`This key is ${state}.`, { keyId: key.id });
+    if (key.lastUsedAt === null || clock.now() - Date.parse(key.lastUsedAt) > TOUCH_MS) await store.touch(key.id);
+    return { kind: 'key', id: key.id, organizations: [key.organizationId], scopes: key.scopes };
+  }
+
   return {
     looksLikeKey: (text) => FORM.test(text),
     async authenticate(text) {
@@ -73,11 +83,12 @@ export function createApiKeys(options: { store: KeyStore; clock: Clock }): ApiKe
       if (!sameHash(hashOf(secret), found?.hash ?? NO_HASH) || found === null) {
         throw wrong(found === null ? undefined : id);
       }
-      const { key } = found;
-      const state = stateOf(key, clock.now());
-      if (state !== 'active') throw unauthorised(`This key is ${state}.`, { keyId: id });
-      if (key.lastUsedAt === null || clock.now() - Date.parse(key.lastUsedAt) > TOUCH_MS) await store.touch(id);
-      return { kind: 'key', id, organizations: [key.organizationId], scopes: key.scopes };
+      return principalOf(found.key);
+    },
+    async recall(id) {
+      const found = await store.find(id);
+      if (found === null) throw unauthorised('This key is not there any more.', { keyId: id });
+      return principalOf(found.key);
     },
     async issue(request, audit) {
       const made = makeKey();

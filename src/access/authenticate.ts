@@ -5,6 +5,7 @@ import type { ClientCertificates } from './client-certificate.ts';
 import { unauthorised } from './denied.ts';
 import type { Tokens } from './jwt.ts';
 import { administrator, both, type Principal } from './principal.ts';
+import type { PresentedSession, Sessions } from './sessions.ts';
 
 /** What a request presents; absent headers are undefined. */
 export interface Presented {
@@ -12,6 +13,8 @@ export interface Presented {
   readonly apiKey: string | undefined;
   /** Of the header that the configuration names. */
   readonly certificate: string | undefined;
+  /** Counts only where no key and no token is presented: a page with a session lets its reader try another key. */
+  readonly session: PresentedSession | undefined;
   /** Address of the other end of the connection itself. */
   readonly peer: string;
 }
@@ -21,6 +24,7 @@ export interface AuthenticatorOptions {
   readonly adminKey: string | null;
   readonly keys: ApiKeys;
   readonly tokens: Tokens;
+  readonly sessions: Sessions;
   /** Null: not enabled; the header means nothing then. */
   readonly certificates: ClientCertificates | null;
 }
@@ -29,7 +33,7 @@ export type Authenticator = (presented: Presented) => Promise<Principal>;
 
 /** @returns a function that throws AccessDenied 401 (503) unless the caller has proven who it is */
 export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
-  const { adminKey, keys, tokens, certificates } = options;
+  const { adminKey, keys, tokens, sessions, certificates } = options;
   const expected = adminKey === null ? null : digest(adminKey);
 
   async function bySecret(secret: string): Promise<Principal> {
@@ -44,11 +48,13 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
       certificates !== null && presented.certificate !== undefined
         ? certificates.authenticate(presented.certificate, presented.peer)
         : null;
-    if (secret === null && certificate === null) {
+    const { session } = presented;
+    const principal =
+      secret !== null ? await bySecret(secret) : session !== undefined ? await sessions.authenticate(session) : null;
+    if (principal === null) {
+      if (certificate !== null) return certificate;
       throw unauthorised('A valid key is needed: "Authorization: Bearer <key>" or "X-API-Key".');
     }
-    if (secret === null) return certificate!;
-    const principal = await bySecret(secret);
     return certificate === null ? principal : both(principal, certificate);
   };
 }

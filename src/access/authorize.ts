@@ -5,7 +5,8 @@ import type { Principal } from './principal.ts';
 
 export interface AccessQuestion {
   readonly principal: Principal;
-  readonly scope: Scope;
+  /** Null: none is needed. */
+  readonly scope: Scope | null;
   /** The organisation as the path, and the header X-Organization-ID, name it; null: not named there. */
   readonly path: string | null;
   readonly header: string | null;
@@ -22,7 +23,7 @@ export interface AccessQuestion {
  */
 export function authorize(question: AccessQuestion): string {
   const organizationId = organizationOf(question);
-  if (!allows(question.principal.scopes, question.scope)) {
+  if (question.scope !== null && !allows(question.principal.scopes, question.scope)) {
     throw new AccessDenied(403, 'insufficient_scope', `This needs the scope "${question.scope}".`);
   }
   return organizationId;

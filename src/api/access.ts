@@ -1,15 +1,17 @@
 /** Access as the routes see it: who calls, for which organisation, how often, and what is written down of it. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { auditEntry, audited, type Deed } from '../access/audit.ts';
-import type { Authenticator } from '../access/authenticate.ts';
+import type { Authenticator, Presented } from '../access/authenticate.ts';
 import { authorize } from '../access/authorize.ts';
 import { AccessDenied } from '../access/denied.ts';
 import { actorOf, type Principal } from '../access/principal.ts';
 import type { RateLimits } from '../access/rate-limit.ts';
+import type { Session, Sessions } from '../access/sessions.ts';
 import type { AuditActor, AuditDetails } from '../domain/audit-entry.ts';
 import type { Scope } from '../domain/scopes.ts';
 import type { AuditLog } from '../ports/audit-log.ts';
 import { announceAllowance } from './errors.ts';
+import { CSRF_HEADER, sessionSecretOf } from './session-cookie.ts';
 
 /** What a route did; the caller and the request are known. */
 export type RouteDeed = Omit<Deed, 'actor' | 'requestId'>;
@@ -17,11 +19,18 @@ export type RouteDeed = Omit<Deed, 'actor' | 'requestId'>;
 export interface Access {
   /** Every request but the public ones passes here first. @throws AccessDenied 401, 503; RateLimited */
   admit(request: FastifyRequest, reply: FastifyReply): Promise<void>;
+  /** Begins a session with a key. @returns with the secret for the cookie. @throws AccessDenied 400, 401; RateLimited */
+  signIn(request: FastifyRequest, reply: FastifyReply, key: string): Promise<Session & { readonly secret: string }>;
+  /** Ends the session that the request was made with. @returns false when it was made with none */
+  signOut(request: FastifyRequest): Promise<boolean>;
+  /** The session that the request was made with; null: none. */
+  sessionOf(request: FastifyRequest): Promise<Session | null>;
   /**
+   * @param scope null: anybody who is known
    * @param path the organisation as the path names it
    * @returns the organisation that the request is about. @throws AccessDenied 400, 403, 404
    */
-  authorize(request: FastifyRequest, scope: Scope, path?: string): Promise<string>;
+  authorize(request: FastifyRequest, scope: Scope | null, path?: string): Promise<string>;
   /** All organisations that the caller may ask about, for routes that are about none in particular. */
   authorizeAll(request: FastifyRequest, scope: Scope): Promise<readonly string[]>;
   principalOf(request: FastifyRequest): Principal;
@@ -42,6 +51,7 @@ export interface Access {
 
 export interface AccessOptions {
   readonly authenticate: Authenticator;
+  readonly sessions: Sessions;
   readonly rateLimits: RateLimits;
   readonly audit: AuditLog;
   /** Ids of the configured organisations. */
@@ -50,10 +60,11 @@ export interface AccessOptions {
   readonly certificateHeader: string | null;
 }
 
+const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
 const ANONYMOUS: AuditActor = { kind: 'anonymous', id: 'anonymous' };
 
 export function createAccess(options: AccessOptions): Access {
-  const { audit, rateLimits } = options;
+  const { audit, rateLimits, sessions } = options;
   const principals = new WeakMap<FastifyRequest, Principal>();
 
   function principalOf(request: FastifyRequest): Principal {
@@ -64,6 +75,12 @@ export function createAccess(options: AccessOptions): Access {
 
   function deedOf(request: FastifyRequest, deed: RouteDeed): Deed {
     return { ...deed, actor: actorOf(principalOf(request)), requestId: request.id };
+  }
+
+  function sessionDeed(request: FastifyRequest, action: string): Deed {
+    const { organizations } = principalOf(request);
+    const organizationId = organizations === 'all' ? null : (organizations[0] ?? null);
+    return deedOf(request, { organizationId, action });
   }
 
   /** A refusal is news once a minute; the log of denials must not be a way to fill the disk. */
@@ -78,30 +95,66 @@ export function createAccess(options: AccessOptions): Access {
     });
   }
 
+  async function identify(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    proof: Pick<Presented, 'authorization' | 'apiKey' | 'session'>,
+  ): Promise<Principal> {
+    await rateLimits.address(request.ip);
+    await rateLimits.mayAuthenticate(request.ip);
+    const { certificateHeader } = options;
+    try {
+      const principal = await options.authenticate({
+        ...proof,
+        certificate: certificateHeader === null ? undefined : header(request, certificateHeader),
+        peer: request.socket.remoteAddress ?? '',
+      });
+      principals.set(request, principal);
+      const allowance = await rateLimits.request(`${principal.kind} ${principal.id}`);
+      if (allowance !== null) announceAllowance(reply, allowance);
+      return principal;
+    } catch (error) {
+      if (error instanceof AccessDenied) {
+        if (error.guess) await rateLimits.failedAuthentication(request.ip);
+        await noteDenial(request, ANONYMOUS, error);
+      }
+      throw error;
+    }
+  }
+
+  /** A key or a token counts before the cookie. */
+  function sessionSecret(request: FastifyRequest): string | undefined {
+    const { authorization, 'x-api-key': apiKey } = request.headers;
+    return authorization === undefined && apiKey === undefined ? sessionSecretOf(request) : undefined;
+  }
+
   return {
     principalOf,
     deedOf,
     async admit(request, reply) {
-      await rateLimits.address(request.ip);
-      await rateLimits.mayAuthenticate(request.ip);
-      const { certificateHeader } = options;
-      try {
-        const principal = await options.authenticate({
-          authorization: request.headers.authorization,
-          apiKey: header(request, 'x-api-key'),
-          certificate: certificateHeader === null ? undefined : header(request, certificateHeader),
-          peer: request.socket.remoteAddress ?? '',
-        });
-        principals.set(request, principal);
-        const allowance = await rateLimits.request(`${principal.kind} ${principal.id}`);
-        if (allowance !== null) announceAllowance(reply, allowance);
-      } catch (error) {
-        if (error instanceof AccessDenied) {
-          if (error.guess) await rateLimits.failedAuthentication(request.ip);
-          await noteDenial(request, ANONYMOUS, error);
-        }
-        throw error;
-      }
+      const secret = sessionSecret(request);
+      await identify(request, reply, {
+        authorization: request.headers.authorization,
+        apiKey: header(request, 'x-api-key'),
+        session:
+          secret === undefined
+            ? undefined
+            : { secret, unsafe: !SAFE.has(request.method), csrfToken: header(request, CSRF_HEADER) },
+      });
+      // What a signed-in person saw must not be in the browser after them.
+      if (secret !== undefined) reply.header('cache-control', 'no-store');
+    },
+    async signIn(request, reply, key) {
+      const principal = await identify(request, reply, { authorization: undefined, apiKey: key, session: undefined });
+      return sessions.begin(principal, auditEntry(sessionDeed(request, 'session.begin')));
+    },
+    async signOut(request) {
+      const secret = sessionSecret(request);
+      return secret !== undefined && sessions.end(secret, auditEntry(sessionDeed(request, 'session.end')));
+    },
+    async sessionOf(request) {
+      const secret = sessionSecret(request);
+      return secret === undefined ? null : sessions.find(secret);
     },
     async authorizeAll(request, scope) {
       const { organizations } = principalOf(request);

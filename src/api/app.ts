@@ -1,6 +1,6 @@
 /** The HTTP server as a factory: nothing happens until `listen`. One file per group of routes. */
 import { randomUUID } from 'node:crypto';
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from 'fastify';
 import type { Access } from './access.ts';
 import { DOCS, docsPage } from './docs-page.ts';
 import { answerUnreadable, HttpError, handleError } from './errors.ts';
@@ -10,19 +10,25 @@ import { createRequestTimes } from './request-times.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { clinicRecordRoutes } from './routes/clinic-records.ts';
 import { clinikoRoutes } from './routes/cliniko.ts';
+import { connectionRunRoutes } from './routes/connection-runs.ts';
 import { connectionRoutes } from './routes/connections.ts';
 import { credentialRoutes } from './routes/credentials.ts';
 import { documentRoutes } from './routes/documents.ts';
+import { failureDecisionRoutes } from './routes/failure-decisions.ts';
 import { healthRoutes } from './routes/health.ts';
 import { heldRoutes } from './routes/held.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { landingRoute } from './routes/landing.ts';
 import { metricsRoutes } from './routes/metrics.ts';
+import { runDetailRoutes } from './routes/run-details.ts';
 import { runRoutes } from './routes/runs.ts';
+import { SESSION_PATH, sessionRoutes } from './routes/session.ts';
+import { statisticsRoutes } from './routes/statistics.ts';
 import { syncRoutes } from './routes/sync.ts';
 import { syncManagementRoutes } from './routes/sync-management.ts';
 import { createEstimate } from './run-answers.ts';
 import type { ApiServices } from './services.ts';
+import { isAsset, isPageRequest, type WebApp, webPages } from './web-app.ts';
 
 export interface AppOptions {
   readonly services: ApiServices;
@@ -32,6 +38,8 @@ export interface AppOptions {
   /** worker: only the routes about its own state. */
   readonly role: 'api' | 'worker' | 'all';
   readonly version: string;
+  /** The pages for the browser; absent: they were not built, and `/` says what to do. */
+  readonly web?: WebApp | null;
   /** Watches requests; called before any route. */
   readonly instrument?: (app: FastifyInstance) => void;
   readonly logger?: FastifyBaseLogger;
@@ -39,8 +47,9 @@ export interface AppOptions {
 
 /** Routes without a key. */
 const PUBLIC = new Set(['/', '/health', '/ready', '/openapi.json']);
-function isPublic(route: string): boolean {
-  return PUBLIC.has(route) || route === DOCS || route.startsWith(`${DOCS}/`);
+function isPublic({ method, routeOptions: { url = '' } }: FastifyRequest): boolean {
+  if (url === SESSION_PATH) return method === 'POST';
+  return PUBLIC.has(url) || isAsset(url) || url === DOCS || url.startsWith(`${DOCS}/`);
 }
 
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
@@ -60,11 +69,12 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     // An unknown field is a mistake of the caller, not something to drop silently.
     ajv: { customOptions: { removeAdditional: false } },
   });
-  const { access } = options;
+  const { access, web = null } = options;
   app.setErrorHandler(handleError);
   // The schemas describe answers and the tests hold answers to them; a serialiser made of them would silently drop fields.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   app.setNotFoundHandler((request, reply) => {
+    if (web !== null && isPageRequest(request)) return web.sendPage(reply);
     handleError(new HttpError(404, 'not_found', 'There is no such route.'), request, reply);
   });
   options.instrument?.(app);
@@ -72,7 +82,8 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   times.watch(app);
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id);
-    if (!isPublic(request.routeOptions.url ?? '')) await access.admit(request, reply);
+    const open = isPublic(request) || (web !== null && isPageRequest(request));
+    if (!open) await access.admit(request, reply);
   });
   // Clients send "Content-Type: application/json" with an empty body.
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => {
@@ -96,11 +107,17 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     healthRoutes(scope, options.services, options.version);
     metricsRoutes(scope, options.services, access, times);
     if (options.role === 'worker') return;
-    landingRoute(scope);
+    if (web === null) landingRoute(scope);
+    else await webPages(scope, web);
+    sessionRoutes(scope, options.services, access);
     syncRoutes(scope, options.services, access);
     syncManagementRoutes(scope, options.services, access);
     runRoutes(scope, options.services, access, createEstimate(options.services.history, Date.now));
+    runDetailRoutes(scope, options.services, access);
+    statisticsRoutes(scope, options.services, access);
     connectionRoutes(scope, options.services, access);
+    connectionRunRoutes(scope, options.services, access);
+    failureDecisionRoutes(scope, options.services, access);
     credentialRoutes(scope, options.services, access);
     heldRoutes(scope, options.services, access);
     documentRoutes(scope, options.services, access);

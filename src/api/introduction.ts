@@ -33,6 +33,7 @@ export const TAGS = [
   { name: 'patients and appointments', description: 'What was copied from practice management systems.' },
   { name: 'fhir', description: 'The same as FHIR R4 resources.' },
   { name: 'documents', description: 'Contents of documents.' },
+  { name: 'session', description: 'Who calls; sign in and out in the browser.' },
   { name: 'keys', description: 'API keys of the organisation.' },
   { name: 'audit', description: 'Who did what.' },
   { name: 'state', description: 'How the process is, for whoever looks after it.' },

@@ -14,7 +14,17 @@ import type { Connection } from '../runs/connections.ts';
 import type { RunWatch } from '../runs/run-watch.ts';
 import type { SyncService } from '../runs/sync-service.ts';
 
+/** As people know it. */
+export interface NamedOrganization {
+  readonly id: string;
+  readonly name: string;
+  /** IANA zone. */
+  readonly timeZone: string;
+}
+
 export interface ApiServices {
+  /** The configured ones. */
+  readonly organizations: readonly NamedOrganization[];
   readonly connections: readonly Connection[];
   readonly sync: SyncService;
   /** Runs of other processes that this one helps with. */

@@ -11,7 +11,7 @@
  * - `verify` and `read` use constant memory and see one moment.
  */
 import type { AuditVerdict, ChainPoint } from '../domain/audit-chain.ts';
-import type { AuditEntry, AuditRecord } from '../domain/audit-entry.ts';
+import type { AuditEntry, AuditRecord, AuditResult } from '../domain/audit-entry.ts';
 
 export interface AuditQuery {
   /** Only this organisation's; absent: all, those of the installation included. */
@@ -22,10 +22,25 @@ export interface AuditQuery {
   readonly until?: number;
 }
 
+/** Of what entries are about; what is absent does not matter. */
+export interface AuditFilter {
+  /** `key.create`, or `key.` for all that begins so. */
+  readonly action?: string;
+  /** Id of who did it. */
+  readonly actor?: string;
+  /** Id of what it was done to. */
+  readonly subject?: string;
+  readonly result?: AuditResult;
+  /** Epoch ms, inclusive. */
+  readonly since?: number;
+  /** Epoch ms, exclusive. */
+  readonly until?: number;
+}
+
 export interface AuditLog {
   append(entry: AuditEntry): Promise<void>;
   /** Newest first. @param before only entries with smaller ids */
-  page(organizationId: string, limit: number, before?: number): Promise<readonly AuditRecord[]>;
+  page(organizationId: string, limit: number, before?: number, filter?: AuditFilter): Promise<readonly AuditRecord[]>;
   /** Oldest first. */
   read(query: AuditQuery, signal?: AbortSignal): AsyncIterable<AuditRecord>;
   verify(options?: { anchor?: ChainPoint; signal?: AbortSignal }): Promise<AuditVerdict>;

@@ -13,6 +13,18 @@ export interface RunStatistics {
   readonly averageSeconds: number | null;
 }
 
+export interface RunDay {
+  /** Such as 2026-03-03, in the zone that was asked for. */
+  readonly date: string;
+  /** That began on that day and have ended. */
+  readonly runs: number;
+  readonly failedRuns: number;
+  /** Added, updated, moved and removed. */
+  readonly items: number;
+  /** Tries of items that failed. */
+  readonly failures: number;
+}
+
 export interface RunHistory {
   /** The runs with these ids, of any organisation; the caller has checked who may see them. */
   byIds(runIds: readonly string[]): Promise<readonly RunRecord[]>;
@@ -23,6 +35,10 @@ export interface RunHistory {
   statistics(organizationId: string, connector?: string): Promise<RunStatistics>;
   /** Seconds of the last completed runs of this connection and mode, newest first: what the next one may take. */
   durations(organizationId: string, connectionId: string, mode: string): Promise<readonly number[]>;
+  /** The last ended run of each connection, whatever its end. */
+  lastOfEach(organizationId: string): Promise<readonly RunRecord[]>;
+  /** The last days, today included, oldest first, none left out. @param timeZone IANA zone of the days */
+  days(organizationId: string, timeZone: string, days: number): Promise<readonly RunDay[]>;
   /** Place in the queue, 1 = next; null when it does not wait. */
   position(organizationId: string, runId: string): Promise<number | null>;
 }

@@ -76,7 +76,7 @@ async function ask({ method, path, query = '', organization = null, type, body }
   for (const folder of [PROJECT, practices.folder]) expect(all.includes(folder.toLowerCase()), what).toBe(false);
   for (const word of practices.other.words) {
     // Whom one asked for stands in one's own audit log, and in the answer to a run for that patient.
-    const own = UUID.test(word) && (path === '/api/v1/audit' || path.startsWith('/api/sync/vsrx/patient/'));
+    const own = UUID.test(word) && (path.startsWith('/api/v1/audit') || path.startsWith('/api/sync/vsrx/patient/'));
     if (!own) expect(all.includes(word.toLowerCase()), `${what} tells ${word}`).toBe(false);
   }
   return { status: response.status, text, what };

@@ -623,7 +623,7 @@ test('/ tells a person what this is, without a key and without anything of what 
   expect(answer.headers.get('content-type')).toBe('text/html; charset=utf-8');
   expect(answer.headers.get('content-security-policy')).toContain("default-src 'none'");
   const page = await answer.text();
-  expect(page).toContain('Chartsync is running');
+  expect(page).toContain('Chartsync');
   expect(page).not.toContain(ORGANIZATION);
   expect(page).not.toContain(key);
 });

@@ -1,5 +1,5 @@
 /** Examples: keys, the audit log, the state of the process. */
-import { CONNECTION, type Examples, KEY, NEXT_KEY, NOW, RUN } from './practice.ts';
+import { CONNECTION, type Examples, KEY, NEXT_KEY, NOW, ORGANIZATION, RUN } from './practice.ts';
 
 const key = {
   id: KEY,
@@ -31,7 +31,20 @@ const healthy = {
   ],
 };
 
+const session = {
+  kind: 'key',
+  id: KEY,
+  role: 'operator',
+  scopes: key.scopes,
+  organizations: [{ id: ORGANIZATION, name: 'Riverside Clinic', time_zone: 'Australia/Sydney' }],
+  csrf_token: 'EXAMPLE-TOKEN-EXAMPLE-TOKEN-EXAMPLE-TOKEN-E',
+  expires_at: '2026-03-03T21:05:00.000Z',
+};
+
 export const ACCESS_EXAMPLES: Examples = {
+  signIn: { body: { key: secretOf(KEY) }, answers: { 201: session } },
+  session: { answers: { 200: session } },
+  signOut: { answers: { 200: { message: 'Signed out' } } },
   listKeys: { answers: { 200: { keys: [key] } } },
   createKey: {
     body: { name: 'front desk', role: 'operator', expires_in_days: 365 },
@@ -63,6 +76,17 @@ export const ACCESS_EXAMPLES: Examples = {
             hash: '9f2c41d07be85a36c0f4e7192d8b6a53f1e09c7482ad365b1e70c94f28d6a3b5',
           },
         ],
+      },
+    },
+  },
+  verifyAudit: {
+    answers: {
+      200: {
+        intact: true,
+        checked_at: NOW,
+        entries: 812,
+        end: { id: 812, hash: '9f2c41d07be85a36c0f4e7192d8b6a53f1e09c7482ad365b1e70c94f28d6a3b5' },
+        problems: [],
       },
     },
   },

@@ -1,9 +1,11 @@
 /** Examples: connections, what failed, what is held. */
+import { ERROR_CATALOGUE } from '../../domain/errors.ts';
 import {
   BEGUN,
   CONNECTION,
   DOCUMENT,
   ENDED,
+  EXAMPLE_RUN,
   type Examples,
   HELD_SET,
   NOW,
@@ -56,6 +58,8 @@ export const CONNECTION_EXAMPLES: Examples = {
             next_run_at: '2026-03-03T09:15:00.000Z',
             consecutive_failures: 0,
             running_sync_id: null,
+            modes: ['quick', 'deep', 'checksum'],
+            last_run: EXAMPLE_RUN,
           },
         ],
       },
@@ -85,6 +89,7 @@ export const CONNECTION_EXAMPLES: Examples = {
             operation: 'add',
             code: 'file_missing',
             error: 'The source has a record of this file but the share has no such file.',
+            remedy: ERROR_CATALOGUE.file_missing.remedy,
             attempts: 1,
             state: 'waiting',
             first_at: ENDED,
@@ -97,6 +102,9 @@ export const CONNECTION_EXAMPLES: Examples = {
   },
   retryItem: { answers: { 200: { success: true, id: '41' } } },
   skipItem: { answers: { 200: { success: true, id: '41' } } },
+  decideFailures: { body: { ids: ['41', '42'], decision: 'retry' }, answers: { 200: { decided: 2 } } },
+  startConnection: { body: { mode: 'deep' }, answers: { 202: { sync_id: RUN, status: 'starting' } } },
+  connectionRuns: { answers: { 200: { runs: [EXAMPLE_RUN] } } },
   retryFailures: { answers: { 202: { retried: 1, sync_id: RUN } } },
   heldSets: { answers: { 200: { held: [heldSet] } } },
   heldSet: {

@@ -38,3 +38,19 @@ export const COUNTS = {
   missing: 0,
   bytes: 4183220,
 };
+
+const { added, updated, moved, removed, same, failed, waiting } = COUNTS;
+/** In a history. */
+export const EXAMPLE_RUN = {
+  sync_id: RUN,
+  connection_id: CONNECTION,
+  started_at: BEGUN,
+  completed_at: ENDED,
+  status: 'completed',
+  records_processed: added + updated + moved + removed + same + failed + waiting,
+  records_success: added + updated + moved + removed + same,
+  records_failed: failed + waiting,
+  partial_success: true,
+  error: null,
+  metadata: { sync_type: 'quick', trigger: 'schedule', connector: 'vsrx', ...COUNTS },
+};

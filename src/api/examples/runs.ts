@@ -1,9 +1,11 @@
 /** Examples: runs – start them, follow them, see what was. */
+import { ERROR_CATALOGUE } from '../../domain/errors.ts';
 import {
   BEGUN,
   CONNECTION,
   COUNTS,
   ENDED,
+  EXAMPLE_RUN,
   type Examples,
   NOW,
   ORGANIZATION,
@@ -53,21 +55,6 @@ const cancelled = {
   sync_id: RUN,
   previous_status: 'running',
   timestamp: NOW,
-};
-
-const { added, updated, moved, removed, same, failed, waiting } = COUNTS;
-const run = {
-  sync_id: RUN,
-  connection_id: CONNECTION,
-  started_at: BEGUN,
-  completed_at: ENDED,
-  status: 'completed',
-  records_processed: added + updated + moved + removed + same + failed + waiting,
-  records_success: added + updated + moved + removed + same,
-  records_failed: failed + waiting,
-  partial_success: true,
-  error: null,
-  metadata: { sync_type: 'quick', trigger: 'schedule', connector: 'vsrx', ...COUNTS },
 };
 
 const triggered = (message: string) => ({
@@ -175,12 +162,49 @@ export const RUN_EXAMPLES: Examples = {
         last_sync_at: BEGUN,
         last_successful_sync_at: BEGUN,
         average_sync_duration_seconds: 51.4,
-        recent_syncs: [run],
+        recent_syncs: [EXAMPLE_RUN],
       },
     },
   },
   syncCleanup: { answers: { 200: { message: 'Cleaned up 1 stale sync', cleaned_syncs: 1, timestamp: NOW } } },
-  syncStatusOfOrganization: { answers: { 200: run } },
+  syncRun: { answers: { 200: { run: EXAMPLE_RUN, previous: null } } },
+  syncRunUnits: {
+    answers: {
+      200: {
+        total: 1,
+        units: [
+          {
+            unit: PATIENT,
+            outcome: 'partial',
+            added: 2,
+            removed: 0,
+            errors: [
+              {
+                reference: REFERENCE,
+                operation: 'add',
+                code: 'file_missing',
+                message: fileMissing,
+                remedy: ERROR_CATALOGUE.file_missing.remedy,
+              },
+            ],
+            finished_at: ENDED,
+          },
+        ],
+      },
+    },
+  },
+  statistics: {
+    answers: {
+      200: {
+        time_zone: 'Australia/Sydney',
+        days: [
+          { date: '2026-03-02', runs: 96, failed_runs: 1, items: 57, failures: 2 },
+          { date: '2026-03-03', runs: 80, failed_runs: 0, items: 41, failures: 1 },
+        ],
+      },
+    },
+  },
+  syncStatusOfOrganization: { answers: { 200: EXAMPLE_RUN } },
   activeSyncs: {
     answers: {
       200: {
@@ -204,7 +228,7 @@ export const RUN_EXAMPLES: Examples = {
       200: {
         organization_id: ORGANIZATION,
         current_sync: null,
-        last_sync: run,
+        last_sync: EXAMPLE_RUN,
         patient_stats: {
           total_patients: 0,
           active_patients: 0,

@@ -1,7 +1,9 @@
 /** `/api/v1/connections`: their state, pause and resume, and what failed. */
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
+import { ERROR_CATALOGUE } from '../../domain/errors.ts';
 import type { ConnectionStatus } from '../../ports/reports.ts';
+import type { RunRecord } from '../../ports/run-store.ts';
 import type { ScheduleState } from '../../ports/schedule-store.ts';
 import type { Connection } from '../../runs/connections.ts';
 import { modeFor } from '../../runs/modes.ts';
@@ -9,9 +11,11 @@ import { nextStart } from '../../runs/scheduler.ts';
 import type { Access } from '../access.ts';
 import { HttpError } from '../errors.ts';
 import { ACCESS_REFUSALS, refusals } from '../refusals.ts';
+import { HistoryEntry, historyEntryOf } from '../run-answers.ts';
 import { askForRun } from '../run-start.ts';
 import { SelectOrganization } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
+import { connectionModes } from './connection-runs.ts';
 
 const NullableText = Type.Union([Type.String(), Type.Null()]);
 const count = () => Type.Integer({ minimum: 0 });
@@ -31,6 +35,8 @@ const ConnectionAnswer = Type.Object({
   next_run_at: Type.Union([Type.String(), Type.Null()], { description: 'Null: not by itself.' }),
   consecutive_failures: count(),
   running_sync_id: NullableText,
+  modes: Type.Array(Type.String(), { description: 'How a run of it may be asked for.' }),
+  last_run: Type.Union([HistoryEntry, Type.Null()], { description: 'The last that has ended.' }),
 });
 
 const ConnectionPath = Type.Object({
@@ -45,6 +51,7 @@ const Failure = Type.Object({
   operation: Type.String(),
   code: Type.String(),
   error: Type.String(),
+  remedy: Type.String({ description: 'What a person should do.' }),
   attempts: count(),
   state: Type.Enum(['waiting', 'skipped']),
   first_at: Type.String(),
@@ -79,15 +86,17 @@ export function connectionRoutes(app: FastifyInstance, services: ApiServices, ac
     },
     async (request) => {
       const organizationId = await access.authorize(request, 'sync:read');
-      const [statuses, states] = await Promise.all([
+      const [statuses, states, last] = await Promise.all([
         services.reports.connections(organizationId),
         services.schedules.states(),
+        services.history.lastOfEach(organizationId),
       ]);
       return {
         connections: statuses.map((status) =>
           answer(
             status,
             states.find((s) => s.organizationId === organizationId && s.connectionId === status.connectionId),
+            last.find((run) => run.connectionId === status.connectionId),
             services,
           ),
         ),
@@ -190,6 +199,7 @@ export function connectionRoutes(app: FastifyInstance, services: ApiServices, ac
             operation: f.operation,
             code: f.code,
             error: f.message,
+            remedy: ERROR_CATALOGUE[f.code].remedy,
             attempts: f.attempts,
             state: f.state,
             first_at: f.firstAt,
@@ -268,7 +278,12 @@ export function connectionRoutes(app: FastifyInstance, services: ApiServices, ac
   );
 }
 
-function answer(status: ConnectionStatus, state: ScheduleState | undefined, services: ApiServices) {
+function answer(
+  status: ConnectionStatus,
+  state: ScheduleState | undefined,
+  last: RunRecord | undefined,
+  services: ApiServices,
+) {
   const now = Date.now();
   const connection = services.connections.find(
     (c) => c.organizationId === status.organizationId && c.id === status.connectionId,
@@ -293,5 +308,7 @@ function answer(status: ConnectionStatus, state: ScheduleState | undefined, serv
     next_run_at: Number.isFinite(next) ? new Date(next).toISOString() : null,
     consecutive_failures: status.consecutiveFailures,
     running_sync_id: status.runningRunId,
+    modes: connectionModes(status.connector),
+    last_run: last === undefined ? null : historyEntryOf(last),
   };
 }

@@ -1,4 +1,4 @@
-/** `/`: for whoever opens the address in a browser. Says what this is and what to do next, and nothing about what it holds. */
+/** `/` while the pages are not built: for whoever opens the address in a browser. Says what this is and what to do next, and nothing about what it holds. */
 import type { FastifyInstance } from 'fastify';
 
 const PAGE = `<!doctype html>
@@ -8,7 +8,8 @@ const PAGE = `<!doctype html>
 <title>Chartsync</title>
 <style>body{font:16px/1.5 sans-serif;max-width:42em;margin:3em auto;padding:0 1em;color:#222}code,pre{background:#f3f3f3;padding:.1em .3em}pre{padding:.8em;overflow:auto}</style>
 <h1>Chartsync is running</h1>
-<p>It keeps clinic systems and an application's stores in step. This address is for programs: every request wants a key.
+<p>It keeps clinic systems and an application's stores in step. Its pages for the browser are not built yet: <code>npm start</code>
+does that. Programs need no pages; every request of theirs wants a key.
 <a href="/docs">All routes, to read and to try.</a>
 <pre>curl $URL/openapi.json   # the same for programs
 curl -X POST -H "Authorization: Bearer $KEY" "$URL/api/sync/vsrx?wait=true"</pre>

@@ -81,7 +81,7 @@ Ready after ${duration(Date.now() - started)}.
   URL                  ${server.url}
   administrator's key  ${server.adminKey}
 
-Try next, in another terminal:
+Open the URL in a browser and sign in with the key. Or try, in another terminal:
   bin/chartsync status                          what is stored, how fresh, what failed
   bin/chartsync failures ${DEMO_CONNECTION}         why some files of the sample failed, and what to do
   bin/chartsync plan ${DEMO_CONNECTION}             what the next run would do

@@ -52,13 +52,24 @@ export function createAuditLog(database: Database): AuditLog {
         waiting.push({ entry, resolve, reject });
         void flush();
       }),
-    async page(organizationId, limit, before) {
+    async page(organizationId, limit, before, filter = {}) {
+      const { action, actor, subject, result, since, until } = filter;
       try {
         const rows = await database.kysely
           .selectFrom('audit_log')
           .selectAll()
           .where('organization_id', '=', organizationId)
           .$if(before !== undefined, (q) => q.where('id', '<', String(before)))
+          .$if(action !== undefined, (q) =>
+            action?.endsWith('.')
+              ? q.where(sql<boolean>`starts_with(action, ${action})`)
+              : q.where('action', '=', action ?? ''),
+          )
+          .$if(actor !== undefined, (q) => q.where('actor_id', '=', actor ?? ''))
+          .$if(subject !== undefined, (q) => q.where('subject_id', '=', subject ?? ''))
+          .$if(result !== undefined, (q) => q.where('result', '=', result ?? 'ok'))
+          .$if(since !== undefined, (q) => q.where('at', '>=', new Date(since ?? 0)))
+          .$if(until !== undefined, (q) => q.where('at', '<', new Date(until ?? 0)))
           .orderBy('id', 'desc')
           .limit(limit)
           .execute();

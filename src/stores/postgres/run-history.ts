@@ -1,6 +1,6 @@
 /** `RunHistory` on PostgreSQL. */
 import { sql } from 'kysely';
-import type { RunHistory } from '../../ports/run-history.ts';
+import type { RunDay, RunHistory } from '../../ports/run-history.ts';
 import type { Database } from './database.ts';
 import { databaseError } from './database-error.ts';
 import { type RunRow, runRecord } from './run-store.ts';
@@ -76,6 +76,35 @@ export function createRunHistory(database: Database): RunHistory {
             AND unit IS NULL AND state = 'completed'
           ORDER BY started_at DESC LIMIT ${DURATIONS}`.execute(db);
         return rows.map((row) => row.seconds);
+      }),
+    lastOfEach: (organizationId) =>
+      ask(async () => {
+        const { rows } = await sql<RunRow>`
+          SELECT r.* FROM connections AS c CROSS JOIN LATERAL (
+            SELECT * FROM sync_runs AS s
+            WHERE s.organization_id = c.organization_id AND s.connection_id = c.id AND s.finished_at IS NOT NULL
+            ORDER BY s.started_at DESC LIMIT 1) AS r
+          WHERE c.organization_id = ${organizationId}`.execute(db);
+        return rows.map(runRecord);
+      }),
+    days: (organizationId, timeZone, days) =>
+      ask(async () => {
+        const { rows } = await sql<RunDay>`
+          WITH today AS (SELECT (now() AT TIME ZONE ${timeZone})::date AS date),
+          wanted AS (
+            SELECT generate_series(date - ${days - 1}::int, date, interval '1 day')::date AS date FROM today),
+          done AS (
+            SELECT (started_at AT TIME ZONE ${timeZone})::date AS date, state, counts FROM sync_runs
+            WHERE organization_id = ${organizationId} AND finished_at IS NOT NULL
+              AND started_at >= (SELECT min(date) FROM wanted)::timestamp AT TIME ZONE ${timeZone})
+          SELECT to_char(w.date, 'YYYY-MM-DD') AS date, count(d.state)::int AS runs,
+                 (count(*) FILTER (WHERE d.state = 'failed'))::int AS "failedRuns",
+                 coalesce(sum(coalesce((d.counts ->> 'added')::bigint, 0) + coalesce((d.counts ->> 'updated')::bigint, 0)
+                   + coalesce((d.counts ->> 'moved')::bigint, 0) + coalesce((d.counts ->> 'removed')::bigint, 0)), 0)::float8
+                   AS items,
+                 coalesce(sum((d.counts ->> 'failed')::bigint), 0)::float8 AS failures
+          FROM wanted AS w LEFT JOIN done AS d USING (date) GROUP BY w.date ORDER BY w.date`.execute(db);
+        return rows;
       }),
     position: (organizationId, runId) =>
       ask(async () => {

@@ -38,6 +38,13 @@ interface CopiedRecord {
 }
 
 export interface Tables {
+  web_sessions: {
+    hash: string;
+    key_id: Nullable<string>;
+    key_proof: Nullable<string>;
+    created_at: GeneratedTimestamp;
+    used_at: GeneratedTimestamp;
+  };
   organizations: {
     id: string;
     name: string;

@@ -1,0 +1,57 @@
+/** The only way to the server: a client generated from the description of the interface. */
+import createClient from 'openapi-fetch';
+import { networkProblem, Problem, problemOf } from './problem.ts';
+import type { components, paths } from './schema.d.ts';
+
+export type Run = components['schemas']['Run'];
+export type HeldSet = components['schemas']['HeldSet'];
+export type Key = components['schemas']['Key'];
+type Answer<P extends keyof paths, M extends 'get' | 'post'> =
+  paths[P] extends Record<M, { responses: { 200: { content: { 'application/json': infer T } } } }> ? T : never;
+export type Session = Answer<'/api/v1/session', 'get'>;
+export type Connection = Answer<'/api/v1/connections', 'get'>['connections'][number];
+export type Failure = Answer<'/api/v1/failures', 'get'>['failures'][number];
+export type Statistics = Answer<'/api/v1/statistics', 'get'>;
+export type Progress = Answer<'/api/v1/sync/progress/{syncId}', 'get'>;
+export type Units = Answer<'/api/v1/sync/run/{syncId}/units', 'get'>;
+export type HeldDetails = Answer<'/api/v1/held/{setId}', 'get'>;
+export type AuditEntry = Answer<'/api/v1/audit', 'get'>['entries'][number];
+export type Verdict = Answer<'/api/v1/audit/verify', 'get'>;
+
+/** What goes with every request; the session sets it. */
+export const identity: { csrfToken: string | null; organizationId: string | null } = {
+  csrfToken: null,
+  organizationId: null,
+};
+
+export const api = createClient<paths>();
+
+api.use({
+  onRequest({ request }) {
+    if (identity.organizationId !== null) request.headers.set('x-organization-id', identity.organizationId);
+    if (request.method !== 'GET' && request.method !== 'HEAD' && identity.csrfToken !== null) {
+      request.headers.set('x-csrf-token', identity.csrfToken);
+    }
+    return request;
+  },
+});
+
+/** @returns the answer's content. @throws Problem for everything that is not a success */
+export async function answerOf<T>(asked: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<T> {
+  const { data } = await responseOf(asked);
+  return data as T;
+}
+
+/** The same with headers and status. */
+export async function responseOf<T>(
+  asked: Promise<{ data?: T; error?: unknown; response: Response }>,
+): Promise<{ data: T | undefined; response: Response }> {
+  let result: { data?: T; error?: unknown; response: Response };
+  try {
+    result = await asked;
+  } catch (error) {
+    throw error instanceof Problem ? error : networkProblem();
+  }
+  if (!result.response.ok) throw problemOf(result.response, result.error);
+  return { data: result.data, response: result.response };
+}
