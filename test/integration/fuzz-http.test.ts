@@ -11,7 +11,7 @@ import { type Described, describedPaths } from '../support/description.ts';
 import { NOBODY, setUpTwoPractices, type TwoPractices } from '../support/two-practices.ts';
 import { until } from '../support/until.ts';
 
-const CASES = 60;
+const CASES = 40;
 const PROJECT = resolve(import.meta.dirname, '../..');
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-/;
 
@@ -140,12 +140,14 @@ test('no question in any wrong form is answered with an error of ours or with wh
   const answered = new Set<number>();
   const own = practices.one.ids.organization;
   const other = practices.other.ids.organization;
+  // Its own key is not among them: revoked, it would ask nothing any more.
+  const ownIds = Object.entries(practices.one.ids).flatMap(([kind, id]) => (kind === 'key' ? [] : [id]));
   for (const [index, operation] of operations.entries()) {
     const pathValue = fc.oneof(
       { weight: 3, arbitrary: odd.map(encode) },
       {
         weight: 2,
-        arbitrary: fc.constantFrom(...Object.values(practices.other.ids), ...Object.values(practices.one.ids)),
+        arbitrary: fc.constantFrom(...Object.values(practices.other.ids), ...ownIds),
       },
       { weight: 1, arbitrary: undecodable },
     );
