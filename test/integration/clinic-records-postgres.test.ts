@@ -1,0 +1,37 @@
+import { createClinicRecords } from '../../src/stores/postgres/clinic-records.ts';
+import { openDatabase } from '../../src/stores/postgres/database.ts';
+import { describeClinicRecords } from '../contract/clinic-records.ts';
+import { postgresStores } from '../support/postgres-stores.ts';
+
+describeClinicRecords('postgres', async () => {
+  const stores = await postgresStores();
+  const worker = await stores.worker();
+  const database = openDatabase({ url: stores.url, poolSize: 3 });
+  const start = (key: { organizationId: string; connectionId: string }) =>
+    worker.runs.start({ ...key, mode: 'incremental', trigger: 'manual' });
+  return {
+    records: createClinicRecords(database),
+    async begin(organizationId) {
+      const key = { organizationId, connectionId: 'cliniko' };
+      await stores.putConnection(key);
+      return start(key);
+    },
+    async overtake(fence) {
+      await stores.expireLease(fence);
+      return start(fence);
+    },
+    async activity({ organizationId }, patient) {
+      const { rows } = await database.pool.query(
+        `SELECT is_active AS active, total_appointment_count AS total, next_appointment_time AS next
+         FROM patients WHERE organization_id = $1 AND cliniko_patient_id = $2`,
+        [organizationId, patient],
+      );
+      const [row] = rows;
+      return { active: row.active, total: row.total, next: row.next?.toISOString() ?? null };
+    },
+    async close() {
+      await database.close();
+      await stores.close();
+    },
+  };
+});
