@@ -26,6 +26,8 @@ const list = (name: string, items: TSchema) =>
     { description: 'A page, in a steady order. `next` is null on the last one.' },
   );
 
+const one = (description: string, schema: TSchema) => ({ description, content: { 'application/json': { schema } } });
+
 interface Common {
   limit?: number;
   after?: string;
@@ -144,7 +146,7 @@ export function clinicRecordRoutes(app: FastifyInstance, services: ApiServices, 
         summary: 'One patient',
         operationId: 'patient',
         params: Type.Object({ id: Type.String({ maxLength: 64, description: 'Our id.' }) }),
-        response: { 200: PatientAnswer, ...refusals(...ACCESS_REFUSALS) },
+        response: { 200: one('The patient.', PatientAnswer), ...refusals(...ACCESS_REFUSALS) },
       },
     },
     async (request) => {
@@ -219,7 +221,7 @@ export function clinicRecordRoutes(app: FastifyInstance, services: ApiServices, 
         summary: 'One appointment',
         operationId: 'appointment',
         params: Type.Object({ id: Type.String({ maxLength: 64, description: 'Our id.' }) }),
-        response: { 200: AppointmentAnswer, ...refusals(...ACCESS_REFUSALS) },
+        response: { 200: one('The appointment.', AppointmentAnswer), ...refusals(...ACCESS_REFUSALS) },
       },
     },
     async (request) => {
