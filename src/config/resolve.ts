@@ -72,6 +72,7 @@ export function resolveConfig(options: ResolveOptions): Config {
       variableMistake: (name, message) => mistakes.push({ path: name, place: 'environment', message }),
     }),
     databaseUrl: variables.DATABASE_URL ?? null,
+    programPath: variables.PATH ?? '',
     logLevel: variables.SYNC_LOG_LEVEL ?? 'info',
     dryRun: variables.SYNC_DRY_RUN ?? false,
     scheduler: variables.ENABLE_SYNC_SCHEDULER ?? true,
@@ -85,6 +86,7 @@ export function resolveConfig(options: ResolveOptions): Config {
       retryAttempts: limits?.retryAttempts ?? variables.SYNC_RETRY_ATTEMPTS ?? 3,
       retryDelayMs: parseDuration(limits?.retryDelay ?? `${variables.SYNC_RETRY_DELAY_MS ?? 5000}ms`) ?? 0,
       runsPerProcess: limits?.runsPerProcess ?? 8,
+      documentsAtOnce: limits?.documentsAtOnce ?? 3,
       databaseConnections: limits?.databaseConnections ?? 10,
     },
     retention: {
@@ -203,7 +205,8 @@ function resolveSchedule(schedule: ScheduleFile): Schedule | null {
 
 function resolveSearch({ file, home, folder }: ResolveOptions, report: Report): SearchConfig {
   const search = file.stores?.search;
-  if (search === undefined || !('kind' in search) || search.kind === 'none') return { kind: 'none' };
+  if (search === undefined) return { kind: 'lancedb', folder: join(home, 'search'), embeddings: null };
+  if (!('kind' in search) || search.kind === 'none') return { kind: 'none' };
   if (search.kind === 'lancedb') {
     const chosen = search.folder === undefined ? join(home, 'search') : resolve(folder, search.folder);
     const { embeddings } = search;

@@ -273,6 +273,7 @@ export const ConfigFile = closed({
       maxConcurrentSyncs: optional(integer(1, 1000)),
       maxQueuedSyncs: optional(integer(0, 10_000)),
       runsPerProcess: optional(integer(1, 1000)),
+      documentsAtOnce: optional(integer(0, 64)),
       pauseAfterFailures: optional(pauseAfterFailures()),
     }),
   ),
