@@ -20,6 +20,7 @@ import type { BlobStore } from './ports/blob-store.ts';
 import type { ClinicReports } from './ports/clinic-reports.ts';
 import type { ClinicSource } from './ports/clinic-source.ts';
 import type { ConnectionRegistry } from './ports/connection-registry.ts';
+import type { DocumentDesk } from './ports/document-desk.ts';
 import type { DocumentRecords } from './ports/document-records.ts';
 import type { DocumentWork } from './ports/document-work.ts';
 import type { OutboundLimit } from './ports/outbound-limit.ts';
@@ -41,6 +42,7 @@ import { createClinicReports } from './stores/postgres/clinic-reports.ts';
 import { createConnectionRegistry } from './stores/postgres/connection-registry.ts';
 import { createCredentialStore } from './stores/postgres/credential-store.ts';
 import { openDatabase } from './stores/postgres/database.ts';
+import { createDocumentDesk } from './stores/postgres/document-desk.ts';
 import { createDocumentRecords } from './stores/postgres/document-records.ts';
 import { createDocumentWork } from './stores/postgres/document-work.ts';
 import { createJobBoard } from './stores/postgres/job-board.ts';
@@ -79,6 +81,7 @@ export interface Chartsync {
   readonly retained: RetentionStore;
   readonly blobs: BlobStore;
   readonly documentWork: DocumentWork;
+  readonly desk: DocumentDesk;
   /** Opened when it is first asked for: most commands need none, and its library takes a while to load. */
   search(trouble?: (error: SyncError) => void): Promise<SearchIndex>;
   readonly keys: ApiKeys;
@@ -184,6 +187,7 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
       retained: createRetentionStore(records),
       blobs,
       documentWork: createDocumentWork({ database: records, workerId: presence.workerId }),
+      desk: createDocumentDesk(records),
       search: (trouble = () => undefined) => {
         index ??= openSearchIndex(config, trouble);
         return index;

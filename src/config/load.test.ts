@@ -89,7 +89,12 @@ describe('defaults', () => {
         documentsAtOnce: 3,
         databaseConnections: 10,
       },
-      retention: { runsMs: 7_776_000_000, releasedBlobsMs: 604_800_000, tombstonesMs: null, auditMs: 189_388_800_000 },
+      retention: {
+        runsMs: 7_776_000_000,
+        releasedBlobsMs: 2_592_000_000,
+        tombstonesMs: null,
+        auditMs: 189_388_800_000,
+      },
     });
   });
 

@@ -91,7 +91,7 @@ export function resolveConfig(options: ResolveOptions): Config {
     },
     retention: {
       runsMs: forever(retention?.runs ?? '90d'),
-      releasedBlobsMs: parseDuration(retention?.releasedBlobs ?? '7d') ?? 0,
+      releasedBlobsMs: parseDuration(retention?.releasedBlobs ?? '30d') ?? 0,
       tombstonesMs: forever(retention?.tombstones ?? 'forever'),
       // Six years, leap days included.
       auditMs: forever(retention?.audit ?? '2192d'),

@@ -39,20 +39,28 @@ async function sync(mode: 'quick' | 'deep' = 'quick') {
   return syncFiles(ports, settings, { mode, trigger: 'manual' });
 }
 
-async function work(): Promise<void> {
+let ended = Promise.withResolvers<void>();
+
+async function start(programPath: string): Promise<DocumentService> {
   const { config, chartsync } = setup;
-  service ??= await startDocumentService({
-    config: { ...config, programPath: '' },
+  return startDocumentService({
+    config: { ...config, programPath },
     work: chartsync.documentWork,
     blobs: chartsync.blobs,
     search: await chartsync.search(),
+    onEnd: () => ended.resolve(),
   });
-  service.nudge();
-  await done();
 }
 
-async function done(): Promise<void> {
-  await until(async () => (await setup.chartsync.documentWork.open(ORGANIZATION)) === 0, 60_000);
+/** Until nothing is left to be done. */
+async function work(): Promise<void> {
+  service ??= await start('');
+  for (;;) {
+    ended = Promise.withResolvers();
+    service.nudge();
+    if ((await setup.chartsync.documentWork.open(ORGANIZATION)) === 0) return;
+    await ended.promise;
+  }
 }
 
 async function writeShare(text: string): Promise<void> {
@@ -159,13 +167,13 @@ test('a process that is killed at work is taken over from, and everything is as 
   await sync();
   const { CHARTSYNC_CONFIG, CHARTSYNC_HOME, DATABASE_URL } = setup.environment;
   const program = fileURLToPath(new URL('../support/document-process.ts', import.meta.url));
-  for (let kill = 0; kill < 3; kill++) {
+  for (let kill = 0; kill < 2; kill++) {
     const child = spawn(process.execPath, [program, CHARTSYNC_CONFIG, CHARTSYNC_HOME, DATABASE_URL], {
       stdio: ['ignore', 'ignore', 'inherit'],
     });
     const closed = once(child, 'close');
     const before = await setup.chartsync.documentWork.open(ORGANIZATION);
-    const stage = ['initializing', 'analyzing', 'extracting'][kill];
+    const stage = ['analyzing', 'extracting'][kill];
     await until(async () => {
       if (child.exitCode !== null) throw new Error('The process ended by itself.');
       const { n } = await row<{ n: number }>('SELECT count(*)::int AS n FROM silknote_documents WHERE stage = $1', [
@@ -187,13 +195,7 @@ test('a process that is killed at work is taken over from, and everything is as 
 
 test('what is at work is given back within two seconds when the service stops', async () => {
   await sync();
-  const { config, chartsync } = setup;
-  service = await startDocumentService({
-    config,
-    work: chartsync.documentWork,
-    blobs: chartsync.blobs,
-    search: await chartsync.search(),
-  });
+  service = await start('');
   const working = `SELECT count(*)::int AS n FROM document_outbox WHERE state = 'working'`;
   await until(async () => (await row<{ n: number }>(working)).n === 3);
   const begun = performance.now();

@@ -1,6 +1,5 @@
 /** `DocumentRecords` on PostgreSQL. */
 import { sql, type Transaction } from 'kysely';
-import Cursor from 'pg-cursor';
 import { toSyncError } from '../../domain/errors.ts';
 import { storedReference } from '../../domain/reference.ts';
 import { blobName } from '../../ports/blob-store.ts';
@@ -22,11 +21,10 @@ import { askForDocuments, type DocumentAsk } from './document-asks.ts';
 import { addEffects } from './effects.ts';
 import { holdFence } from './fence.ts';
 import { nextFilesetErrors, nextSyncLog, readFilesetErrors, readSyncLog } from './fileset-mirror.ts';
+import { streamRows } from './stream-rows.ts';
 import type { Tables } from './tables.ts';
 
 type Trx = Transaction<Tables>;
-
-const CURSOR_ROWS = 1000;
 
 export function createDocumentRecords(database: Database): DocumentRecords {
   return {
@@ -253,54 +251,6 @@ async function* streamBlobRows(
     for (const [sha256, size, state, references, documents] of rows) {
       yield { sha256, size: Number(size), state, references, documents: Number(documents) };
     }
-  }
-}
-
-async function* streamRows<Row>(
-  database: Database,
-  text: string,
-  values: string[],
-  signal: AbortSignal | undefined,
-): AsyncGenerator<Row[]> {
-  const client = await database.pool.connect().catch((error) => {
-    throw databaseError(error);
-  });
-  // Until the cursor is closed the connection is in an unknown state and must not go back to the pool.
-  let clean = false;
-  try {
-    const cursor = client.query(new Cursor<Row>(text, values, { rowMode: 'array' }));
-    try {
-      for (;;) {
-        const rows = await unlessAborted(() => cursor.read(CURSOR_ROWS), signal);
-        // A consumer may stop here for good: then only the `finally` below runs.
-        clean = true;
-        yield rows;
-        clean = false;
-        if (rows.length < CURSOR_ROWS) break;
-      }
-      clean = true;
-    } finally {
-      if (clean) await cursor.close();
-    }
-  } catch (error) {
-    clean = false;
-    throw databaseError(error);
-  } finally {
-    client.release(!clean);
-  }
-}
-
-/** The driver cannot abort a query: its connection is given up instead, by the caller. */
-async function unlessAborted<T>(work: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return work();
-  signal.throwIfAborted();
-  const aborted = Promise.withResolvers<never>();
-  const abort = () => aborted.reject(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    return await Promise.race([work(), aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
   }
 }
 
