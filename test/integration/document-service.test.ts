@@ -9,6 +9,9 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type DocumentService, startDocumentService } from '../../src/document-service.ts';
 import { syncFiles } from '../../src/engine/files/sync-files.ts';
 import { verifyFiles } from '../../src/engine/files/verify-files.ts';
+import { compareIndex } from '../../src/runs/compare-index.ts';
+import { rebuildIndex } from '../../src/runs/rebuild-index.ts';
+import { repairIndex } from '../../src/runs/repair-index.ts';
 import { ORGANIZATION, type PracticeSetup, setUpPractice } from '../support/practice-setup.ts';
 import { until } from '../support/until.ts';
 
@@ -160,6 +163,52 @@ test('a document is found, changes, goes and leaves nothing, and all counts agre
     [REFERENCE],
   );
   expect(made.n).toBe(0);
+  await expectEqualCounts();
+});
+
+test('what the index lacks, has too much or has of another state is found and set right, also by a rebuild', async () => {
+  await sync();
+  await work();
+  const { desk, blobs } = setup.chartsync;
+  const search = await setup.chartsync.search();
+  const signal = new AbortController().signal;
+  const scope = { organizationId: ORGANIZATION, patientUuid: null, signal };
+  const ports = { desk, search };
+  const entries = await Array.fromAsync(search.list(ORGANIZATION, null));
+  const [lost, stale] = entries;
+  const pages = [{ number: 1, text: 'Not what the document says.' }];
+  const ghost = '00000000-0000-4000-8000-00000000000a';
+  const damage = async () => {
+    await search.remove({ organizationId: ORGANIZATION, patientUuid: lost!.patientUuid }, [lost!.documentUuid]);
+    await search.put({ organizationId: ORGANIZATION, ...stale!, version: 'a'.repeat(64), pages });
+    const patientUuid = patient();
+    await search.put({
+      organizationId: ORGANIZATION,
+      patientUuid,
+      documentUuid: ghost,
+      version: 'b'.repeat(64),
+      pages,
+    });
+  };
+  const kinds = async () =>
+    Object.fromEntries((await compareIndex(ports, scope)).differences.map((d) => [d.documentUuid, d.kind]));
+
+  expect(await kinds()).toEqual({});
+  await damage();
+  const wrong = { [lost!.documentUuid]: 'missing', [stale!.documentUuid]: 'different', [ghost]: 'surplus' };
+  expect(await kinds()).toEqual(wrong);
+  const results = [];
+  const { differences } = await compareIndex(ports, scope);
+  for (const difference of differences) results.push(await repairIndex(ports, scope, difference));
+  expect(results.sort()).toEqual(['asked', 'asked', 'removed']);
+  await work();
+  expect(await kinds()).toEqual({});
+  expect(await repairIndex(ports, scope, differences[0]!)).toBe('settled');
+  await expectEqualCounts();
+
+  await damage();
+  expect(await rebuildIndex({ ...ports, blobs }, scope)).toMatchObject({ documents: entries.length });
+  expect(await kinds()).toEqual({});
   await expectEqualCounts();
 });
 
