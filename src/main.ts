@@ -12,13 +12,17 @@ import { createClinikoSource } from './connectors/cliniko/source.ts';
 import { createEhrDatabase } from './connectors/vsrx/database.ts';
 import { createFileShare } from './connectors/vsrx/file-share.ts';
 import { createStoredCredentialsDatabase } from './connectors/vsrx/stored-credentials.ts';
+import { openSearchIndex } from './document-service.ts';
 import { RECORD_STREAMS } from './domain/clinic.ts';
+import type { SyncError } from './domain/errors.ts';
 import type { AuditLog } from './ports/audit-log.ts';
 import type { BlobStore } from './ports/blob-store.ts';
 import type { ClinicReports } from './ports/clinic-reports.ts';
 import type { ClinicSource } from './ports/clinic-source.ts';
 import type { ConnectionRegistry } from './ports/connection-registry.ts';
+import type { DocumentDesk } from './ports/document-desk.ts';
 import type { DocumentRecords } from './ports/document-records.ts';
+import type { DocumentWork } from './ports/document-work.ts';
 import type { OutboundLimit } from './ports/outbound-limit.ts';
 import type { Reports } from './ports/reports.ts';
 import type { RetentionStore } from './ports/retention-store.ts';
@@ -28,6 +32,7 @@ import type { RunMetrics } from './ports/run-metrics.ts';
 import type { RunDispatcher, RunQueue } from './ports/run-queue.ts';
 import type { RunStore } from './ports/run-store.ts';
 import type { ScheduleStore } from './ports/schedule-store.ts';
+import type { SearchIndex } from './ports/search-index.ts';
 import type { SessionStore } from './ports/session-store.ts';
 import type { Connection, FileConnection, RecordConnection } from './runs/connections.ts';
 import { countWaits } from './runs/counted-waits.ts';
@@ -40,7 +45,9 @@ import { createClinicReports } from './stores/postgres/clinic-reports.ts';
 import { createConnectionRegistry } from './stores/postgres/connection-registry.ts';
 import { createCredentialStore } from './stores/postgres/credential-store.ts';
 import { openDatabase } from './stores/postgres/database.ts';
+import { createDocumentDesk } from './stores/postgres/document-desk.ts';
 import { createDocumentRecords } from './stores/postgres/document-records.ts';
+import { createDocumentWork } from './stores/postgres/document-work.ts';
 import { createJobBoard } from './stores/postgres/job-board.ts';
 import { createKeyStore } from './stores/postgres/key-store.ts';
 import { migrateDatabase } from './stores/postgres/migrate.ts';
@@ -79,6 +86,10 @@ export interface Chartsync {
   readonly schedules: ScheduleStore;
   readonly retained: RetentionStore;
   readonly blobs: BlobStore;
+  readonly documentWork: DocumentWork;
+  readonly desk: DocumentDesk;
+  /** Opened when it is first asked for: most commands need none, and its library takes a while to load. */
+  search(trouble?: (error: SyncError) => void): Promise<SearchIndex>;
   readonly keys: ApiKeys;
   readonly sessions: SessionStore;
   readonly credentials: CredentialVault;
@@ -155,6 +166,8 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
     const spool = createFileSpool({ folder: join(config.home, 'spool'), newName: randomUUID });
     const clinicRecords = createClinicRecords(records);
     const limit = countWaits(createOutboundLimit(records));
+    let index: Promise<SearchIndex> | undefined;
+    closers.push(async () => (await index)?.close());
     const programVersion = await version();
     const common = { clock: systemClock, random: systemRandom, runs };
     const connections = config.organizations
@@ -191,6 +204,12 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
       schedules: createScheduleStore(records),
       retained: createRetentionStore(records),
       blobs,
+      documentWork: createDocumentWork({ database: records, workerId: presence.workerId }),
+      desk: createDocumentDesk(records),
+      search: (trouble = () => undefined) => {
+        index ??= openSearchIndex(config, trouble);
+        return index;
+      },
       keys: createApiKeys({ store: createKeyStore(records), clock: systemClock }),
       sessions: createSessionStore(records),
       credentials,

@@ -12,11 +12,13 @@ import { type Access, createAccess } from './api/access.ts';
 import { createApp } from './api/app.ts';
 import { openWebApp } from './api/web-app.ts';
 import type { Config } from './config/config.ts';
+import { type DocumentService, startDocumentService } from './document-service.ts';
 import { toSyncError } from './domain/errors.ts';
 import type { RunResult } from './engine/run-session.ts';
 import { giveBackMemory } from './idle-memory.ts';
 import { createLogger } from './logger.ts';
 import { applyConfiguration, type Chartsync, openChartsync, type RecordDatabase, tidyOrganization } from './main.ts';
+import type { SearchIndex } from './ports/search-index.ts';
 import type { Connection } from './runs/connections.ts';
 import { createRunWatch } from './runs/run-watch.ts';
 import { type Scheduler, startScheduler } from './runs/scheduler.ts';
@@ -67,6 +69,10 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       clock: systemClock,
     });
     let ended = 0;
+    let documents: DocumentService | null = null;
+    const search = await chartsync.search((error) => {
+      logger.warn({ code: error.code }, 'the search index is not ready; documents are found when it is');
+    });
     const watch = createRunWatch({ history: chartsync.history, clock: systemClock });
     const traces = createRunTraces();
     const service = createSyncService({
@@ -75,6 +81,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       onProgress: (progress) => traces.progress(progress),
       onEnd(connection, result) {
         watch.nudge();
+        documents?.nudge();
         traces.end(result);
         ended++;
         logger.info(
@@ -111,6 +118,10 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
         reports: chartsync.reports,
         clinic: chartsync.clinic,
         blobs: chartsync.blobs,
+        desk: chartsync.desk,
+        search,
+        scratch: join(config.home, 'scratch'),
+        maxFileSize: config.limits.maxFileSize,
         keys: chartsync.keys,
         credentials: chartsync.credentials,
         audit: chartsync.audit,
@@ -147,6 +158,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
           onError: (run, error) => logger.error({ run, code: error.code }, 'run could not be worked on'),
         })
       : null;
+    if (works && config.limits.documentsAtOnce > 0) documents = await startDocuments(chartsync, search, logger);
     let seen = 0;
     const keepMemory = giveBackMemory(() => {
       // Runs may be shorter than the time between two looks.
@@ -175,6 +187,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
         await Promise.all([
           (worker?.stop(GRACE_MS) ?? service.stop(GRACE_MS)).finally(() => watch.close()),
           app.close(),
+          documents?.stop(),
         ]);
         await chartsync.close();
       },
@@ -196,6 +209,24 @@ function startSchedule(chartsync: Chartsync, logger: ReturnType<typeof createLog
     clock: systemClock,
     onError: (connection, error) =>
       logger.error({ connection: connection?.id, code: error.code }, 'scheduled run could not be asked for'),
+  });
+}
+
+/** Logs tell how many and why, never which: a name of a document often is a patient's. */
+function startDocuments(
+  chartsync: Chartsync,
+  search: SearchIndex,
+  logger: ReturnType<typeof createLogger>,
+): Promise<DocumentService> {
+  return startDocumentService({
+    config: chartsync.config,
+    work: chartsync.documentWork,
+    blobs: chartsync.blobs,
+    search,
+    onEnd: (task, end) =>
+      logger.debug({ organization: task.organizationId, state: end.status, code: end.code }, 'document done'),
+    onError: (task, error) =>
+      logger.warn({ organization: task?.organizationId, code: error.code }, 'a document could not be worked on'),
   });
 }
 

@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { ACCESS_EXAMPLES } from './examples/access.ts';
 import { CLINIC_EXAMPLES } from './examples/clinic.ts';
 import { CONNECTION_EXAMPLES } from './examples/connections.ts';
+import { DOCUMENT_EXAMPLES } from './examples/documents.ts';
 import type { Example, Examples } from './examples/practice.ts';
 import { RUN_EXAMPLES } from './examples/runs.ts';
 import { INTRODUCTION, TAGS } from './introduction.ts';
@@ -30,7 +31,13 @@ interface Description {
 }
 
 const JSON_TYPE = 'application/json';
-const EXAMPLES: Examples = { ...RUN_EXAMPLES, ...CONNECTION_EXAMPLES, ...ACCESS_EXAMPLES, ...CLINIC_EXAMPLES };
+const EXAMPLES: Examples = {
+  ...RUN_EXAMPLES,
+  ...CONNECTION_EXAMPLES,
+  ...ACCESS_EXAMPLES,
+  ...CLINIC_EXAMPLES,
+  ...DOCUMENT_EXAMPLES,
+};
 
 /** Before any route. */
 export async function describeRoutes(app: FastifyInstance, version: string): Promise<void> {

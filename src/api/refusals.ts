@@ -93,6 +93,11 @@ const KINDS = {
     description: 'A failure that has no status of its own; error_type tells which.',
     example: 'unexpected',
   },
+  501: {
+    name: 'NoLanguageModel',
+    description: 'This needs a language model, and none is configured.',
+    example: ['language_model_missing', 'This needs a language model, and none is configured.'],
+  },
   502: {
     name: 'SourceFailed',
     description: 'The source system or its file share failed.',

@@ -101,7 +101,7 @@ export const PatientRunAnswer = Type.Object(
 );
 
 const StoreDifference = Type.Object({
-  store: Type.Enum(['source', 'row', 'blob']),
+  store: Type.Enum(['source', 'row', 'blob', 'index']),
   fileId: nullable(Type.String()),
   error: Type.String(),
   code: nullable(Type.String()),

@@ -4,12 +4,14 @@ import type { CredentialVault } from '../access/credentials.ts';
 import type { AuditLog } from '../ports/audit-log.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
 import type { ClinicReports } from '../ports/clinic-reports.ts';
+import type { DocumentDesk } from '../ports/document-desk.ts';
 import type { Reports } from '../ports/reports.ts';
 import type { RunHistory } from '../ports/run-history.ts';
 import type { RunMetrics } from '../ports/run-metrics.ts';
 import type { RunQueue } from '../ports/run-queue.ts';
 import type { RunStore } from '../ports/run-store.ts';
 import type { ScheduleStore } from '../ports/schedule-store.ts';
+import type { SearchIndex } from '../ports/search-index.ts';
 import type { Connection } from '../runs/connections.ts';
 import type { RunWatch } from '../runs/run-watch.ts';
 import type { SyncService } from '../runs/sync-service.ts';
@@ -39,6 +41,11 @@ export interface ApiServices {
   readonly reports: Reports;
   readonly clinic: ClinicReports;
   readonly blobs: BlobStore;
+  readonly desk: DocumentDesk;
+  readonly search: SearchIndex;
+  /** Folder for uploads on their way into the blob store. */
+  readonly scratch: string;
+  readonly maxFileSize: number;
   readonly keys: ApiKeys;
   readonly credentials: CredentialVault;
   readonly audit: AuditLog;

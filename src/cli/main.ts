@@ -10,6 +10,7 @@ import { registerFailures } from './commands/failures.ts';
 import { registerHeld } from './commands/held.ts';
 import { registerKey } from './commands/key.ts';
 import { registerPlan } from './commands/plan.ts';
+import { registerRepair } from './commands/repair.ts';
 import { registerServe } from './commands/serve.ts';
 import { registerStatus } from './commands/status.ts';
 import { registerSync } from './commands/sync.ts';
@@ -53,6 +54,7 @@ for (const register of [
   registerControl,
   registerHeld,
   registerVerify,
+  registerRepair,
   registerKey,
   registerCredentials,
   registerAudit,

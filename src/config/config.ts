@@ -19,6 +19,8 @@ export interface Config {
   readonly auth: AccessSettings;
   /** Secret. Null: the embedded PostgreSQL in `home`. */
   readonly databaseUrl: string | null;
+  /** Where programs such as LibreOffice are looked for, as in PATH. */
+  readonly programPath: string;
   readonly logLevel: 'error' | 'warn' | 'info' | 'debug';
   /** Runs plan and write nothing. */
   readonly dryRun: boolean;
@@ -142,6 +144,8 @@ export interface LimitsConfig {
   readonly fanOutUnits: number;
   /** Processes beside its own that may copy for one run. */
   readonly helpersPerRun: number;
+  /** Documents of one organisation whose content is read at one time; 0: no content is read. */
+  readonly documentsAtOnce: number;
   /** Connections of one process to the record database. */
   readonly databaseConnections: number;
 }

@@ -22,6 +22,7 @@ const listOf = (check: (item: string) => boolean) => (value: string) =>
 
 const VARIABLES = {
   PORT: integer(0, 65_535),
+  PATH: text('folders of programs'),
   HOST: text('a host name or address to listen on', /^\S+$/),
   CHARTSYNC_HOME: text('the path of a folder'),
   CHARTSYNC_CONFIG: text('the path of a file'),

@@ -69,11 +69,15 @@ describe('defaults', () => {
         },
       },
       databaseUrl: null,
+      programPath: '',
       logLevel: 'info',
       dryRun: false,
       scheduler: true,
       organizations: [],
-      stores: { blobs: { kind: 'filesystem', folder: join(cwd, '.chartsync/blobs') }, search: { kind: 'none' } },
+      stores: {
+        blobs: { kind: 'filesystem', folder: join(cwd, '.chartsync/blobs') },
+        search: { kind: 'lancedb', folder: join(cwd, '.chartsync/search'), embeddings: null },
+      },
       deletionGuard: { maxCount: 50, maxPercent: 10, minCount: 5 },
       limits: {
         maxFileSize: 52_428_800,
@@ -84,9 +88,15 @@ describe('defaults', () => {
         runsPerProcess: 8,
         fanOutUnits: 500,
         helpersPerRun: 4,
+        documentsAtOnce: 3,
         databaseConnections: 10,
       },
-      retention: { runsMs: 7_776_000_000, releasedBlobsMs: 604_800_000, tombstonesMs: null, auditMs: 189_388_800_000 },
+      retention: {
+        runsMs: 7_776_000_000,
+        releasedBlobsMs: 2_592_000_000,
+        tombstonesMs: null,
+        auditMs: 189_388_800_000,
+      },
     });
   });
 

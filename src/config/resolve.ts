@@ -72,6 +72,7 @@ export function resolveConfig(options: ResolveOptions): Config {
       variableMistake: (name, message) => mistakes.push({ path: name, place: 'environment', message }),
     }),
     databaseUrl: variables.DATABASE_URL ?? null,
+    programPath: variables.PATH ?? '',
     logLevel: variables.SYNC_LOG_LEVEL ?? 'info',
     dryRun: variables.SYNC_DRY_RUN ?? false,
     scheduler: variables.ENABLE_SYNC_SCHEDULER ?? true,
@@ -87,11 +88,12 @@ export function resolveConfig(options: ResolveOptions): Config {
       runsPerProcess: limits?.runsPerProcess ?? 8,
       fanOutUnits: limits?.fanOutUnits ?? 500,
       helpersPerRun: limits?.helpersPerRun ?? 4,
+      documentsAtOnce: limits?.documentsAtOnce ?? 3,
       databaseConnections: limits?.databaseConnections ?? 10,
     },
     retention: {
       runsMs: forever(retention?.runs ?? '90d'),
-      releasedBlobsMs: parseDuration(retention?.releasedBlobs ?? '7d') ?? 0,
+      releasedBlobsMs: parseDuration(retention?.releasedBlobs ?? '30d') ?? 0,
       tombstonesMs: forever(retention?.tombstones ?? 'forever'),
       // Six years, leap days included.
       auditMs: forever(retention?.audit ?? '2192d'),
@@ -205,7 +207,8 @@ function resolveSchedule(schedule: ScheduleFile): Schedule | null {
 
 function resolveSearch({ file, home, folder }: ResolveOptions, report: Report): SearchConfig {
   const search = file.stores?.search;
-  if (search === undefined || !('kind' in search) || search.kind === 'none') return { kind: 'none' };
+  if (search === undefined) return { kind: 'lancedb', folder: join(home, 'search'), embeddings: null };
+  if (!('kind' in search) || search.kind === 'none') return { kind: 'none' };
   if (search.kind === 'lancedb') {
     const chosen = search.folder === undefined ? join(home, 'search') : resolve(folder, search.folder);
     const { embeddings } = search;

@@ -275,6 +275,7 @@ export const ConfigFile = closed({
       runsPerProcess: optional(integer(1, 1000)),
       fanOutUnits: optional(integer(1, 1_000_000_000)),
       helpersPerRun: optional(integer(0, 1000)),
+      documentsAtOnce: optional(integer(0, 64)),
       pauseAfterFailures: optional(pauseAfterFailures()),
     }),
   ),

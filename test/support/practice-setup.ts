@@ -100,7 +100,9 @@ export async function setUpPractice(options: SetupOptions = {}): Promise<Practic
         ],
       },
     ],
-    limits: { retryDelay: '10ms' },
+    // Reading documents is for the tests that are about it.
+    limits: { retryDelay: '10ms', documentsAtOnce: 0 },
+    stores: { search: { kind: 'none' } },
     ...options.sections,
   };
   // JSON is YAML.

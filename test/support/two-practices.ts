@@ -60,7 +60,8 @@ export const NOBODY: Ids = {
 
 export async function setUpTwoPractices(): Promise<TwoPractices> {
   const size = { patients: 4, attachments: 40 };
-  const setup = await setUpPractice(size);
+  const sections = { stores: { search: { kind: 'lancedb' } }, limits: { retryDelay: '10ms' } };
+  const setup = await setUpPractice({ ...size, sections });
   const secondDatabase = await testDatabase({ migrated: false });
   const second = openPracticeDatabase(secondDatabase.url);
   const filesFolder = join(setup.folder, 'second');

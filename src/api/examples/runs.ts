@@ -119,7 +119,7 @@ export const RUN_EXAMPLES: Examples = {
         errors: [
           { id: '41', fileId: REFERENCE, code: 'file_missing', error: fileMissing, timestamp: ENDED, retryCount: 1 },
         ],
-        counts: { sourceFiles: 12, documents: 11, blobs: 11, vectorStoreFiles: null },
+        counts: { sourceFiles: 12, documents: 11, blobs: 11, vectorStoreFiles: 11 },
         consistent: false,
         missing: [{ store: 'row', fileId: REFERENCE, error: fileMissing, code: 'file_missing' }],
         surplus: [],

@@ -7,6 +7,7 @@ import { FILE_MODES, type FileMode, type ItemFailure } from '../../domain/run.ts
 import { type Difference, type VerifyResult, verifyFiles } from '../../engine/files/verify-files.ts';
 import type { RunUnit } from '../../ports/reports.ts';
 import type { RunEnd } from '../../ports/run-store.ts';
+import { compareIndex, type IndexComparison } from '../../runs/compare-index.ts';
 import { type FileConnection, isFileConnection } from '../../runs/connections.ts';
 import type { Access } from '../access.ts';
 import { failureAnswer, HttpError, statusOf } from '../errors.ts';
@@ -234,6 +235,7 @@ async function patientStatus(
   const documents = results.reduce((sum, r) => sum + r.documents, 0);
   const lost = differences.filter((d) => d.store === 'blob' && d.kind === 'missing').length;
   const known = sourceError === null;
+  const index = await indexOf(services, organizationId, unit, request);
   return {
     patientUuid: unit,
     lastSyncAttempt: fileset?.lastSyncAttempt ?? null,
@@ -251,15 +253,46 @@ async function patientStatus(
       sourceFiles: known ? sourceFiles : null,
       documents: known ? documents : null,
       blobs: known ? documents - lost : null,
-      vectorStoreFiles: null,
+      vectorStoreFiles: index?.entries ?? null,
     },
-    consistent: known ? differences.length === 0 : null,
-    missing: differences
-      .filter((d) => d.kind === 'missing')
-      .map((d) => ({ store: d.store, fileId: d.reference, error: d.message, code: d.code })),
-    surplus: differences
-      .filter((d) => d.kind === 'surplus')
-      .map((d) => ({ store: d.store, fileId: d.reference, error: d.message, code: d.code })),
+    consistent: known ? differences.length === 0 && (index?.differences.length ?? 0) === 0 : null,
+    missing: [
+      ...differences
+        .filter((d) => d.kind === 'missing')
+        .map((d) => ({ store: d.store, fileId: d.reference, error: d.message, code: d.code })),
+      ...indexDifferences(index, 'missing'),
+    ],
+    surplus: [
+      ...differences
+        .filter((d) => d.kind === 'surplus')
+        .map((d) => ({ store: d.store, fileId: d.reference, error: d.message, code: d.code })),
+      ...indexDifferences(index, 'surplus'),
+    ],
     ...(sourceError === null ? {} : { sourceError: { code: sourceError.code, message: sourceError.message } }),
   };
+}
+
+/** Null: there is no index, or it does not answer now. */
+async function indexOf(
+  services: ApiServices,
+  organizationId: string,
+  patientUuid: string,
+  request: FastifyRequest,
+): Promise<IndexComparison | null> {
+  const { desk, search } = services;
+  if (!search.capabilities.available) return null;
+  try {
+    return await compareIndex({ desk, search }, { organizationId, patientUuid, signal: AbortSignal.timeout(30_000) });
+  } catch (error) {
+    const failure = toSyncError(error);
+    if (failure.code === 'database_unavailable') throw failure;
+    request.log.warn({ code: failure.code }, 'status without index');
+    return null;
+  }
+}
+
+function indexDifferences(index: IndexComparison | null, kind: 'missing' | 'surplus') {
+  // Another state of the document in the index lacks the present one.
+  const own = (index?.differences ?? []).filter((d) => (d.kind === 'surplus' ? 'surplus' : 'missing') === kind);
+  return own.map((d) => ({ store: 'index', fileId: d.documentUuid, error: d.message, code: null }));
 }

@@ -1,15 +1,17 @@
 import type { Command } from 'commander';
 import { verifyFiles } from '../../engine/files/verify-files.ts';
+import { compareIndex } from '../../runs/compare-index.ts';
 import { isFileConnection } from '../../runs/connections.ts';
 import { patientOf } from '../arguments.ts';
 import { type CommandRunner, connectionNamed, UsageError } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { verifyRecords } from '../record-report.ts';
+import { indexPortsOf, storeDifference } from '../search-index.ts';
 
 export function registerVerify(program: Command, runner: CommandRunner): void {
   program
     .command('verify')
-    .description('compare source, records and blobs again and print every difference; changes nothing')
+    .description('compare source, records, blobs and search index again and print every difference; changes nothing')
     .argument('<connection>', 'id of the connection')
     .option('--content', 'also read and hash every file and blob')
     .option('--patient <uuid>', 'only this patient')
@@ -41,15 +43,25 @@ export function registerVerify(program: Command, runner: CommandRunner): void {
             }
           },
         );
-        output.emit('verified', result);
+        const ports = await indexPortsOf(chartsync);
+        const scope = { organizationId: connection.organizationId, patientUuid: unit, signal };
+        const index = ports === null ? null : await compareIndex(ports, scope);
+        for (const difference of index?.differences ?? []) {
+          output.emit('difference', storeDifference(difference));
+          const { kind, patientUuid, documentUuid, message } = difference;
+          rows.push([`${kind} index`, patientUuid, documentUuid, '', message]);
+        }
+        const differences = result.differences + (index?.differences.length ?? 0);
+        output.emit('verified', { ...result, differences, indexed: index?.entries ?? null });
         if (rows.length > 0) output.table(['difference', 'patient', 'item', 'code', 'what'], rows);
         output.say(
-          `${result.sourceItems} files in the source, ${result.documents} documents, ${result.blobs} blobs: ` +
-            (result.differences === 0 ? 'no difference.' : `${result.differences} differences.`),
+          `${result.sourceItems} files in the source, ${result.documents} documents, ${result.blobs} blobs` +
+            `${index === null ? '' : `, ${index.entries} documents in the index`}: ` +
+            (differences === 0 ? 'no difference.' : `${differences} differences.`),
         );
         if (!result.complete)
           output.say('The source could not be read completely, so nothing is said about what it lacks.');
-        return result.differences === 0 ? EXIT.done : EXIT.partial;
+        return differences === 0 ? EXIT.done : EXIT.partial;
       }),
     );
 }

@@ -1,7 +1,6 @@
 /** `DocumentRecords` on PostgreSQL. */
 import { sql, type Transaction } from 'kysely';
-import Cursor from 'pg-cursor';
-import { SyncError, toSyncError } from '../../domain/errors.ts';
+import { toSyncError } from '../../domain/errors.ts';
 import { storedReference } from '../../domain/reference.ts';
 import { blobName } from '../../ports/blob-store.ts';
 import type {
@@ -15,16 +14,17 @@ import type {
   UnitResult,
 } from '../../ports/document-records.ts';
 import { MIME_TYPE_LENGTH, NAME_LENGTH, PATIENT_NAME_LENGTH, storedText } from '../stored-text.ts';
+import { announceBlobs, countReferences } from './blob-references.ts';
 import type { Database } from './database.ts';
 import { databaseError } from './database-error.ts';
+import { askForDocuments, type DocumentAsk } from './document-asks.ts';
 import { addEffects } from './effects.ts';
 import { holdFence } from './fence.ts';
 import { nextFilesetErrors, nextSyncLog, readFilesetErrors, readSyncLog } from './fileset-mirror.ts';
+import { streamRows } from './stream-rows.ts';
 import type { Tables } from './tables.ts';
 
 type Trx = Transaction<Tables>;
-
-const CURSOR_ROWS = 1000;
 
 export function createDocumentRecords(database: Database): DocumentRecords {
   return {
@@ -60,17 +60,7 @@ export function createDocumentRecords(database: Database): DocumentRecords {
     reserveBlobs: (fence, blobs) =>
       database.transaction(async (trx) => {
         await holdFence(trx, fence);
-        // Two files of a batch may have the same content: one row each, in one order for all writers.
-        const unique = [...new Map(blobs.map((b) => [b.sha256, b])).values()].sort((a, b) =>
-          a.sha256 < b.sha256 ? -1 : 1,
-        );
-        const { rows } = await sql<{ sha256: string; state: 'wanted' | 'stored' }>`
-          INSERT INTO blobs (organization_id, sha256, size)
-          SELECT ${fence.organizationId}, b.sha256, b.size
-          FROM unnest(${unique.map((b) => b.sha256)}::text[], ${unique.map((b) => b.size)}::bigint[]) AS b (sha256, size)
-          ON CONFLICT (organization_id, sha256) DO UPDATE SET touched_at = now()
-          RETURNING sha256, state`.execute(trx);
-        return new Map(rows.map((row) => [row.sha256, row.state]));
+        return announceBlobs(trx, fence.organizationId, blobs);
       }),
 
     recordDocuments: (fence, writes) =>
@@ -119,6 +109,12 @@ export function createDocumentRecords(database: Database): DocumentRecords {
         const deltas = new Map<string, number>();
         for (const row of rows) if (row.sha256) deltas.set(row.sha256, (deltas.get(row.sha256) ?? 0) - 1);
         await countReferences(trx, fence.organizationId, deltas);
+        await askForDocuments(
+          trx,
+          fence.organizationId,
+          'unindex',
+          rows.map(({ uuid }) => ({ documentUuid: uuid })),
+        );
         await addEffects(trx, fence, { removed: rows.length });
         return rows.map((row) => row.uuid);
       }),
@@ -239,62 +235,22 @@ async function* streamBlobRows(
     SELECT coalesce(b.sha256, d.sha256), coalesce(b.size, d.size), coalesce(b.state, 'wanted'),
            coalesce(b."references", 0), coalesce(d.documents, 0)
     FROM (SELECT * FROM blobs WHERE organization_id = $1) AS b
-    FULL JOIN (SELECT sha256, max("sizeBytes") AS size, count(*) AS documents FROM silknote_documents
-               WHERE "organizationId" = $1 AND "deletedAt" IS NULL AND sha256 IS NOT NULL GROUP BY sha256) AS d
+    FULL JOIN (SELECT sha256, max(size) AS size, count(*) AS documents
+               FROM (SELECT sha256, "sizeBytes" AS size FROM silknote_documents
+                     WHERE "organizationId" = $1 AND "deletedAt" IS NULL AND sha256 IS NOT NULL
+                     -- What was made of a content names contents as well.
+                     UNION ALL
+                     SELECT p.sha256, p.size FROM document_renditions AS r
+                     CROSS JOIN LATERAL (VALUES (r.pdf_sha256, r.pdf_size), (r.pages_sha256, r.pages_size),
+                                                (r.thumbnail_sha256, r.thumbnail_size)) AS p (sha256, size)
+                     WHERE r.organization_id = $1 AND p.sha256 IS NOT NULL) AS named
+               GROUP BY sha256) AS d
       ON d.sha256 = b.sha256
     ORDER BY coalesce(b.sha256, d.sha256) COLLATE "C"`;
   for await (const rows of streamRows<BlobTuple>(database, text, [organizationId], signal)) {
     for (const [sha256, size, state, references, documents] of rows) {
       yield { sha256, size: Number(size), state, references, documents: Number(documents) };
     }
-  }
-}
-
-async function* streamRows<Row>(
-  database: Database,
-  text: string,
-  values: string[],
-  signal: AbortSignal | undefined,
-): AsyncGenerator<Row[]> {
-  const client = await database.pool.connect().catch((error) => {
-    throw databaseError(error);
-  });
-  // Until the cursor is closed the connection is in an unknown state and must not go back to the pool.
-  let clean = false;
-  try {
-    const cursor = client.query(new Cursor<Row>(text, values, { rowMode: 'array' }));
-    try {
-      for (;;) {
-        const rows = await unlessAborted(() => cursor.read(CURSOR_ROWS), signal);
-        // A consumer may stop here for good: then only the `finally` below runs.
-        clean = true;
-        yield rows;
-        clean = false;
-        if (rows.length < CURSOR_ROWS) break;
-      }
-      clean = true;
-    } finally {
-      if (clean) await cursor.close();
-    }
-  } catch (error) {
-    clean = false;
-    throw databaseError(error);
-  } finally {
-    client.release(!clean);
-  }
-}
-
-/** The driver cannot abort a query: its connection is given up instead, by the caller. */
-async function unlessAborted<T>(work: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return work();
-  signal.throwIfAborted();
-  const aborted = Promise.withResolvers<never>();
-  const abort = () => aborted.reject(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    return await Promise.race([work(), aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
   }
 }
 
@@ -380,6 +336,7 @@ async function recordAll(
 
   const inserts: DocumentWrite[] = [];
   const updates: { write: DocumentWrite; uuid: string }[] = [];
+  const asks: DocumentAsk[] = [];
   const deltas = new Map<string, number>();
   const results = writes.map((write): DocumentWriteResult => {
     const existing = byKey.get(`${write.unit}\0${write.reference}`) ?? replaced(write);
@@ -387,6 +344,7 @@ async function recordAll(
     deltas.set(write.sha256, deltas.get(write.sha256) ?? 0);
     if (existing === undefined) {
       inserts.push(write);
+      asks.push({ documentUuid: write.documentUuid });
       deltas.set(write.sha256, (deltas.get(write.sha256) ?? 0) + 1);
       return 'added';
     }
@@ -399,6 +357,7 @@ async function recordAll(
     if (sameContent && samePlace && sameRecord) return 'same';
     updates.push({ write, uuid: existing.uuid });
     if (!sameContent) {
+      asks.push({ documentUuid: existing.uuid, former: existing.sha256 });
       deltas.set(write.sha256, (deltas.get(write.sha256) ?? 0) + 1);
       if (existing.sha256) deltas.set(existing.sha256, (deltas.get(existing.sha256) ?? 0) - 1);
       return 'updated';
@@ -408,6 +367,7 @@ async function recordAll(
   await insertDocuments(trx, fence, inserts);
   await updateDocuments(trx, fence, updates);
   await countReferences(trx, fence.organizationId, deltas, new Set(writes.map((w) => w.sha256)));
+  await askForDocuments(trx, fence.organizationId, 'process', asks);
   return results;
 }
 
@@ -421,7 +381,7 @@ async function insertDocuments(trx: Trx, fence: Fence, writes: readonly Document
        "sourceFingerprint", "sourceSize", "sourceModifiedAt", status, "sourceSystem")
     SELECT w.uuid, ${fence.organizationId}, ${fence.connectionId}, w.unit, w.reference, w.reference,
            w.name, w.title, w.uploaded, w.stored, w.mime, w.size, w.sha256, w.path,
-           w.fingerprint, w.source_size, w.modified, 'stored', 'VSRX_SYNC'
+           w.fingerprint, w.source_size, w.modified, 'queued', 'VSRX_SYNC'
     FROM unnest(
       ${column((w) => w.documentUuid)}::text[], ${column((w) => w.unit)}::text[], ${column((w) => w.reference)}::text[],
       ${column((w) => storedText(w.originalName, NAME_LENGTH))}::text[],
@@ -447,7 +407,10 @@ async function updateDocuments(
         title = w.title, "uploadDate" = w.uploaded, "storedPath" = w.stored, "mimeType" = w.mime,
         "sizeBytes" = w.size, sha256 = w.sha256, "sourcePath" = w.path, "sourceFingerprint" = w.fingerprint,
         "sourceSize" = w.source_size, "sourceModifiedAt" = w.modified, "missingSince" = NULL, "keptSince" = NULL,
-        status = CASE WHEN d.sha256 IS DISTINCT FROM w.sha256 THEN 'stored' ELSE d.status END, "updatedAt" = now()
+        status = CASE WHEN d.sha256 IS DISTINCT FROM w.sha256 THEN 'queued' ELSE d.status END,
+        stage = CASE WHEN d.sha256 IS DISTINCT FROM w.sha256 THEN NULL ELSE d.stage END,
+        "errorCode" = CASE WHEN d.sha256 IS DISTINCT FROM w.sha256 THEN NULL ELSE d."errorCode" END,
+        "updatedAt" = now()
     FROM unnest(
       ${updates.map((u) => u.uuid)}::text[], ${column((w) => w.reference)}::text[],
       ${column((w) => storedText(w.originalName, NAME_LENGTH))}::text[],
@@ -458,32 +421,6 @@ async function updateDocuments(
       ${column((w) => w.sourceModifiedAt)}::bigint[]
     ) AS w (uuid, reference, name, title, uploaded, stored, mime, size, sha256, path, fingerprint, source_size, modified)
     WHERE d."silknoteDocumentUuid" = w.uuid AND d."organizationId" = ${fence.organizationId}`.execute(trx);
-}
-
-/** @param stored hashes whose blob is known to be in the store: each must still have its row */
-async function countReferences(
-  trx: Trx,
-  organizationId: string,
-  deltas: ReadonlyMap<string, number>,
-  stored: ReadonlySet<string> = new Set(),
-): Promise<void> {
-  if (deltas.size === 0) return;
-  const hashes = [...deltas.keys()].sort();
-  // Locked in one order, or two batches that share content would wait for each other.
-  const { rows } = await sql<{ sha256: string }>`
-    SELECT sha256 FROM blobs WHERE organization_id = ${organizationId} AND sha256 = ANY (${hashes}::text[])
-    ORDER BY sha256 FOR UPDATE`.execute(trx);
-  const present = new Set(rows.map((row) => row.sha256));
-  for (const sha256 of stored) {
-    if (!present.has(sha256)) throw new SyncError('blob_missing', { action: 'retry' });
-  }
-  await sql`
-    UPDATE blobs AS b
-    SET "references" = b."references" + d.delta, touched_at = now(),
-        state = CASE WHEN d.stored THEN 'stored' ELSE b.state END
-    FROM unnest(${hashes}::text[], ${hashes.map((h) => deltas.get(h) ?? 0)}::int[],
-                ${hashes.map((h) => stored.has(h))}::boolean[]) AS d (sha256, delta, stored)
-    WHERE b.organization_id = ${organizationId} AND b.sha256 = d.sha256`.execute(trx);
 }
 
 /** How many of each result there are. */

@@ -18,8 +18,11 @@ export function createRetentionStore(database: Database): RetentionStore {
     purgeTombstones: (organizationId, before) =>
       database.transaction(async (trx) => {
         const result = await sql`
-          DELETE FROM silknote_documents
-          WHERE "organizationId" = ${organizationId} AND "deletedAt" < ${new Date(before)}`.execute(trx);
+          DELETE FROM silknote_documents AS d
+          WHERE d."organizationId" = ${organizationId} AND d."deletedAt" < ${new Date(before)}
+            -- Its tombstone names what the index has still to let go of.
+            AND NOT EXISTS (SELECT 1 FROM document_outbox AS o WHERE o.organization_id = d."organizationId"
+                            AND o.document_uuid = d."silknoteDocumentUuid")`.execute(trx);
         return Number(result.numAffectedRows ?? 0n);
       }),
   };

@@ -249,6 +249,9 @@ export interface Tables {
     deletedByRun: Nullable<string>;
     createdAt: GeneratedTimestamp;
     updatedAt: GeneratedTimestamp;
+    stage: Nullable<string>;
+    errorCode: Nullable<string>;
+    goneAt: NullableTimestamp;
   };
   connection_filesets: {
     organization_id: string;
@@ -571,5 +574,44 @@ export interface Tables {
     progress_date: NullableDate;
     failed_dates: Generated<string[]>;
     idexx_config: NullableJson;
+  };
+  document_outbox: {
+    organization_id: string;
+    document_uuid: string;
+    patient_uuid: string;
+    task: 'process' | 'index' | 'unindex';
+    former: Generated<string[]>;
+    change: GeneratedInt8;
+    state: Generated<'waiting' | 'working'>;
+    attempts: Generated<number>;
+    delays: Generated<number>;
+    next_try_at: GeneratedTimestamp;
+    code: Nullable<string>;
+    worker_id: NullableInt8;
+    lease: NullableInt8;
+    expires_at: NullableTimestamp;
+    created_at: GeneratedTimestamp;
+  };
+  document_renditions: {
+    organization_id: string;
+    sha256: string;
+    processor_version: number;
+    verdict: 'processed' | 'refused';
+    detected_type: Nullable<string>;
+    code: Nullable<string>;
+    reason: Nullable<string>;
+    retry: Nullable<string>;
+    missing: Nullable<string>;
+    pdf_sha256: Nullable<string>;
+    pdf_size: NullableInt8;
+    pages_sha256: Nullable<string>;
+    pages_size: NullableInt8;
+    thumbnail_sha256: Nullable<string>;
+    thumbnail_size: NullableInt8;
+    page_count: Nullable<number>;
+    document_date: Nullable<string>;
+    date_confidence: Nullable<number>;
+    warnings: Generated<string[]>;
+    processed_at: GeneratedTimestamp;
   };
 }

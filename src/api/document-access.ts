@@ -1,0 +1,77 @@
+/** How the routes come to a document or a patient: known, of the caller's organisation, and written down. */
+import type { FastifyRequest } from 'fastify';
+import { type TObject, Type } from 'typebox';
+import { normaliseUuid } from '../domain/reference.ts';
+import type { Scope } from '../domain/scopes.ts';
+import type { DeskDocument } from '../ports/document-desk.ts';
+import type { ProcessedRendition } from '../ports/document-work.ts';
+import type { Access } from './access.ts';
+import { HttpError } from './errors.ts';
+import { SelectOrganization } from './schemas.ts';
+import type { ApiServices } from './services.ts';
+
+export const DocumentId = Type.Object({ documentId: Type.String({ description: 'UUID of the document.' }) });
+export const PatientUuid = Type.Object({ uuid: Type.String({ description: 'silknotePatientUuid of the patient.' }) });
+
+const PATIENT_HEADER = 'x-silknote-patient-uuid';
+
+export const SelectPatient: TObject = Type.Object({
+  ...SelectOrganization.properties,
+  [PATIENT_HEADER]: Type.Optional(Type.String({ description: 'Only a document of this patient.' })),
+});
+
+export type DocumentRequest = FastifyRequest<{ Params: { documentId: string } }>;
+
+export interface OwnDocument {
+  readonly organizationId: string;
+  readonly document: DeskDocument;
+}
+
+/** The live document that the path names. Every reading of patients' data is accounted for before it is answered. */
+export async function readDocument(
+  services: ApiServices,
+  access: Access,
+  request: FastifyRequest,
+  part: string,
+): Promise<OwnDocument> {
+  const organizationId = await access.authorize(request, 'documents:read');
+  const { documentId } = request.params as { documentId: string };
+  const id = normaliseUuid(documentId);
+  const document = id === null ? null : await services.desk.find(organizationId, id);
+  const patient = request.headers[PATIENT_HEADER];
+  if (document === null || (patient !== undefined && normaliseUuid(String(patient)) !== document.patientUuid)) {
+    throw new HttpError(404, 'not_found', 'No such document.');
+  }
+  await access.note(request, {
+    organizationId,
+    action: 'document.read',
+    subject: { kind: 'document', id: document.documentUuid },
+    details: { patient: document.patientUuid, part },
+  });
+  return { organizationId, document };
+}
+
+/** What was made of the document. @throws HttpError 409 while there is nothing, or when its content cannot be read */
+export function renditionOf({ rendition, errorCode }: DeskDocument): ProcessedRendition {
+  if (rendition === null) {
+    throw new HttpError(409, errorCode ?? 'document_not_ready', 'The content of this document was not read yet.');
+  }
+  if (rendition.verdict === 'refused') throw new HttpError(409, rendition.code, rendition.reason);
+  return rendition;
+}
+
+/** @throws HttpError 404 */
+export async function patientOf(
+  services: ApiServices,
+  access: Access,
+  request: FastifyRequest,
+  scope: Scope,
+): Promise<{ readonly organizationId: string; readonly patientUuid: string }> {
+  const organizationId = await access.authorize(request, scope);
+  const { uuid } = request.params as { uuid: string };
+  const patientUuid = normaliseUuid(uuid);
+  if (patientUuid === null || !(await services.desk.hasPatient(organizationId, patientUuid))) {
+    throw new HttpError(404, 'not_found', 'No such patient.');
+  }
+  return { organizationId, patientUuid };
+}

@@ -1,0 +1,115 @@
+/** Examples: documents – how far they are, their text, what is found in them. */
+import { DOCUMENT, ENDED, type Examples, PATIENT, REFERENCE } from './practice.ts';
+
+const HASH = '5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef';
+const TEXT = 'The fracture of the left wrist has healed without displacement.';
+
+const search = {
+  patientUuid: PATIENT,
+  passages: [
+    {
+      documentUuid: DOCUMENT,
+      documentName: 'Specialist report.docx',
+      page: 2,
+      start: 118,
+      end: 118 + TEXT.length,
+      text: TEXT,
+      highlights: [
+        [4, 12],
+        [25, 30],
+      ],
+      highlighted: 'The <mark>fracture</mark> of the left <mark>wrist</mark> has healed without displacement.',
+      score: 7.25,
+    },
+  ],
+  next: null,
+  byMeaning: false,
+};
+
+const full = {
+  content: `${TEXT} [1]`,
+  citations: [
+    {
+      documentId: DOCUMENT,
+      documentName: 'Specialist report.docx',
+      pageNumber: 2,
+      startIndex: 0,
+      endIndex: TEXT.length,
+      citationIndex: 1,
+    },
+  ],
+};
+
+export const DOCUMENT_EXAMPLES: Examples = {
+  patientDocuments: {
+    answers: {
+      200: {
+        patientUuid: PATIENT,
+        count: 1,
+        documents: [
+          {
+            silknoteDocumentUuid: DOCUMENT,
+            silknotePatientUuid: PATIENT,
+            clientFileId: REFERENCE,
+            vsrxReference: REFERENCE,
+            originalName: 'Specialist report.docx',
+            title: 'Specialist report',
+            category: null,
+            sourceSystem: 'VSRX_SYNC',
+            status: 'complete',
+            stage: null,
+            error: null,
+            mimeType: 'application/vnd.openxmlformats-officedocument.wordprocessingml.document',
+            sizeBytes: 48211,
+            hash: HASH,
+            pageCount: 3,
+            documentDate: '2026-02-17',
+            uploadDate: '2026-02-18T01:12:00.000Z',
+            processedAt: ENDED,
+            hasThumbnail: true,
+            warnings: [],
+          },
+        ],
+        next: null,
+      },
+    },
+  },
+  documentText: {
+    answers: {
+      200: {
+        documentUuid: DOCUMENT,
+        pageCount: 3,
+        pages: [{ number: 1, text: 'Riverside Clinic\n\nReport of 17 February 2026', source: 'text' }],
+        next: 2,
+      },
+    },
+  },
+  processDocument: { answers: { 200: { success: true, documentUuid: DOCUMENT, created: true, sameContent: true } } },
+  processDocuments: {
+    answers: {
+      202: {
+        success: true,
+        accepted: 1,
+        message: '1 of 1 files accepted.',
+        documents: [{ clientFileId: 'upload-17', documentUuid: DOCUMENT, created: true, error: null }],
+      },
+    },
+  },
+  deleteDocument: {
+    body: { documentUuid: DOCUMENT, patientUuid: PATIENT, verifyVectorStore: true },
+    answers: {
+      200: {
+        success: true,
+        documentUuid: DOCUMENT,
+        warnings: [],
+        vectorStoreValid: true,
+        message: 'The document is removed.',
+      },
+    },
+  },
+  restoreDocument: { answers: { 200: { success: true, documentUuid: DOCUMENT, restored: true } } },
+  searchPatient: { body: { query: '"left wrist" fractur*', limit: 20 }, answers: { 200: search } },
+  searchPatientByAddress: { answers: { 200: search } },
+  queryFull: { body: { query: 'fracture wrist', includeExactQuotes: true }, answers: { 200: full } },
+  queryFullByAddress: { answers: { 200: full } },
+};

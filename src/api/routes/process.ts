@@ -1,0 +1,218 @@
+/** `/api/process` and `/api/patients/:uuid/process`: documents that are brought instead of fetched. */
+import { randomUUID } from 'node:crypto';
+import multipart from '@fastify/multipart';
+import type { FastifyInstance } from 'fastify';
+import { Type } from 'typebox';
+import { normaliseUuid } from '../../domain/reference.ts';
+import type { Access } from '../access.ts';
+import { PatientUuid, patientOf } from '../document-access.ts';
+import { HttpError } from '../errors.ts';
+import { ACCESS_REFUSALS, refusals } from '../refusals.ts';
+import { SelectOrganization } from '../schemas.ts';
+import type { ApiServices } from '../services.ts';
+import { type StoredFile, storeParts, type UploadedParts } from '../uploads.ts';
+
+const MOST_FILES = 500;
+
+const ProcessedAnswer = Type.Object({
+  success: Type.Literal(true),
+  documentUuid: Type.String({ format: 'uuid' }),
+  created: Type.Boolean({
+    description: 'False: the patient had a document of this reference already; it is this one.',
+  }),
+  sameContent: Type.Boolean({ description: 'Whether that one has the same content. It is not replaced.' }),
+});
+
+const AcceptedFile = Type.Object({
+  clientFileId: Type.Union([Type.String(), Type.Null()]),
+  documentUuid: Type.Union([Type.String({ format: 'uuid' }), Type.Null()]),
+  created: Type.Boolean(),
+  error: Type.Union([Type.String(), Type.Null()], { description: 'Why the file was not accepted.' }),
+});
+
+const AcceptedAnswer = Type.Object(
+  {
+    success: Type.Literal(true),
+    accepted: Type.Integer({ minimum: 0 }),
+    message: Type.String(),
+    documents: Type.Array(AcceptedFile, { description: 'One for each file, in their order.' }),
+  },
+  { description: 'The documents are stored and will be processed.' },
+);
+
+const file = { type: 'string', format: 'binary' };
+const form = (properties: object, required: readonly string[]) => ({
+  consumes: ['multipart/form-data'],
+  body: { type: 'object', properties, required },
+});
+
+interface Metadata {
+  readonly vsrxReference?: unknown;
+  readonly description?: unknown;
+  readonly uploadDate?: unknown;
+  readonly sourceSystem?: unknown;
+}
+
+export async function processRoutes(app: FastifyInstance, services: ApiServices, access: Access): Promise<void> {
+  await app.register(multipart, { throwFileSizeLimit: false });
+  // The body is a stream of parts, which is checked as it comes.
+  app.setValidatorCompiler(() => () => true);
+  const headers = Type.Object({
+    ...SelectOrganization.properties,
+    'x-silknote-patient-uuid': Type.Optional(Type.String({ description: 'The patient, when no field names it.' })),
+  });
+
+  app.post(
+    '/api/process',
+    {
+      schema: {
+        summary: 'Bring one document',
+        description:
+          'For a worker beside the source system. The same reference of a patient again answers with the document that is there.',
+        operationId: 'processDocument',
+        tags: ['documents'],
+        headers,
+        ...form(
+          {
+            patientUuid: { type: 'string', description: 'silknotePatientUuid of the patient.' },
+            file,
+            metadata: {
+              type: 'string',
+              description: 'JSON: vsrxReference, description, uploadDate, sourceSystem. Other fields are ignored.',
+            },
+          },
+          ['file'],
+        ),
+        response: { 200: ProcessedAnswer, ...refusals(...ACCESS_REFUSALS) },
+      },
+    },
+    async (request) => {
+      const organizationId = await access.authorize(request, 'documents:write');
+      const parts = await storeParts(services, request, organizationId, 1);
+      const patientUuid = normaliseUuid(
+        parts.fields.get('patientUuid')?.[0] ?? String(request.headers['x-silknote-patient-uuid'] ?? ''),
+      );
+      if (patientUuid === null) throw new HttpError(400, 'invalid_request', '"patientUuid" is missing, or no UUID.');
+      const [stored] = parts.files;
+      if (stored === undefined) throw new HttpError(400, 'invalid_request', '"file" is missing.');
+      if ('refused' in stored) throw new HttpError(400, 'invalid_request', stored.refused);
+      const metadata = metadataOf(parts);
+      return access.audited(
+        request,
+        { organizationId, action: 'document.upload', subject: { kind: 'patient', id: patientUuid } },
+        async () => {
+          const result = await services.desk.upload({
+            ...describe(organizationId, patientUuid, stored),
+            reference: referenceOf(metadata.vsrxReference),
+            clientFileId: referenceOf(metadata.vsrxReference),
+            title: textOf(metadata.description),
+            uploadedAt: instantOf(metadata.uploadDate),
+            sourceSystem: textOf(metadata.sourceSystem)?.slice(0, 50) ?? 'upload',
+          });
+          if (result.outcome === 'no_patient') throw new HttpError(404, 'not_found', 'No such patient.');
+          const { documentUuid, sameContent, outcome } = result;
+          return { success: true, documentUuid, created: outcome === 'added', sameContent };
+        },
+        ({ documentUuid, created }) => ({ details: { document: documentUuid, created } }),
+      );
+    },
+  );
+
+  app.post(
+    '/api/patients/:uuid/process',
+    {
+      schema: {
+        summary: 'Bring documents of a patient',
+        description: `At most ${MOST_FILES} files. Each needs a clientFileId, in the order of the files; one without is not accepted. The same clientFileId of a patient again answers with the document that is there.`,
+        operationId: 'processDocuments',
+        tags: ['documents'],
+        headers: SelectOrganization,
+        params: PatientUuid,
+        ...form({ file: { type: 'array', items: file }, clientFileId: { type: 'array', items: { type: 'string' } } }, [
+          'file',
+        ]),
+        response: { 202: AcceptedAnswer, ...refusals(...ACCESS_REFUSALS) },
+      },
+    },
+    async (request, reply) => {
+      const { organizationId, patientUuid } = await patientOf(services, access, request, 'documents:write');
+      const parts = await storeParts(services, request, organizationId, MOST_FILES);
+      if (parts.files.length === 0) throw new HttpError(400, 'invalid_request', '"file" is missing.');
+      const answer = await access.audited(
+        request,
+        { organizationId, action: 'document.upload', subject: { kind: 'patient', id: patientUuid } },
+        () => acceptAll(organizationId, patientUuid, parts),
+        ({ accepted }) => ({ details: { documents: accepted } }),
+      );
+      return reply.status(202).send(answer);
+    },
+  );
+
+  async function acceptAll(organizationId: string, patientUuid: string, parts: UploadedParts) {
+    const ids = parts.fields.get('clientFileId') ?? [];
+    const documents = [];
+    for (const [i, stored] of parts.files.entries()) {
+      const clientFileId = clientFileIdOf(ids[i]);
+      const refused =
+        'refused' in stored ? stored.refused : clientFileId === null ? 'It has no valid clientFileId.' : null;
+      if ('refused' in stored || refused !== null) {
+        documents.push({ clientFileId, documentUuid: null, created: false, error: refused });
+        continue;
+      }
+      const result = await services.desk.upload({
+        ...describe(organizationId, patientUuid, stored),
+        reference: null,
+        clientFileId,
+        title: null,
+        uploadedAt: new Date().toISOString(),
+        sourceSystem: 'USER_UPLOAD',
+      });
+      if (result.outcome === 'no_patient') throw new HttpError(404, 'not_found', 'No such patient.');
+      const { documentUuid, outcome } = result;
+      documents.push({ clientFileId, documentUuid, created: outcome === 'added', error: null });
+    }
+    const accepted = documents.filter((document) => document.documentUuid !== null).length;
+    return { success: true, accepted, message: `${accepted} of ${parts.files.length} files accepted.`, documents };
+  }
+}
+
+function describe(organizationId: string, patientUuid: string, stored: StoredFile) {
+  return { ...stored, organizationId, patientUuid, documentUuid: randomUUID() };
+}
+
+function metadataOf({ fields }: UploadedParts): Metadata {
+  const text = fields.get('metadata')?.[0];
+  if (text === undefined || text === '') return {};
+  try {
+    const parsed: unknown = JSON.parse(text);
+    if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return parsed;
+  } catch {
+    // Told below.
+  }
+  throw new HttpError(400, 'invalid_request', '"metadata" is no JSON object.');
+}
+
+/** As long as the column of the sync key. */
+function referenceOf(value: unknown): string | null {
+  if (value === undefined || value === null) return null;
+  if (typeof value === 'string' && isStorable(value, 36)) return value.toLowerCase();
+  throw new HttpError(400, 'invalid_request', '"vsrxReference" is a text of 1 to 36 characters.');
+}
+
+function clientFileIdOf(value: string | undefined): string | null {
+  return value !== undefined && isStorable(value, 255) ? value : null;
+}
+
+function isStorable(text: string, most: number): boolean {
+  return text.trim() !== '' && text.length <= most && text.isWellFormed() && !text.includes('\0');
+}
+
+function textOf(value: unknown): string | null {
+  return typeof value === 'string' && value.trim() !== '' ? value.replaceAll('\0', '').toWellFormed() : null;
+}
+
+function instantOf(value: unknown): string {
+  const at = typeof value === 'string' ? new Date(value) : null;
+  const known = at !== null && at.getTime() > 0 && at.getTime() < Date.now() + 86_400_000;
+  return (known ? at : new Date()).toISOString();
+}

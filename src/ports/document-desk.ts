@@ -1,0 +1,119 @@
+/**
+ * Documents as people see and handle them: look, upload, remove, take back.
+ *
+ * Contract:
+ * - Every change asks for its work in the same transaction, see `DocumentWork`.
+ * - Only live documents are listed and found.
+ * - `upload` is idempotent by (patient, reference), also against documents that a connection brought: the same reference again
+ *   answers with the document that is there, and changes nothing. What was uploaded belongs to no connection, so no run ever
+ *   removes it.
+ * - `remove` hides at once and is fine when it was removed already. What the source still lists comes back with the next run.
+ * - `restore` brings back the same document while its content is still stored. It is then kept against its source until that
+ *   lists it again. Refused where another document has taken its place meanwhile.
+ */
+import type { BlobCare } from './document-records.ts';
+import type { Rendition } from './document-work.ts';
+
+export interface DeskDocument {
+  readonly documentUuid: string;
+  readonly patientUuid: string;
+  /** Null: it was uploaded. */
+  readonly connectionId: string | null;
+  readonly reference: string | null;
+  readonly clientFileId: string | null;
+  readonly originalName: string;
+  readonly title: string | null;
+  readonly category: string | null;
+  readonly sourceSystem: string;
+  readonly mimeType: string | null;
+  readonly sizeBytes: number;
+  readonly sha256: string;
+  readonly status: string;
+  readonly stage: string | null;
+  readonly errorCode: string | null;
+  readonly uploadedAt: string | null;
+  readonly processedAt: string | null;
+  /** Null: its content was not read yet. */
+  readonly rendition: Rendition | null;
+}
+
+export interface DeskPage {
+  readonly documents: readonly DeskDocument[];
+  readonly total: number;
+  /** The place to go on `after`. */
+  readonly next: string | null;
+}
+
+export interface Upload {
+  readonly organizationId: string;
+  readonly patientUuid: string;
+  /** Used when the document is new. */
+  readonly documentUuid: string;
+  readonly reference: string | null;
+  readonly clientFileId: string | null;
+  readonly originalName: string;
+  readonly title: string | null;
+  readonly uploadedAt: string | null;
+  readonly sourceSystem: string;
+  readonly mimeType: string | null;
+  readonly sha256: string;
+  readonly sizeBytes: number;
+}
+
+export type UploadResult =
+  | { readonly outcome: 'added' | 'same'; readonly documentUuid: string; readonly sameContent: boolean }
+  /** There is no fileset of this patient. */
+  | { readonly outcome: 'no_patient' };
+
+export type RestoreResult =
+  | 'restored'
+  /** It was never removed. */
+  | 'live'
+  | 'unknown'
+  /** Its content is not stored any more. */
+  | 'too_late'
+  /** Another document has its reference. */
+  | 'replaced';
+
+/** What the records say about a document and the index. */
+export interface IndexExpectation {
+  readonly patientUuid: string;
+  readonly documentUuid: string;
+  /** That the index shall have; null: it shall have nothing of the document. */
+  readonly version: string | null;
+  /** Something is still to be done about it: whatever the index has may be right. */
+  readonly open: boolean;
+}
+
+export interface DocumentDesk {
+  hasPatient(organizationId: string, patientUuid: string): Promise<boolean>;
+  list(
+    organizationId: string,
+    patientUuid: string,
+    page: { readonly limit: number; readonly after?: string },
+  ): Promise<DeskPage>;
+  find(organizationId: string, documentUuid: string): Promise<DeskDocument | null>;
+  /** Live documents among these. */
+  names(organizationId: string, documentUuids: readonly string[]): Promise<ReadonlyMap<string, string>>;
+  /** Announces a content that is about to be stored. @returns whether it is stored already */
+  announce(organizationId: string, content: BlobCare): Promise<'wanted' | 'stored'>;
+  upload(upload: Upload): Promise<UploadResult>;
+  /** @param patientUuid null: of any patient */
+  remove(
+    organizationId: string,
+    documentUuid: string,
+    patientUuid: string | null,
+  ): Promise<'removed' | 'gone' | 'unknown'>;
+  restore(organizationId: string, documentUuid: string): Promise<RestoreResult>;
+  /**
+   * Documents that shall be in the index, and those about which something is still to be done, in byte order of patient, then
+   * document; lower case, as the index has them.
+   */
+  expectations(
+    organizationId: string,
+    patientUuid: string | null,
+    signal?: AbortSignal,
+  ): AsyncIterable<IndexExpectation>;
+  /** Asks for work on the document as it is now: process it, or take it out of the index. False: there is no such record. */
+  askAgain(organizationId: string, documentUuid: string): Promise<boolean>;
+}

@@ -1,0 +1,174 @@
+/**
+ * What one task about a document comes to. Every step may be done again: a process that is killed anywhere leaves a task
+ * that another one begins anew and that finds done what is done.
+ */
+import { createHash } from 'node:crypto';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { SyncError } from '../domain/errors.ts';
+import { type BlobStore, blobName } from '../ports/blob-store.ts';
+import type { DocumentContent, DocumentLimits, ProcessedDocument } from '../ports/document-content.ts';
+import type { BlobCare } from '../ports/document-records.ts';
+import type { DocumentTask, DocumentWork, ProcessedRendition, Rendition, TaskEnd } from '../ports/document-work.ts';
+import type { SearchIndex } from '../ports/search-index.ts';
+import { readPageLines } from './page-lines.ts';
+
+export interface DocumentStepsOptions {
+  readonly work: DocumentWork;
+  readonly blobs: BlobStore;
+  readonly content: DocumentContent;
+  readonly search: SearchIndex;
+  /** Exists. Each document is worked on in a folder of its own in it. */
+  readonly scratch: string;
+  readonly limits: DocumentLimits;
+  /** Raised when the same content comes to something else. */
+  readonly processorVersion: number;
+}
+
+/** The document ends so, or `again`: its content may fare better on a second try. */
+export type StepsEnd = TaskEnd | { readonly status: 'again'; readonly code: string };
+
+type LiveTask = DocumentTask & { readonly document: NonNullable<DocumentTask['document']> };
+
+const SMALL = 1024 * 1024;
+
+export function createDocumentSteps(options: DocumentStepsOptions) {
+  const { work, blobs, search } = options;
+
+  return async function perform(task: DocumentTask, signal: AbortSignal): Promise<StepsEnd> {
+    if (task.document === null) return takeOut(task, signal);
+    const live: LiveTask = { ...task, document: task.document };
+    const known = await work.rendition(task.organizationId, live.document.sha256);
+    const rendition = known?.processorVersion === options.processorVersion ? known : await process(live, signal);
+    if (rendition.verdict === 'refused') {
+      if (isDoubtful(rendition, task)) return { status: 'again', code: rendition.code };
+      // What it was before may still be there.
+      await removeFromIndex(task, signal);
+      return { status: 'error', code: rendition.code };
+    }
+    await index(live, rendition, signal);
+    return { status: 'complete' };
+  };
+
+  /** A refusal that may have been bad luck is not believed the first time. */
+  function isDoubtful(rendition: Rendition, task: DocumentTask): boolean {
+    return rendition.verdict === 'refused' && rendition.retry === 'once' && task.attempts < 2;
+  }
+
+  async function process(task: LiveTask, signal: AbortSignal): Promise<Rendition> {
+    await work.showStage(task, 'initializing');
+    const folder = await mkdtemp(join(options.scratch, 'document-'));
+    try {
+      const path = join(folder, 'original');
+      const { stream } = await blobs.get(blobName(task.organizationId, task.document.sha256), signal);
+      await pipeline(stream, createWriteStream(path, { mode: 0o600 }), { signal });
+      await work.showStage(task, 'analyzing');
+      const { originalName: fileName, mimeType: declaredType } = task.document;
+      const result = await options.content.process(
+        { path, fileName, declaredType },
+        { folder, limits: options.limits, ocr: 'auto', thumbnail: true, signal },
+      );
+      const rendition: Rendition =
+        result.verdict === 'refused'
+          ? { ...result, processorVersion: options.processorVersion }
+          : await storeParts(task, result, signal);
+      if (!isDoubtful(rendition, task)) await work.recordRendition(task, rendition);
+      return rendition;
+    } catch (error) {
+      throw diskError(error);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }
+
+  async function storeParts(
+    task: LiveTask,
+    result: ProcessedDocument,
+    signal: AbortSignal,
+  ): Promise<ProcessedRendition> {
+    const { pdf, thumbnail } = result;
+    const files = [
+      await careOf(result.pages.path),
+      pdf === null ? null : { path: pdf.path, size: pdf.bytes, sha256: pdf.sha256 },
+      thumbnail === null ? null : await careOf(thumbnail.path),
+    ] as const;
+    const present = files.filter((file) => file !== null);
+    const announced = await work.announce(task, present);
+    for (const { path, size, sha256 } of present) {
+      if (announced.get(sha256) === 'stored') continue;
+      const bytes = size <= SMALL ? await readFile(path) : null;
+      const open = () => bytes ?? createReadStream(path);
+      await blobs.put(blobName(task.organizationId, sha256), { size, sha256, open }, signal);
+    }
+    const { documentDate } = result;
+    return {
+      verdict: 'processed',
+      processorVersion: options.processorVersion,
+      detectedType: result.detectedType,
+      pages: care(files[0]),
+      pdf: files[1] && care(files[1]),
+      thumbnail: files[2] && care(files[2]),
+      pageCount: result.pageCount,
+      documentDate: documentDate && { date: documentDate.date, confidence: documentDate.confidence },
+      warnings: result.warnings,
+    };
+  }
+
+  async function index(task: LiveTask, rendition: ProcessedRendition, signal: AbortSignal): Promise<void> {
+    // Also says whether the task is still ours, before anything is written that no lease protects.
+    await work.showStage(task, 'extracting');
+    if (!search.capabilities.available) return;
+    await search.put(
+      {
+        ...placeOf(task),
+        documentUuid: task.documentUuid.toLowerCase(),
+        version: rendition.pages.sha256,
+        pages: pagesOf(task, rendition, signal),
+      },
+      signal,
+    );
+  }
+
+  /** The content is fetched only when the index wants it. */
+  async function* pagesOf(task: LiveTask, rendition: ProcessedRendition, signal: AbortSignal) {
+    const { stream } = await blobs.get(blobName(task.organizationId, rendition.pages.sha256), signal);
+    yield* readPageLines(stream);
+  }
+
+  async function takeOut(task: DocumentTask, signal: AbortSignal): Promise<StepsEnd> {
+    await removeFromIndex(task, signal);
+    return { status: 'gone' };
+  }
+
+  async function removeFromIndex(task: DocumentTask, signal: AbortSignal): Promise<void> {
+    if (!search.capabilities.available) return;
+    const { remaining } = await search.remove(placeOf(task), [task.documentUuid.toLowerCase()], signal);
+    // Not gone until the index itself says so.
+    if (remaining > 0) throw new SyncError('search_unavailable', { detail: 'A removed document is still found.' });
+  }
+}
+
+function placeOf(task: DocumentTask) {
+  return { organizationId: task.organizationId, patientUuid: task.patientUuid.toLowerCase() };
+}
+
+interface File extends BlobCare {
+  readonly path: string;
+}
+
+function care({ sha256, size }: File): BlobCare {
+  return { sha256, size };
+}
+
+async function careOf(path: string): Promise<File> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(path)) hash.update(chunk);
+  return { path, sha256: hash.digest('hex'), size: (await stat(path)).size };
+}
+
+function diskError(error: unknown): unknown {
+  const code = (error as { code?: unknown } | null)?.code;
+  return code === 'ENOSPC' || code === 'EDQUOT' ? new SyncError('home_disk_full', { cause: error }) : error;
+}

@@ -1,0 +1,45 @@
+/** Fills the search index anew from the stored texts, while the present one answers and documents come and go. */
+import pLimit from 'p-limit';
+import { type BlobStore, blobName } from '../ports/blob-store.ts';
+import type { SearchCounts } from '../ports/search-index.ts';
+import type { IndexPorts, IndexScope } from './compare-index.ts';
+import { readPageLines } from './page-lines.ts';
+
+/** The index makes one commit of what is put at the same time. */
+const AT_ONCE = 16;
+
+export async function rebuildIndex(
+  { desk, search, blobs }: IndexPorts & { readonly blobs: BlobStore },
+  { organizationId, patientUuid, signal }: IndexScope,
+  onProgress: (documents: number) => void = () => undefined,
+): Promise<SearchCounts> {
+  const rebuild = await search.beginRebuild(organizationId, patientUuid, signal);
+  const limit = pLimit(AT_ONCE);
+  const work = new Set<Promise<void>>();
+  let done = 0;
+  try {
+    // After it began: what changes from here on is put into both.
+    for await (const expected of desk.expectations(organizationId, patientUuid, signal)) {
+      const { version } = expected;
+      if (version === null) continue;
+      const task: Promise<void> = limit(async () => {
+        const place = { organizationId, patientUuid: expected.patientUuid, documentUuid: expected.documentUuid };
+        await rebuild.put({ ...place, version, pages: pagesOf(blobs, organizationId, version, signal) }, signal);
+        onProgress(++done);
+      }).finally(() => work.delete(task));
+      work.add(task);
+      if (work.size > AT_ONCE * 4) await Promise.race(work);
+    }
+    await Promise.all(work);
+    return await rebuild.finish(signal);
+  } catch (error) {
+    await Promise.allSettled(work);
+    await rebuild.abandon().catch(() => undefined);
+    throw error;
+  }
+}
+
+async function* pagesOf(blobs: BlobStore, organizationId: string, sha256: string, signal: AbortSignal) {
+  const { stream } = await blobs.get(blobName(organizationId, sha256), signal);
+  yield* readPageLines(stream);
+}

@@ -1,0 +1,32 @@
+/** Asks for work on documents, in the transaction that changes them: the one cannot be without the other. */
+import { sql, type Transaction } from 'kysely';
+import type { DocumentTaskKind } from '../../ports/document-work.ts';
+import type { Tables } from './tables.ts';
+
+export interface DocumentAsk {
+  readonly documentUuid: string;
+  /** The content that it had until now. */
+  readonly former?: string | null;
+}
+
+/** Last in a transaction: whoever ends a task locks documents and contents first, too. */
+export async function askForDocuments(
+  trx: Transaction<Tables>,
+  organizationId: string,
+  task: DocumentTaskKind,
+  asks: readonly DocumentAsk[],
+): Promise<void> {
+  if (asks.length === 0) return;
+  await sql`
+    INSERT INTO document_outbox AS o (organization_id, document_uuid, patient_uuid, task, former)
+    SELECT ${organizationId}, d."silknoteDocumentUuid", d."patientUuid", ${task},
+           CASE WHEN a.former IS NULL THEN '{}' ELSE ARRAY[a.former] END
+    FROM unnest(${asks.map((ask) => ask.documentUuid)}::text[], ${asks.map((ask) => ask.former ?? null)}::text[])
+           AS a (uuid, former)
+    JOIN silknote_documents AS d
+      ON d."silknoteDocumentUuid" = a.uuid AND d."organizationId" = ${organizationId}
+    ORDER BY d."silknoteDocumentUuid"
+    ON CONFLICT (organization_id, document_uuid) DO UPDATE
+      SET task = excluded.task, former = o.former || excluded.former, change = excluded.change, attempts = 0, delays = 0,
+          next_try_at = now(), code = NULL`.execute(trx);
+}

@@ -1,0 +1,267 @@
+/** `DocumentDesk` on PostgreSQL. */
+import { type Selectable, sql, type Transaction } from 'kysely';
+import { blobName } from '../../ports/blob-store.ts';
+import type { DeskDocument, DocumentDesk, IndexExpectation, Upload, UploadResult } from '../../ports/document-desk.ts';
+import { MIME_TYPE_LENGTH, NAME_LENGTH, storedText } from '../stored-text.ts';
+import { announceBlobs, countReferences } from './blob-references.ts';
+import type { Database } from './database.ts';
+import { databaseError } from './database-error.ts';
+import { askForDocuments } from './document-asks.ts';
+import { findRendition } from './document-renditions.ts';
+import { streamRows } from './stream-rows.ts';
+import type { Tables } from './tables.ts';
+
+type Trx = Transaction<Tables>;
+
+export function createDocumentDesk(database: Database): DocumentDesk {
+  const db = database.kysely;
+  async function ask<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw databaseError(error);
+    }
+  }
+  const live = (organizationId: string) =>
+    db
+      .selectFrom('silknote_documents')
+      .selectAll()
+      .where('organizationId', '=', organizationId)
+      .where('deletedAt', 'is', null)
+      .where('sha256', 'is not', null);
+  const withRendition = async (organizationId: string, row: Row): Promise<DeskDocument> =>
+    deskDocument(row, await findRendition(db, organizationId, row.sha256 ?? ''));
+
+  return {
+    hasPatient: (organizationId, patientUuid) =>
+      ask(async () => {
+        const row = await db
+          .selectFrom('silknote_patient_filesets')
+          .select('silknotePatientUuid')
+          .where('organizationId', '=', organizationId)
+          .where('silknotePatientUuid', '=', patientUuid)
+          .executeTakeFirst();
+        return row !== undefined;
+      }),
+
+    list: (organizationId, patientUuid, { limit, after = '' }) =>
+      ask(async () => {
+        const rows = await live(organizationId)
+          .where('patientUuid', '=', patientUuid)
+          .where('silknoteDocumentUuid', '>', after)
+          .orderBy('silknoteDocumentUuid')
+          .limit(limit + 1)
+          .execute();
+        const { rows: counted } = await sql<{ n: number }>`
+          SELECT count(*)::int AS n FROM silknote_documents
+          WHERE "organizationId" = ${organizationId} AND "patientUuid" = ${patientUuid} AND "deletedAt" IS NULL
+            AND sha256 IS NOT NULL`.execute(db);
+        const page = rows.slice(0, limit);
+        return {
+          documents: await Promise.all(page.map((row) => withRendition(organizationId, row))),
+          total: counted[0]?.n ?? 0,
+          next: rows.length > limit ? (page.at(-1)?.silknoteDocumentUuid ?? null) : null,
+        };
+      }),
+
+    find: (organizationId, documentUuid) =>
+      ask(async () => {
+        const row = await live(organizationId).where('silknoteDocumentUuid', '=', documentUuid).executeTakeFirst();
+        return row === undefined ? null : withRendition(organizationId, row);
+      }),
+
+    names: (organizationId, documentUuids) =>
+      ask(async () => {
+        if (documentUuids.length === 0) return new Map();
+        const rows = await live(organizationId)
+          .where('silknoteDocumentUuid', 'in', [...documentUuids])
+          .execute();
+        return new Map(rows.map((row) => [row.silknoteDocumentUuid, row.originalName]));
+      }),
+
+    announce: (organizationId, content) =>
+      database.transaction(async (trx) => {
+        const announced = await announceBlobs(trx, organizationId, [content]);
+        return announced.get(content.sha256) ?? 'wanted';
+      }),
+
+    upload: (upload) => database.transaction((trx) => recordUpload(trx, upload)),
+
+    remove: (organizationId, documentUuid, patientUuid) =>
+      database.transaction(async (trx) => {
+        const { rows } = await sql<{ sha256: string | null; gone: boolean }>`
+          SELECT sha256, "deletedAt" IS NOT NULL AS gone FROM silknote_documents
+          WHERE "organizationId" = ${organizationId} AND "silknoteDocumentUuid" = ${documentUuid}
+            AND (${patientUuid}::text IS NULL OR "patientUuid" = ${patientUuid})
+          FOR UPDATE`.execute(trx);
+        const [row] = rows;
+        if (row === undefined) return 'unknown';
+        if (row.gone) return 'gone';
+        await sql`
+          UPDATE silknote_documents SET "deletedAt" = now(), "deletedReason" = 'person', "updatedAt" = now()
+          WHERE "organizationId" = ${organizationId} AND "silknoteDocumentUuid" = ${documentUuid}`.execute(trx);
+        if (row.sha256 !== null) await countReferences(trx, organizationId, new Map([[row.sha256, -1]]));
+        await askForDocuments(trx, organizationId, 'unindex', [{ documentUuid }]);
+        return 'removed';
+      }),
+
+    restore: (organizationId, documentUuid) =>
+      database.transaction(async (trx) => {
+        const { rows } = await sql<RemovedRow>`
+          SELECT sha256, "deletedAt" IS NOT NULL AS gone, "patientUuid" AS unit, "vsrxReference" AS reference,
+                 "clientFileId" AS "clientFileId"
+          FROM silknote_documents
+          WHERE "organizationId" = ${organizationId} AND "silknoteDocumentUuid" = ${documentUuid} FOR UPDATE`.execute(
+          trx,
+        );
+        const [row] = rows;
+        if (row === undefined) return 'unknown';
+        if (!row.gone) return 'live';
+        await lockFileset(trx, organizationId, row.unit);
+        if (await sameReference(trx, organizationId, row.unit, row)) return 'replaced';
+        // Held until the end: the care of contents passes over what is locked, and finds it needed afterwards.
+        const { rows: contents } = await sql`
+          SELECT 1 FROM blobs WHERE organization_id = ${organizationId} AND sha256 = ${row.sha256}
+            AND state = 'stored' FOR UPDATE`.execute(trx);
+        if (contents.length === 0 || row.sha256 === null) return 'too_late';
+        await sql`
+          UPDATE silknote_documents
+          SET "deletedAt" = NULL, "deletedReason" = NULL, "deletedByRun" = NULL, "goneAt" = NULL, "missingSince" = NULL,
+              "keptSince" = CASE WHEN "connectionId" IS NULL THEN NULL ELSE now() END,
+              status = 'queued', stage = NULL, "errorCode" = NULL, "updatedAt" = now()
+          WHERE "organizationId" = ${organizationId} AND "silknoteDocumentUuid" = ${documentUuid}`.execute(trx);
+        await countReferences(trx, organizationId, new Map([[row.sha256, 1]]), new Set([row.sha256]));
+        await askForDocuments(trx, organizationId, 'process', [{ documentUuid }]);
+        return 'restored';
+      }),
+
+    expectations: (organizationId, patientUuid, signal) => expectations(database, organizationId, patientUuid, signal),
+
+    askAgain: (organizationId, documentUuid) =>
+      database.transaction(async (trx) => {
+        const { rows } = await sql<{ live: boolean }>`
+          SELECT "deletedAt" IS NULL AND sha256 IS NOT NULL AS live FROM silknote_documents
+          WHERE "organizationId" = ${organizationId} AND "silknoteDocumentUuid" = ${documentUuid}
+          FOR UPDATE`.execute(trx);
+        if (rows[0] === undefined) return false;
+        await askForDocuments(trx, organizationId, rows[0].live ? 'index' : 'unindex', [{ documentUuid }]);
+        return true;
+      }),
+  };
+}
+
+async function* expectations(
+  database: Database,
+  organizationId: string,
+  patientUuid: string | null,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<IndexExpectation> {
+  const text = `
+    SELECT lower(coalesce(d."patientUuid", o.patient_uuid)) COLLATE "C",
+           lower(coalesce(d."silknoteDocumentUuid", o.document_uuid)) COLLATE "C",
+           r.pages_sha256, o.document_uuid IS NOT NULL
+    FROM (SELECT "patientUuid", "silknoteDocumentUuid", sha256 FROM silknote_documents
+          WHERE "organizationId" = $1 AND ($2::text IS NULL OR "patientUuid" = $2) AND "deletedAt" IS NULL
+            AND status = 'complete') AS d
+    FULL JOIN (SELECT patient_uuid, document_uuid FROM document_outbox
+               WHERE organization_id = $1 AND ($2::text IS NULL OR patient_uuid = $2)) AS o
+      ON o.document_uuid = d."silknoteDocumentUuid"
+    LEFT JOIN document_renditions AS r ON r.organization_id = $1 AND r.sha256 = d.sha256
+    ORDER BY 1, 2`;
+  type Tuple = [patient: string, document: string, version: string | null, open: boolean];
+  for await (const rows of streamRows<Tuple>(database, text, [organizationId, patientUuid], signal)) {
+    for (const [patient, document, version, open] of rows) {
+      yield { patientUuid: patient, documentUuid: document, version, open };
+    }
+  }
+}
+
+interface RemovedRow {
+  sha256: string | null;
+  gone: boolean;
+  unit: string;
+  reference: string | null;
+  clientFileId: string | null;
+}
+
+type Row = Selectable<Tables['silknote_documents']>;
+
+function deskDocument(row: Row, rendition: DeskDocument['rendition']): DeskDocument {
+  return {
+    documentUuid: row.silknoteDocumentUuid,
+    patientUuid: row.patientUuid,
+    connectionId: row.connectionId,
+    reference: row.vsrxReference,
+    clientFileId: row.clientFileId,
+    originalName: row.originalName,
+    title: row.title,
+    category: row.category,
+    sourceSystem: row.sourceSystem,
+    mimeType: row.mimeType,
+    sizeBytes: Number(row.sizeBytes ?? 0),
+    sha256: row.sha256 ?? '',
+    status: row.status,
+    stage: row.stage,
+    errorCode: row.errorCode,
+    uploadedAt: row.uploadDate?.toISOString() ?? null,
+    processedAt: row.processedAt?.toISOString() ?? null,
+    rendition,
+  };
+}
+
+async function recordUpload(trx: Trx, upload: Upload): Promise<UploadResult> {
+  const { organizationId, patientUuid, sha256 } = upload;
+  // Two uploads of one patient with one reference come one after the other.
+  if (!(await lockFileset(trx, organizationId, patientUuid))) return { outcome: 'no_patient' };
+  const existing = await sameReference(trx, organizationId, patientUuid, upload);
+  if (existing !== null) {
+    return { outcome: 'same', documentUuid: existing.uuid, sameContent: existing.sha256 === sha256 };
+  }
+  await trx
+    .insertInto('silknote_documents')
+    .values({
+      silknoteDocumentUuid: upload.documentUuid,
+      organizationId,
+      patientUuid,
+      vsrxReference: upload.reference,
+      clientFileId: upload.clientFileId,
+      originalName: storedText(upload.originalName, NAME_LENGTH),
+      title: upload.title === null ? null : storedText(upload.title, NAME_LENGTH),
+      uploadDate: upload.uploadedAt,
+      storedPath: blobName(organizationId, sha256),
+      mimeType: upload.mimeType === null ? null : storedText(upload.mimeType, MIME_TYPE_LENGTH),
+      sizeBytes: upload.sizeBytes,
+      sha256,
+      status: 'queued',
+      sourceSystem: upload.sourceSystem,
+    })
+    .execute();
+  await countReferences(trx, organizationId, new Map([[sha256, 1]]), new Set([sha256]));
+  await askForDocuments(trx, organizationId, 'process', [{ documentUuid: upload.documentUuid }]);
+  return { outcome: 'added', documentUuid: upload.documentUuid, sameContent: true };
+}
+
+async function lockFileset(trx: Trx, organizationId: string, patientUuid: string): Promise<boolean> {
+  const { rows } = await sql`
+    SELECT 1 FROM silknote_patient_filesets
+    WHERE "organizationId" = ${organizationId} AND "silknotePatientUuid" = ${patientUuid} FOR NO KEY UPDATE`.execute(
+    trx,
+  );
+  return rows.length > 0;
+}
+
+async function sameReference(
+  trx: Trx,
+  organizationId: string,
+  patientUuid: string,
+  { reference, clientFileId }: Pick<Upload, 'reference' | 'clientFileId'>,
+): Promise<{ uuid: string; sha256: string | null } | null> {
+  if (reference === null && clientFileId === null) return null;
+  const { rows } = await sql<{ uuid: string; sha256: string | null }>`
+    SELECT "silknoteDocumentUuid" AS uuid, sha256 FROM silknote_documents
+    WHERE "organizationId" = ${organizationId} AND "patientUuid" = ${patientUuid} AND "deletedAt" IS NULL
+      AND CASE WHEN ${reference}::text IS NULL THEN "clientFileId" = ${clientFileId}
+               ELSE "vsrxReference" = ${reference} END
+    ORDER BY "createdAt" LIMIT 1`.execute(trx);
+  return rows[0] ?? null;
+}

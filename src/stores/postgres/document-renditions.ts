@@ -1,0 +1,133 @@
+/** What was made of contents, and the references that its parts are worth. */
+import { type Kysely, sql, type Transaction } from 'kysely';
+import type { DocumentErrorCode, DocumentProgram, RetryAdvice } from '../../ports/document-content.ts';
+import type { BlobCare } from '../../ports/document-records.ts';
+import type { Rendition } from '../../ports/document-work.ts';
+import { countReferences } from './blob-references.ts';
+import type { Tables } from './tables.ts';
+
+type Trx = Transaction<Tables>;
+
+interface Parts {
+  pdf_sha256: string | null;
+  pages_sha256: string | null;
+  thumbnail_sha256: string | null;
+}
+
+export async function findRendition(
+  db: Kysely<Tables> | Trx,
+  organizationId: string,
+  sha256: string,
+): Promise<Rendition | null> {
+  const row = await db
+    .selectFrom('document_renditions')
+    .selectAll()
+    .where('organization_id', '=', organizationId)
+    .where('sha256', '=', sha256)
+    .executeTakeFirst();
+  if (row === undefined) return null;
+  const part = (hash: string | null, size: string | null): BlobCare | null =>
+    hash === null ? null : { sha256: hash, size: Number(size) };
+  if (row.verdict === 'refused') {
+    return {
+      verdict: 'refused',
+      processorVersion: row.processor_version,
+      detectedType: row.detected_type,
+      code: row.code as DocumentErrorCode,
+      reason: row.reason ?? '',
+      retry: (row.retry ?? 'never') as RetryAdvice,
+      missing: row.missing as DocumentProgram | null,
+    };
+  }
+  return {
+    verdict: 'processed',
+    processorVersion: row.processor_version,
+    detectedType: row.detected_type ?? '',
+    pdf: part(row.pdf_sha256, row.pdf_size),
+    pages: part(row.pages_sha256, row.pages_size)!,
+    thumbnail: part(row.thumbnail_sha256, row.thumbnail_size),
+    pageCount: row.page_count ?? 0,
+    documentDate: row.document_date === null ? null : { date: row.document_date, confidence: row.date_confidence ?? 0 },
+    warnings: row.warnings,
+  };
+}
+
+/** Only of a content that a live document has: nobody would ever take it away again. */
+export async function putRendition(
+  trx: Trx,
+  organizationId: string,
+  sha256: string,
+  rendition: Rendition,
+): Promise<void> {
+  await alone(trx, organizationId, sha256);
+  if (!(await isNamed(trx, organizationId, sha256))) return;
+  const before = await takeOut(trx, organizationId, sha256);
+  const done = rendition.verdict === 'processed' ? rendition : null;
+  const refused = rendition.verdict === 'refused' ? rendition : null;
+  await trx
+    .insertInto('document_renditions')
+    .values({
+      organization_id: organizationId,
+      sha256,
+      processor_version: rendition.processorVersion,
+      verdict: rendition.verdict,
+      detected_type: rendition.detectedType,
+      code: refused?.code ?? null,
+      reason: refused?.reason ?? null,
+      retry: refused?.retry ?? null,
+      missing: refused?.missing ?? null,
+      pdf_sha256: done?.pdf?.sha256 ?? null,
+      pdf_size: done?.pdf?.size ?? null,
+      pages_sha256: done?.pages.sha256 ?? null,
+      pages_size: done?.pages.size ?? null,
+      thumbnail_sha256: done?.thumbnail?.sha256 ?? null,
+      thumbnail_size: done?.thumbnail?.size ?? null,
+      page_count: done?.pageCount ?? null,
+      document_date: done?.documentDate?.date ?? null,
+      date_confidence: done?.documentDate?.confidence ?? null,
+      warnings: [...(done?.warnings ?? [])],
+    })
+    .execute();
+  const after = [done?.pdf, done?.pages, done?.thumbnail].flatMap((part) => part?.sha256 ?? []);
+  const deltas = new Map<string, number>();
+  for (const hash of after) deltas.set(hash, (deltas.get(hash) ?? 0) + 1);
+  for (const hash of before) deltas.set(hash, (deltas.get(hash) ?? 0) - 1);
+  await countReferences(trx, organizationId, deltas, new Set(after));
+}
+
+/** Of those contents that no live document has any more. */
+export async function dropUnusedRenditions(
+  trx: Trx,
+  organizationId: string,
+  contents: readonly (string | null)[],
+): Promise<void> {
+  const deltas = new Map<string, number>();
+  for (const sha256 of [...new Set(contents.filter((content) => content !== null))].sort()) {
+    await alone(trx, organizationId, sha256);
+    if (await isNamed(trx, organizationId, sha256)) continue;
+    for (const hash of await takeOut(trx, organizationId, sha256)) deltas.set(hash, (deltas.get(hash) ?? 0) - 1);
+  }
+  await countReferences(trx, organizationId, deltas);
+}
+
+/** Two documents with one content may be at work at the same time. */
+async function alone(trx: Trx, organizationId: string, sha256: string): Promise<void> {
+  const name = `document_renditions ${organizationId} ${sha256}`;
+  await sql`SELECT pg_advisory_xact_lock(hashtextextended(${name}, 0))`.execute(trx);
+}
+
+async function isNamed(trx: Trx, organizationId: string, sha256: string): Promise<boolean> {
+  const { rows } = await sql`
+    SELECT 1 FROM silknote_documents
+    WHERE "organizationId" = ${organizationId} AND sha256 = ${sha256} AND "deletedAt" IS NULL LIMIT 1`.execute(trx);
+  return rows.length > 0;
+}
+
+async function takeOut(trx: Trx, organizationId: string, sha256: string): Promise<string[]> {
+  const { rows } = await sql<Parts>`
+    DELETE FROM document_renditions WHERE organization_id = ${organizationId} AND sha256 = ${sha256}
+    RETURNING pdf_sha256, pages_sha256, thumbnail_sha256`.execute(trx);
+  return rows
+    .flatMap((row) => [row.pdf_sha256, row.pages_sha256, row.thumbnail_sha256])
+    .filter((hash) => hash !== null);
+}

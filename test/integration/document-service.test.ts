@@ -1,0 +1,255 @@
+/** A document followed from the share to a search hit and back to nothing; all stores are counted after every step. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import pg from 'pg';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type DocumentService, startDocumentService } from '../../src/document-service.ts';
+import { syncFiles } from '../../src/engine/files/sync-files.ts';
+import { verifyFiles } from '../../src/engine/files/verify-files.ts';
+import { compareIndex } from '../../src/runs/compare-index.ts';
+import { rebuildIndex } from '../../src/runs/rebuild-index.ts';
+import { repairIndex } from '../../src/runs/repair-index.ts';
+import { ORGANIZATION, type PracticeSetup, setUpPractice } from '../support/practice-setup.ts';
+import { until } from '../support/until.ts';
+
+let setup: PracticeSetup;
+let records: pg.Client;
+let service: DocumentService | null = null;
+
+beforeEach(async () => {
+  setup = await setUpPractice({
+    patients: 3,
+    attachments: 12,
+    sections: { stores: { search: { kind: 'lancedb' } }, limits: { retryDelay: '10ms' } },
+  });
+  records = new pg.Client({ connectionString: setup.environment.DATABASE_URL });
+  await records.connect();
+});
+afterEach(async () => {
+  await service?.stop();
+  service = null;
+  await records.end();
+  await setup.close();
+});
+
+const REFERENCE = '5a3bb0f1-7a63-4c0e-9d3e-0f1f5f3c9a11';
+
+async function sync(mode: 'quick' | 'deep' = 'quick') {
+  const { ports, settings } = setup.connection;
+  return syncFiles(ports, settings, { mode, trigger: 'manual' });
+}
+
+let ended = Promise.withResolvers<void>();
+
+async function start(programPath: string): Promise<DocumentService> {
+  const { config, chartsync } = setup;
+  return startDocumentService({
+    config: { ...config, programPath },
+    work: chartsync.documentWork,
+    blobs: chartsync.blobs,
+    search: await chartsync.search(),
+    onEnd: () => ended.resolve(),
+  });
+}
+
+/** Until nothing is left to be done. */
+async function work(): Promise<void> {
+  service ??= await start('');
+  for (;;) {
+    ended = Promise.withResolvers();
+    service.nudge();
+    if ((await setup.chartsync.documentWork.open(ORGANIZATION)) === 0) return;
+    await ended.promise;
+  }
+}
+
+async function writeShare(text: string): Promise<void> {
+  await writeFile(join(setup.filesFolder, 'notes/followed.txt'), text);
+}
+
+/** The first patient gets one more file. */
+async function addFile(text: string): Promise<void> {
+  await writeShare(text);
+  await setup.source.execute(
+    `INSERT INTO ax_notes_attachments (assessment_id, user_id, datestamp, file, description, file_uuid)
+     SELECT a.assessment_id, NULL, '2026-01-05 10:00:00', 'notes/followed.txt', 'Followed', '${REFERENCE}'
+     FROM assessments AS a JOIN candidates AS c ON c.candidate_id = a.candidate_id
+     WHERE c."silknotePatientUuid" = ? ORDER BY a.assessment_id LIMIT 1`,
+    [patient()],
+  );
+}
+
+function patient(): string {
+  return setup.practice.patientUuids[0]!;
+}
+
+async function found(text: string, patientUuid = patient()) {
+  const index = await setup.chartsync.search();
+  return (await index.search({ organizationId: ORGANIZATION, patientUuid, text, limit: 10 })).passages;
+}
+
+async function row<T>(text: string, values: unknown[] = []): Promise<T> {
+  const { rows } = await records.query(text, values);
+  return rows[0] as T;
+}
+
+const STATUS = 'SELECT status, stage, "errorCode", "goneAt" FROM silknote_documents WHERE "vsrxReference" = $1';
+
+/** Records, contents and index say the same: no difference by the checks, and every count by hand. */
+async function expectEqualCounts(): Promise<void> {
+  const { ports, settings } = setup.connection;
+  const differences: unknown[] = [];
+  const signal = new AbortController().signal;
+  await verifyFiles(ports, settings, { content: true, signal }, (difference) => {
+    // What the sample's odd files are known for.
+    if (difference.code === null || difference.store === 'blob') differences.push(difference);
+  });
+  expect(differences).toEqual([]);
+  const wrong = await records.query(`
+    SELECT b.sha256 FROM blobs AS b WHERE b."references" <> (
+      SELECT count(*) FROM silknote_documents AS d
+      WHERE d."organizationId" = b.organization_id AND d.sha256 = b.sha256 AND d."deletedAt" IS NULL) + (
+      SELECT count(*) FROM document_renditions AS r, LATERAL (VALUES (pdf_sha256), (pages_sha256), (thumbnail_sha256)) AS p (sha)
+      WHERE r.organization_id = b.organization_id AND p.sha = b.sha256)`);
+  expect(wrong.rows).toEqual([]);
+  const { complete } = await row<{ complete: number }>(
+    `SELECT count(*)::int AS complete FROM silknote_documents WHERE status = 'complete' AND "deletedAt" IS NULL`,
+  );
+  const index = await setup.chartsync.search();
+  expect((await index.count(ORGANIZATION, null)).documents).toBe(complete);
+}
+
+test('a document is found, changes, goes and leaves nothing, and all counts agree after each step', async () => {
+  await sync();
+  await work();
+  await expectEqualCounts();
+  const others = await row<{ n: number }>('SELECT count(*)::int AS n FROM silknote_documents');
+  expect(others.n).toBeGreaterThan(5);
+  const states = await records.query('SELECT DISTINCT status FROM silknote_documents');
+  for (const { status } of states.rows) expect(['complete', 'error']).toContain(status);
+
+  await addFile('The zaffre parrot has a fractured wing.\nNothing else was seen.\n');
+  await sync();
+  expect(await row(STATUS, [REFERENCE])).toMatchObject({ status: 'queued', stage: null });
+  await work();
+  expect(await row(STATUS, [REFERENCE])).toEqual({ status: 'complete', stage: null, errorCode: null, goneAt: null });
+  const [hit] = await found('Zaffre "fractured wing"');
+  expect(hit).toMatchObject({ page: 1 });
+  expect(hit!.highlights.map(([from, to]) => hit!.text.slice(from, to))).toContain('zaffre');
+  expect(await found('zaffre', setup.practice.patientUuids[1]!)).toEqual([]);
+  await expectEqualCounts();
+
+  await writeShare('The vermilion parrot has healed well, as the second look has shown.\n');
+  await sync('deep');
+  await work();
+  expect(await found('zaffre')).toEqual([]);
+  expect(await found('vermilion')).toHaveLength(1);
+  await expectEqualCounts();
+
+  await setup.source.execute(`UPDATE ax_notes_attachments SET deleted = true WHERE file_uuid = '${REFERENCE}'`);
+  await sync();
+  expect(
+    await row('SELECT "deletedAt" IS NULL AS live FROM silknote_documents WHERE "vsrxReference" = $1', [REFERENCE]),
+  ).toEqual({ live: false });
+  await work();
+  expect(await found('vermilion')).toEqual([]);
+  expect((await row<{ goneAt: Date | null }>(STATUS, [REFERENCE])).goneAt).not.toBeNull();
+  const made = await row<{ n: number }>(
+    `SELECT count(*)::int AS n FROM document_renditions AS r JOIN silknote_documents AS d ON d.sha256 = r.sha256
+     WHERE d."vsrxReference" = $1`,
+    [REFERENCE],
+  );
+  expect(made.n).toBe(0);
+  await expectEqualCounts();
+});
+
+test('what the index lacks, has too much or has of another state is found and set right, also by a rebuild', async () => {
+  await sync();
+  await work();
+  const { desk, blobs } = setup.chartsync;
+  const search = await setup.chartsync.search();
+  const signal = new AbortController().signal;
+  const scope = { organizationId: ORGANIZATION, patientUuid: null, signal };
+  const ports = { desk, search };
+  const entries = await Array.fromAsync(search.list(ORGANIZATION, null));
+  const [lost, stale] = entries;
+  const pages = [{ number: 1, text: 'Not what the document says.' }];
+  const ghost = '00000000-0000-4000-8000-00000000000a';
+  const damage = async () => {
+    await search.remove({ organizationId: ORGANIZATION, patientUuid: lost!.patientUuid }, [lost!.documentUuid]);
+    await search.put({ organizationId: ORGANIZATION, ...stale!, version: 'a'.repeat(64), pages });
+    const patientUuid = patient();
+    await search.put({
+      organizationId: ORGANIZATION,
+      patientUuid,
+      documentUuid: ghost,
+      version: 'b'.repeat(64),
+      pages,
+    });
+  };
+  const kinds = async () =>
+    Object.fromEntries((await compareIndex(ports, scope)).differences.map((d) => [d.documentUuid, d.kind]));
+
+  expect(await kinds()).toEqual({});
+  await damage();
+  const wrong = { [lost!.documentUuid]: 'missing', [stale!.documentUuid]: 'different', [ghost]: 'surplus' };
+  expect(await kinds()).toEqual(wrong);
+  const results = [];
+  const { differences } = await compareIndex(ports, scope);
+  for (const difference of differences) results.push(await repairIndex(ports, scope, difference));
+  expect(results.sort()).toEqual(['asked', 'asked', 'removed']);
+  await work();
+  expect(await kinds()).toEqual({});
+  expect(await repairIndex(ports, scope, differences[0]!)).toBe('settled');
+  await expectEqualCounts();
+
+  await damage();
+  expect(await rebuildIndex({ ...ports, blobs }, scope)).toMatchObject({ documents: entries.length });
+  expect(await kinds()).toEqual({});
+  await expectEqualCounts();
+});
+
+test('a process that is killed at work is taken over from, and everything is as if it had lived', async () => {
+  await sync();
+  const { CHARTSYNC_CONFIG, CHARTSYNC_HOME, DATABASE_URL } = setup.environment;
+  const program = fileURLToPath(new URL('../support/document-process.ts', import.meta.url));
+  for (let kill = 0; kill < 2; kill++) {
+    const child = spawn(process.execPath, [program, CHARTSYNC_CONFIG, CHARTSYNC_HOME, DATABASE_URL], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+    const closed = once(child, 'close');
+    const before = await setup.chartsync.documentWork.open(ORGANIZATION);
+    const stage = ['analyzing', 'extracting'][kill];
+    await until(async () => {
+      if (child.exitCode !== null) throw new Error('The process ended by itself.');
+      const { n } = await row<{ n: number }>('SELECT count(*)::int AS n FROM silknote_documents WHERE stage = $1', [
+        stage,
+      ]);
+      return n > 0 || (await setup.chartsync.documentWork.open(ORGANIZATION)) < before - 2;
+    });
+    child.kill('SIGKILL');
+    await closed;
+  }
+  await work();
+  await expectEqualCounts();
+  const states = await records.query('SELECT DISTINCT status, stage FROM silknote_documents ORDER BY 1');
+  for (const { status, stage } of states.rows) {
+    expect(['complete', 'error']).toContain(status);
+    expect(stage).toBeNull();
+  }
+});
+
+test('what is at work is given back within two seconds when the service stops', async () => {
+  await sync();
+  service = await start('');
+  const working = `SELECT count(*)::int AS n FROM document_outbox WHERE state = 'working'`;
+  await until(async () => (await row<{ n: number }>(working)).n === 3);
+  const begun = performance.now();
+  await service.stop();
+  service = null;
+  expect(performance.now() - begun).toBeLessThan(2000);
+  expect((await row<{ n: number }>(working)).n).toBe(0);
+});

@@ -1,0 +1,191 @@
+/** The documents of patients over HTTP: brought, read, searched, removed, taken back. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { loadConfig } from '../../src/config/load.ts';
+import { type RunningServer, serve } from '../../src/server.ts';
+import { type PracticeSetup, setUpPractice } from '../support/practice-setup.ts';
+import { until } from '../support/until.ts';
+
+let setup: PracticeSetup;
+let server: RunningServer;
+let patient: string;
+let stranger: string;
+
+beforeAll(async () => {
+  setup = await setUpPractice({
+    patients: 3,
+    attachments: 8,
+    sections: { stores: { search: { kind: 'lancedb' } }, limits: { retryDelay: '10ms', maxFileSize: '1MiB' } },
+  });
+  server = await serve({
+    config: await loadConfig({ env: setup.environment, cwd: setup.folder }),
+    database: { url: setup.environment.DATABASE_URL, urlOf: () => null, close: async () => undefined },
+  });
+  [patient, stranger] = setup.practice.patientUuids as [string, string];
+  expect((await ask('POST', '/api/sync/vsrx?wait=true')).status).toBe(200);
+  await settled();
+});
+afterAll(async () => {
+  await server?.stop();
+  await setup?.close();
+});
+
+async function ask(method: string, path: string, body?: FormData | object, headers: Record<string, string> = {}) {
+  const isForm = body instanceof FormData;
+  const response = await fetch(`${server.url}${path}`, {
+    method,
+    headers: {
+      authorization: `Bearer ${server.adminKey}`,
+      ...(body === undefined || isForm ? {} : { 'content-type': 'application/json' }),
+      ...headers,
+    },
+    ...(body === undefined ? {} : { body: isForm ? body : JSON.stringify(body) }),
+  });
+  const bytes = Buffer.from(await response.arrayBuffer());
+  const isJson = response.headers.get('content-type')?.includes('json') ?? false;
+  // biome-ignore lint/suspicious/noExplicitAny: JSON of any shape
+  return { status: response.status, bytes, json: (isJson ? JSON.parse(bytes.toString()) : null) as any };
+}
+
+async function settled(): Promise<void> {
+  await until(async () => (await server.chartsync.documentWork.open('org_test')) === 0, 60_000);
+}
+
+function formOf(fields: Record<string, string>, files: Record<string, string | Blob>): FormData {
+  const form = new FormData();
+  for (const [name, text] of Object.entries(fields)) form.append(name, text);
+  for (const [name, content] of Object.entries(files)) form.append('file', new Blob([content]), name);
+  return form;
+}
+
+const search = (query: string, of = patient) => ask('POST', `/api/patients/${of}/search`, { query });
+
+test('one document is brought, found, read in all its parts, removed and taken back', async () => {
+  const reference = '0b6e2a52-94f0-4f0c-a83e-7d5a5d0c1a20';
+  const bring = () =>
+    ask(
+      'POST',
+      '/api/process',
+      formOf(
+        { patientUuid: patient, metadata: JSON.stringify({ vsrxReference: reference, sourceSystem: 'VSRX_SYNC' }) },
+        { 'C:\\scans\\a <b>.txt': 'The quokka & the <wombat> have a torn meniscus.\n' },
+      ),
+    );
+  const first = await bring();
+  expect(first).toMatchObject({ status: 200, json: { success: true, created: true } });
+  const { documentUuid } = first.json;
+  expect(await bring()).toMatchObject({ status: 200, json: { documentUuid, created: false, sameContent: true } });
+  await settled();
+
+  const found = await search('"torn meniscus" quokka');
+  expect(found.json.passages).toHaveLength(1);
+  expect(found.json.passages[0]).toMatchObject({ documentUuid, documentName: 'a <b>.txt', page: 1 });
+  expect(found.json.passages[0].highlighted).toContain('<mark>quokka</mark> &amp; the &lt;wombat&gt;');
+  expect((await ask('GET', `/api/patients/${patient}/search?q=quokka`)).json.passages).toHaveLength(1);
+  expect((await search('quokka', stranger)).json.passages).toEqual([]);
+  const full = await ask('POST', `/api/vector-search/${patient}/query-full`, { query: 'meniscus', actualPrompt: 'x' });
+  const [citation] = full.json.citations;
+  expect(citation).toMatchObject({ documentId: documentUuid, pageNumber: 1, citationIndex: 1 });
+  expect(full.json.content.slice(citation.startIndex, citation.endIndex)).toContain('torn meniscus');
+  expect((await ask('POST', `/api/vector-search/${patient}/query`)).status).toBe(501);
+
+  const list = await ask('GET', `/api/patients/${patient}/documents`);
+  const own = list.json.documents.find(
+    (d: { silknoteDocumentUuid: string }) => d.silknoteDocumentUuid === documentUuid,
+  );
+  expect(own).toMatchObject({ status: 'complete', stage: null, error: null, pageCount: 1, vsrxReference: reference });
+  const text = await ask('GET', `/api/documents/${documentUuid}/text`);
+  expect(text.json).toMatchObject({ pageCount: 1, pages: [{ number: 1, source: 'text' }], next: null });
+  const { start, end } = found.json.passages[0];
+  expect(text.json.pages[0].text.slice(start, end)).toBe(found.json.passages[0].text);
+  expect((await ask('GET', `/api/documents/${documentUuid}/pdf`)).bytes.subarray(0, 5).toString()).toBe('%PDF-');
+  expect((await ask('GET', `/api/documents/${documentUuid}/thumbnail`)).bytes.subarray(1, 4).toString()).toBe('PNG');
+  const asStranger = { 'x-silknote-patient-uuid': stranger };
+  expect((await ask('GET', `/api/documents/${documentUuid}/text`, undefined, asStranger)).status).toBe(404);
+
+  const counts = await ask('GET', `/api/sync/status/${patient}`);
+  expect(counts.json.counts.vectorStoreFiles).toBeGreaterThan(0);
+  expect(counts.json.missing.filter((d: { store: string }) => d.store === 'index')).toEqual([]);
+
+  const removal = { documentUuid, patientUuid: patient };
+  expect((await ask('DELETE', '/api/documents/delete', { ...removal, patientUuid: stranger })).status).toBe(404);
+  expect(await ask('DELETE', '/api/documents/delete', removal)).toMatchObject({
+    status: 200,
+    json: { success: true, warnings: [], vectorStoreValid: true },
+  });
+  expect((await ask('DELETE', '/api/documents/delete', removal)).status).toBe(200);
+  expect((await ask('DELETE', `/api/documents/${documentUuid}`)).status).toBe(204);
+  expect((await search('quokka')).json.passages).toEqual([]);
+  expect((await ask('GET', `/api/documents/${documentUuid}`)).status).toBe(404);
+  await settled();
+
+  expect(await ask('POST', `/api/documents/${documentUuid}/restore`)).toMatchObject({
+    status: 200,
+    json: { restored: true },
+  });
+  expect(await ask('POST', `/api/documents/${documentUuid}/restore`)).toMatchObject({ json: { restored: false } });
+  await settled();
+  expect((await search('quokka')).json.passages).toHaveLength(1);
+
+  const log = (await ask('GET', '/api/v1/audit?limit=200')).bytes.toString();
+  for (const action of ['document.upload', 'document.search', 'document.read', 'document.remove', 'document.restore']) {
+    expect(log).toContain(action);
+  }
+  expect(log).not.toMatch(/quokka|meniscus|a <b>/);
+});
+
+test('many documents are accepted one by one, and a run removes none of them', async () => {
+  const form = formOf(
+    {},
+    { 'one.txt': 'A numbat.', 'two.txt': 'A bilby.', 'large.txt': 'x'.repeat(1_100_000), 'none.txt': '' },
+  );
+  for (const id of ['n-1', 'n-2', 'n-3', 'n-4']) form.append('clientFileId', id);
+  const answer = await ask('POST', `/api/patients/${stranger}/process`, form);
+  expect(answer).toMatchObject({ status: 202, json: { success: true, accepted: 2 } });
+  expect(answer.json.documents.map((d: { error: string | null }) => d.error === null)).toEqual([
+    true,
+    true,
+    false,
+    false,
+  ]);
+  const same = formOf({ clientFileId: 'n-2' }, { 'two.txt': 'A bilby.' });
+  const again = await ask('POST', `/api/patients/${stranger}/process`, same);
+  expect(again.json.documents[0]).toMatchObject({
+    documentUuid: answer.json.documents[1].documentUuid,
+    created: false,
+  });
+  const without = await ask('POST', `/api/patients/${stranger}/process`, formOf({}, { 'x.txt': 'x' }));
+  expect(without).toMatchObject({ status: 202, json: { accepted: 0 } });
+  expect((await ask('POST', '/api/sync/vsrx?wait=true&mode=deep')).status).toBe(200);
+  await settled();
+  expect((await search('numbat', stranger)).json.passages).toHaveLength(1);
+});
+
+test('what is not a form, has no file or names nobody is refused', async () => {
+  expect((await ask('POST', '/api/process', {})).status).toBe(415);
+  expect((await ask('POST', '/api/process', formOf({ patientUuid: patient }, {}))).status).toBe(400);
+  expect((await ask('POST', '/api/process', formOf({ patientUuid: 'x' }, { a: 'b' }))).status).toBe(400);
+  const nobody = '00000000-0000-4000-8000-000000000001';
+  expect((await ask('POST', '/api/process', formOf({ patientUuid: nobody }, { a: 'b' }))).status).toBe(404);
+  expect((await ask('POST', `/api/patients/${nobody}/process`, formOf({}, { a: 'b' }))).status).toBe(404);
+  expect((await ask('GET', `/api/patients/${nobody}/documents`)).status).toBe(404);
+  expect((await ask('POST', `/api/patients/${patient}/search`, { query: '' })).status).toBe(400);
+  const broken = await fetch(`${server.url}/api/process`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${server.adminKey}`, 'content-type': 'multipart/form-data; boundary=x' },
+    body: '--x\r\nnonsense',
+  });
+  expect(broken.status).toBe(400);
+});
+
+test('a document whose content cannot be read says why, and is there as before', async () => {
+  const bytes = '%PDF-1.4\nnothing follows\n';
+  const { json } = await ask('POST', '/api/process', formOf({ patientUuid: patient }, { 'broken.pdf': bytes }));
+  await settled();
+  const list = await ask('GET', `/api/patients/${patient}/documents?limit=1000`);
+  const own = list.json.documents.find(
+    (d: { silknoteDocumentUuid: string }) => d.silknoteDocumentUuid === json.documentUuid,
+  );
+  expect(own).toMatchObject({ status: 'error', error: { code: 'document_corrupt' } });
+  expect((await ask('GET', `/api/documents/${json.documentUuid}/text`)).status).toBe(409);
+  expect((await ask('GET', `/api/documents/${json.documentUuid}`)).bytes.toString()).toBe(bytes);
+});
