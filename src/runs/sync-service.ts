@@ -6,10 +6,12 @@ import { syncFiles } from '../engine/files/sync-files.ts';
 import { applyHeldRecords } from '../engine/records/apply-held.ts';
 import { syncRecords } from '../engine/records/sync-records.ts';
 import type { RunResult, SessionOptions } from '../engine/run-session.ts';
+import { applyHeldBook } from '../engine/schedule/apply-held.ts';
+import { syncBook } from '../engine/schedule/sync-book.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ClaimedRun } from '../ports/run-queue.ts';
 import type { RunProgress } from '../ports/run-store.ts';
-import { type Connection, isFileConnection } from './connections.ts';
+import { type Connection, isBookConnection, isFileConnection } from './connections.ts';
 
 export interface SyncRequest {
   /** One of the connection's kind. */
@@ -148,6 +150,7 @@ export function runOnce(
   request: SyncRequest & Pick<SessionOptions, 'claimed' | 'onStarted'>,
 ): Promise<RunResult> {
   const { mode, unit, ...rest } = request;
+  if (isBookConnection(connection)) return syncBook(connection.ports, connection.settings, rest);
   return isFileConnection(connection)
     ? syncFiles(connection.ports, connection.settings, {
         ...rest,
@@ -162,6 +165,7 @@ export function applyHeld(
   connection: Connection,
   request: { setId: string; claimed?: SessionOptions['claimed']; signal: AbortSignal },
 ): Promise<RunResult> {
+  if (isBookConnection(connection)) return applyHeldBook(connection.ports, connection.settings, request);
   return isFileConnection(connection)
     ? applyHeldSet(connection.ports, connection.settings, request)
     : applyHeldRecords(connection.ports, connection.settings, request);

@@ -1,0 +1,109 @@
+/**
+ * Logs in as a person does, once. What the page says in words is not read: it may be in any language.
+ *
+ * The fields are found by several handles, since the portal's pages may change: name, placeholder, type, id, label.
+ */
+import type { Page } from 'playwright-core';
+import { SyncError } from '../../domain/errors.ts';
+import type { PortalCookie } from '../../ports/portal-sessions.ts';
+import type { Visit } from './chromium.ts';
+
+export interface IdexxCredentials {
+  readonly companyId: string;
+  readonly username: string;
+  readonly password: string;
+}
+
+const HANDLES = {
+  company: [
+    'input[name="companyId"], input[name="company_id"]',
+    'input[placeholder*="company" i]',
+    'input[id="companyId"], input[id="company_id"]',
+    'label:has-text("Company") + input, label:has-text("Company") input',
+  ],
+  username: [
+    'input[name="username"], input[name="email"]',
+    'input[placeholder*="user" i], input[placeholder*="email" i]',
+    'input[type="email"]',
+    'input[id="username"], input[id="email"]',
+    'label:has-text("User") + input, label:has-text("Email") + input, label:has-text("User") input',
+  ],
+  password: [
+    'input[name="password"]',
+    'input[placeholder*="password" i]',
+    'input[type="password"]',
+    'input[id="password"]',
+  ],
+  submit: ['button:has-text("Login"), input[value="Login"]', 'button:has-text("Sign In")', '[type="submit"]'],
+} as const;
+
+const SECOND_FACTOR = 'input[name="code"], input[name="otp"], input[autocomplete="one-time-code"]';
+const REFUSED = '.error-message, .alert-danger, [role="alert"], [data-testid="login-error"]';
+const INSIDE = '#dashboard_shell';
+
+/** @throws SyncError `source_credentials`, `second_factor_required`, `source_contract_changed`, `source_unreachable`, … */
+export function loginAt(
+  portalUrl: string,
+  credentials: IdexxCredentials,
+  timeoutMs: number,
+): Visit<readonly PortalCookie[]> {
+  return async (context) => {
+    context.setDefaultTimeout(timeoutMs);
+    const page = await context.newPage();
+    const answer = await page.goto(`${portalUrl}/login`, { waitUntil: 'domcontentloaded' }).catch(() => {
+      throw new SyncError('source_unreachable');
+    });
+    const status = answer?.status() ?? 200;
+    if (status >= 500) throw new SyncError('source_failed', { detail: `The login page answers ${status}.` });
+    const company = await find(page, 'company');
+    const username = await find(page, 'username');
+    const password = await find(page, 'password');
+    const submit = await find(page, 'submit');
+    // One source knows a form without the company.
+    if (username === null || password === null || submit === null) {
+      throw new SyncError('source_contract_changed', { detail: 'The login page has no form that is known.' });
+    }
+    await company?.fill(credentials.companyId);
+    await username.fill(credentials.username);
+    await password.fill(credentials.password);
+    const hadSign = (await page.locator(REFUSED).count()) > 0;
+    await page.evaluate('window.chartsyncWaits = true');
+    await submit.click({ noWaitAfter: true });
+    await ended(page, hadSign, timeoutMs);
+    const cookies = await context.cookies(portalUrl);
+    return cookies.map(({ name, value }) => ({ name, value }));
+  };
+}
+
+async function find(page: Page, what: keyof typeof HANDLES) {
+  for (const selector of HANDLES[what]) {
+    const found = page.locator(selector).first();
+    if ((await found.count()) > 0) return found;
+  }
+  return null;
+}
+
+/** Waits for the first sign of how it went. @param hadSign a sign that was there before says nothing */
+async function ended(page: Page, hadSign: boolean, timeoutMs: number): Promise<void> {
+  const look = `(() => {
+    const has = (selector) => document.querySelector(selector) !== null;
+    if (document.readyState === 'loading') return null;
+    if (!/^https?:$/.test(location.protocol)) return 'unreachable';
+    if (has(${JSON.stringify(SECOND_FACTOR)})) return 'second-factor';
+    if (has(${JSON.stringify(INSIDE)}) || !/\\/login(\\/|$)/.test(location.pathname)) return 'inside';
+    if (${!hadSign} && has(${JSON.stringify(REFUSED)})) return 'refused';
+    if (window.chartsyncWaits) return null;
+    return has('input[type="password"]') ? 'refused' : 'unknown';
+  })()`;
+  const seen = await page
+    .waitForFunction(look, undefined, { timeout: timeoutMs, polling: 50 })
+    .then((handle) => handle.jsonValue())
+    .catch(() => {
+      throw new SyncError('source_timeout', { action: 'stop', detail: 'The login did not end.' });
+    });
+  if (seen === 'second-factor') throw new SyncError('second_factor_required');
+  if (seen === 'refused') throw new SyncError('source_credentials');
+  if (seen === 'unreachable') throw new SyncError('source_unreachable');
+  if (seen === 'unknown')
+    throw new SyncError('source_failed', { detail: 'The login ended at a page that is unknown.' });
+}
