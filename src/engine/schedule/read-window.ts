@@ -110,7 +110,9 @@ export async function readWindow(
   await Promise.all(Array.from({ length: settings.datesAtOnce }, work));
   if (hopeless !== null) throw hopeless;
   const [first] = failures.values();
-  if (days.size === 0 && first !== undefined) throw toStop(first);
+  // Days that happen to be empty do not show that answers with entries are understood.
+  const understood = [...days.values()].some((day) => day.rows > 0);
+  if (!understood && first !== undefined) throw toStop(first);
   refuseEmptyWindow([...days], clinic, settings);
   return { reads, failures, unknownStates: textsOf([...days.values()]) };
 }
