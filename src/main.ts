@@ -252,8 +252,8 @@ export function applyConfiguration(chartsync: Chartsync): ReturnType<ConnectionR
 
 /** Removes what is kept only for a time, see `runs/housekeeping.ts`. */
 export function tidyOrganization(chartsync: Chartsync, organizationId: string): Promise<Tidied> {
-  const { records, retained, blobs, config } = chartsync;
-  return tidy({ records, retained, blobs, clock: systemClock, retention: config.retention }, organizationId);
+  const { records, retained, blobs, desk, config } = chartsync;
+  return tidy({ records, retained, blobs, desk, clock: systemClock, retention: config.retention }, organizationId);
 }
 
 const whatEveryConnectionHas = (config: Config, connection: ConnectionConfig) => ({

@@ -2,6 +2,7 @@
 import fastifySwagger from '@fastify/swagger';
 import type { FastifyInstance } from 'fastify';
 import { ACCESS_EXAMPLES } from './examples/access.ts';
+import { BOOK_EXAMPLES } from './examples/book.ts';
 import { CLINIC_EXAMPLES } from './examples/clinic.ts';
 import { CONNECTION_EXAMPLES } from './examples/connections.ts';
 import type { Example, Examples } from './examples/practice.ts';
@@ -30,7 +31,13 @@ interface Description {
 }
 
 const JSON_TYPE = 'application/json';
-const EXAMPLES: Examples = { ...RUN_EXAMPLES, ...CONNECTION_EXAMPLES, ...ACCESS_EXAMPLES, ...CLINIC_EXAMPLES };
+const EXAMPLES: Examples = {
+  ...RUN_EXAMPLES,
+  ...CONNECTION_EXAMPLES,
+  ...ACCESS_EXAMPLES,
+  ...CLINIC_EXAMPLES,
+  ...BOOK_EXAMPLES,
+};
 
 /** Before any route. */
 export async function describeRoutes(app: FastifyInstance, version: string): Promise<void> {

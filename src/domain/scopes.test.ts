@@ -17,7 +17,14 @@ describe('scopes', () => {
 
   it('of a role grow with it, and a viewer reads no documents', () => {
     expect(scopesOfRole('viewer')).toEqual(['sync:read']);
-    expect(scopesOfRole('operator')).toEqual(['sync:read', 'sync:run', 'documents:read', 'held:decide']);
+    expect(scopesOfRole('operator')).toEqual([
+      'sync:read',
+      'sync:run',
+      'documents:read',
+      'records:read',
+      'bookings:write',
+      'held:decide',
+    ]);
     for (const scope of SCOPES) expect(allows(scopesOfRole('administrator'), scope)).toBe(true);
     for (const role of ROLES) for (const scope of scopesOfRole(role)) expect(isScope(scope)).toBe(true);
     expect(allows(scopesOfRole('operator'), 'keys:write')).toBe(false);

@@ -7,7 +7,7 @@ import { applyHeldRecords } from '../engine/records/apply-held.ts';
 import { syncRecords } from '../engine/records/sync-records.ts';
 import type { RunResult, SessionOptions } from '../engine/run-session.ts';
 import { applyHeldBook } from '../engine/schedule/apply-held.ts';
-import { syncBook } from '../engine/schedule/sync-book.ts';
+import { syncBook, windowOf } from '../engine/schedule/sync-book.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ClaimedRun } from '../ports/run-queue.ts';
 import type { RunProgress } from '../ports/run-store.ts';
@@ -17,7 +17,7 @@ export interface SyncRequest {
   /** One of the connection's kind. */
   readonly mode: RunMode;
   readonly trigger: RunTrigger;
-  /** Files only. */
+  /** A patient's files, or the dates of a book. */
   readonly unit?: string;
   readonly onProgress?: (progress: RunProgress & { readonly runId: string }) => void;
   readonly signal?: AbortSignal;
@@ -150,7 +150,10 @@ export function runOnce(
   request: SyncRequest & Pick<SessionOptions, 'claimed' | 'onStarted'>,
 ): Promise<RunResult> {
   const { mode, unit, ...rest } = request;
-  if (isBookConnection(connection)) return syncBook(connection.ports, connection.settings, rest);
+  if (isBookConnection(connection)) {
+    const window = unit === undefined ? {} : { window: windowOf(unit) };
+    return syncBook(connection.ports, connection.settings, { ...rest, ...window });
+  }
   return isFileConnection(connection)
     ? syncFiles(connection.ports, connection.settings, {
         ...rest,

@@ -93,7 +93,7 @@ export function registerApply(program: Command, runner: CommandRunner): void {
             const tidied = await tidyOrganization(chartsync, organization.id);
             output.emit('tidied', { organization: organization.id, ...tidied });
             output.say(
-              `${organization.id}: removed ${tidied.blobs} contents, ${tidied.runs} runs, ${tidied.tombstones} tombstones.`,
+              `${organization.id}: removed ${tidied.blobs} contents, ${tidied.runs} runs, ${tidied.tombstones} tombstones, ${tidied.holds} holds.`,
             );
           }
           return EXIT.done;

@@ -195,9 +195,16 @@ function isRead(read: WindowReads, date: string): boolean {
   return read.reads.some((day) => day.date === date && day.state === 'complete');
 }
 
-/** For whoever has only a run's id: what it can do with a window that is not one. */
-export function checkWindow(window: DateWindow): void {
-  const days = (Date.parse(window.to) - Date.parse(window.from)) / 86_400_000 + 1;
-  if (days >= 1 && days <= 60) return;
-  throw new SyncError('settings_invalid', { detail: 'A window has from 1 to 60 dates.' });
+/** A window as the unit of a run, `YYYY-MM-DD..YYYY-MM-DD`. */
+export const unitOf = (window: DateWindow) => `${window.from}..${window.to}`;
+
+/** @throws SyncError `settings_invalid` when it is none, or has more than 60 dates */
+export function windowOf(unit: string): DateWindow {
+  const [, from, to] = /^(\d{4}-\d\d-\d\d)\.\.(\d{4}-\d\d-\d\d)$/.exec(unit) ?? [];
+  const days =
+    from === undefined || to === undefined ? Number.NaN : (Date.parse(to) - Date.parse(from)) / 86_400_000 + 1;
+  if (from === undefined || to === undefined || !(days >= 1 && days <= 60)) {
+    throw new SyncError('settings_invalid', { detail: 'A window has from 1 to 60 dates.' });
+  }
+  return { from, to };
 }
