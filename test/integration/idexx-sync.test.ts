@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { live } from '../../simulators/idexx/life.ts';
 import { addDays } from '../../simulators/idexx/wall.ts';
 import { createRandom } from '../../simulators/vsrx/random.ts';
-import { type IdexxSetup, setUpIdexx } from '../support/idexx-setup.ts';
+import { applyHeld } from '../../src/runs/sync-service.ts';
+import { type IdexxSetup, ORGANIZATION, setUpIdexx } from '../support/idexx-setup.ts';
 
 const HOUR = 3600_000;
 
@@ -88,12 +89,60 @@ test.each([
   }
 });
 
+describe('many removals at once', () => {
+  let setup: IdexxSetup;
+  beforeAll(async () => {
+    setup = await setUpIdexx({
+      now: () => Date.parse('2026-01-20T18:00:00Z'),
+      clinic: { oddities: false },
+      sections: { deletionGuard: { maxPercent: 2 } },
+    });
+    await setup.run();
+  });
+  afterAll(() => setup?.close());
+  const removed = () => setup.query('SELECT 1 FROM schedule_appointments WHERE deleted_at IS NOT NULL');
+  const deleteDay = (day: string) => {
+    setup.clinic.events = setup.clinic.events.filter((e) => !e.start.startsWith(day));
+  };
+
+  test('wait for a person, and keep their places until then; what is rejected is not asked again', async () => {
+    deleteDay('2026-01-21');
+    const held = await setup.run();
+    expect(held.counts.held).toBeGreaterThan(5);
+    expect(await removed()).toEqual([]);
+    expect((await setup.run()).counts.held).toBe(held.counts.held);
+    expect(await setup.chartsync.runs.heldSets(ORGANIZATION)).toHaveLength(1);
+    await decide(setup, false);
+    expect(await setup.run()).toMatchObject({ outcome: 'success', counts: { held: 0, removed: 0 } });
+    expect(await removed()).toEqual([]);
+  });
+
+  test('are done when a person approves, but not what the calendar shows again', async () => {
+    const [back, ...gone] = setup.clinic.events.filter((e) => e.start.startsWith('2026-01-22') && e.kind !== 'roster');
+    deleteDay('2026-01-22');
+    expect((await setup.run()).counts.held).toBe(gone.length + 1);
+    const setId = await decide(setup, true);
+    setup.clinic.events.push(back!);
+    const { signal } = new AbortController();
+    const result = await applyHeld(setup.connection, { setId, signal });
+    expect(result).toMatchObject({ state: 'completed', counts: { removed: gone.length, held: 0 } });
+    const found = await setup.chartsync.runs.heldSet(ORGANIZATION, setId);
+    expect(found?.set.state).toBe('applied');
+    expect(found?.items.filter((item) => item.state === 'kept').map((item) => item.reference)).toHaveLength(1);
+    await setup.expectBook({ from: '2026-01-22', to: '2026-01-30' });
+  });
+});
+
+/** @returns the id of the set */
+async function decide({ chartsync }: IdexxSetup, approve: boolean): Promise<string> {
+  const [set] = (await chartsync.runs.heldSets(ORGANIZATION)).filter((s) => s.state === 'pending');
+  const decision = { approve, by: 'test', note: null };
+  expect(await chartsync.runs.decideHeldSet(ORGANIZATION, set!.id, decision, Date.now())).toBe(true);
+  return set!.id;
+}
+
 async function approveHeld(setup: IdexxSetup): Promise<void> {
-  const { chartsync, connection } = setup;
-  const [set] = (await chartsync.runs.heldSets(connection.organizationId)).filter((s) => s.state === 'pending');
-  const decision = { approve: true, by: 'test', note: null };
-  expect(await chartsync.runs.decideHeldSet(connection.organizationId, set!.id, decision, Date.now())).toBe(true);
-  const signal = new AbortController().signal;
-  const { applyHeld } = await import('../../src/runs/sync-service.ts');
-  expect(await applyHeld(connection, { setId: set!.id, signal })).toMatchObject({ state: 'completed' });
+  const setId = await decide(setup, true);
+  const { signal } = new AbortController();
+  expect(await applyHeld(setup.connection, { setId, signal })).toMatchObject({ state: 'completed' });
 }

@@ -8,24 +8,33 @@ import { SyncError } from '../../domain/errors.ts';
 import type { CalendarClinic } from '../../ports/calendar-source.ts';
 import { isObject, type Json, optionalText } from './answer.ts';
 import { stateOf } from './status.ts';
-import { addMinutes, addSeconds, dateOf, parseWall, timeOfWall } from './wall-time.ts';
+import { addMinutes, addSeconds, dateOf, nextDate, parseWall, timeOfWall } from './wall-time.ts';
 
 const WRAPPERS = ['events', 'appointments', 'data', 'results'] as const;
 
-/** Fields that every row of a shape has; by them it is recognised. */
+/**
+ * Fields that every row of a shape has; by them it is recognised. `ofVisits`: those that we read of every row that is neither block
+ * nor roster. A field that is called otherwise one day would be lost without a word.
+ */
 const SHAPES = {
-  detailed: [
-    'id',
-    'start',
-    'resourceId',
-    'title',
-    'patient_name',
-    'provider',
-    'is_block',
-    'is_roster',
-    'current_status',
-  ],
-  compact: ['id', 'start', 'resourceId', 'title', 'className'],
+  detailed: {
+    ofAll: [
+      'id',
+      'start',
+      'resourceId',
+      'title',
+      'provider',
+      'is_block',
+      'is_roster',
+      'current_status',
+      'status_label',
+    ],
+    ofVisits: ['patient_name', 'first_name', 'last_name', 'phone_number', 'type_description'],
+  },
+  compact: {
+    ofAll: ['id', 'start', 'resourceId', 'title', 'className'],
+    ofVisits: ['clientPhone', 'providerName', 'appointmentType', 'status'],
+  },
 } as const;
 type Shape = keyof typeof SHAPES;
 
@@ -58,7 +67,8 @@ export function readCalendar(
   const durationOf = (type: string | null) => minutes.get(type ?? '') ?? clinic.slotMinutes;
   const read = rows
     .filter((row) => row.is_roster !== true)
-    .map((row) => appointmentOf(row, shape, durationOf, timeZone));
+    .map((row) => appointmentOf(row, shape, durationOf, timeZone))
+    .filter((row) => !touches(row, date));
   refuseTwice(read);
   refuseOutside(read, date);
   return {
@@ -78,11 +88,12 @@ function rowsOf(body: unknown): { rows: readonly Json[]; wrapper: string } {
 }
 
 function shapeOf(row: Json): Shape {
-  const has = (shape: Shape) => SHAPES[shape].every((field) => Object.hasOwn(row, field));
-  if (has('detailed')) return 'detailed';
-  if (has('compact')) return 'compact';
-  const closest: Shape = Object.hasOwn(row, 'className') ? 'compact' : 'detailed';
-  const missing = SHAPES[closest].filter((field) => !Object.hasOwn(row, field));
+  const shape: Shape =
+    Object.hasOwn(row, 'className') && !Object.hasOwn(row, 'current_status') ? 'compact' : 'detailed';
+  const { ofAll, ofVisits } = SHAPES[shape];
+  const isVisit = row.is_block !== true && row.is_roster !== true;
+  const missing = [...ofAll, ...(isVisit ? ofVisits : [])].filter((field) => !Object.hasOwn(row, field));
+  if (missing.length === 0) return shape;
   throw doubt(`Fields are missing: ${missing.join(', ')}.`);
 }
 
@@ -172,7 +183,13 @@ function refuseTwice(rows: readonly Row[]): void {
   if (ids.size < rows.length) throw doubt('An id comes twice.');
 }
 
-/** What touches the date belongs to it; an entry over midnight comes on both dates. */
+/** Ends at the midnight at which the date begins, or begins at the one at which it ends: it belongs to another date's answer. */
+function touches(row: Row, date: string): boolean {
+  const before = row.endTime === '00:00' && nextDate(row.lastDate) === date;
+  return before || (row.startTime === '00:00' && row.date === nextDate(date));
+}
+
+/** What takes a part of the date belongs to it; an entry over midnight comes on both dates. */
 function refuseOutside(rows: readonly Row[], date: string): void {
   if (rows.some((row) => row.date > date || row.lastDate < date)) {
     throw doubt('An entry lies outside of the date that was asked for.');

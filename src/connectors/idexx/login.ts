@@ -55,6 +55,10 @@ export function loginAt(
     });
     const status = answer?.status() ?? 200;
     if (status >= 500) throw new SyncError('source_failed', { detail: `The login page answers ${status}.` });
+    // The password must not go elsewhere.
+    if (URL.parse(page.url())?.origin !== new URL(portalUrl).origin) {
+      throw new SyncError('source_contract_changed', { detail: 'The login page leads to another address.' });
+    }
     const company = await find(page, 'company');
     const username = await find(page, 'username');
     const password = await find(page, 'password');

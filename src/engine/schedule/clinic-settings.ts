@@ -3,6 +3,7 @@ import { SyncError } from '../../domain/errors.ts';
 import { capacityOf } from '../../domain/slots.ts';
 import type { CalendarClinic } from '../../ports/calendar-source.ts';
 import type { ClinicSettings } from '../../ports/slot-book.ts';
+import type { WindowReads } from './read-window.ts';
 import type { BookSettings } from './settings.ts';
 
 /** Without columns there may be any number of rooms; so many are careful. */
@@ -12,7 +13,7 @@ const DEFAULT_CAPACITY = 2;
 export function clinicSettings(
   clinic: CalendarClinic,
   settings: BookSettings,
-  unknownStates: Readonly<Record<string, number>>,
+  answers: Pick<WindowReads, 'shape' | 'unknownStates'> | null,
 ): ClinicSettings {
   const rooms =
     settings.rooms === null
@@ -38,6 +39,9 @@ export function clinicSettings(
     // The two shapes of answers name a column "7" and "room-7".
     roomIds: settings.rooms === null ? null : rooms.flatMap(({ id }) => [id, `room-${id}`]),
     appointmentTypes: clinic.appointmentTypes,
-    sourceConfig: { ...clinic, unknownStates },
+    sourceConfig: {
+      ...clinic,
+      ...(answers === null ? {} : { shape: answers.shape, unknownStates: answers.unknownStates }),
+    },
   };
 }

@@ -15,6 +15,8 @@ import type { BookPorts, BookSettings } from './settings.ts';
 export interface WindowReads {
   readonly reads: readonly DateRead[];
   readonly failures: ReadonlyMap<string, SyncError>;
+  /** How the answers look; null: none had entries. */
+  readonly shape: string | null;
   /** Texts that no state is known for, and how often. */
   readonly unknownStates: Readonly<Record<string, number>>;
 }
@@ -114,7 +116,13 @@ export async function readWindow(
   const understood = [...days.values()].some((day) => day.rows > 0);
   if (!understood && first !== undefined) throw toStop(first);
   refuseEmptyWindow([...days], clinic, settings);
-  return { reads, failures, unknownStates: textsOf([...days.values()]) };
+  const shapes = new Set([...days.values()].flatMap((day) => (day.shape === null ? [] : [day.shape])));
+  if (shapes.size > 1) {
+    throw new SyncError('source_contract_changed', {
+      detail: `Answers of one run look different: ${[...shapes].join('; ')}.`,
+    });
+  }
+  return { reads, failures, shape: [...shapes][0] ?? null, unknownStates: textsOf([...days.values()]) };
 }
 
 /** Of all dates: then the connection cannot be worked on. */

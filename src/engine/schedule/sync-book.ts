@@ -91,7 +91,7 @@ export async function copyWindow(
   const { clinicId } = settings;
   session.step('Logging in', null);
   const clinic = await source.clinic({ signal, urgent: options.urgent });
-  await book.configure(fence, clinicId, clinicSettings(clinic, settings, {}));
+  await book.configure(fence, clinicId, clinicSettings(clinic, settings, null));
   const startedAt = clock.now();
   const window = options.window ?? usualWindow(settings, startedAt);
   await book.beginWindow(fence, clinicId, window);
@@ -104,9 +104,7 @@ export async function copyWindow(
     urgent: options.urgent,
     onDate: ({ date }) => book.noteProgress(fence, clinicId, date),
   });
-  if (Object.keys(read.unknownStates).length > 0) {
-    await book.configure(fence, clinicId, clinicSettings(clinic, settings, read.unknownStates));
-  }
+  await book.configure(fence, clinicId, clinicSettings(clinic, settings, read));
   const finishedAt = clock.now();
 
   session.step('Writing the book', null);
