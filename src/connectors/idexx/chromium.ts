@@ -2,7 +2,7 @@
  * A Chromium of its own process group, so that nothing of it stays behind: a helper process can outlive a browser that was killed.
  */
 import { existsSync } from 'node:fs';
-import { type Browser, chromium } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { SyncError } from '../../domain/errors.ts';
 
 export interface RunningBrowser {
@@ -35,6 +35,8 @@ export function findChromium(configured: string | null): string | null {
 export async function startChromium(configured: string | null): Promise<RunningBrowser> {
   const executablePath = findChromium(configured);
   if (executablePath === null) throw new SyncError('browser_unavailable', { detail: 'There is none.' });
+  // Only here: loading it takes longer than most commands.
+  const { chromium } = await import('playwright-core');
   const server = await chromium
     .launchServer({
       executablePath,

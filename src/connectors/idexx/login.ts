@@ -72,10 +72,18 @@ export function loginAt(
     await password.fill(credentials.password);
     const hadSign = (await page.locator(REFUSED).count()) > 0;
     await page.evaluate('window.chartsyncWaits = true');
+    const cookies = async () => (await context.cookies(portalUrl)).map(({ name, value }) => ({ name, value }));
+    const redirected = redirect(page, timeoutMs);
     await submit.click({ noWaitAfter: true });
-    await ended(page, hadSign, timeoutMs);
-    const cookies = await context.cookies(portalUrl);
-    return cookies.map(({ name, value }) => ({ name, value }));
+    const shown = ended(page, hadSign, timeoutMs);
+    shown.catch(() => undefined);
+    // The page behind the login is slow, and nobody looks at it.
+    if ((await Promise.race([redirected, shown])) === 'redirected') {
+      const early = await cookies();
+      if (early.some(({ name }) => /session|auth/i.test(name))) return early;
+    }
+    await shown;
+    return cookies();
   };
 }
 
@@ -85,6 +93,25 @@ async function find(page: Page, what: keyof typeof HANDLES) {
     if ((await found.count()) > 0) return found;
   }
   return null;
+}
+
+/** The answer to the form leads to a page of somebody who is logged in. Does not settle otherwise. */
+function redirect(page: Page, timeoutMs: number): Promise<'redirected'> {
+  const leadsInside = page.waitForResponse(
+    (answer) => {
+      const request = answer.request();
+      if (request.method() !== 'POST' || !request.isNavigationRequest()) return false;
+      const target = URL.parse(answer.headers().location ?? '', answer.url());
+      const isRedirect = answer.status() >= 300 && answer.status() < 400;
+      // Only to pages that are known: another one may ask for a second factor.
+      return isRedirect && target !== null && /^\/(dashboard|home|schedule)\b/.test(target.pathname);
+    },
+    { timeout: timeoutMs },
+  );
+  return leadsInside.then(
+    () => 'redirected',
+    () => new Promise<never>(() => undefined),
+  );
 }
 
 /** Waits for the first sign of how it went. @param hadSign a sign that was there before says nothing */
