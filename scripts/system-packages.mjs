@@ -48,9 +48,10 @@ const FOLDERS = [
 
 /** Ends the process with exit code 2 when a program is missing and cannot be installed. */
 export async function installSystemPackages() {
-  const { devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const { dependencies, devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const packages = { ...dependencies, ...devDependencies };
   const missing = () =>
-    NEEDED.filter((needed) => (needed.onlyWith ? needed.onlyWith in devDependencies : true) && !isThere(needed));
+    NEEDED.filter((needed) => (needed.onlyWith ? needed.onlyWith in packages : true) && !isThere(needed));
   if (missing().length === 0) return;
   if (process.getuid?.() === 0 && existsSync('/etc/debian_version') && existsSync('/usr/bin/apt-get')) {
     const names = missing().map((needed) => needed.name);
@@ -58,9 +59,9 @@ export async function installSystemPackages() {
     const env = { DEBIAN_FRONTEND: 'noninteractive' };
     await run(['apt-get', 'update', '-q'], { env });
     for (const choose of [(needed) => needed.debianFirst, (needed) => [needed.debian]]) {
-      const packages = missing().flatMap(choose);
-      if (packages.length > 0)
-        await run(['apt-get', 'install', '-y', '-q', '--no-install-recommends', ...packages], { env });
+      const wanted = missing().flatMap(choose);
+      if (wanted.length > 0)
+        await run(['apt-get', 'install', '-y', '-q', '--no-install-recommends', ...wanted], { env });
     }
   }
   if (missing().length === 0) return;

@@ -6,9 +6,19 @@ import { join } from 'node:path';
 import { sql } from 'kysely';
 import { type ApiKeys, createApiKeys } from './access/api-keys.ts';
 import { type CredentialVault, createCredentialVault } from './access/credentials.ts';
+import { createPortalSessions } from './access/portal-sessions.ts';
 import { createRateLimits, type RateLimits } from './access/rate-limit.ts';
-import type { ClinikoConnectionConfig, Config, VsrxConnectionConfig } from './config/config.ts';
+import type {
+  ClinikoConnectionConfig,
+  Config,
+  ConnectionConfig,
+  IdexxConnectionConfig,
+  VsrxConnectionConfig,
+} from './config/config.ts';
 import { createClinikoSource } from './connectors/cliniko/source.ts';
+import { type BrowserPool, createBrowserPool } from './connectors/idexx/browser-pool.ts';
+import { startChromium } from './connectors/idexx/chromium.ts';
+import { createIdexxSource } from './connectors/idexx/source.ts';
 import { createEhrDatabase } from './connectors/vsrx/database.ts';
 import { createFileShare } from './connectors/vsrx/file-share.ts';
 import { createStoredCredentialsDatabase } from './connectors/vsrx/stored-credentials.ts';
@@ -17,6 +27,8 @@ import { RECORD_STREAMS } from './domain/clinic.ts';
 import type { SyncError } from './domain/errors.ts';
 import type { AuditLog } from './ports/audit-log.ts';
 import type { BlobStore } from './ports/blob-store.ts';
+import type { BookingDesk } from './ports/booking-desk.ts';
+import type { CalendarSource } from './ports/calendar-source.ts';
 import type { ClinicReports } from './ports/clinic-reports.ts';
 import type { ClinicSource } from './ports/clinic-source.ts';
 import type { ConnectionRegistry } from './ports/connection-registry.ts';
@@ -24,6 +36,7 @@ import type { DocumentDesk } from './ports/document-desk.ts';
 import type { DocumentRecords } from './ports/document-records.ts';
 import type { DocumentWork } from './ports/document-work.ts';
 import type { OutboundLimit } from './ports/outbound-limit.ts';
+import type { PortalSessions } from './ports/portal-sessions.ts';
 import type { Reports } from './ports/reports.ts';
 import type { RetentionStore } from './ports/retention-store.ts';
 import type { RunBatches } from './ports/run-batches.ts';
@@ -34,12 +47,14 @@ import type { RunStore } from './ports/run-store.ts';
 import type { ScheduleStore } from './ports/schedule-store.ts';
 import type { SearchIndex } from './ports/search-index.ts';
 import type { SessionStore } from './ports/session-store.ts';
-import type { Connection, FileConnection, RecordConnection } from './runs/connections.ts';
+import type { SlotBook } from './ports/slot-book.ts';
+import type { BookConnection, Connection, FileConnection, RecordConnection } from './runs/connections.ts';
 import { countWaits } from './runs/counted-waits.ts';
 import { type Tidied, tidy } from './runs/housekeeping.ts';
 import { createAzureBlobStore } from './stores/blobs/azure.ts';
 import { createFilesystemBlobStore } from './stores/blobs/filesystem.ts';
 import { createAuditLog } from './stores/postgres/audit-log.ts';
+import { createBookingDesk } from './stores/postgres/booking-desk.ts';
 import { createClinicRecords } from './stores/postgres/clinic-records.ts';
 import { createClinicReports } from './stores/postgres/clinic-reports.ts';
 import { createConnectionRegistry } from './stores/postgres/connection-registry.ts';
@@ -52,6 +67,7 @@ import { createJobBoard } from './stores/postgres/job-board.ts';
 import { createKeyStore } from './stores/postgres/key-store.ts';
 import { migrateDatabase } from './stores/postgres/migrate.ts';
 import { createOutboundLimit } from './stores/postgres/outbound-limit.ts';
+import { createSealedSessionStore } from './stores/postgres/portal-sessions.ts';
 import { createReports } from './stores/postgres/reports.ts';
 import { createRetentionStore } from './stores/postgres/retention-store.ts';
 import { createRunBatches } from './stores/postgres/run-batches.ts';
@@ -61,6 +77,7 @@ import { createRunQueue } from './stores/postgres/run-queue.ts';
 import { createRunStore } from './stores/postgres/run-store.ts';
 import { createScheduleStore } from './stores/postgres/schedule-store.ts';
 import { createSessionStore } from './stores/postgres/session-store.ts';
+import { createSlotBook } from './stores/postgres/slot-book.ts';
 import { startEmbeddedPostgres } from './stores/postgres/supervisor.ts';
 import { announceWorker } from './stores/postgres/worker-presence.ts';
 import { createFileSpool } from './stores/spool/file-spool.ts';
@@ -83,6 +100,9 @@ export interface Chartsync {
   readonly records: DocumentRecords;
   readonly reports: Reports;
   readonly clinic: ClinicReports;
+  readonly book: SlotBook;
+  readonly bookings: BookingDesk;
+  readonly browsers: BrowserPool;
   readonly schedules: ScheduleStore;
   readonly retained: RetentionStore;
   readonly blobs: BlobStore;
@@ -154,10 +174,8 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
     closers.push(() => blobs.close());
 
     const documentRecords = createDocumentRecords(records);
-    const credentials = createCredentialVault({
-      store: createCredentialStore(records),
-      keys: { current: config.encryptionKey, old: config.encryptionKeysOld },
-    });
+    const keys = { current: config.encryptionKey, old: config.encryptionKeysOld };
+    const credentials = createCredentialVault({ store: createCredentialStore(records), keys });
     const board = createJobBoard(database.url);
     closers.push(() => board.close());
     const work = { database: records, board, random: systemRandom, workerId: presence.workerId };
@@ -169,6 +187,14 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
     let index: Promise<SearchIndex> | undefined;
     closers.push(async () => (await index)?.close());
     const programVersion = await version();
+    const book = createSlotBook(records);
+    const sessions = createPortalSessions({ store: createSealedSessionStore(records), keys, clock: systemClock });
+    const browsers = createBrowserPool({
+      size: config.portals.browsers,
+      start: () => startChromium(config.portals.chromium),
+      clock: systemClock,
+    });
+    closers.push(() => browsers.close());
     const common = { clock: systemClock, random: systemRandom, runs };
     const connections = config.organizations
       .flatMap((organization) => organization.connections)
@@ -177,6 +203,12 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
           const source = openCliniko(config, connection, { vault: credentials, limit, version: programVersion });
           closers.push(() => source.close());
           return recordConnection(config, connection, { ...common, source, records: clinicRecords });
+        }
+        if (connection.connector === 'idexx') {
+          const services = { vault: credentials, limit, version: programVersion, browsers, sessions };
+          const source = openIdexx(config, connection, services);
+          closers.push(() => source.close());
+          return bookConnection(config, connection, { ...common, source, book });
         }
         const opened = openConnection(config, connection, credentials);
         closers.push(() => opened.source.close());
@@ -201,6 +233,9 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
       records: documentRecords,
       reports: createReports(records),
       clinic: createClinicReports(records),
+      book,
+      bookings: createBookingDesk({ database: records, random: systemRandom }),
+      browsers,
       schedules: createScheduleStore(records),
       retained: createRetentionStore(records),
       blobs,
@@ -256,11 +291,11 @@ export function applyConfiguration(chartsync: Chartsync): ReturnType<ConnectionR
 
 /** Removes what is kept only for a time, see `runs/housekeeping.ts`. */
 export function tidyOrganization(chartsync: Chartsync, organizationId: string): Promise<Tidied> {
-  const { records, retained, blobs, config } = chartsync;
-  return tidy({ records, retained, blobs, clock: systemClock, retention: config.retention }, organizationId);
+  const { records, retained, blobs, bookings, config } = chartsync;
+  return tidy({ records, retained, blobs, bookings, clock: systemClock, retention: config.retention }, organizationId);
 }
 
-const whatEveryConnectionHas = (config: Config, connection: VsrxConnectionConfig | ClinikoConnectionConfig) => ({
+const whatEveryConnectionHas = (config: Config, connection: ConnectionConfig) => ({
   organizationId: connection.organizationId,
   id: connection.id,
   schedule: connection.schedule,
@@ -268,6 +303,26 @@ const whatEveryConnectionHas = (config: Config, connection: VsrxConnectionConfig
   timeoutMs: connection.timeoutMs,
   dryRun: config.dryRun,
 });
+
+function bookConnection(
+  config: Config,
+  connection: IdexxConnectionConfig,
+  ports: BookConnection['ports'],
+): BookConnection {
+  const { organizationId, id: connectionId, settings } = connection;
+  return {
+    ...whatEveryConnectionHas(config, connection),
+    connector: 'idexx',
+    settings: {
+      ...settings,
+      organizationId,
+      connectionId,
+      datesAtOnce: config.portals.datesAtOnce,
+      guard: config.deletionGuard,
+    },
+    ports,
+  };
+}
 
 function recordConnection(
   config: Config,
@@ -330,6 +385,40 @@ function openCliniko(
     version,
     retry: { attempts: config.limits.retryAttempts, delayMs: config.limits.retryDelayMs },
     limit,
+    clock: systemClock,
+    random: systemRandom,
+  });
+}
+
+function openIdexx(
+  config: Config,
+  connection: IdexxConnectionConfig,
+  services: {
+    vault: CredentialVault;
+    limit: OutboundLimit;
+    version: string;
+    browsers: BrowserPool;
+    sessions: PortalSessions;
+  },
+): CalendarSource {
+  const { settings, credentials } = connection;
+  const key = { organizationId: connection.organizationId, connectionId: connection.id };
+  return createIdexxSource({
+    key,
+    settings,
+    // What the configuration says counts; what it leaves out may be stored.
+    async credentials() {
+      if (credentials !== null) return credentials;
+      const { companyId, username, password } = (await services.vault.open(key))?.credentials ?? {};
+      return companyId === undefined || username === undefined || password === undefined
+        ? null
+        : { companyId, username, password };
+    },
+    version: services.version,
+    retry: { attempts: config.limits.retryAttempts, delayMs: config.limits.retryDelayMs },
+    browsers: services.browsers,
+    sessions: services.sessions,
+    limit: services.limit,
     clock: systemClock,
     random: systemRandom,
   });

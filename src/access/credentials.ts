@@ -1,13 +1,9 @@
-/**
- * Credentials of connections, sealed with AES-256-GCM. They can be stored and used, not shown.
- *
- * The organisation, the connection and the key's id are bound into the seal: what is copied to another row does not open.
- */
-import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto';
+/** Credentials of connections, sealed. They can be stored and used, not shown. */
 import type { AuditEntry } from '../domain/audit-entry.ts';
 import { SyncError } from '../domain/errors.ts';
 import type { CredentialStore, SealedCredentials, StoredCredentials } from '../ports/credential-store.ts';
 import type { ConnectionKey } from '../ports/document-records.ts';
+import { type EncryptionKey, type EncryptionKeys, keyOf, seal, unseal } from './seal.ts';
 
 /** Field → secret, such as `username` and `password`. */
 export type Credentials = Readonly<Record<string, string>>;
@@ -49,15 +45,6 @@ export interface RotationResult {
   readonly unreadable: readonly ConnectionKey[];
 }
 
-export interface EncryptionKeys {
-  /** 32 bytes in base64. Null: nothing can be sealed or opened. */
-  readonly current: string | null;
-  /** Former keys, which only open. */
-  readonly old: readonly string[];
-}
-
-const NONCE_SIZE = 12;
-const TAG_SIZE = 16;
 const PURPOSE = 'chartsync connection credentials';
 const BATCH = 100;
 
@@ -73,7 +60,7 @@ export function createCredentialVault(options: { store: CredentialStore; keys: E
   };
   const openSealed = (sealed: SealedCredentials): Credentials => {
     const key = keys.get(sealed.keyId);
-    if (key !== undefined) return unseal(key, sealed);
+    if (key !== undefined) return unseal(key, PURPOSE, sealed) as Credentials;
     throw new SyncError(keys.size === 0 ? 'encryption_key_missing' : 'credentials_unreadable', {
       detail: `They were sealed with the key ${sealed.keyId}.`,
     });
@@ -81,7 +68,7 @@ export function createCredentialVault(options: { store: CredentialStore; keys: E
 
   return {
     keyId: current?.id ?? null,
-    put: async (key, credentials, by, audit) => store.put(seal(sealing(), key, credentials), by, audit),
+    put: async (key, credentials, by, audit) => store.put(seal(sealing(), PURPOSE, key, credentials), by, audit),
     remove: (key, audit) => store.remove(key, audit),
     async presence(key) {
       const stored = await store.get(key);
@@ -116,52 +103,11 @@ export function createCredentialVault(options: { store: CredentialStore; keys: E
             continue;
           }
           // A put in between has used the present key already.
-          if (await store.replace(row, seal(key, row, unseal(former, row)), audit(after, row.keyId))) sealed++;
+          if (await store.replace(row, seal(key, PURPOSE, row, unseal(former, PURPOSE, row)), audit(after, row.keyId)))
+            sealed++;
         }
         if (rows.length < BATCH) return { sealed, unreadable };
       }
     },
   };
-}
-
-interface EncryptionKey {
-  readonly id: string;
-  readonly bytes: Buffer;
-}
-
-/** The id tells keys apart and nothing about them. */
-function keyOf(base64: string): EncryptionKey {
-  const bytes = Buffer.from(base64, 'base64');
-  const id = createHash('sha256').update('chartsync encryption key id').update(bytes).digest('hex').slice(0, 16);
-  return { id, bytes };
-}
-
-function seal(key: EncryptionKey, connection: ConnectionKey, credentials: Credentials): SealedCredentials {
-  const { organizationId, connectionId } = connection;
-  const nonce = randomBytes(NONCE_SIZE);
-  const cipher = createCipheriv('aes-256-gcm', key.bytes, nonce, { authTagLength: TAG_SIZE });
-  cipher.setAAD(boundTo(connection, key.id));
-  const ciphertext = Buffer.concat([
-    cipher.update(JSON.stringify(credentials), 'utf8'),
-    cipher.final(),
-    cipher.getAuthTag(),
-  ]);
-  return { organizationId, connectionId, keyId: key.id, nonce, ciphertext };
-}
-
-function unseal(key: EncryptionKey, sealed: SealedCredentials): Credentials {
-  try {
-    const decipher = createDecipheriv('aes-256-gcm', key.bytes, sealed.nonce, { authTagLength: TAG_SIZE });
-    decipher.setAAD(boundTo(sealed, key.id));
-    decipher.setAuthTag(sealed.ciphertext.subarray(-TAG_SIZE));
-    const text = Buffer.concat([decipher.update(sealed.ciphertext.subarray(0, -TAG_SIZE)), decipher.final()]);
-    return JSON.parse(text.toString('utf8')) as Credentials;
-  } catch {
-    // The cause is left out: a JSON error would quote what was opened.
-    throw new SyncError('credentials_unreadable', { detail: 'They were changed or moved.' });
-  }
-}
-
-function boundTo({ organizationId, connectionId }: ConnectionKey, keyId: string): Buffer {
-  return Buffer.from(JSON.stringify([PURPOSE, organizationId, connectionId, keyId]));
 }

@@ -30,6 +30,11 @@ export const TAGS = [
   { name: 'failures', description: 'Items that failed: try them again, or leave them alone.' },
   { name: 'held removals', description: 'Removals that were held back for a person to decide.' },
   { name: 'cliniko', description: 'The connection to Cliniko: start it, try it, see how it is.' },
+  {
+    name: 'idexx',
+    description: 'The book of a clinic at IDEXX Neo: copy it, see how it is, by the words that came before.',
+  },
+  { name: 'bookings', description: 'Free times of clinics, and places held, confirmed and given back.' },
   { name: 'patients and appointments', description: 'What was copied from practice management systems.' },
   { name: 'fhir', description: 'The same as FHIR R4 resources.' },
   { name: 'session', description: 'Who calls; sign in and out in the browser.' },

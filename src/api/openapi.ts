@@ -2,6 +2,7 @@
 import fastifySwagger from '@fastify/swagger';
 import type { FastifyInstance } from 'fastify';
 import { ACCESS_EXAMPLES } from './examples/access.ts';
+import { BOOK_EXAMPLES } from './examples/book.ts';
 import { CLINIC_EXAMPLES } from './examples/clinic.ts';
 import { CONNECTION_EXAMPLES } from './examples/connections.ts';
 import { DOCUMENT_EXAMPLES } from './examples/documents.ts';
@@ -37,6 +38,7 @@ const EXAMPLES: Examples = {
   ...ACCESS_EXAMPLES,
   ...CLINIC_EXAMPLES,
   ...DOCUMENT_EXAMPLES,
+  ...BOOK_EXAMPLES,
 };
 
 /** Before any route. */

@@ -20,6 +20,10 @@ export const Refusal = Type.Object(
       remedy: Type.Optional(Type.String({ description: 'What a person should do.' })),
       retry_after: nullable(Type.Integer({ description: 'Seconds.' })),
     }),
+    errors: Type.Optional(
+      Type.Array(Type.String(), { description: 'Of /api/idexx/schedule-sync: the same sentence.' }),
+    ),
+    durationMs: Type.Optional(Type.Integer({ description: 'Of /api/idexx/schedule-sync.' })),
     syncId: Type.Optional(nullable(Type.String({ description: 'The run that is in the way, or that failed.' }))),
     timestamp: Type.String({ format: 'date-time', description: 'When it was refused.' }),
   },
@@ -56,6 +60,11 @@ const KINDS = {
     name: 'NotFound',
     description: 'There is no such thing in this organisation.',
     example: ['not_found', 'No such document.'],
+  },
+  408: {
+    name: 'Aborted',
+    description: 'The run took longer than it may, or was aborted.',
+    example: 'run_timeout',
   },
   409: {
     name: 'NotNow',

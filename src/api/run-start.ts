@@ -15,7 +15,12 @@ export async function askForRun(
   access: Access,
   request: FastifyRequest,
   connection: Connection,
-  what: { readonly mode: RunMode; readonly unit?: string | null; readonly heldSetId?: string | null },
+  what: {
+    readonly mode: RunMode;
+    readonly unit?: string | null;
+    readonly heldSetId?: string | null;
+    readonly whenBusy?: 'queue';
+  },
 ): Promise<Enqueued> {
   if (connection.dryRun) {
     throw new HttpError(409, 'dry_run', 'This connection is configured for dry runs: use "chartsync plan".');
@@ -26,13 +31,17 @@ export async function askForRun(
     organizationId,
     action: 'sync.start',
     subject: { kind: 'connection', id },
-    details: { mode, ...(unit === null ? {} : { patient: unit }), ...(heldSetId === null ? {} : { set: heldSetId }) },
+    details: {
+      mode,
+      ...(unit === null ? {} : { [connection.connector === 'idexx' ? 'dates' : 'patient']: unit }),
+      ...(heldSetId === null ? {} : { set: heldSetId }),
+    },
   };
   const run = { organizationId, connectionId: id, mode, trigger: 'api' as const, unit, heldSetId };
   const enqueued = await access.audited(
     request,
     deed,
-    () => services.queue.enqueue(run, { whenBusy: 'refuse' }),
+    () => services.queue.enqueue(run, { whenBusy: what.whenBusy ?? 'refuse' }),
     (started) => ({ details: started === null ? {} : { run: started.runId } }),
   );
   // Only a guarded request, which this is not, can come too late.

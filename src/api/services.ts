@@ -3,6 +3,7 @@ import type { ApiKeys } from '../access/api-keys.ts';
 import type { CredentialVault } from '../access/credentials.ts';
 import type { AuditLog } from '../ports/audit-log.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
+import type { BookingDesk } from '../ports/booking-desk.ts';
 import type { ClinicReports } from '../ports/clinic-reports.ts';
 import type { DocumentDesk } from '../ports/document-desk.ts';
 import type { Reports } from '../ports/reports.ts';
@@ -12,6 +13,7 @@ import type { RunQueue } from '../ports/run-queue.ts';
 import type { RunStore } from '../ports/run-store.ts';
 import type { ScheduleStore } from '../ports/schedule-store.ts';
 import type { SearchIndex } from '../ports/search-index.ts';
+import type { SlotBook } from '../ports/slot-book.ts';
 import type { Connection } from '../runs/connections.ts';
 import type { RunWatch } from '../runs/run-watch.ts';
 import type { SyncService } from '../runs/sync-service.ts';
@@ -40,6 +42,10 @@ export interface ApiServices {
   readonly schedulerActive: boolean;
   readonly reports: Reports;
   readonly clinic: ClinicReports;
+  readonly book: SlotBook;
+  readonly bookings: BookingDesk;
+  /** Browsers of this process. */
+  readonly browsers: () => { readonly total: number; readonly inUse: number; readonly available: number };
   readonly blobs: BlobStore;
   readonly desk: DocumentDesk;
   readonly search: SearchIndex;

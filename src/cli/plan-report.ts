@@ -3,8 +3,9 @@ import type { FileMode, RecordMode } from '../domain/run.ts';
 import type { ChangeLine } from '../engine/files/change-line.ts';
 import { planFiles } from '../engine/files/plan-files.ts';
 import { guard } from '../engine/guard.ts';
-import { type Connection, type FileConnection, isFileConnection } from '../runs/connections.ts';
+import { type Connection, type FileConnection, isBookConnection, isFileConnection } from '../runs/connections.ts';
 import { checkMode, modeFor } from '../runs/modes.ts';
+import { planBookChanges } from './book-report.ts';
 import { UsageError } from './context.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import type { Output } from './output.ts';
@@ -31,6 +32,7 @@ export function planAndReport(options: PlanRequest): Promise<ExitCode> {
   if (out !== null)
     throw new UsageError('--out is for connections that copy files: what changes here, a run finds itself.');
   if (unit !== null) throw new UsageError('--patient is for connections that copy files.');
+  if (isBookConnection(connection)) return planBookChanges({ ...options, connection });
   return planRecordChanges({ ...options, connection, mode: mode as RecordMode });
 }
 

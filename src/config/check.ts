@@ -58,7 +58,7 @@ function checkObject(schema: TObject, value: Values, path: Path, walk: Walk): Va
 function checkUnion(schema: TUnion, value: unknown, path: Path, walk: Walk): unknown {
   const objects = schema.anyOf.filter((variant) => Type.IsObject(variant)) as TObject[];
   if (!isValues(value) || objects.length === 0) return checkLeaf(schema, value, path, walk);
-  const { discriminator, absent } = schema as TUnion & { discriminator?: string; absent?: Record<string, string> };
+  const { discriminator } = schema as TUnion & { discriminator?: string };
   if (discriminator === undefined) return checkObject(closest(objects, value), value, path, walk);
 
   const nameOf = (variant: TObject) => String((variant.properties[discriminator] as { const?: unknown }).const);
@@ -66,10 +66,9 @@ function checkUnion(schema: TUnion, value: unknown, path: Path, walk: Walk): unk
   const variant = objects.find((candidate) => nameOf(candidate) === given);
   if (variant) return checkObject(variant, value, path, walk);
   const at = [...path, discriminator];
-  const sentence = typeof given === 'string' && absent && Object.hasOwn(absent, given) ? absent[given] : undefined;
   const names = objects.map(nameOf);
   const missing = given === undefined ? 'is missing: ' : '';
-  return fail(walk, at, sentence ?? `${missing}expected ${oneOf(names)}.${suggestion(given, names, at, walk)}`, value);
+  return fail(walk, at, `${missing}expected ${oneOf(names)}.${suggestion(given, names, at, walk)}`, value);
 }
 
 /** The variant that shares most keys with the value, then the one that misses least. */

@@ -1,6 +1,7 @@
 /** What the rest of the program gets to see: complete, checked, frozen. Times in ms, sizes in bytes, paths absolute. */
 import type { AccessSettings } from '../access/settings.ts';
 import type { ClinikoSettings } from '../connectors/cliniko/settings.ts';
+import type { IdexxSettings } from '../connectors/idexx/settings.ts';
 import type { TableMapping } from '../connectors/vsrx/mapping.ts';
 import type { Schedule } from '../domain/schedule.ts';
 
@@ -30,6 +31,7 @@ export interface Config {
   readonly stores: StoresConfig;
   readonly deletionGuard: { readonly maxCount: number; readonly maxPercent: number; readonly minCount: number };
   readonly limits: LimitsConfig;
+  readonly portals: PortalsConfig;
   readonly retention: {
     /** Null: for ever. */
     readonly runsMs: number | null;
@@ -51,7 +53,7 @@ export interface OrganizationConfig {
   readonly connections: readonly ConnectionConfig[];
 }
 
-export type ConnectionConfig = VsrxConnectionConfig | ClinikoConnectionConfig;
+export type ConnectionConfig = VsrxConnectionConfig | ClinikoConnectionConfig | IdexxConnectionConfig;
 
 interface AnyConnectionConfig {
   readonly organizationId: string;
@@ -76,6 +78,39 @@ export interface ClinikoConnectionConfig extends AnyConnectionConfig {
   };
   /** Secret. Null: stored ones are used. */
   readonly credentials: { readonly apiKey: string } | null;
+}
+
+export interface IdexxConnectionConfig extends AnyConnectionConfig {
+  readonly connector: 'idexx';
+  /** Without secrets: may be stored and shown. */
+  readonly settings: IdexxSettings & {
+    /** UUID in lower case. */
+    readonly clinicId: string;
+    readonly daysAhead: number;
+    readonly staleAfterMinutes: number;
+    readonly alarmAfterMinutes: number;
+    /** Null: what the portal says. */
+    readonly slotMinutes: number | null;
+    /** Places at one time; null: one for each calendar column that counts. */
+    readonly capacity: number | null;
+    /** Names or ids of calendar columns; null: all count. */
+    readonly rooms: readonly string[] | null;
+    /** Null: as they are stored. `days`: 0 = Sunday. */
+    readonly breaks:
+      | readonly {
+          readonly name: string;
+          readonly from: string;
+          readonly to: string;
+          readonly days: readonly number[];
+        }[]
+      | null;
+    /** Holds, not confirmed bookings, may be moved out of a full slot. */
+    readonly moveHolds: boolean;
+    /** A window without a single entry is taken as it is. */
+    readonly believeEmpty: boolean;
+  };
+  /** Secret. Null: stored ones are used. */
+  readonly credentials: { readonly companyId: string; readonly username: string; readonly password: string } | null;
 }
 
 export interface VsrxConnectionConfig extends AnyConnectionConfig {
@@ -130,6 +165,15 @@ export type SearchConfig =
       readonly apiVersion: string | null;
     }
   | { readonly kind: 'none' };
+
+/** For all connections of this process that log in to a portal. */
+export interface PortalsConfig {
+  readonly browsers: number;
+  /** Program of the browser; null: where it usually is. */
+  readonly chromium: string | null;
+  /** Dates of one clinic that are read at one time. */
+  readonly datesAtOnce: number;
+}
 
 export interface LimitsConfig {
   readonly maxFileSize: number;

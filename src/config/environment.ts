@@ -68,6 +68,10 @@ const VARIABLES = {
   SYNC_TIMEOUT_MS: integer(1000, 604_800_000),
   SYNC_DRY_RUN: switchOf(),
   SYNC_LOG_LEVEL: choice(['error', 'warn', 'info', 'debug']),
+  BROWSER_POOL_SIZE: integer(1, 20),
+  SYNC_CONCURRENCY: integer(1, 10),
+  IDEXX_RATE_LIMIT: integer(1, 100),
+  CHARTSYNC_CHROMIUM: text('the path of a program'),
   AZURE_STORAGE_CONNECTION_STRING: text('a connection string of Azure Storage'),
   AZURE_STORAGE_CONTAINER_NAME: text(
     'the name of a container: small letters, digits and single "-"',

@@ -97,6 +97,7 @@ describe('defaults', () => {
         tombstonesMs: null,
         auditMs: 189_388_800_000,
       },
+      portals: { browsers: 2, chromium: null, datesAtOnce: 2 },
     });
   });
 
@@ -184,7 +185,7 @@ organizations:
       - id: b
         connector: vsrx
         settings: { fileBasePath: /srv, mapping: vrsx }
-      - { id: c, connector: idexx, credentials: { apiKey: ${SECRET} } }
+      - { id: c, connector: idexx, settings: { daysAhead: 61 } }
       - { id: d, connector: vsxr }
       - { id: e }
 deletionGuard: { maxPercent: 101, maxCount: "many" }
@@ -228,19 +229,19 @@ stores: { blobs: { kind: azure } }
         message: 'expected one of "vsrx", "generic". Did you mean "vsrx"?',
       },
       {
-        path: 'organizations[0].connections[2].connector',
-        place: 'chartsync.yaml:13:29',
-        message: 'the connector for IDEXX Neo is not part of this version of Chartsync; remove the connection',
+        path: 'organizations[0].connections[2].settings.daysAhead',
+        place: 'chartsync.yaml:13:59',
+        message: 'expected a whole number from 1 to 60',
       },
       {
         path: 'organizations[0].connections[3].connector',
         place: 'chartsync.yaml:14:29',
-        message: 'expected one of "vsrx", "cliniko". Did you mean "vsrx"?',
+        message: 'expected one of "vsrx", "cliniko", "idexx". Did you mean "vsrx"?',
       },
       {
         path: 'organizations[0].connections[4].connector',
         place: 'chartsync.yaml:15:9',
-        message: 'is missing: expected one of "vsrx", "cliniko"',
+        message: 'is missing: expected one of "vsrx", "cliniko", "idexx"',
       },
       { path: 'deletionGuard.maxPercent', place: 'chartsync.yaml:16:30', message: 'expected a number from 0 to 100' },
       {

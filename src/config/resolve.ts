@@ -5,11 +5,13 @@ import { resolveAuth } from './auth.ts';
 import { resolveCliniko } from './cliniko.ts';
 import type { Config, ConnectionConfig, OrganizationConfig, SearchConfig, StoresConfig } from './config.ts';
 import { databaseOfVariables, type Variables } from './environment.ts';
+import { resolveIdexx } from './idexx.ts';
 import { type Mistake, type Path, pathText } from './mistake.ts';
 import { parseDuration, parseSize } from './quantity.ts';
 import {
   type ClinikoConnectionFile,
   type ConfigFile,
+  type IdexxConnectionFile,
   parseWindow,
   type ScheduleFile,
   type VsrxConnectionFile,
@@ -24,7 +26,12 @@ type OrganizationFile = NonNullable<ConfigFile['organizations']>[number];
 export type WellFormedFile = Omit<ConfigFile, 'organizations'> & {
   readonly organizations?: readonly (
     | (Omit<OrganizationFile, 'connections'> & {
-        readonly connections?: readonly (VsrxConnectionFile | ClinikoConnectionFile | undefined)[];
+        readonly connections?: readonly (
+          | VsrxConnectionFile
+          | ClinikoConnectionFile
+          | IdexxConnectionFile
+          | undefined
+        )[];
       })
     | undefined
   )[];
@@ -91,6 +98,12 @@ export function resolveConfig(options: ResolveOptions): Config {
       documentsAtOnce: limits?.documentsAtOnce ?? 3,
       databaseConnections: limits?.databaseConnections ?? 10,
     },
+    portals: {
+      browsers: variables.BROWSER_POOL_SIZE ?? 2,
+      chromium: variables.CHARTSYNC_CHROMIUM ?? null,
+      // The portal was seen to cut a third call of a session.
+      datesAtOnce: variables.SYNC_CONCURRENCY ?? 2,
+    },
     retention: {
       runsMs: forever(retention?.runs ?? '90d'),
       releasedBlobsMs: parseDuration(retention?.releasedBlobs ?? '30d') ?? 0,
@@ -143,7 +156,17 @@ function resolveOrganizations(options: ResolveOptions, maxFileSize: number, repo
               { ...common, allowPrivate: variables.CHARTSYNC_ALLOW_PRIVATE_SOURCES ?? false },
               mistake,
             )
-          : resolveVsrx(connection, { ...common, database, fileBasePath, maxFileSize, folder }, mistake);
+          : connection.connector === 'idexx'
+            ? resolveIdexx(
+                connection,
+                {
+                  ...common,
+                  allowPrivate: variables.CHARTSYNC_ALLOW_PRIVATE_SOURCES ?? false,
+                  requestsPerSecond: variables.IDEXX_RATE_LIMIT ?? 10,
+                },
+                mistake,
+              )
+            : resolveVsrx(connection, { ...common, database, fileBasePath, maxFileSize, folder }, mistake);
       if (complete) connections.push(complete);
     }
     const { id, name = id, timeZone = 'UTC' } = organization;

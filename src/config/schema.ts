@@ -180,10 +180,63 @@ function isHttpUrl(value: string): boolean {
   );
 }
 
-/** Connectors that this version does not have, with what to say to somebody who names one. */
-export const ABSENT_CONNECTORS: Readonly<Record<string, string>> = {
-  idexx: 'the connector for IDEXX Neo is not part of this version of Chartsync; remove the connection',
-};
+const timeOfDay = (description: string) => checkedText(description, (v) => parseTimeOfDay(v) !== null);
+const days = () =>
+  Type.Array(choice(WEEKDAYS), { minItems: 1, uniqueItems: true, description: 'a list of days, such as [mon, tue]' });
+
+const IdexxConnection = closed({
+  id: identifier(),
+  connector: Type.Literal('idexx'),
+  schedule: optional(Schedule),
+  timeout: optional(durationOr('none', SECOND, 7 * DAY, 'a time from 1s to 7d, such as 5m')),
+  pauseAfterFailures: optional(pauseAfterFailures()),
+  settings: optional(
+    closed({
+      portalUrl: optional(checkedText('the address of the portal, such as https://us.idexxneo.com', isOrigin)),
+      clinicId: optional(
+        text('the UUID of the clinic', /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/),
+      ),
+      timeZone: optional(timeZone()),
+      daysAhead: optional(integer(1, 60)),
+      staleAfter: optional(duration(MINUTE, 7 * DAY, 'a time from 1m to 7d, such as 60m')),
+      alarmAfter: optional(duration(MINUTE, 7 * DAY, 'a time from 1m to 7d, such as 4h')),
+      slotMinutes: optional(integer(1, 120)),
+      capacity: optional(integer(1, 100)),
+      rooms: optional(
+        Type.Array(text('the name or id of a calendar column'), {
+          minItems: 1,
+          description: 'a list of names or ids of calendar columns',
+          uniqueItems: true,
+        }),
+      ),
+      breaks: optional(
+        Type.Array(
+          closed({
+            name: text('the name of the break'),
+            from: timeOfDay('a time of day such as 12:00'),
+            to: timeOfDay('a time of day such as 13:00'),
+            on: days(),
+          }),
+          { description: 'a list of breaks' },
+        ),
+      ),
+      moveHolds: optional(switchOf()),
+      emptyCalendar: optional(choice(['doubted', 'believed'])),
+      timeout: optional(timeout()),
+    }),
+  ),
+  credentials: optional(
+    closed({
+      companyId: text('the company id of the portal'),
+      username: text('the user name for the portal'),
+      password: text('the password for the portal'),
+    }),
+  ),
+});
+
+function isOrigin(value: string): boolean {
+  return isHttpUrl(value) && URL.parse(value)?.pathname === '/';
+}
 
 const Organization = closed({
   id: identifier(),
@@ -192,12 +245,9 @@ const Organization = closed({
   maxConcurrentSyncs: optional(integer(1, 1000)),
   maxQueuedSyncs: optional(integer(0, 10_000)),
   connections: optional(
-    Type.Array(
-      Type.Union([VsrxConnection, ClinikoConnection], { discriminator: 'connector', absent: ABSENT_CONNECTORS }),
-      {
-        description: 'a list of connections',
-      },
-    ),
+    Type.Array(Type.Union([VsrxConnection, ClinikoConnection, IdexxConnection], { discriminator: 'connector' }), {
+      description: 'a list of connections',
+    }),
   ),
 });
 
@@ -289,6 +339,7 @@ export const ConfigFile = closed({
   ),
 });
 export type ConfigFile = Type.Static<typeof ConfigFile>;
+export type IdexxConnectionFile = Type.Static<typeof IdexxConnection>;
 export type ClinikoConnectionFile = Type.Static<typeof ClinikoConnection>;
 export type VsrxConnectionFile = Type.Static<typeof VsrxConnection>;
 export type ScheduleFile = Type.Static<typeof Schedule>;

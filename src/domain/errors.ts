@@ -49,6 +49,17 @@ export const ERROR_CATALOGUE = {
     summary: 'The source system refused the user name, password or key.',
     remedy: 'Correct the credentials in the connection settings.',
   },
+  second_factor_required: {
+    action: 'stop',
+    summary: 'The portal asks for a second factor, which Chartsync cannot give.',
+    remedy: 'Give the connection a user of the portal without a second factor, then resume it.',
+  },
+  browser_unavailable: {
+    action: 'stop',
+    summary: 'The browser that logs in to the portal is not installed, does not start, or ended.',
+    remedy:
+      'Install Chromium ("apt-get install chromium"), or name its program in CHARTSYNC_CHROMIUM. The next run tries again.',
+  },
   source_permission: {
     action: 'stop',
     summary: 'The user of the source system may not read something that is needed.',

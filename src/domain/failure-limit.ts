@@ -4,6 +4,7 @@ import { ERROR_CATALOGUE, type ErrorCode } from './errors.ts';
 /** More tries with refused credentials lock the account at the other side. */
 const PAUSES_AT_ONCE: ReadonlySet<string> = new Set<ErrorCode>([
   'source_credentials',
+  'second_factor_required',
   'blob_credentials',
   // What is misread could be stored or removed wrongly: a person looks first.
   'source_contract_changed',

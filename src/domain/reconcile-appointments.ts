@@ -37,6 +37,8 @@ export interface StoredAppointment extends Interval {
   readonly deleted: boolean;
   /** Since when reads of its date have been missing it, epoch ms. */
   readonly unconfirmedSince: number | null;
+  /** A person said that it stays although the source does not show it. */
+  readonly kept?: boolean;
 }
 
 const proof: unique symbol = Symbol('complete window');
@@ -147,7 +149,7 @@ export function reconcile(read: CompleteWindow | PartialWindow, stored: readonly
     same: same.length,
     confirmed: same.filter((s) => s.unconfirmedSince !== null).map((s) => s.id),
     absent,
-    removals: read.complete ? absent.map((s) => read.remove(s)) : [],
+    removals: read.complete ? absent.filter((s) => s.kept !== true).map((s) => read.remove(s)) : [],
     inSource: [...fetched.values()].filter((a) => inWindow(a.date)).length,
     stored: live.length,
   };

@@ -26,8 +26,12 @@ export type FileMode = (typeof FILE_MODES)[number];
 export const RECORD_MODES = ['incremental', 'comprehensive', 'active', 'patients-only'] as const;
 export type RecordMode = (typeof RECORD_MODES)[number];
 
+/** A clinic's book is always read for its whole window. */
+export const BOOK_MODES = ['calendar'] as const;
+export type BookMode = (typeof BOOK_MODES)[number];
+
 /** What a run is for. `plan`: executes a plan file; `held`: applies an approved set of held removals. */
-export type RunMode = FileMode | RecordMode | 'plan' | 'held';
+export type RunMode = FileMode | RecordMode | BookMode | 'plan' | 'held';
 
 /** Who asked: a person is served before the schedule. */
 export type RunTrigger = 'manual' | 'api' | 'schedule';

@@ -22,6 +22,7 @@ describe('scopes', () => {
       'sync:run',
       'documents:read',
       'records:read',
+      'bookings:write',
       'held:decide',
     ]);
     for (const scope of SCOPES) expect(allows(scopesOfRole('administrator'), scope)).toBe(true);

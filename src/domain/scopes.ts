@@ -6,6 +6,8 @@ export const SCOPES = [
   'documents:write',
   /** Copied patients and appointments. */
   'records:read',
+  /** Places at clinics: hold, confirm, give back. */
+  'bookings:write',
   'held:decide',
   'connections:write',
   'keys:write',
@@ -21,7 +23,7 @@ export type Role = (typeof ROLES)[number];
 /** Documents and records are patients' data: who only looks after the machine does not get to read them. */
 const SCOPES_OF_ROLE: Readonly<Record<Role, readonly Scope[]>> = {
   viewer: ['sync:read'],
-  operator: ['sync:read', 'sync:run', 'documents:read', 'records:read', 'held:decide'],
+  operator: ['sync:read', 'sync:run', 'documents:read', 'records:read', 'bookings:write', 'held:decide'],
   administrator: ['admin'],
 };
 

@@ -102,6 +102,13 @@ export interface Conflict extends BookingConflict {
   readonly moved: boolean;
 }
 
+/** Which dates a run is about. */
+export interface RunWindow extends DateWindow {
+  /** The date that was read last. */
+  readonly currentDate: string | null;
+  readonly failedDates: readonly string[];
+}
+
 export interface SlotBook {
   /** Stores what the clinic and its source say about opening hours; other settings of the clinic are replaced as a whole. */
   configure(fence: Fence, clinicId: string, settings: ClinicSettings): Promise<void>;
@@ -162,6 +169,8 @@ export interface SlotBook {
 
   /** Slots at which something can begin, in the order of time; the past, blocked and retired ones are not among them. */
   availability(query: AvailabilityQuery): Promise<readonly AvailableSlot[]>;
+  /** Null: the run is none of the clinic, or has not got so far. */
+  runWindow(key: ClinicKey, runId: string): Promise<RunWindow | null>;
   /** One entry for each date of the window. An unknown clinic has none. */
   freshness(key: ClinicKey, window: DateWindow): Promise<readonly DayFreshness[]>;
 }

@@ -3,6 +3,7 @@
 import type { Schedule } from '../domain/schedule.ts';
 import type { FilePorts, FileSettings } from '../engine/files/settings.ts';
 import type { RecordPorts, RecordSettings } from '../engine/records/settings.ts';
+import type { BookPorts, BookSettings } from '../engine/schedule/settings.ts';
 
 interface AnyConnection {
   readonly organizationId: string;
@@ -37,7 +38,14 @@ export interface RecordConnection extends AnyConnection {
   region(): Promise<string | null>;
 }
 
-export type Connection = FileConnection | RecordConnection;
+/** A source of a clinic's calendar. */
+export interface BookConnection extends AnyConnection {
+  readonly connector: 'idexx';
+  readonly settings: BookSettings;
+  readonly ports: BookPorts;
+}
+
+export type Connection = FileConnection | RecordConnection | BookConnection;
 
 export type Found<C> =
   | { readonly found: 'one'; readonly connection: C }
@@ -63,10 +71,15 @@ export function isRecordConnection(connection: Connection): connection is Record
   return connection.connector === 'cliniko';
 }
 
+export function isBookConnection(connection: Connection): connection is BookConnection {
+  return connection.connector === 'idexx';
+}
+
 /** What the credentials of a connection consist of. */
 export const CREDENTIAL_FIELDS: Readonly<Record<Connection['connector'], readonly string[]>> = {
   vsrx: ['username', 'password'],
   cliniko: ['apiKey'],
+  idexx: ['companyId', 'username', 'password'],
 };
 
 /** @returns null when they are not exactly what the connection wants */

@@ -1,9 +1,10 @@
 /**
- * Removes what is kept only for a time: contents that no document names any more, old runs, old tombstones.
+ * Removes what is kept only for a time: contents that no document names any more, old runs, old tombstones, holds that are over.
  *
  * Contents wait longest for a reason: while they are there, a removal can be taken back.
  */
 import { type BlobStore, blobName } from '../ports/blob-store.ts';
+import type { BookingDesk } from '../ports/booking-desk.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { DocumentRecords } from '../ports/document-records.ts';
 import type { RetentionStore } from '../ports/retention-store.ts';
@@ -12,6 +13,7 @@ export interface HousekeepingOptions {
   readonly records: DocumentRecords;
   readonly retained: RetentionStore;
   readonly blobs: BlobStore;
+  readonly bookings: Pick<BookingDesk, 'expireHolds'>;
   readonly clock: Clock;
   readonly retention: {
     /** How long a released or announced content stays. Longer than the longest copy of one file. */
@@ -26,6 +28,7 @@ export interface Tidied {
   readonly blobs: number;
   readonly runs: number;
   readonly tombstones: number;
+  readonly holds: number;
 }
 
 const BATCH = 1000;
@@ -40,7 +43,17 @@ export async function tidy(options: HousekeepingOptions, organizationId: string)
     blobs: await releaseBlobs(options, organizationId),
     runs: await olderThan(retention.runsMs, (before) => retained.purgeRuns(organizationId, before)),
     tombstones: await olderThan(retention.tombstonesMs, (before) => retained.purgeTombstones(organizationId, before)),
+    holds: await expireHolds(options, organizationId),
   };
+}
+
+async function expireHolds({ bookings }: HousekeepingOptions, organizationId: string): Promise<number> {
+  let total = 0;
+  for (;;) {
+    const expired = await bookings.expireHolds(organizationId, BATCH);
+    total += expired.length;
+    if (expired.length < BATCH) return total;
+  }
 }
 
 async function releaseBlobs(options: HousekeepingOptions, organizationId: string): Promise<number> {

@@ -1,9 +1,15 @@
 /** How much a run reads: which mode is due by the schedule, and what the words of a request mean for each kind of connection. */
 import { Temporal } from 'temporal-polyfill';
 import { SyncError } from '../domain/errors.ts';
-import { FILE_MODES, type FileMode, RECORD_MODES, type RecordMode, type RunMode } from '../domain/run.ts';
+import { BOOK_MODES, FILE_MODES, type FileMode, RECORD_MODES, type RecordMode, type RunMode } from '../domain/run.ts';
 import type { ScheduleState } from '../ports/schedule-store.ts';
-import { type Connection, type FileConnection, isFileConnection, type RecordConnection } from './connections.ts';
+import {
+  type Connection,
+  type FileConnection,
+  isBookConnection,
+  isFileConnection,
+  type RecordConnection,
+} from './connections.ts';
 
 /** The most thorough mode that is due. */
 export function modeDue(
@@ -11,6 +17,7 @@ export function modeDue(
   state: Pick<ScheduleState, 'lastCompletedByMode'>,
   now: number,
 ): RunMode {
+  if (isBookConnection(connection)) return 'calendar';
   return isFileConnection(connection) ? fileModeDue(connection, state, now) : recordModeDue(connection, state, now);
 }
 
@@ -57,13 +64,18 @@ function lastPassing(minute: number, timeZone: string, now: number): number {
 export type Thoroughness = 'changes' | 'active' | 'comprehensive';
 
 export function modeFor(connection: Connection, thoroughness: Thoroughness): RunMode {
+  if (isBookConnection(connection)) return 'calendar';
   if (isFileConnection(connection)) return thoroughness === 'comprehensive' ? 'deep' : 'quick';
   return thoroughness === 'changes' ? 'incremental' : thoroughness;
 }
 
 /** @throws SyncError `settings_invalid` when the connection has no such mode */
 export function checkMode(connection: Connection, mode: string): RunMode {
-  const modes: readonly RunMode[] = isFileConnection(connection) ? FILE_MODES : RECORD_MODES;
+  const modes: readonly RunMode[] = isFileConnection(connection)
+    ? FILE_MODES
+    : isBookConnection(connection)
+      ? BOOK_MODES
+      : RECORD_MODES;
   const known = modes.find((name) => name === mode);
   if (known !== undefined) return known;
   throw new SyncError('settings_invalid', {

@@ -6,16 +6,18 @@ import { syncFiles } from '../engine/files/sync-files.ts';
 import { applyHeldRecords } from '../engine/records/apply-held.ts';
 import { syncRecords } from '../engine/records/sync-records.ts';
 import type { RunResult, SessionOptions } from '../engine/run-session.ts';
+import { applyHeldBook } from '../engine/schedule/apply-held.ts';
+import { syncBook, windowOf } from '../engine/schedule/sync-book.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ClaimedRun } from '../ports/run-queue.ts';
 import type { RunProgress } from '../ports/run-store.ts';
-import { type Connection, isFileConnection } from './connections.ts';
+import { type Connection, isBookConnection, isFileConnection } from './connections.ts';
 
 export interface SyncRequest {
   /** One of the connection's kind. */
   readonly mode: RunMode;
   readonly trigger: RunTrigger;
-  /** Files only. */
+  /** A patient's files, or the dates of a book. */
   readonly unit?: string;
   readonly onProgress?: (progress: RunProgress & { readonly runId: string }) => void;
   readonly signal?: AbortSignal;
@@ -157,6 +159,10 @@ export function runOnce(
   request: SyncRequest & Pick<SessionOptions, 'claimed' | 'onStarted'>,
 ): Promise<RunResult> {
   const { mode, unit, ...rest } = request;
+  if (isBookConnection(connection)) {
+    const window = unit === undefined ? {} : { window: windowOf(unit) };
+    return syncBook(connection.ports, connection.settings, { ...rest, ...window });
+  }
   return isFileConnection(connection)
     ? syncFiles(connection.ports, connection.settings, {
         ...rest,
@@ -171,6 +177,7 @@ export function applyHeld(
   connection: Connection,
   request: { setId: string } & Pick<SessionOptions, 'claimed' | 'onProgress' | 'signal'>,
 ): Promise<RunResult> {
+  if (isBookConnection(connection)) return applyHeldBook(connection.ports, connection.settings, request);
   return isFileConnection(connection)
     ? applyHeldSet(connection.ports, connection.settings, request)
     : applyHeldRecords(connection.ports, connection.settings, request);

@@ -109,7 +109,10 @@ export class Work {
     const { records, blobs, clock } = this.#ports(process, practice);
     const retention = { releasedBlobsMs: 7 * DAY, runsMs: null, tombstonesMs: null };
     const retained = { purgeRuns: async () => 0, purgeTombstones: async () => 0 };
-    await tidy({ records, blobs, clock, retained, retention }, practice.organizationId);
+    await tidy(
+      { records, blobs, bookings: { expireHolds: async () => [] }, clock, retained, retention },
+      practice.organizationId,
+    );
   }
 
   #ports(process: SimProcess, practice: Practice, reader?: Reader) {

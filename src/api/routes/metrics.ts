@@ -2,7 +2,9 @@
 import type { FastifyInstance } from 'fastify';
 import { Counter, Gauge, type Metric, Registry } from 'prom-client';
 import { Type } from 'typebox';
+import { usualWindow } from '../../engine/schedule/sync-book.ts';
 import type { MetricsSnapshot } from '../../ports/run-metrics.ts';
+import { isBookConnection } from '../../runs/connections.ts';
 import type { Access } from '../access.ts';
 import { ACCESS_REFUSALS, refusals } from '../refusals.ts';
 import type { RequestTimes } from '../request-times.ts';
@@ -34,6 +36,7 @@ export function metricsRoutes(app: FastifyInstance, services: ApiServices, acces
       const registry = new Registry();
       describeProcess(registry, services);
       registry.registerMetric(times.histogram);
+      await describeBooks(registry, services, organizations);
       describeRuns(registry, await services.metrics.snapshot(organizations), Date.now());
       return reply.type(registry.contentType).send(await registry.metrics());
     },
@@ -59,9 +62,44 @@ function describeProcess(registry: Registry, services: ApiServices): void {
     registers: [registry],
   }).inc(services.outboundWaitMs() / 1000);
   const pool = services.databasePool();
+  const browsers = services.browsers();
+  gauge('browser_pool_total', 'Browsers that this process may have.', browsers.total);
+  gauge('browser_pool_in_use', 'Those that log in somewhere.', browsers.inUse);
+  gauge('browser_pool_available', 'Those that nobody uses.', browsers.available);
   gauge('database_pool_total', 'Connections to the record database.', pool.total);
   gauge('database_pool_idle', 'Those that nobody uses.', pool.idle);
   gauge('database_pool_waiting', 'Questions that wait for a connection.', pool.waiting);
+}
+
+async function describeBooks(registry: Registry, services: ApiServices, organizations: readonly string[]) {
+  const books = services.connections.filter(isBookConnection).filter((c) => organizations.includes(c.organizationId));
+  if (books.length === 0) return;
+  const labelNames = ['organization', 'connection'];
+  const age = new Gauge({
+    name: 'schedule_day_age_seconds',
+    help: 'Since the calendar of a date was read; +Inf: never. days_ahead 0 is today at the clinic.',
+    labelNames: [...labelNames, 'days_ahead'],
+    registers: [registry],
+  });
+  const alarm = new Gauge({
+    name: 'schedule_days_in_alarm',
+    help: 'Dates of the window whose book is older than alarmAfter, or was never read.',
+    labelNames,
+    registers: [registry],
+  });
+  for (const { organizationId, id, settings } of books) {
+    const now = Date.now();
+    const labels = { organization: organizationId, connection: id };
+    const window = usualWindow(settings, now);
+    const days = await services.book.freshness({ organizationId, clinicId: settings.clinicId }, window);
+    for (const [ahead, { readAt }] of days.entries()) {
+      const seconds = readAt === null ? Number.POSITIVE_INFINITY : Math.max(0, (now - readAt) / 1000);
+      age.set({ ...labels, days_ahead: String(ahead) }, seconds);
+    }
+    // Of a clinic that was never read there are no dates.
+    const fine = days.filter((day) => day.freshness !== 'alarm').length;
+    alarm.set(labels, settings.daysAhead - fine);
+  }
 }
 
 function describeRuns(registry: Registry, snapshot: MetricsSnapshot, now: number): void {

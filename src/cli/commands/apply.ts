@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { toSyncError } from '../../domain/errors.ts';
 import { applyConfiguration, migrateDatabase, openChartsync, tidyOrganization } from '../../main.ts';
-import { isFileConnection } from '../../runs/connections.ts';
+import { isBookConnection, isFileConnection } from '../../runs/connections.ts';
 import { type CommandRunner, openConfigured } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 
@@ -28,6 +28,12 @@ export function registerApply(program: Command, runner: CommandRunner): void {
           let failed = 0;
           for (const connection of chartsync.connections) {
             try {
+              if (isBookConnection(connection)) {
+                const { responseMs } = await connection.ports.source.check(signal);
+                output.emit('checked', { connection: connection.id, source: 'ok', responseMs });
+                output.say(`${connection.id}: the portal lets us in (${responseMs} ms).`);
+                continue;
+              }
               if (!isFileConnection(connection)) {
                 const { responseMs, region } = await connection.ports.source.check(signal);
                 output.emit('checked', { connection: connection.id, source: 'ok', region, responseMs });
@@ -87,7 +93,7 @@ export function registerApply(program: Command, runner: CommandRunner): void {
             const tidied = await tidyOrganization(chartsync, organization.id);
             output.emit('tidied', { organization: organization.id, ...tidied });
             output.say(
-              `${organization.id}: removed ${tidied.blobs} contents, ${tidied.runs} runs, ${tidied.tombstones} tombstones.`,
+              `${organization.id}: removed ${tidied.blobs} contents, ${tidied.runs} runs, ${tidied.tombstones} tombstones, ${tidied.holds} holds.`,
             );
           }
           return EXIT.done;

@@ -23,7 +23,8 @@ export function registerCredentials(program: Command, runner: CommandRunner): vo
   credentials
     .command('set')
     .description(
-      'store them, read from standard input: {"username": "…", "password": "…"}, for Cliniko {"apiKey": "…"}',
+      'store them, read from standard input: {"username": "…", "password": "…"}, for Cliniko {"apiKey": "…"}, ' +
+        'for IDEXX {"companyId": "…", "username": "…", "password": "…"}',
     )
     .argument('<connection>', 'id of the connection')
     .action((name: string, _options: object, command: Command) =>

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { FILE_MODES, RECORD_MODES } from '../../domain/run.ts';
+import { BOOK_MODES, FILE_MODES, RECORD_MODES } from '../../domain/run.ts';
 import { applyPlan, readPlan } from '../../engine/files/plan-files.ts';
 import { spooledFile } from '../../main.ts';
 import { patientOf } from '../arguments.ts';
@@ -21,7 +21,7 @@ export function registerPlan(program: Command, runner: CommandRunner): void {
     .description('show what a sync would do, and change nothing; shows file paths, which may hold names')
     .argument('<connection>', 'id of the connection')
     .option('--patient <uuid>', 'only this patient')
-    .addOption(new Option('--mode <mode>', 'how much to read').choices([...FILE_MODES, ...RECORD_MODES]))
+    .addOption(new Option('--mode <mode>', 'how much to read').choices([...FILE_MODES, ...RECORD_MODES, ...BOOK_MODES]))
     .option('--out <file>', 'write the plan to a file for apply-plan; it holds file paths, keep it safe')
     .action((name: string, options: PlanOptions, command: Command) =>
       runner.runOpened(command, ({ chartsync, output, signal }) =>

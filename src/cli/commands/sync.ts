@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { SyncError } from '../../domain/errors.ts';
-import { FILE_MODES, RECORD_MODES } from '../../domain/run.ts';
+import { BOOK_MODES, FILE_MODES, RECORD_MODES } from '../../domain/run.ts';
 import { isFileConnection } from '../../runs/connections.ts';
 import { checkMode, modeFor } from '../../runs/modes.ts';
 import { runOnce } from '../../runs/sync-service.ts';
@@ -20,7 +20,7 @@ interface SyncOptions {
 const MODES =
   'files: quick (default) compares records, deep also looks at size and time of each file, checksum hashes each file; ' +
   'Cliniko: incremental (default) reads what changed, comprehensive everything, active all patients and the appointments ' +
-  'from 30 days back on, patients-only no appointments';
+  'from 30 days back on, patients-only no appointments; IDEXX: calendar (default) reads all dates of the window';
 
 export function registerSync(program: Command, runner: CommandRunner): void {
   program
@@ -28,7 +28,13 @@ export function registerSync(program: Command, runner: CommandRunner): void {
     .description('copy what is new, follow moves and removals, once')
     .argument('<connection>', 'id of the connection')
     .option('--patient <uuid>', 'only this patient')
-    .addOption(new Option('--mode <mode>', `how much to read; ${MODES}`).choices([...FILE_MODES, ...RECORD_MODES]))
+    .addOption(
+      new Option('--mode <mode>', `how much to read; ${MODES}`).choices([
+        ...FILE_MODES,
+        ...RECORD_MODES,
+        ...BOOK_MODES,
+      ]),
+    )
     .option('--dry-run', 'show what would happen and change nothing')
     .action((name: string, options: SyncOptions, command: Command) =>
       runner.runOpened(command, async ({ chartsync, output, signal }) => {

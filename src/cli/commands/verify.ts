@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import { verifyFiles } from '../../engine/files/verify-files.ts';
 import { compareIndex } from '../../runs/compare-index.ts';
-import { isFileConnection } from '../../runs/connections.ts';
+import { isBookConnection, isFileConnection } from '../../runs/connections.ts';
 import { patientOf } from '../arguments.ts';
+import { verifyBook } from '../book-report.ts';
 import { type CommandRunner, connectionNamed, UsageError } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { verifyRecords } from '../record-report.ts';
@@ -23,6 +24,7 @@ export function registerVerify(program: Command, runner: CommandRunner): void {
           if (unit !== null || options.content === true) {
             throw new UsageError('--patient and --content are for connections that copy files.');
           }
+          if (isBookConnection(connection)) return verifyBook({ output, connection, signal });
           return verifyRecords({ output, connection, signal });
         }
         const rows: string[][] = [];

@@ -35,6 +35,8 @@ export interface WriteWindow {
   readonly inSourceBefore: number | null;
   /** Holds, not confirmed bookings, may be moved out of a full slot. */
   readonly moveHolds: boolean;
+  /** Stored appointments whose removal a person has approved: the guard does not weigh them. By our id. */
+  readonly approved?: ReadonlySet<string>;
   readonly signal: AbortSignal;
   readonly onPhase?: (phase: WindowPhase) => void;
 }
@@ -57,6 +59,8 @@ export interface WindowResult {
   /** To another time or date. */
   readonly moved: number;
   readonly removed: number;
+  /** Our ids of those. */
+  readonly removedIds: ReadonlySet<string>;
   readonly same: number;
   readonly dates: readonly DateSummary[];
   readonly failedDates: readonly string[];
@@ -105,6 +109,7 @@ export async function writeWindow(options: WriteWindow): Promise<WindowResult> {
     updated: count('update'),
     moved: count('move'),
     removed: removed.size,
+    removedIds: removed,
     same: plan.same,
     dates: summaries(read, plan, removed),
     failedDates,
@@ -117,26 +122,31 @@ export async function writeWindow(options: WriteWindow): Promise<WindowResult> {
 /** What may not be removed stays where it is, marked, and keeps its place. */
 async function removeAbsent(options: WriteWindow, plan: ReconcilePlan) {
   const { book, fence, clinicId, signal } = options;
+  const isApproved = (id: string) => options.approved?.has(id) === true;
+  const weighed = plan.removals.filter((r) => !isApproved(r.stored.id));
   const verdict = guard(
     {
-      removals: plan.removals.length,
+      removals: weighed.length,
       stored: plan.stored,
       inSource: plan.inSource,
       inSourceBefore: options.inSourceBefore,
     },
     options.guardLimits,
   );
-  const removals = verdict.verdict === 'allow' ? plan.removals : [];
+  const allowed = verdict.verdict === 'allow';
+  const removals = allowed ? plan.removals : plan.removals.filter((r) => isApproved(r.stored.id));
   const removed = new Set<string>();
   for (const batch of batchesOf(removals)) {
     signal.throwIfAborted();
     for (const id of await book.removeAppointments(fence, clinicId, batch)) removed.add(id);
   }
-  const missed = removals.length > 0 ? [] : plan.absent.map((a) => a.id);
+  const ordered = new Set(removals.map((r) => r.stored.id));
+  const missed = plan.absent.map((a) => a.id).filter((id) => !ordered.has(id));
   if (missed.length + plan.confirmed.length > 0) {
     await book.markUnconfirmed(fence, clinicId, { missed, confirmed: plan.confirmed });
   }
-  const held = verdict.verdict === 'hold' ? { reason: verdict.reason, appointments: plan.absent } : null;
+  const held =
+    verdict.verdict === 'hold' ? { reason: verdict.reason, appointments: weighed.map((r) => r.stored) } : null;
   return { removed, held };
 }
 

@@ -20,7 +20,7 @@ type Trx = Transaction<Tables>;
 const STORED = sql`
   a.id, a.neo_appointment_id AS "neoAppointmentId", a.date::text AS date, a.status, a.sync_hash AS hash,
   ${msOf(sql`a.starts_at`)} AS "startsAt", ${msOf(sql`a.ends_at`)} AS "endsAt", a.deleted_at IS NOT NULL AS deleted,
-  ${msOf(sql`a.unconfirmed_since`)} AS "unconfirmedSince"`;
+  ${msOf(sql`a.unconfirmed_since`)} AS "unconfirmedSince", a.kept_since IS NOT NULL AS kept`;
 
 export async function findAppointments(
   db: Database['kysely'],
@@ -82,7 +82,7 @@ async function upsert(trx: Trx, key: ClinicKey, appointments: readonly CalendarA
           client_name = excluded.client_name, client_phone = excluded.client_phone, provider_name = excluded.provider_name,
           room_id = excluded.room_id, appointment_type = excluded.appointment_type, status = excluded.status,
           sync_hash = excluded.sync_hash, last_synced_at = now(), updated_at = now(), unconfirmed_since = NULL,
-          deleted_at = NULL, deleted_reason = NULL, deleted_by_run = NULL`.execute(trx);
+          kept_since = NULL,          deleted_at = NULL, deleted_reason = NULL, deleted_by_run = NULL`.execute(trx);
 }
 
 export async function removeAppointments(
@@ -110,7 +110,8 @@ export async function markUnconfirmed(
 ): Promise<void> {
   await sql`
     UPDATE schedule_appointments
-    SET unconfirmed_since = CASE WHEN id = ANY (${marks.missed}::uuid[]) THEN coalesce(unconfirmed_since, now()) END
+    SET unconfirmed_since = CASE WHEN id = ANY (${marks.missed}::uuid[]) THEN coalesce(unconfirmed_since, now()) END,
+        kept_since = CASE WHEN id = ANY (${marks.missed}::uuid[]) THEN kept_since END
     WHERE organization_id = ${key.organizationId} AND clinic_id = ${key.clinicId} AND deleted_at IS NULL
       AND id = ANY (${[...marks.missed, ...marks.confirmed]}::uuid[])`.execute(trx);
 }

@@ -143,6 +143,7 @@ export function createHeldSetStore(database: Database, random: Random): HeldSetS
               AND d."organizationId" = ${organizationId} AND d."silknoteDocumentUuid" = i.document_uuid
               AND d."deletedAt" IS NULL`.execute(trx);
           await keepRecords(trx, organizationId, setId, at);
+          await keepAppointments(trx, organizationId, setId, at);
           await trx
             .updateTable('held_items')
             .set({ state: 'kept' })
@@ -191,6 +192,19 @@ async function keepRecords(trx: Transaction<Tables>, organizationId: string, set
       trx,
     );
   }
+}
+
+async function keepAppointments(
+  trx: Transaction<Tables>,
+  organizationId: string,
+  setId: string,
+  at: number,
+): Promise<void> {
+  await sql`
+    UPDATE schedule_appointments AS a SET kept_since = ${new Date(at)}
+    FROM held_items AS i
+    WHERE i.organization_id = ${organizationId} AND i.set_id = ${setId} AND i.unit = 'calendar'
+      AND a.organization_id = ${organizationId} AND a.id::text = i.document_uuid AND a.deleted_at IS NULL`.execute(trx);
 }
 
 interface HeldSetRow {

@@ -2,7 +2,8 @@
 import { sql, type Transaction } from 'kysely';
 import type { DateWindow } from '../../domain/reconcile-appointments.ts';
 import type { Fence } from '../../ports/document-records.ts';
-import type { ClinicKey, DateResult } from '../../ports/slot-book.ts';
+import type { ClinicKey, DateResult, RunWindow } from '../../ports/slot-book.ts';
+import type { Database } from './database.ts';
 import type { Tables } from './tables.ts';
 
 type Trx = Transaction<Tables>;
@@ -24,6 +25,15 @@ export async function noteProgress(trx: Trx, fence: Fence, key: ClinicKey, date:
     WHERE organization_id = ${key.organizationId} AND clinic_id = ${key.clinicId} AND run_id = ${fence.runId}`.execute(
     trx,
   );
+}
+
+export async function runWindow(db: Database['kysely'], key: ClinicKey, runId: string): Promise<RunWindow | null> {
+  const { rows } = await sql<RunWindow>`
+    SELECT sync_start_date::text AS "from", sync_end_date::text AS "to", progress_date::text AS "currentDate",
+           failed_dates AS "failedDates"
+    FROM schedule_run_windows
+    WHERE organization_id = ${key.organizationId} AND clinic_id = ${key.clinicId} AND run_id = ${runId}`.execute(db);
+  return rows[0] ?? null;
 }
 
 export async function finishDates(

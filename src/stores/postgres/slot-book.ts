@@ -13,7 +13,7 @@ import { configureClinic, forClinic, loadClinic } from './clinic-config.ts';
 import type { Database } from './database.ts';
 import { databaseError } from './database-error.ts';
 import { holdFence } from './fence.ts';
-import { beginWindow, finishDates, noteProgress } from './schedule-days.ts';
+import { beginWindow, finishDates, noteProgress, runWindow } from './schedule-days.ts';
 import { availability, freshness } from './slot-availability.ts';
 import { findConflicts } from './slot-conflicts.ts';
 import { assignSlots, countSlots, regenerateSlots } from './slot-rows.ts';
@@ -59,6 +59,8 @@ export function createSlotBook(database: Database): SlotBook {
     findConflicts: (fence, clinicId, window, options) =>
       forClinic(database, fence, clinicId, (trx, key) => findConflicts(trx, fence, key, window, options)),
     availability: (query) => reading(() => availability(db, query)),
+    runWindow: (key, runId) =>
+      reading(async () => (normaliseUuid(key.clinicId) === null ? null : runWindow(db, key, runId))),
     freshness: (key, window) => reading(() => freshness(db, key, window)),
   };
 }

@@ -516,6 +516,7 @@ export interface Tables {
     deleted_reason: Nullable<string>;
     deleted_by_run: Nullable<string>;
     unconfirmed_since: NullableTimestamp;
+    kept_since: NullableTimestamp;
   };
   vapi_bookings: {
     id: Generated<string>;
@@ -555,6 +556,14 @@ export interface Tables {
     cancelled_reason: Nullable<string>;
     neo_appointment_id: Nullable<string>;
     seen_in_source_at: NullableTimestamp;
+  };
+  portal_sessions: {
+    organization_id: string;
+    connection_id: string;
+    key_id: string;
+    nonce: Buffer;
+    ciphertext: Buffer;
+    used_at: GeneratedTimestamp;
   };
   schedule_days: {
     organization_id: string;

@@ -1,0 +1,173 @@
+/** Examples: the book of a clinic, and places promised to callers. */
+import { refusal } from '../errors.ts';
+import { BEGUN, ENDED, type Examples, NOW } from './practice.ts';
+
+const CLINIC = '5c0a1f2e-3b4d-4c5e-8f60-718293a4b5c6';
+const SYNC = 'sync_org_riverside_20260303_090000_9c8d7e6f';
+const SLOT = '0f1e2d3c-4b5a-4968-8776-655443322110';
+const BOOKING = '7a6b5c4d-3e2f-4102-9384-a5b6c7d8e9f0';
+
+const stats = {
+  slotsCreated: 36,
+  slotsUpdated: 0,
+  appointmentsAdded: 21,
+  appointmentsUpdated: 4,
+  appointmentsRemoved: 1,
+  conflictsDetected: 0,
+  conflictsResolved: 0,
+};
+const range = { start: '2026-03-03', end: '2026-03-16' };
+const day = {
+  date: '2026-03-04',
+  readAt: BEGUN,
+  ageMinutes: 4,
+  freshness: 'fresh',
+  failedAt: null,
+  failedCode: null,
+  sentence: "Tomorrow's book is 4 minutes old.",
+};
+const run = {
+  id: SYNC,
+  syncId: SYNC,
+  status: 'completed',
+  completedAt: ENDED,
+  progressPercentage: 100,
+  currentDate: null,
+  dateRange: range,
+  stats,
+  failedDates: [],
+  partialSuccess: false,
+  error: null,
+  durationMs: 4210,
+};
+const booking = {
+  bookingId: BOOKING,
+  confirmationNumber: 'ODIS-1A2B3C4D',
+  clinicId: CLINIC,
+  slotId: SLOT,
+  date: '2026-03-04',
+  startTime: '09:15',
+  startsAt: '2026-03-04T17:15:00.000Z',
+  endsAt: '2026-03-04T17:30:00.000Z',
+  status: 'pending',
+  expired: false,
+  holdExpiresAt: '2026-03-03T09:10:00.000Z',
+  hasConflict: false,
+  seenInSource: false,
+};
+const answer = (change: object) => ({ success: true, changed: true, booking: { ...booking, ...change } });
+const otherTime = {
+  slotId: '1e2d3c4b-5a69-4788-9665-544332211000',
+  date: '2026-03-04',
+  startTime: '09:30',
+  startsAt: '2026-03-04T17:30:00.000Z',
+  endsAt: '2026-03-04T17:45:00.000Z',
+  places: 2,
+};
+function refused(reason: string, message: string, otherTimes: readonly object[] = []): object {
+  const details = { error_type: `booking_${reason}`, message, retry_after: null };
+  return { ...refusal(message, details, { reason, otherTimes }), timestamp: NOW };
+}
+
+export const BOOK_EXAMPLES: Examples = {
+  scheduleSync: {
+    body: { clinicId: CLINIC, daysAhead: 14 },
+    answers: {
+      200: {
+        success: true,
+        syncId: SYNC,
+        stats,
+        dateRange: range,
+        syncedAt: BEGUN,
+        nextStaleAt: '2026-03-03T10:00:00.000Z',
+        partialSuccess: false,
+        failedDates: [],
+        errors: [],
+        durationMs: 4210,
+        timestamp: NOW,
+      },
+      202: {
+        success: true,
+        syncId: SYNC,
+        status: 'starting',
+        statusUrl: `/api/idexx/schedule-sync/status?clinicId=${CLINIC}`,
+        streamUrl: `/api/idexx/schedule-sync/stream/${SYNC}`,
+      },
+    },
+  },
+  scheduleSyncStatus: {
+    answers: {
+      200: {
+        clinicId: CLINIC,
+        clinicName: 'front-desk',
+        hasData: true,
+        isStale: false,
+        lastSync: run,
+        activeSync: null,
+        lastFailure: null,
+        freshness: {
+          syncedAt: BEGUN,
+          nextStaleAt: '2026-03-03T10:00:00.000Z',
+          minutesSinceSync: 4,
+          staleThresholdMinutes: 60,
+          syncHorizonDays: 14,
+        },
+        days: [day],
+        message: 'The book of every date is fresh.',
+      },
+    },
+  },
+  idexxScrape: {
+    body: { type: 'schedule', clinicId: CLINIC, date: '2026-03-04' },
+    answers: {
+      200: {
+        success: true,
+        sessionId: SYNC,
+        scrapeType: 'schedule',
+        recordsScraped: 27,
+        errors: [],
+        durationMs: 940,
+        timestamp: NOW,
+      },
+    },
+  },
+  clinicAvailability: {
+    answers: {
+      200: {
+        clinicId: CLINIC,
+        slots: [
+          {
+            slotId: SLOT,
+            date: '2026-03-04',
+            startTime: '09:15',
+            endTime: '09:30',
+            fold: 0,
+            startsAt: booking.startsAt,
+            endsAt: booking.endsAt,
+            capacity: 4,
+            places: 1,
+            readAt: BEGUN,
+            freshness: 'fresh',
+          },
+        ],
+        timestamp: NOW,
+      },
+    },
+  },
+  clinicFreshness: { answers: { 200: { clinicId: CLINIC, days: [day], timestamp: NOW } } },
+  holdPlace: {
+    body: { slotId: SLOT, caller: { clientName: 'Avery Sample', clientPhone: '+15555550100', patientName: 'Biscuit' } },
+    answers: { 201: answer({}), 409: refused('full', 'There is no place any more.', [otherTime]) },
+  },
+  confirmBooking: {
+    answers: { 200: answer({ status: 'confirmed' }), 409: refused('expired', 'The hold has expired.') },
+  },
+  cancelBooking: {
+    body: { reason: 'caller' },
+    answers: {
+      200: answer({ status: 'cancelled' }),
+      409: refused('in_source', 'The clinic has it in its calendar: it can only be changed there.'),
+    },
+  },
+  booking: { answers: { 200: { ...answer({}), changed: false } } },
+};

@@ -1,0 +1,10 @@
+/** What the IDEXX connector needs to know of its connection. */
+export interface IdexxSettings {
+  /** Origin of the portal, without a slash at the end. */
+  readonly portalUrl: string;
+  /** IANA zone of the clinic: the portal's times have none. */
+  readonly timeZone: string;
+  readonly timeoutMs: number;
+  /** Calls in a second; null: no limit, for stand-ins. */
+  readonly requestsPerSecond: number | null;
+}

@@ -1,0 +1,143 @@
+/** `CalendarSource` on the IDEXX Neo portal: a person's login in a browser, then its calendar by HTTP with that session. */
+import { SyncError } from '../../domain/errors.ts';
+import type { CalendarSource, ReadContext } from '../../ports/calendar-source.ts';
+import type { Clock, Random } from '../../ports/clock.ts';
+import type { ConnectionKey } from '../../ports/document-records.ts';
+import type { OutboundLimit } from '../../ports/outbound-limit.ts';
+import type { PortalSessions } from '../../ports/portal-sessions.ts';
+import { isObject } from './answer.ts';
+import type { BrowserPool } from './browser-pool.ts';
+import { doubt, readCalendar } from './calendar.ts';
+import { readAppointmentView, readScheduleConfigs } from './clinic-view.ts';
+import { call } from './http.ts';
+import { type IdexxCredentials, loginAt } from './login.ts';
+import { createSessionKeeper } from './session-keeper.ts';
+import type { IdexxSettings } from './settings.ts';
+import { stateOf } from './status.ts';
+import { dateOf, nextDate, parseWall } from './wall-time.ts';
+
+export interface IdexxOptions {
+  readonly key: ConnectionKey;
+  readonly settings: IdexxSettings;
+  /** Asked at the beginning of each session, so that new ones count without a restart. Null: none are configured. */
+  readonly credentials: () => Promise<IdexxCredentials | null>;
+  readonly version: string;
+  readonly retry: { readonly attempts: number; readonly delayMs: number };
+  readonly browsers: BrowserPool;
+  readonly sessions: PortalSessions;
+  readonly limit: OutboundLimit;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+const LONGEST_RETRY_MS = 10_000;
+const LONGEST_BLOCK_MS = 60_000;
+const MAX_BLOCKS = 5;
+
+export function createIdexxSource(options: IdexxOptions): CalendarSource {
+  const { key, settings, clock, random } = options;
+  // No disguise: the portal may know who visits it.
+  const userAgent = `Mozilla/5.0 (compatible; Chartsync/${options.version})`;
+  const limitKey = `idexx:${key.organizationId}/${key.connectionId}`;
+  const keeper = createSessionKeeper({
+    ...options,
+    login: (credentials, signal) =>
+      options.browsers.visit({ userAgent, signal }, loginAt(settings.portalUrl, credentials, settings.timeoutMs)),
+  });
+
+  async function pace(context: ReadContext): Promise<void> {
+    if (settings.requestsPerSecond === null) return;
+    const rule = { requests: settings.requestsPerSecond, windowMs: 1000, reserved: 0 };
+    for (;;) {
+      context.signal.throwIfAborted();
+      const wait = await options.limit.take(limitKey, rule, context.urgent);
+      if (wait === 0) return;
+      await clock.sleep(wait, context.signal);
+    }
+  }
+
+  /** Once, with a new session when the present one has ended. */
+  async function ask(url: string, context: ReadContext): Promise<unknown> {
+    let session = await keeper.current(context.signal);
+    for (let renewed = false; ; renewed = true) {
+      await pace(context);
+      const answer = await call(url, session, { userAgent, timeoutMs: settings.timeoutMs, signal: context.signal });
+      if (answer.kind === 'json') {
+        await keeper.used(session, answer.cookies);
+        return answer.body;
+      }
+      if (renewed) throw new SyncError('source_failed', { detail: 'A new session was not accepted.' });
+      session = await keeper.renew(session, context.signal);
+    }
+  }
+
+  async function get(path: string, query: Record<string, string>, context: ReadContext): Promise<unknown> {
+    const url = new URL(`${settings.portalUrl}${path}`);
+    for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+    let blocks = 0;
+    for (let attempt = 1; ; ) {
+      try {
+        return await ask(url.href, context);
+      } catch (error) {
+        context.signal.throwIfAborted();
+        if (!(error instanceof SyncError) || error.action !== 'retry') throw error;
+        if (error.code === 'source_rate_limited') {
+          if (++blocks > MAX_BLOCKS) throw error;
+          const wait = Math.min(LONGEST_BLOCK_MS, Math.max(options.retry.delayMs, error.retryAfterMs ?? 0));
+          await options.limit.block(limitKey, wait);
+          await clock.sleep(wait + random.next() * 100, context.signal);
+          continue;
+        }
+        if (attempt >= options.retry.attempts) throw error;
+        const ceiling = Math.min(LONGEST_RETRY_MS, options.retry.delayMs * 2 ** (attempt - 1));
+        await clock.sleep(ceiling * (0.75 + random.next() / 2), context.signal);
+        attempt++;
+      }
+    }
+  }
+
+  async function clinic(context: ReadContext) {
+    keeper.begin();
+    try {
+      return readAppointmentView(await get('/appointments/getAppointmentView', {}, context));
+    } catch (error) {
+      // The earlier generation has another call for it.
+      if (!(error instanceof SyncError) || error.code !== 'source_request_refused') throw error;
+      return readScheduleConfigs(await get('/schedule/getScheduleConfigs', {}, context));
+    }
+  }
+
+  return {
+    async check(signal) {
+      const began = clock.now();
+      await clinic({ signal, urgent: true });
+      return { responseMs: clock.now() - began };
+    },
+    clinic,
+    async readDate(date, about, context) {
+      const readAt = clock.now();
+      const query = { start: `${date} 00:00:00`, end: `${nextDate(date)} 00:00:00` };
+      const body = await get('/appointments/getCalendarEventData', query, context);
+      return { readAt, ...readCalendar(body, date, about, settings.timeZone) };
+    },
+    async find(neoAppointmentId, date, context) {
+      // A block has no call of its own under the id that we know it by.
+      const id = /^block:(.+)@/.exec(neoAppointmentId)?.[1] ?? neoAppointmentId;
+      try {
+        const body = await get('/appointments/getAppointment', { id }, context);
+        const found = isObject(body) ? body.appointment : undefined;
+        if (!isObject(found)) throw doubt('The answer about an appointment has no known shape.');
+        const start = parseWall(found.startAtLocal);
+        if (start === null) throw doubt('A time is no time.');
+        const isGone = found.deleted === true || stateOf(String(found.status)).state === 'cancelled';
+        return isGone || dateOf(start) !== date ? 'elsewhere' : 'there';
+      } catch (error) {
+        const isUnknown = error instanceof SyncError && error.detail === 'Status: 404.';
+        if (isUnknown) return 'elsewhere';
+        throw error;
+      }
+    },
+    // The browsers belong to all connections.
+    close: async () => undefined,
+  };
+}

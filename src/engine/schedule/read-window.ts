@@ -1,0 +1,153 @@
+/**
+ * Reads the dates of a window, a few at once, those that failed last time first. A date that fails leaves the others alone; when the
+ * source is away, the rest is not asked for.
+ *
+ * Nothing is believed to be empty because an answer has no entries: where appointments are stored, the source is asked for some of
+ * them by their ids; and a window without a single entry is a mistake unless somebody has said otherwise.
+ */
+import { datesBetween, weekdayOf } from '../../domain/clinic-day.ts';
+import { SyncError, toSyncError } from '../../domain/errors.ts';
+import type { DateRead, DateWindow, StoredAppointment } from '../../domain/reconcile-appointments.ts';
+import type { CalendarClinic, CalendarDay } from '../../ports/calendar-source.ts';
+import type { RunSession } from '../run-session.ts';
+import type { BookPorts, BookSettings } from './settings.ts';
+
+export interface WindowReads {
+  readonly reads: readonly DateRead[];
+  readonly failures: ReadonlyMap<string, SyncError>;
+  /** How the answers look; null: none had entries. */
+  readonly shape: string | null;
+  /** Texts that no state is known for, and how often. */
+  readonly unknownStates: Readonly<Record<string, number>>;
+}
+
+export interface ReadWindowOptions {
+  readonly clinic: CalendarClinic;
+  readonly window: DateWindow;
+  readonly urgent: boolean;
+  /** The next date has been read, well or not. */
+  readonly onDate?: (read: DateRead) => Promise<void>;
+}
+
+/** So many dates in a row without any answer: the others would fail as well. */
+const GIVE_UP_AFTER = 3;
+/** Stored appointments that are asked for one by one. */
+const ASKED_FOR = 5;
+/** A window with fewer open days can well be empty. */
+const OPEN_DAYS = 5;
+const AWAY: ReadonlySet<string> = new Set(['source_unreachable', 'source_timeout', 'source_failed']);
+/** Nobody can read any date with these. */
+const HOPELESS: ReadonlySet<string> = new Set([
+  'source_credentials',
+  'second_factor_required',
+  'credentials_missing',
+  'credentials_unreadable',
+  'encryption_key_missing',
+  'browser_unavailable',
+  'database_unavailable',
+  'lease_lost',
+]);
+const MAX_TEXTS = 20;
+
+/** @throws SyncError when no date can be read, and why */
+export async function readWindow(
+  ports: BookPorts,
+  settings: BookSettings,
+  session: Pick<RunSession, 'signal' | 'advance'>,
+  options: ReadWindowOptions,
+): Promise<WindowReads> {
+  const { window, clinic } = options;
+  const context = { signal: session.signal, urgent: options.urgent };
+  const key = { organizationId: settings.organizationId, clinicId: settings.clinicId };
+  const stored = await ports.book.storedAppointments(key, window, []);
+  const failedBefore = new Set(
+    (await ports.book.freshness(key, window)).filter((day) => day.failedAt !== null).map((day) => day.date),
+  );
+  const dates = datesBetween(window.from, window.to);
+  const waiting = [...dates.filter((date) => failedBefore.has(date)), ...dates.filter((d) => !failedBefore.has(d))];
+  const days = new Map<string, CalendarDay>();
+  const failures = new Map<string, SyncError>();
+  let away = 0;
+  let hopeless: SyncError | null = null;
+
+  async function readOne(date: string): Promise<DateRead> {
+    try {
+      if (away >= GIVE_UP_AFTER) throw new SyncError('source_unreachable', { detail: 'Other dates had no answer.' });
+      const day = await ports.source.readDate(date, clinic, context);
+      if (day.rows === 0) await doubtEmptiness(date, stored);
+      away = 0;
+      days.set(date, day);
+      return { date, state: 'complete', readAt: day.readAt, appointments: day.appointments };
+    } catch (error) {
+      session.signal.throwIfAborted();
+      const failure = toSyncError(error);
+      if (HOPELESS.has(failure.code)) hopeless ??= failure;
+      if (AWAY.has(failure.code)) away++;
+      failures.set(date, failure);
+      return { date, state: 'failed', code: failure.code };
+    }
+  }
+
+  async function doubtEmptiness(date: string, all: readonly StoredAppointment[]): Promise<void> {
+    const there = all.filter((a) => !a.deleted && a.date === date && a.status !== 'cancelled');
+    for (const { neoAppointmentId } of there.slice(0, ASKED_FOR)) {
+      if ((await ports.source.find(neoAppointmentId, date, context)) === 'there') {
+        throw new SyncError('source_contract_changed', {
+          action: 'fail',
+          detail: 'The calendar shows nothing on a date for which the portal still has appointments.',
+        });
+      }
+    }
+  }
+
+  const reads: DateRead[] = [];
+  const work = async () => {
+    for (let date = waiting.shift(); date !== undefined && hopeless === null; date = waiting.shift()) {
+      const read = await readOne(date);
+      reads.push(read);
+      session.advance(1);
+      await options.onDate?.(read);
+    }
+  };
+  await Promise.all(Array.from({ length: settings.datesAtOnce }, work));
+  if (hopeless !== null) throw hopeless;
+  const [first] = failures.values();
+  // Days that happen to be empty do not show that answers with entries are understood.
+  const understood = [...days.values()].some((day) => day.rows > 0);
+  if (!understood && first !== undefined) throw toStop(first);
+  refuseEmptyWindow([...days], clinic, settings);
+  const shapes = new Set([...days.values()].flatMap((day) => (day.shape === null ? [] : [day.shape])));
+  if (shapes.size > 1) {
+    throw new SyncError('source_contract_changed', {
+      detail: `Answers of one run look different: ${[...shapes].join('; ')}.`,
+    });
+  }
+  return { reads, failures, shape: [...shapes][0] ?? null, unknownStates: textsOf([...days.values()]) };
+}
+
+/** Of all dates: then the connection cannot be worked on. */
+function toStop(failure: SyncError): SyncError {
+  return new SyncError(failure.code, failure.detail === undefined ? {} : { detail: failure.detail });
+}
+
+function refuseEmptyWindow(
+  days: readonly (readonly [string, CalendarDay])[],
+  clinic: CalendarClinic,
+  settings: BookSettings,
+): void {
+  if (settings.believeEmpty || days.some(([, day]) => day.rows > 0)) return;
+  const open = days.filter(([date]) => (clinic.hours[weekdayOf(date)] ?? []).length > 0);
+  if (open.length < OPEN_DAYS) return;
+  throw new SyncError('source_contract_changed', {
+    detail: `The calendar shows nothing on ${open.length} open days; if that is so, set emptyCalendar: believed.`,
+  });
+}
+
+function textsOf(days: readonly CalendarDay[]): Record<string, number> {
+  const counts = new Map<string, number>();
+  for (const text of days.flatMap((day) => day.unknownStates)) {
+    const name = text.slice(0, 60);
+    if (counts.has(name) || counts.size < MAX_TEXTS) counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  return Object.fromEntries([...counts].sort(([a], [b]) => (a < b ? -1 : 1)));
+}

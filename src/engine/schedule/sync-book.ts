@@ -1,0 +1,208 @@
+/**
+ * One run for a clinic's book: the clinic's settings, the dates of the window, then one comparison of the whole window.
+ */
+import { datesBetween, localDate } from '../../domain/clinic-day.ts';
+import type { ReadEvidence } from '../../domain/completeness.ts';
+import { SyncError } from '../../domain/errors.ts';
+import type { DateWindow } from '../../domain/reconcile-appointments.ts';
+import type { RunMode, RunTrigger } from '../../domain/run.ts';
+import type { RunProgress } from '../../ports/run-store.ts';
+import { nextTry } from '../failure-policy.ts';
+import { type RunResult, type RunSession, type SessionOptions, type WorkResult, withRun } from '../run-session.ts';
+import { clinicSettings } from './clinic-settings.ts';
+import { readWindow, type WindowReads } from './read-window.ts';
+import type { BookPorts, BookSettings } from './settings.ts';
+import { type WindowResult, writeWindow } from './write-window.ts';
+
+export interface BookSyncRequest {
+  readonly trigger: RunTrigger;
+  /** Default: from today on, `daysAhead` days. */
+  readonly window?: DateWindow;
+  readonly claimed?: SessionOptions['claimed'];
+  readonly onStarted?: (runId: string) => void;
+  readonly onProgress?: (progress: RunProgress & { readonly runId: string }) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** The unit of failures and of held removals; a failure's reference is its date. */
+export const CALENDAR_UNIT = 'calendar';
+
+/** One run. @throws SyncError when the run could not begin; later errors are in the result */
+export function syncBook(ports: BookPorts, settings: BookSettings, request: BookSyncRequest): Promise<RunResult> {
+  return bookRun(ports, settings, { ...request, mode: 'calendar' }, async (session) => {
+    const { result, evidence } = await copyWindow(ports, settings, session, {
+      urgent: request.trigger !== 'schedule',
+      approved: new Set(),
+      ...(request.window === undefined ? {} : { window: request.window }),
+    });
+    // Another window than the usual one says nothing about the next usual one.
+    const isUsual = request.window === undefined;
+    const itemsInSource = result.completeItems;
+    return { completeRead: isUsual && itemsInSource !== null ? { itemsInSource, evidence } : null };
+  });
+}
+
+/** The frame that all runs for a book share. */
+export function bookRun(
+  ports: BookPorts,
+  settings: BookSettings,
+  request: Omit<BookSyncRequest, 'window'> & { readonly mode: RunMode },
+  work: (session: RunSession) => Promise<WorkResult>,
+): Promise<RunResult> {
+  const { organizationId, connectionId } = settings;
+  return withRun(
+    {
+      runs: ports.runs,
+      clock: ports.clock,
+      totalSteps: 3,
+      start: { organizationId, connectionId, mode: request.mode, trigger: request.trigger },
+      ...(request.claimed === undefined ? {} : { claimed: request.claimed }),
+      ...(request.onStarted === undefined ? {} : { onStarted: request.onStarted }),
+      ...(request.onProgress === undefined ? {} : { onProgress: request.onProgress }),
+      ...(request.signal === undefined ? {} : { signal: request.signal }),
+    },
+    work,
+  );
+}
+
+/** Today where the clinic is, and the days after it. */
+export function usualWindow(settings: Pick<BookSettings, 'timeZone' | 'daysAhead'>, now: number): DateWindow {
+  const from = localDate(now, settings.timeZone);
+  const to = new Date(Date.parse(`${from}T00:00:00Z`) + (settings.daysAhead - 1) * 86_400_000);
+  return { from, to: to.toISOString().slice(0, 10) };
+}
+
+export interface CopyOptions {
+  readonly urgent: boolean;
+  readonly window?: DateWindow;
+  /** Stored appointments whose removal a person has approved. */
+  readonly approved: ReadonlySet<string>;
+}
+
+/** Reads the window and brings the book to it. */
+export async function copyWindow(
+  ports: BookPorts,
+  settings: BookSettings,
+  session: RunSession,
+  options: CopyOptions,
+): Promise<{ readonly result: WindowResult; readonly evidence: ReadEvidence }> {
+  const { source, book, runs, clock } = ports;
+  const { fence, signal } = session;
+  const { clinicId } = settings;
+  session.step('Logging in', null);
+  const clinic = await source.clinic({ signal, urgent: options.urgent });
+  await book.configure(fence, clinicId, clinicSettings(clinic, settings, null));
+  const startedAt = clock.now();
+  const window = options.window ?? usualWindow(settings, startedAt);
+  await book.beginWindow(fence, clinicId, window);
+  const before = options.window === undefined ? await runs.lastCompleteRead(settings) : null;
+
+  session.step('Reading the calendar', datesBetween(window.from, window.to).length);
+  const read = await readWindow(ports, settings, session, {
+    clinic,
+    window,
+    urgent: options.urgent,
+    onDate: ({ date }) => book.noteProgress(fence, clinicId, date),
+  });
+  await book.configure(fence, clinicId, clinicSettings(clinic, settings, read));
+  const finishedAt = clock.now();
+
+  session.step('Writing the book', null);
+  const result = await writeWindow({
+    book,
+    fence,
+    clinicId,
+    window,
+    reads: read.reads,
+    guardLimits: settings.guard,
+    inSourceBefore: before?.itemsInSource ?? null,
+    moveHolds: settings.moveHolds,
+    approved: options.approved,
+    signal,
+  });
+  const { added, updated, moved, removed, same, failedDates, held, completeItems } = result;
+  session.count({ added, updated, moved, removed, same });
+  session.count({ failed: failedDates.length, held: held?.appointments.length ?? 0 });
+  await noteFailures(ports, session, read, window);
+  const items = completeItems ?? 0;
+  const evidence: ReadEvidence = {
+    startedAt,
+    finishedAt,
+    ended: failedDates.length === 0,
+    itemsRead: items,
+    itemsExpected: items,
+    share: 'not-applicable',
+    resumed: false,
+  };
+  // A read with holes says nothing about what waits for a person.
+  if (completeItems !== null && options.window === undefined) await hold(ports, session, result, evidence);
+  return { result, evidence };
+}
+
+async function hold(
+  { runs, clock }: BookPorts,
+  session: RunSession,
+  { held }: WindowResult,
+  evidence: ReadEvidence,
+): Promise<void> {
+  const items = (held?.appointments ?? []).map((appointment) => ({
+    documentUuid: appointment.id,
+    unit: CALENDAR_UNIT,
+    reference: appointment.neoAppointmentId,
+    absence: 'gone' as const,
+  }));
+  await runs.holdRemovals(
+    session.fence,
+    { unit: CALENDAR_UNIT, reason: held?.reason ?? '', evidence, items },
+    clock.now(),
+  );
+}
+
+/** Failed dates stand among the failures of the connection until they are read, or past. */
+async function noteFailures(
+  { runs, clock }: BookPorts,
+  session: RunSession,
+  read: WindowReads,
+  window: DateWindow,
+): Promise<void> {
+  const { organizationId, connectionId } = session.fence;
+  const failures = [...read.failures];
+  const now = clock.now();
+  await runs.recordFailures(
+    session.fence,
+    failures.map(([date, { code, action, message }]) => ({
+      unit: CALENDAR_UNIT,
+      reference: date,
+      operation: 'unit',
+      code,
+      action,
+      message,
+      fingerprint: null,
+      nextRetryAt: nextTry(code, 1, now),
+    })),
+  );
+  const open = await runs.openFailures({ organizationId, connectionId }, CALENDAR_UNIT);
+  const over = open.filter(({ reference }) => reference < window.from || isRead(read, reference));
+  await runs.resolveFailures(
+    session.fence,
+    over.map(({ reference }) => ({ unit: CALENDAR_UNIT, reference })),
+  );
+}
+
+function isRead(read: WindowReads, date: string): boolean {
+  return read.reads.some((day) => day.date === date && day.state === 'complete');
+}
+
+/** A window as the unit of a run, `YYYY-MM-DD..YYYY-MM-DD`. */
+export const unitOf = (window: DateWindow) => `${window.from}..${window.to}`;
+
+/** @throws SyncError `settings_invalid` when it is none, or has more than 60 dates */
+export function windowOf(unit: string): DateWindow {
+  const [, from, to] = /^(\d{4}-\d\d-\d\d)\.\.(\d{4}-\d\d-\d\d)$/.exec(unit) ?? [];
+  const days =
+    from === undefined || to === undefined ? Number.NaN : (Date.parse(to) - Date.parse(from)) / 86_400_000 + 1;
+  if (from === undefined || to === undefined || !(days >= 1 && days <= 60)) {
+    throw new SyncError('settings_invalid', { detail: 'A window has from 1 to 60 dates.' });
+  }
+  return { from, to };
+}

@@ -1,0 +1,47 @@
+/** The book of a clinic by the command line, as a person uses it. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { runCli } from '../support/cli.ts';
+import { type IdexxSetup, setUpIdexx } from '../support/idexx-setup.ts';
+
+let setup: IdexxSetup;
+beforeAll(async () => {
+  setup = await setUpIdexx({ credentials: null, settings: { daysAhead: 5 } });
+});
+afterAll(() => setup?.close());
+
+const cli = (args: string[], input?: string) =>
+  runCli(args, { cwd: setup.folder, env: setup.environment, ...(input === undefined ? {} : { input }) });
+
+test('stored credentials, plan, sync, verify: each says what it did', { timeout: 240_000 }, async () => {
+  const without = await cli(['sync', 'front-desk']);
+  expect(without.code).toBe(1);
+  expect(without.stderr).toContain('credentials');
+
+  const { companyId, accounts } = setup.clinic;
+  const { username, password } = accounts[0]!;
+  const stored = await cli(['credentials', 'set', 'front-desk'], JSON.stringify({ companyId, username, password }));
+  expect(stored).toMatchObject({ code: 0 });
+
+  const planned = await cli(['plan', 'front-desk']);
+  expect(planned.stdout).toMatch(/would add [1-9]\d*, update 0, move 0; 0 unchanged/);
+  expect(await setup.query('SELECT 1 FROM schedule_appointments')).toEqual([]);
+
+  const synced = await cli(['sync', 'front-desk', '--json']);
+  expect(synced.code).toBe(0);
+  expect(synced.lines.at(-1)).toMatchObject({ type: 'result', state: 'completed', outcome: 'success' });
+  await setup.expectBook();
+  const all = planned.stdout + planned.stderr + synced.stdout + synced.stderr;
+  for (const secret of [password, 'neo_session', setup.clinic.clients[0]!.lastName]) expect(all).not.toContain(secret);
+
+  const verified = await cli(['verify', 'front-desk']);
+  expect(verified).toMatchObject({ code: 0, stdout: expect.stringContaining('no difference') });
+  // One login for all of them.
+  expect(setup.portal.logins).toBe(1);
+});
+
+test('what only copies of files have is refused in words', { timeout: 120_000 }, async () => {
+  const patient = await cli(['sync', 'front-desk', '--patient', '5d1c3e7a-0b42-4f86-9a17-2e60c8d4b935']);
+  expect(patient).toMatchObject({ code: 2, stderr: expect.stringContaining('--patient') });
+  const mode = await cli(['sync', 'front-desk', '--mode', 'deep']);
+  expect(mode).toMatchObject({ code: 2, stderr: expect.stringContaining('it has calendar') });
+});

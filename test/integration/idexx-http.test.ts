@@ -1,0 +1,175 @@
+/** A clinic's book over HTTP: copied by the words that came before, and places held, confirmed and given back. */
+import Schema from 'typebox/schema';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { addDays } from '../../simulators/idexx/wall.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import { type RunningServer, serve } from '../../src/server.ts';
+import { type DescribedPaths, describedPaths } from '../support/description.ts';
+import { CLINIC_ID, type IdexxSetup, ORGANIZATION, setUpIdexx } from '../support/idexx-setup.ts';
+
+let setup: IdexxSetup;
+let server: RunningServer;
+let documented: DescribedPaths;
+
+beforeAll(async () => {
+  setup = await setUpIdexx({ settings: { daysAhead: 10 } });
+  const config = await loadConfig({ env: setup.environment, cwd: setup.folder });
+  const database = { url: setup.databaseUrl, urlOf: () => null, close: async () => undefined };
+  server = await serve({ config, database });
+  documented = describedPaths((await call('GET', '/openapi.json')).body);
+});
+afterAll(async () => {
+  await server?.stop();
+  await setup?.close();
+});
+
+interface Call {
+  readonly body?: unknown;
+  readonly key?: string;
+  readonly headers?: Record<string, string>;
+}
+
+async function call(method: string, path: string, { body, key, headers = {} }: Call = {}) {
+  const response = await fetch(`${server.url}${path}`, {
+    method,
+    headers: {
+      authorization: `Bearer ${key ?? server.adminKey}`,
+      'x-organization-id': ORGANIZATION,
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...headers,
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  const isJson = response.headers.get('content-type')?.startsWith('application/json') === true;
+  // biome-ignore lint/suspicious/noExplicitAny: answers of every route
+  return { status: response.status, text, body: (isJson ? JSON.parse(text) : null) as any };
+}
+
+/** Holds a JSON answer to what the description says of it. */
+async function documentedCall(method: string, path: string, route: string, options: Call = {}) {
+  const answer = await call(method, path, options);
+  const schema =
+    documented[route]?.[method.toLowerCase()]?.responses[answer.status]?.content?.['application/json']?.schema;
+  expect(schema, `${method} ${route} ${answer.status} ${answer.text}`).toBeDefined();
+  const [, errors] = Schema.Errors(schema as object, answer.body);
+  expect(errors).toEqual([]);
+  return answer;
+}
+
+const SYNC = '/api/idexx/schedule-sync';
+const CLINIC = '/api/v1/clinics/{clinicId}';
+const clinic = `/api/v1/clinics/${CLINIC_ID}`;
+const phone = '+15555550100';
+
+test('without data the status says what to do', async () => {
+  const { body } = await documentedCall('GET', `${SYNC}/status?clinicId=${CLINIC_ID}`, `${SYNC}/status`);
+  expect(body).toMatchObject({ hasData: false, isStale: true, recommendedAction: `POST ${SYNC}` });
+  const metrics = await call('GET', '/metrics');
+  expect(metrics.text).toContain(`schedule_days_in_alarm{organization="${ORGANIZATION}",connection="front-desk"} 10`);
+});
+
+test('a run is waited for, or asked for and followed; the book is fresh after it', async () => {
+  const waited = await documentedCall('POST', SYNC, SYNC, { body: { clinicId: CLINIC_ID } });
+  expect(waited.status).toBe(200);
+  expect(waited.body).toMatchObject({ success: true, partialSuccess: false, failedDates: [], errors: [] });
+  expect(waited.body.stats.appointmentsAdded).toBeGreaterThan(0);
+  expect(waited.body.dateRange.start).toBe(setup.window.from);
+  await setup.expectBook();
+
+  const asked = await documentedCall('POST', SYNC, SYNC, {
+    body: { clinicId: CLINIC_ID, daysAhead: 3 },
+    headers: { prefer: 'respond-async' },
+  });
+  expect(asked.status).toBe(202);
+  const stream = await call('GET', asked.body.streamUrl);
+  const events = [...stream.text.matchAll(/^data: (.*)$/gm)].map(([, text]) => JSON.parse(text!));
+  expect(events[0]).toEqual({ type: 'connected', syncId: asked.body.syncId });
+  expect(events.at(-1)).toMatchObject({ type: 'completed', success: true, stats: { appointmentsRemoved: 0 } });
+
+  const status = await documentedCall('GET', asked.body.statusUrl, `${SYNC}/status`);
+  expect(status.body).toMatchObject({
+    hasData: true,
+    isStale: false,
+    activeSync: null,
+    lastSync: { syncId: asked.body.syncId, dateRange: { end: addDays(setup.window.from, 2) } },
+  });
+  const metrics = await call('GET', '/metrics');
+  expect(metrics.text).toMatch(/schedule_day_age_seconds\{[^}]*days_ahead="9"\} \d/);
+  expect(metrics.text).toContain('browser_pool_available 2');
+});
+
+test('one date can be copied by itself', async () => {
+  const body = { type: 'schedule', clinicId: CLINIC_ID, date: addDays(setup.window.from, 1) };
+  const { status, body: answer } = await documentedCall('POST', '/api/idexx/scrape', '/api/idexx/scrape', { body });
+  expect(status).toBe(200);
+  expect(answer).toMatchObject({ success: true, scrapeType: 'schedule', errors: [] });
+});
+
+test.each([
+  [{}, 400],
+  [{ clinicId: CLINIC_ID, daysAhead: 61 }, 400],
+  [{ clinicId: CLINIC_ID, startDate: '2026-02-31' }, 400],
+  [{ clinicId: CLINIC_ID, startDate: '2026-02-10', endDate: '2026-02-01' }, 400],
+  [{ clinicId: '00000000-0000-4000-8000-000000000000' }, 404],
+])('%j is refused with %i, in the words of both interfaces', async (body, status) => {
+  const answer = await documentedCall('POST', SYNC, SYNC, { body });
+  expect(answer.status).toBe(status);
+  expect(answer.body).toMatchObject({ success: false, errors: [answer.body.error] });
+});
+
+test('without a key nothing is told', async () => {
+  expect((await call('POST', SYNC, { body: { clinicId: CLINIC_ID }, key: 'wrong' })).status).toBe(401);
+  expect((await call('GET', `${clinic}/freshness?from=2026-01-01&to=2026-01-02`, { key: 'wrong' })).status).toBe(401);
+});
+
+test('a free time is held once, confirmed and given back; the last place goes to one caller', async () => {
+  const query = `?from=${setup.window.from}&to=${setup.window.to}&limit=1000`;
+  const found = await documentedCall('GET', `${clinic}/availability${query}`, `${CLINIC}/availability`);
+  const slot = found.body.slots.at(-1);
+  expect(slot.places).toBeGreaterThan(0);
+  const holds = `${CLINIC}/holds`;
+  const body = { slotId: slot.slotId, caller: { clientName: 'Avery Sample', clientPhone: phone } };
+  const headers = { 'idempotency-key': 'call-1' };
+  const first = await documentedCall('POST', `${clinic}/holds`, holds, { body, headers });
+  expect(first.status).toBe(201);
+  expect(first.text).not.toContain('Avery');
+  const again = await documentedCall('POST', `${clinic}/holds`, holds, { body, headers });
+  expect(again.body.booking.bookingId).toBe(first.body.booking.bookingId);
+  const rest = await Promise.all(
+    Array.from({ length: slot.places }, () => documentedCall('POST', `${clinic}/holds`, holds, { body })),
+  );
+  const refused = rest.filter(({ status }) => status === 409);
+  expect(refused).toHaveLength(1);
+  expect(refused[0]?.body).toMatchObject({ reason: 'full' });
+
+  const booking = `/api/v1/bookings/${first.body.booking.bookingId}`;
+  const path = '/api/v1/bookings/{bookingId}';
+  const confirmed = await documentedCall('POST', `${booking}/confirm`, `${path}/confirm`);
+  expect(confirmed.body.booking).toMatchObject({
+    status: 'confirmed',
+    confirmationNumber: expect.stringMatching(/^ODIS-/),
+  });
+  const cancelled = await documentedCall('POST', `${booking}/cancel`, `${path}/cancel`, { body: { reason: 'caller' } });
+  expect(cancelled.body.booking.status).toBe('cancelled');
+  expect((await documentedCall('GET', booking, path)).body.booking.status).toBe('cancelled');
+  const audit = JSON.stringify((await call('GET', '/api/v1/audit')).body);
+  expect(audit).toContain('booking.confirm');
+  expect(audit).not.toContain(phone);
+  const days = await documentedCall(
+    'GET',
+    `${clinic}/freshness?from=${setup.window.from}&to=${setup.window.to}`,
+    `${CLINIC}/freshness`,
+  );
+  expect(days.body.days.every((d: { freshness: string }) => d.freshness === 'fresh')).toBe(true);
+});
+
+test('a refused login is 401 with the reason, and pauses the connection', async () => {
+  setup.portal.sessions.endAll();
+  setup.clinic.accounts[0]!.password = 'changed-at-the-portal';
+  const answer = await documentedCall('POST', SYNC, SYNC, { body: { clinicId: CLINIC_ID } });
+  expect(answer.status).toBe(401);
+  expect(answer.body.details.error_type).toBe('source_credentials');
+  const status = await documentedCall('GET', `${SYNC}/status?clinicId=${CLINIC_ID}`, `${SYNC}/status`);
+  expect(status.body.lastFailure.error).toContain('refused');
+});

@@ -1,0 +1,158 @@
+/** Logging in at the sample portal: with whatever handles its form has, once, and never again with what was refused. */
+import { readdir, readFile } from 'node:fs/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { createClinic } from '../../simulators/idexx/clinic.ts';
+import { DEFAULT_VARIANT, type PortalVariant } from '../../simulators/idexx/portal.ts';
+import { startIdexx } from '../../simulators/idexx/server.ts';
+import type { IdexxSimulator } from '../../simulators/idexx/simulator.ts';
+import { createBrowserPool } from '../../src/connectors/idexx/browser-pool.ts';
+import { type RunningBrowser, startChromium } from '../../src/connectors/idexx/chromium.ts';
+import { loginAt } from '../../src/connectors/idexx/login.ts';
+import { systemClock } from '../../src/stores/system-clock.ts';
+import { type IdexxSetup, setUpIdexx } from '../support/idexx-setup.ts';
+import { until } from '../support/until.ts';
+
+describe('the form', () => {
+  let portal: IdexxSimulator;
+  let browser: RunningBrowser;
+  beforeAll(async () => {
+    portal = await startIdexx({ clinics: [createClinic({ oddities: false, daysAhead: 1, daysBack: 0 })] });
+    browser = await startChromium(null);
+  });
+  afterEach(() => {
+    Object.assign(portal.variant, DEFAULT_VARIANT);
+    portal.sessions.unlock();
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await portal?.stop();
+  });
+  const login = (password?: string) => {
+    const [clinic] = portal.clinics;
+    const account = clinic!.accounts[0]!;
+    const credentials = { companyId: clinic!.companyId, username: account.username, password: account.password };
+    const given = password === undefined ? credentials : { ...credentials, password };
+    return browser.visit({ userAgent: 'Chartsync test' }, loginAt(portal.url, given, 10_000));
+  };
+
+  test.each<Partial<PortalVariant>>([
+    { loginFields: 'name' },
+    { loginFields: 'name', companyField: 'company_id', userField: 'email', sessionCookie: 'neo_auth' },
+    { loginFields: 'name', companyField: 'none', submitText: 'Continue', landing: '/home' },
+    { loginFields: 'placeholder', submitText: 'Sign In', loginToken: false },
+    { loginFields: 'type', companyField: 'none', landing: '/dashboard' },
+    { loginFields: 'id' },
+    { loginFields: 'text' },
+  ])('is filled in when it is %j', async (variant) => {
+    Object.assign(portal.variant, variant);
+    const cookies = await login();
+    expect(cookies.map(({ name }) => name)).toContain(portal.variant.sessionCookie);
+  });
+
+  test.each<Partial<PortalVariant>>([
+    { failureSign: 'error-message' },
+    { failureSign: 'role', failureStatus: 401 },
+    { failureSign: 'test-id', loginFields: 'placeholder' },
+  ])('tells a wrong password when it is %j', async (variant) => {
+    Object.assign(portal.variant, variant);
+    await expect(login('wrong')).rejects.toMatchObject({ code: 'source_credentials' });
+  });
+
+  test.each(['code', 'otp'] as const)(
+    'that goes on with a second factor (%s) is said to do so',
+    async (secondFactor) => {
+      Object.assign(portal.variant, { secondFactor });
+      await expect(login()).rejects.toMatchObject({ code: 'second_factor_required' });
+    },
+  );
+
+  test('of a portal that is down is an unreachable source', async () => {
+    portal.faults.down = 'reset';
+    await expect(login()).rejects.toMatchObject({ code: 'source_unreachable' });
+    portal.faults.down = null;
+  });
+});
+
+describe('a browser', () => {
+  const noSignal = new AbortController().signal;
+  const visitor = { userAgent: 'Chartsync test', signal: noSignal };
+
+  test('that is killed leaves no process behind, and the next visit gets another one', async () => {
+    const started: RunningBrowser[] = [];
+    const start = async () => {
+      const browser = await startChromium(null);
+      started.push(browser);
+      return browser;
+    };
+    const pool = createBrowserPool({ size: 1, start, clock: systemClock });
+    const visit = pool.visit(visitor, async (context) => {
+      const page = await context.newPage();
+      process.kill(started[0]!.pid, 'SIGKILL');
+      await page.goto('about:blank');
+      await page.waitForTimeout(60_000);
+    });
+    await expect(visit).rejects.toMatchObject({ code: 'browser_unavailable' });
+    await until(async () => (await processesOf(started[0]!.pid)).length === 0);
+    expect(await pool.visit(visitor, async (context) => (await context.newPage()).url())).toBe('about:blank');
+    expect(started).toHaveLength(2);
+    expect(pool.stats()).toEqual({ total: 1, inUse: 0, available: 1 });
+    await pool.close();
+    await until(async () => (await processesOf(started[1]!.pid)).length === 0);
+  });
+});
+
+describe('a session', () => {
+  let setup: IdexxSetup;
+  afterEach(() => setup?.close());
+
+  test('is kept sealed and used by another machine; each way to end it is one new login', async () => {
+    setup = await setUpIdexx({ settings: { daysAhead: 2 } });
+    await setup.run();
+    const other = await setup.reopen();
+    const { syncBook } = await import('../../src/engine/schedule/sync-book.ts');
+    const run = () => syncBook(other.connection.ports, other.connection.settings, { trigger: 'manual' });
+    expect(await run()).toMatchObject({ outcome: 'success' });
+    expect(setup.portal.logins).toBe(1);
+    const [row] = await setup.query<{ text: string }>('SELECT t::text AS text FROM portal_sessions AS t');
+    expect(row?.text).not.toContain('neo_session');
+
+    for (const [i, expired] of (['login-page', 'redirect', 'unauthorized', 'page-expired'] as const).entries()) {
+      setup.portal.variant.expired = expired;
+      setup.portal.sessions.endAll();
+      expect(await run()).toMatchObject({ outcome: 'success', counts: { failed: 0 } });
+      expect(setup.portal.logins).toBe(i + 2);
+    }
+    setup.portal.faults.loseSessionEvery = 1;
+    expect(await run()).toMatchObject({ state: 'failed', counts: { removed: 0 } });
+    expect(setup.portal.logins).toBeLessThanOrEqual(5 + 3);
+  });
+
+  test('that was refused is not asked for again by itself: the connection is paused', async () => {
+    const credentials = { companyId: '10001', username: 'desk1@example.com', password: 'wrong-password' };
+    setup = await setUpIdexx({
+      credentials,
+      settings: { daysAhead: 5 },
+      environment: { CHARTSYNC_ENCRYPTION_KEY: undefined },
+    });
+    const result = await setup.run();
+    expect(result).toMatchObject({ state: 'failed', error: { code: 'source_credentials' } });
+    const tries = setup.portal.requests.filter(({ method, path }) => method === 'POST' && path === '/login');
+    expect(tries).toHaveLength(1);
+    const [state] = await setup.chartsync.schedules.states();
+    expect(state).toMatchObject({ paused: true, lastFailureCode: 'source_credentials' });
+    expect(JSON.stringify(result)).not.toContain('wrong-password');
+  });
+});
+
+/** Everything that runs in the process group of a browser. */
+async function processesOf(group: number): Promise<string[]> {
+  const ids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const found = await Promise.all(
+    ids.map(async (id) => {
+      const stat = await readFile(`/proc/${id}/stat`, 'utf8').catch(() => '');
+      const [state, , pgrp] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      return Number(pgrp) === group && state !== 'Z' ? [id] : [];
+    }),
+  );
+  return found.flat();
+}
