@@ -98,10 +98,15 @@ export const ERROR_CATALOGUE = {
     remedy:
       'Nothing was stored or removed from that answer. Report it with the run id; resume the connection after an update.',
   },
+  source_account_changed: {
+    action: 'stop',
+    summary: 'The key is for another account than the one that was copied so far.',
+    remedy: 'Nothing was changed. Correct the key, or make a new connection for the other account.',
+  },
   source_request_refused: {
     action: 'fail',
     summary: 'The source system refused a request as wrong.',
-    remedy: 'Report it with the run id. Nothing was removed because of it.',
+    remedy: 'Check baseUrl, which ends in /v1. If it is right, report the status. Nothing was removed because of it.',
   },
   source_rate_limited: {
     action: 'retry',

@@ -8,6 +8,7 @@ const PAUSES_AT_ONCE: ReadonlySet<string> = new Set<ErrorCode>([
   'blob_credentials',
   // What is misread could be stored or removed wrongly: a person looks first.
   'source_contract_changed',
+  'source_account_changed',
 ]);
 
 const FIRST_WAIT_MS = 60_000;

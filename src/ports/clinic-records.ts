@@ -37,7 +37,18 @@ export interface RecordChanges {
   readonly touchedPatients: readonly string[];
 }
 
+/** Whose records they are, and who asked for them last. */
+export interface SourceAccount {
+  readonly account: string | null;
+  readonly user: string;
+}
+
 export interface ClinicRecords {
+  /** Null before the first run. */
+  account(key: ConnectionKey): Promise<SourceAccount | null>;
+  rememberAccount(fence: Fence, account: SourceAccount): Promise<void>;
+  /** Lists that this run has read already, before another process took it over. */
+  finishedUnits(fence: Fence): Promise<ReadonlySet<RecordStream>>;
   streamState(key: ConnectionKey, stream: RecordStream): Promise<StreamState>;
   /** What is stored under these references, removed records included. */
   find(

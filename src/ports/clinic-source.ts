@@ -36,7 +36,11 @@ export interface ClinicSource {
   /** The lists that this source has, in the order in which they are to be read. */
   readonly streams: readonly RecordStream[];
   /** Asks who we are. @returns ms that it took, and what may be shown of it */
-  check(signal: AbortSignal): Promise<{ readonly responseMs: number; readonly region: string }>;
+  check(signal: AbortSignal): Promise<{ readonly responseMs: number; readonly region: string; readonly user: string }>;
+  /** The same without any effect on a run that is in progress. */
+  probe(signal: AbortSignal): Promise<{ readonly responseMs: number; readonly region: string }>;
+  /** Which account the records are of; null: the source does not say. */
+  account(signal: AbortSignal): Promise<string | null>;
   /** Who asks: requests of people have a reserved share of the limit. */
   read(
     stream: RecordStream,

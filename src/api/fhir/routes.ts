@@ -139,7 +139,7 @@ export function fhirRoutes(app: FastifyInstance, services: ApiServices, access: 
         schema: {
           ...shared,
           summary: `Search for ${kind.type} with parameters in the body`,
-          description: `As GET, and also: ${kind.personal.join(', ') || 'nothing else'}.`,
+          description: `As GET, and also: ${kind.personal.join(', ') || 'nothing else'}. A search by these has one page: ask for more with _count.`,
           operationId: `fhirPostSearch${kind.type}`,
           consumes: ['application/x-www-form-urlencoded'],
           response: { 200: anything('A Bundle of type searchset.'), ...REFUSED },
@@ -195,10 +195,11 @@ function countOf(parameters: Parameters): number {
 }
 
 function bundleOf(kind: SearchKind, page: Page<Resource>, parameters: Parameters, personal: boolean): object {
-  const next = encodeKey(page.next);
+  // What was sent in a body does not get into a URL, and without it the next page would be of another question.
+  const isPersonal = personal && kind.personal.some((name) => parameters[name] !== undefined);
+  const next = isPersonal ? null : encodeKey(page.next);
   const link = (pageKey: string | null) => {
     const search = new URLSearchParams();
-    // What was sent in a body does not get into a URL.
     for (const [name, values] of Object.entries(parameters)) {
       if (name === '_page' || (personal && kind.personal.includes(name))) continue;
       for (const value of values ?? []) search.append(name, value);

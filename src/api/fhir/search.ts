@@ -55,16 +55,18 @@ export const KINDS: readonly SearchKind[] = [
     async find(clinic, organizationId, question) {
       const { parameters } = question;
       const { from, before } = rangeOf(parameters, 'date');
-      const [actorType, actorId] = oneOf(parameters, 'actor')?.split('/') ?? [];
-      const actor = (type: string) => (actorType === type ? actorId : undefined);
+      const actor = actorOf(parameters);
+      const statuses = statesOf(oneOf(parameters, 'status'));
       const page = await clinic.appointments({
         ...commonOf(organizationId, question),
         from,
         before,
-        statuses: statesOf(oneOf(parameters, 'status')),
-        patientId: referenceOf(parameters, 'patient', 'Patient') ?? actor('Patient'),
-        practitionerId: referenceOf(parameters, 'practitioner', 'Practitioner') ?? actor('Practitioner'),
-        businessId: referenceOf(parameters, 'location', 'Location') ?? actor('Location'),
+        statuses,
+        // What the source deleted is entered in error.
+        deleted: question.deleted || statuses?.includes('deleted') === true,
+        patientId: referenceOf(parameters, 'patient', 'Patient') ?? actor.Patient,
+        practitionerId: referenceOf(parameters, 'practitioner', 'Practitioner') ?? actor.Practitioner,
+        businessId: referenceOf(parameters, 'location', 'Location') ?? actor.Location,
       });
       return { ...page, items: page.items.map((record) => appointmentResource(record, Date.now())) };
     },
@@ -141,6 +143,24 @@ function identifierOf(text: string | undefined): { connectionId?: string; refere
   return { reference: text.slice(bar + 1), ...(connectionId === undefined ? {} : { connectionId }) };
 }
 
+const ACTORS: Readonly<Record<string, string>> = {
+  Patient: 'patient',
+  Practitioner: 'practitioner',
+  Location: 'location',
+};
+
+function actorOf(parameters: Parameters): Readonly<Record<string, string | undefined>> {
+  const value = oneOf(parameters, 'actor');
+  if (value === undefined) return {};
+  const [type = '', id = '', more] = value.split('/');
+  const name = Object.hasOwn(ACTORS, type) ? ACTORS[type] : undefined;
+  if (name === undefined || id === '' || more !== undefined) {
+    throw refuse('actor', `one of ${Object.keys(ACTORS).join(', ')} with its id, such as Patient/…`);
+  }
+  if (parameters[name] !== undefined) throw refuse('actor', `given once: there is ${name} already`);
+  return { [type]: id };
+}
+
 function referenceOf(parameters: Parameters, name: string, type: string): string | undefined {
   const value = oneOf(parameters, name);
   return value?.startsWith(`${type}/`) === true ? value.slice(type.length + 1) : value;
@@ -179,7 +199,7 @@ function rangeOf(parameters: Parameters, name: string): { from?: string; before?
     // In a URL a plus sign is a blank.
     const [, prefix = 'eq', text = ''] = DATE.exec(value.replace(' ', '+')) ?? [];
     const start = Date.parse(text.includes('T') ? text : `${text}T00:00:00Z`);
-    if (Number.isNaN(start))
+    if (!(start > Date.parse('0001-01-02T00:00:00Z')))
       throw refuse(name, 'a date or an instant with its offset, with eq, ge, gt, le or lt before it');
     const end = start + (text.includes('T') ? 1 : DAY_MS);
     if (prefix === 'ge') from = Math.max(from, start);

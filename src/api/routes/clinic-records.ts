@@ -58,12 +58,20 @@ interface AppointmentsQuery extends Common {
   cliniko_appointment_id?: string;
 }
 
+/** @throws HttpError 400 for an instant that no column holds */
+function instant(text: string | undefined): string | undefined {
+  if (text !== undefined && !(Date.parse(text) > Date.parse('0001-01-02T00:00:00Z'))) {
+    throw new HttpError(400, 'invalid_request', 'An instant is out of range.');
+  }
+  return text;
+}
+
 const questionOf = (organizationId: string, query: Common) => ({
   organizationId,
   limit: query.limit ?? DEFAULT_LIMIT,
   after: decodeKey(query.after),
   connectionId: query.connection,
-  updatedFrom: query.updated_since,
+  updatedFrom: instant(query.updated_since),
   deleted: query.deleted,
 });
 
@@ -199,8 +207,8 @@ export function clinicRecordRoutes(app: FastifyInstance, services: ApiServices, 
       const { query } = request;
       const page = await clinic.appointments({
         ...questionOf(organizationId, query),
-        from: query.from,
-        before: query.before,
+        from: instant(query.from),
+        before: instant(query.before),
         statuses: query.status === undefined ? undefined : statesOf(query.status),
         patientId: query.patient,
         practitionerId: query.practitioner,

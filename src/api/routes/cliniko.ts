@@ -186,7 +186,7 @@ export function clinikoRoutes(app: FastifyInstance, services: ApiServices, acces
       const connection = connectionOf(services, organizationId, request.query.connection);
       await access.countStart(request, reply);
       try {
-        const { responseMs, region } = await connection.ports.source.check(AbortSignal.timeout(TEST_MS));
+        const { responseMs, region } = await connection.ports.source.probe(AbortSignal.timeout(TEST_MS));
         return {
           success: true,
           connection_status: 'healthy',

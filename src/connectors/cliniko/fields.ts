@@ -19,12 +19,16 @@ export function textOf(record: Json, field: string): string | null {
   return clean.trim() === '' ? null : clean;
 }
 
+const FIRST_YEAR = Date.parse('0001-01-02T00:00:00Z');
+const MAX_INTEGER = 2 ** 31 - 1;
+
 /** ISO in UTC with milliseconds. */
 export function instantOf(record: Json, field: string): string | null {
   const value = textOf(record, field);
   if (value === null) return null;
   const at = /^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(value) ? Date.parse(value) : Number.NaN;
-  if (Number.isNaN(at) || !/(Z|[+-]\d\d:?\d\d)$/.test(value)) throw changed(`The field ${field} is not an instant.`);
+  if (Number.isNaN(at) || at < FIRST_YEAR || !/(Z|[+-]\d\d:?\d\d)$/.test(value))
+    throw changed(`The field ${field} is not an instant.`);
   return new Date(at).toISOString();
 }
 
@@ -33,7 +37,8 @@ export function dateOf(record: Json, field: string): string | null {
   const value = textOf(record, field);
   if (value === null || !/^\d{4}-\d\d-\d\d$/.test(value)) return null;
   const at = Date.parse(`${value}T00:00:00Z`);
-  return Number.isNaN(at) || !new Date(at).toISOString().startsWith(value) ? null : value;
+  // PostgreSQL knows no year 0.
+  return Number.isNaN(at) || at < FIRST_YEAR || !new Date(at).toISOString().startsWith(value) ? null : value;
 }
 
 export function flagOf(record: Json, field: string): boolean | null {
@@ -49,7 +54,8 @@ export function integerOf(record: Json, field: string): number | null {
   const number = typeof value === 'string' ? Number(value) : value;
   if (typeof number !== 'number' || !Number.isSafeInteger(number))
     throw changed(`The field ${field} is not an integer.`);
-  return number;
+  // What no column holds is no number that anybody meant.
+  return Math.abs(number) > MAX_INTEGER ? null : number;
 }
 
 /** The id at the end of a link; null when there is no link. */

@@ -63,21 +63,36 @@ export function createClinikoSource(options: ClinikoOptions): ClinicSource {
   const mapping = { notes: settings.notes };
   let session: Session | null = null;
   const refused = new Map<RecordStream, Set<HiddenBy>>();
-  /** Do filters for hidden records add them to the others? Null: not known yet. */
-  let adds: boolean | null = null;
+  /** Filters of which an answer has shown that they add hidden records to the others. */
+  const adding = new Set<HiddenBy>();
+
+  /** One limit for all keys of a user. */
+  async function whoAmI(opened: Session, signal: AbortSignal): Promise<{ responseMs: number; user: string }> {
+    const began = clock.now();
+    const context = { signal, urgent: true };
+    const { body } = await http.get(`${opened.base}/user`, opened.authorization, opened.limitKey, context);
+    if (!isObject(body)) throw changed('The answer to "who am I" is not an object.');
+    const user = idOf(body, 'user');
+    opened.limitKey = `cliniko:${new URL(opened.base).host}:user:${user}`;
+    return { responseMs: clock.now() - began, user };
+  }
 
   /** @throws SyncError `credentials_missing` */
   async function open(): Promise<Session> {
+    const opened = await fresh();
+    if (session?.apiKey !== opened.apiKey) session = opened;
+    return session;
+  }
+
+  async function fresh(): Promise<Session> {
     const apiKey = await options.apiKey();
     if (apiKey === null) throw new SyncError('credentials_missing', { detail: 'An API key of Cliniko is needed.' });
-    if (session?.apiKey === apiKey) return session;
-    session = {
+    return {
       apiKey,
       authorization: authorizationOf(apiKey),
       base: settings.baseUrl ?? vendorUrl(apiKey),
       limitKey: `cliniko:key:${createHash('sha256').update(apiKey).digest('hex').slice(0, 24)}`,
     };
-    return session;
   }
 
   const get = async (url: string, context: RequestContext): Promise<Answer> => {
@@ -112,18 +127,25 @@ export function createClinikoSource(options: ClinikoOptions): ClinicSource {
         last: i === paths.length - 1 && last,
       });
       if (hidden.length === 0) yield question(hidden, true);
-      else if (adds !== false) yield question(hidden, false);
-      if (hidden.length === 0 || adds === true) continue;
-      yield question([], false);
-      for (const name of hidden) yield question([name], name === hidden.at(-1));
+      else yield question(hidden, false);
+      if (isWhole(hidden)) continue;
+      const known = hidden.filter((name) => adding.has(name));
+      const unknown = hidden.filter((name) => !adding.has(name));
+      yield question(known, false);
+      for (const name of unknown) yield question([name], name === unknown.at(-1));
     }
   }
 
-  /** A record without that date, in an answer to a question with that filter: the filter adds. */
-  function learn(stream: RecordStream, hidden: readonly HiddenBy[], records: readonly Json[]): void {
-    if (adds !== null || hidden.length === 0 || stream === 'practitioners') return;
-    if (records.some((record) => hidden.some((name) => instantOf(record, name) === null))) adds = true;
-    else if (records.length > 0) adds = false;
+  /** Nothing hidden can be missing from an answer to the question with all of them. */
+  function isWhole(hidden: readonly HiddenBy[]): boolean {
+    return hidden.every((name) => adding.has(name));
+  }
+
+  /** A record without that date, in an answer to a question that really had the filter: the filter adds. */
+  function learn(sent: readonly HiddenBy[], records: readonly Json[]): void {
+    for (const name of sent) {
+      if (!adding.has(name) && records.some((record) => instantOf(record, name) === null)) adding.add(name);
+    }
   }
 
   function hide(stream: RecordStream, name: HiddenBy): void {
@@ -182,17 +204,24 @@ export function createClinikoSource(options: ClinikoOptions): ClinicSource {
 
   return {
     streams: options.streams,
-    async check(signal) {
-      const opened = await open();
-      const began = clock.now();
-      const { body } = await http.get(`${opened.base}/user`, opened.authorization, opened.limitKey, {
+    async probe(signal) {
+      const opened = await fresh();
+      const { responseMs } = await whoAmI(opened, signal);
+      return { responseMs, region: shardOf(opened.apiKey) };
+    },
+    async account(signal) {
+      const opened = session ?? (await open());
+      const { body } = await http.get(`${opened.base}/settings/public`, opened.authorization, opened.limitKey, {
         signal,
         urgent: true,
       });
-      if (!isObject(body)) throw changed('The answer to "who am I" is not an object.');
-      // One limit for all keys of a user.
-      opened.limitKey = `cliniko:user:${idOf(body, 'user')}`;
-      return { responseMs: clock.now() - began, region: shardOf(opened.apiKey) };
+      const account = isObject(body) && isObject(body.account) ? body.account : null;
+      return account === null ? null : idOf(account, 'account');
+    },
+    async check(signal) {
+      const opened = await open();
+      const { responseMs, user } = await whoAmI(opened, signal);
+      return { responseMs, region: shardOf(opened.apiKey), user };
     },
     async *read(stream, question, context) {
       refused.delete(stream);
@@ -201,7 +230,8 @@ export function createClinikoSource(options: ClinikoOptions): ClinicSource {
         let ordered = '';
         try {
           for await (const page of pagesOf(stream, path, hidden, (names) => urlOf(path, question, names), context)) {
-            learn(stream, hidden, page.records);
+            const sent = hidden.filter((name) => refused.get(stream)?.has(name) !== true);
+            learn(sent, page.records);
             const created = page.records.map((record) => instantOf(record, 'created_at'));
             const isOrdered = created.every((at) => {
               if (at === null || at < ordered) return false;
@@ -213,8 +243,8 @@ export function createClinikoSource(options: ClinikoOptions): ClinicSource {
               part,
               total: page.total,
               serverTime: page.serverTime,
-              position: isOrdered && part === 0 && (last || adds === true) ? (created.at(-1) ?? null) : null,
-              last: page.next === null && (last || (hidden.length > 0 && adds === true)),
+              position: isOrdered && part === 0 && (last || isWhole(hidden)) ? (created.at(-1) ?? null) : null,
+              last: page.next === null && (last || (hidden.length > 0 && isWhole(hidden))),
             };
           }
         } catch (error) {
@@ -237,7 +267,11 @@ export function createClinikoSource(options: ClinikoOptions): ClinicSource {
       const nothing = { changedSince: null, createdFrom: null, startsFrom: null };
       for (let i = 0; i < references.length; i += IDS_PER_QUESTION) {
         const ids = references.slice(i, i + IDS_PER_QUESTION);
-        for (const { path, hidden } of questionsOf(stream)) {
+        // Nothing is taken for granted here: each kind of hidden records is asked for by itself.
+        const { paths, hidden: kinds } = RESOURCES[stream];
+        const sets: readonly (readonly HiddenBy[])[] =
+          kinds.length === 0 ? [[]] : [[], kinds, ...kinds.map((name) => [name])];
+        for (const { path, hidden } of paths.flatMap((path) => sets.map((hidden) => ({ path, hidden })))) {
           const build = (names: readonly HiddenBy[]) => {
             const url = urlOf(path, nothing, names);
             url.searchParams.append('q[]', `id:=${ids.join(',')}`);

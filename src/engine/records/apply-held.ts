@@ -66,6 +66,8 @@ async function applyItems(
     const there = await stillThere(ports, session, stream, [...stored.values()], true);
     const removals = items.flatMap((item): Removal<StoredRecord>[] => {
       const record = stored.get(item.reference);
+      // Before a crash it was removed on the same word.
+      if (record?.removed === true) applied.add(item.reference);
       if (record === undefined || record.removed || record.documentUuid !== item.documentUuid) return [];
       if (there.has(item.reference)) return [];
       const judgement = read.judge({ kind: 'absent', absence: 'gone', stored: record });

@@ -71,7 +71,11 @@ export async function readStream(
       }
       // The last of several with one id counts.
       const unique = [...new Map(page.records.map((record) => [record.reference, record])).values()];
+      const before = counts.same;
       await storePage(ports, key, session, stream, unique, counts, stateAfter(page, asked, serverStart));
+      // What is read again is not counted again.
+      if (pass > 1) counts.same = before;
+      else session.count({ same: counts.same - before });
       if (pass === 1) session.advance(fresh.length);
     }
     if (parts.agree || pass >= MAX_PASSES) {
@@ -148,7 +152,7 @@ async function storePage(
   counts.added += added.length;
   counts.updated += updated.length;
   counts.same += same;
-  session.count({ added: added.length, updated: updated.length, same });
+  session.count({ added: added.length, updated: updated.length });
 }
 
 /** Pure: what a page says against what is stored. A record that was removed and is back counts as added. */

@@ -2,7 +2,7 @@
 import type { RecordStream } from '../../domain/clinic.ts';
 import { type CompleteRead, judgeRead, type Removal } from '../../domain/completeness.ts';
 import type { StoredRecord } from '../../ports/clinic-records.ts';
-import { guard } from '../guard.ts';
+import { type GuardVerdict, guard } from '../guard.ts';
 import type { RunSession } from '../run-session.ts';
 import type { StreamRead } from './read-stream.ts';
 import type { RecordPorts, RecordSettings } from './settings.ts';
@@ -50,10 +50,20 @@ export async function removeAbsent(
   const now = ports.clock.now();
   if (missing.length > 0) await ports.records.markMissing(session.fence, stream, missing, now);
   session.count({ missing: missing.length });
-  const verdict = guard(
-    { removals: removals.length, stored, inSource: read.total, inSourceBefore: options.itemsBefore },
+  const weighed = guard(
+    // Weighed against what was there before this read.
+    {
+      removals: removals.length,
+      stored: Math.max(removals.length, stored - read.counts.added),
+      inSource: read.total,
+      inSourceBefore: options.itemsBefore,
+    },
     settings.guard,
   );
+  const verdict: GuardVerdict =
+    removals.length > 0 && absent.length > ASKED_FOR && weighed.verdict === 'allow'
+      ? { verdict: 'hold', reason: `${absent.length} records are absent: too many to ask for one by one.` }
+      : weighed;
   const held = verdict.verdict === 'hold' ? removals : [];
   await ports.runs.holdRemovals(
     session.fence,

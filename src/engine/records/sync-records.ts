@@ -6,7 +6,7 @@
  * Each list is a unit: one that fails leaves its cursor where it was, and the others go on.
  */
 import type { RecordStream } from '../../domain/clinic.ts';
-import { toSyncError } from '../../domain/errors.ts';
+import { SyncError, toSyncError } from '../../domain/errors.ts';
 import type { RecordMode, RunTrigger } from '../../domain/run.ts';
 import type { StreamState } from '../../ports/clinic-records.ts';
 import type { ReadQuestion } from '../../ports/clinic-source.ts';
@@ -68,9 +68,15 @@ export function syncRecords(
     },
     async (session) => {
       session.step('Checking the source', null);
-      await ports.source.check(session.signal);
+      const { user } = await ports.source.check(session.signal);
+      await checkAccount(ports, settings, session, user);
+      const finished = await ports.records.finishedUnits(session.fence);
       let groups = false;
+      let failed: SyncError | null = null;
+      let asked = 0;
       for (const stream of streams) {
+        // Another process read it for this very run.
+        if (finished.has(stream)) continue;
         session.step(
           `Reading ${stream.replaceAll('_', ' ')}`,
           (await ports.records.streamState(settings, stream)).completeItems,
@@ -78,9 +84,13 @@ export function syncRecords(
         // Attendees of individual appointments say nothing that the appointment does not say.
         if (stream === 'attendees' && !groups && (await ports.records.count(settings, 'group_appointments')) === 0)
           continue;
+        asked++;
         const read = await syncUnit(ports, settings, session, stream, request);
-        if (stream === 'group_appointments') groups = (read?.total ?? 1) > 0;
+        if (read instanceof SyncError) failed = read;
+        if (stream === 'group_appointments') groups = read instanceof SyncError || read.total > 0;
       }
+      // Nothing could be read at all: that is no success in part.
+      if (failed !== null && session.counts().failed >= asked) throw failed;
       session.step('Finding active patients', null);
       await ports.records.computeActivity(session.fence, ports.clock.now(), request.mode === 'comprehensive');
       return { completeRead: null };
@@ -88,14 +98,30 @@ export function syncRecords(
   );
 }
 
-/** @returns null when the unit failed */
+/** A key of another account would mix two practices, and the nightly read would take the first one for gone. */
+async function checkAccount(
+  ports: RecordPorts,
+  settings: RecordSettings,
+  session: RunSession,
+  user: string,
+): Promise<void> {
+  const known = await ports.records.account(settings);
+  // A user belongs to one account.
+  if (known?.user === user) return;
+  const account = await ports.source.account(session.signal);
+  if (known !== null && known.account !== null && known.account !== account)
+    throw new SyncError('source_account_changed');
+  await ports.records.rememberAccount(session.fence, { account, user });
+}
+
+/** @returns why when the unit failed */
 async function syncUnit(
   ports: RecordPorts,
   settings: RecordSettings,
   session: RunSession,
   stream: RecordStream,
   request: RecordSyncRequest,
-): Promise<StreamRead | null> {
+): Promise<StreamRead | SyncError> {
   const { clock, records, runs } = ports;
   const unit = { unit: stream, reference: '' };
   try {
@@ -118,6 +144,8 @@ async function syncUnit(
         urgent: request.trigger !== 'schedule',
       }));
     }
+    // The counts never agreed: what came is stored, but the night's question is still open.
+    if (plan.everything && !read.agrees) session.count({ waiting: 1 });
     await records.write(session.fence, stream, { added: [], updated: [] }, stateOf(plan, read, complete), clock.now());
     await records.finishUnit(
       session.fence,
@@ -146,7 +174,7 @@ async function syncUnit(
       },
     ]);
     await records.finishUnit(session.fence, { stream, outcome: 'failed', counts: {}, errors: [code] }, clock.now());
-    return null;
+    return failure;
   }
 }
 

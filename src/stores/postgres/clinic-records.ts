@@ -55,6 +55,34 @@ export function createClinicRecords(database: Database): ClinicRecords {
     });
 
   return {
+    account: (key) =>
+      read(async () => {
+        const { rows } = await sql<{ account: string | null; user: string }>`
+          SELECT account, user_reference AS "user" FROM source_accounts WHERE ${ofConnection(key)}`.execute(
+          database.kysely,
+        );
+        return rows[0] ?? null;
+      }),
+
+    rememberAccount: (fence, { account, user }) =>
+      write(fence, async (trx) => {
+        await sql`
+          INSERT INTO source_accounts (organization_id, connection_id, account, user_reference)
+          VALUES (${fence.organizationId}, ${fence.connectionId}, ${account}, ${user})
+          ON CONFLICT (organization_id, connection_id) DO UPDATE
+            SET account = excluded.account, user_reference = excluded.user_reference`.execute(trx);
+      }),
+
+    finishedUnits: (fence) =>
+      read(async () => {
+        const { rows } = await sql<{ unit: RecordStream }>`
+          SELECT unit FROM sync_run_units
+          WHERE organization_id = ${fence.organizationId} AND run_id = ${fence.runId} AND outcome = 'success'`.execute(
+          database.kysely,
+        );
+        return new Set(rows.map((row) => row.unit));
+      }),
+
     streamState: (key, stream) =>
       read(async () => {
         const { rows } = await sql<StateRow>`
@@ -157,6 +185,7 @@ export function createClinicRecords(database: Database): ClinicRecords {
         const { rows } = await sql<{ reference: string; patient: string | null }>`
           UPDATE ${table} AS t
           SET removed_at = ${new Date(at)}, removed_reason = r.reason, removed_by_run = ${fence.runId},
+              ${HAS_STATUS.has(stream) ? sql`status = 'deleted',` : sql``}
               deleted_at = coalesce(deleted_at, ${new Date(at)}), updated_at = ${new Date(at)}
           FROM unnest(${removals.map((r) => String(r.stored.reference))}::text[],
                       ${removals.map((r) => r.absence)}::text[]) AS r (ref, reason)
@@ -194,6 +223,9 @@ export function createClinicRecords(database: Database): ClinicRecords {
       }),
   };
 }
+
+/** Lists whose records say how they are. */
+const HAS_STATUS: ReadonlySet<RecordStream> = new Set(['individual_appointments', 'group_appointments', 'attendees']);
 
 interface StateRow {
   cursor_at: Date | null;

@@ -104,7 +104,7 @@ export function createClinicReports(database: Database): ClinicReports {
         ...(before === undefined ? [] : [sql`r.appointment_date < ${before}::timestamptz`]),
         ...(statuses === undefined ? [] : [sql`r.status = ANY (${statuses}::text[])`]),
         ...(kind === undefined ? [] : [sql`r.kind = ${kind}`]),
-        ...(patientId === undefined ? [] : [ofPatient(patientId)]),
+        ...(patientId === undefined ? [] : [ofPatient(question.organizationId, patientId)]),
         ...(practitionerId === undefined ? [] : [sql`p.id::text = ${practitionerId.toLowerCase()}`]),
         ...(businessId === undefined ? [] : [sql`b.id::text = ${businessId.toLowerCase()}`]),
       ];
@@ -188,13 +188,25 @@ export function createClinicReports(database: Database): ClinicReports {
   };
 }
 
-/** Visits of the patient and of those that were merged into it. */
-function ofPatient(patientId: string): Condition {
+/** Visits of the patient and of those that were merged into it. Two lookups by key: an OR would read every appointment. */
+function ofPatient(organizationId: string, patientId: string): Condition {
   if (!UUID.test(patientId)) return sql`false`;
-  return sql`(r.patient_id = ${patientId}::uuid OR EXISTS (
-    SELECT 1 FROM appointment_attendees AS t
-    WHERE t.organization_id = r.organization_id AND t.connection_id = r.connection_id AND t.deleted_at IS NULL
-      AND t.cliniko_appointment_id = r.cliniko_appointment_id AND t.patient_id = ${patientId}::uuid))`;
+  return sql`r.id IN (
+    WITH who AS MATERIALIZED (
+      SELECT m.connection_id, m.cliniko_patient_id AS patient FROM patients AS p
+      JOIN patients AS m ON m.organization_id = p.organization_id AND m.connection_id = p.connection_id
+        AND (m.id = p.id OR m.survivor = p.cliniko_patient_id)
+      WHERE p.id = ${patientId}::uuid AND p.organization_id = ${organizationId}
+    )
+    SELECT a.id FROM who AS w
+    JOIN appointments AS a ON a.organization_id = ${organizationId} AND a.connection_id = w.connection_id
+      AND a.cliniko_patient_id = w.patient
+    UNION
+    SELECT a.id FROM who AS w
+    JOIN appointment_attendees AS t ON t.organization_id = ${organizationId} AND t.connection_id = w.connection_id
+      AND t.cliniko_patient_id = w.patient AND t.deleted_at IS NULL
+    JOIN appointments AS a ON a.organization_id = ${organizationId} AND a.connection_id = w.connection_id
+      AND a.cliniko_appointment_id = t.cliniko_appointment_id)`;
 }
 
 function escapeLike(text: string): string {

@@ -258,16 +258,18 @@ export async function requireRunnable(
 async function rememberEnd(trx: Transaction<Tables>, fence: Fence, end: RunEnd): Promise<void> {
   const success = end.state === 'completed' && end.outcome !== 'failed';
   const failure = end.state === 'failed';
+  // A list of records that failed was not read: unlike a file that cannot be copied, that leaves the copy old.
+  const allRead = sql`(r.mode NOT IN ('incremental', 'comprehensive') OR ${end.outcome === 'success'}::boolean)`;
   const { rows } = await sql<{ failures: number; limit: number | null; state: string }>`
     UPDATE connections AS c
     SET complete_read_items = coalesce(${end.completeRead?.itemsInSource ?? null}::bigint, c.complete_read_items),
         complete_read_at = CASE WHEN ${end.completeRead !== null}::boolean THEN now() ELSE c.complete_read_at END,
-        last_success_at = CASE WHEN ${success}::boolean AND chartsync_is_whole(r.mode, r.unit) THEN now()
+        last_success_at = CASE WHEN ${success}::boolean AND chartsync_is_whole(r.mode, r.unit) AND ${allRead} THEN now()
                                ELSE c.last_success_at END,
         last_failure_at = CASE WHEN ${failure}::boolean THEN now() ELSE c.last_failure_at END,
         last_failure_code = CASE WHEN ${failure}::boolean THEN ${end.error?.code ?? 'unexpected'} ELSE c.last_failure_code END,
         mode_completed = c.mode_completed || CASE
-          WHEN ${end.state === 'completed'}::boolean AND r.unit IS NULL AND r.mode NOT IN ('plan', 'held')
+          WHEN ${end.state === 'completed'}::boolean AND r.unit IS NULL AND r.mode NOT IN ('plan', 'held') AND ${allRead}
           THEN jsonb_build_object(r.mode, floor(extract(epoch FROM r.started_at) * 1000)::bigint) ELSE '{}' END,
         consecutive_failures = CASE WHEN ${success}::boolean THEN 0
                                     WHEN ${end.state === 'cancelled'}::boolean THEN c.consecutive_failures

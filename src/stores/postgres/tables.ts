@@ -423,6 +423,12 @@ export interface Tables {
     complete_items: NullableInt8;
     complete_at: NullableTimestamp;
   };
+  source_accounts: {
+    organization_id: string;
+    connection_id: string;
+    account: Nullable<string>;
+    user_reference: string;
+  };
   activity_due: {
     organization_id: string;
     connection_id: string;

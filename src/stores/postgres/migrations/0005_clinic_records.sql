@@ -270,6 +270,16 @@ CREATE TABLE stream_states (
   FOREIGN KEY (organization_id, connection_id) REFERENCES connections (organization_id, id)
 );
 
+-- Which account of the source the records of a connection are of, and who asked last.
+CREATE TABLE source_accounts (
+  organization_id  text NOT NULL,
+  connection_id    text NOT NULL,
+  account          text,
+  user_reference   text NOT NULL,
+  PRIMARY KEY (organization_id, connection_id),
+  FOREIGN KEY (organization_id, connection_id) REFERENCES connections (organization_id, id)
+);
+
 -- Patients whose activity is to be computed anew, noted by the transaction that changed something about them.
 CREATE TABLE activity_due (
   organization_id     text NOT NULL,
