@@ -136,12 +136,14 @@ test('no question in any wrong form is answered with an error of ours or with wh
   const answered = new Set<number>();
   const own = practices.one.ids.organization;
   const other = practices.other.ids.organization;
+  // Not the key that asks: revoking it would end the questions.
+  const named = Object.values(practices.one.ids).filter((id) => id !== practices.one.ids.key);
   for (const [index, operation] of operations.entries()) {
     const pathValue = fc.oneof(
       { weight: 3, arbitrary: odd.map(encode) },
       {
         weight: 2,
-        arbitrary: fc.constantFrom(...Object.values(practices.other.ids), ...Object.values(practices.one.ids)),
+        arbitrary: fc.constantFrom(...Object.values(practices.other.ids), ...named),
       },
       { weight: 1, arbitrary: undecodable },
     );
