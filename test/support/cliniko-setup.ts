@@ -96,7 +96,8 @@ export async function setUpCliniko(options: ClinikoSetupOptions = {}): Promise<C
         failedAuthenticationsPerAddress: 'none',
       },
     },
-    limits: { retryDelay: '5ms' },
+    limits: { retryDelay: '5ms', documentsAtOnce: 0 },
+    stores: { search: { kind: 'none' } },
     ...options.sections,
   };
   await writeFile(environment.CHARTSYNC_CONFIG, JSON.stringify(file, null, 2));

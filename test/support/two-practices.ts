@@ -60,7 +60,7 @@ export const NOBODY: Ids = {
 
 export async function setUpTwoPractices(): Promise<TwoPractices> {
   const size = { patients: 4, attachments: 40 };
-  const sections = { stores: { search: { kind: 'lancedb' } }, limits: { retryDelay: '10ms' } };
+  const sections = { stores: { search: { kind: 'lancedb' } } };
   const setup = await setUpPractice({ ...size, sections });
   const secondDatabase = await testDatabase({ migrated: false });
   const second = openPracticeDatabase(secondDatabase.url);
@@ -161,6 +161,15 @@ async function furnish(server: RunningServer, name: string, sourceUrl: string): 
     }),
   );
   const item = items[0]!;
+  // Nothing reads documents here, but each practice has one that could be found.
+  const index = await server.chartsync.search();
+  await index.put({
+    organizationId: organization,
+    patientUuid: item.patient_uuid,
+    documentUuid: item.document_uuid,
+    version: stored[0]![0]!,
+    pages: [{ number: 1, text: `A report of ${name}.` }],
+  });
   const failure = failures.find(({ reference }) => reference !== '')!;
   return {
     ids: {

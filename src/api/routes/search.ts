@@ -33,7 +33,8 @@ const words = Type.String({
 });
 
 const SearchBody = Type.Object({ query: words, ...page }, { additionalProperties: false });
-const SearchQuery = Type.Object({ q: words, ...page }, { additionalProperties: false });
+/** That it is missing is told only to those who may ask. */
+const SearchQuery = Type.Object({ q: Type.Optional(words), ...page }, { additionalProperties: false });
 
 const Passage = Type.Object(
   {
@@ -75,7 +76,7 @@ const FullBody = Type.Object(
   },
   { additionalProperties: false },
 );
-const FullQuery = Type.Object({ query: words }, { additionalProperties: false });
+const FullQuery = Type.Object({ query: Type.Optional(words) }, { additionalProperties: false });
 
 const FullAnswer = Type.Object(
   {
@@ -97,7 +98,7 @@ const FullAnswer = Type.Object(
 );
 
 interface Asked {
-  readonly text: string;
+  readonly text: string | undefined;
   readonly limit: number;
   readonly after?: string | undefined;
 }
@@ -124,7 +125,7 @@ export function searchRoutes(app: FastifyInstance, services: ApiServices, access
     },
   );
 
-  app.get<Patient & { Querystring: { q: string; limit?: number; after?: string } }>(
+  app.get<Patient & { Querystring: { q?: string; limit?: number; after?: string } }>(
     '/api/patients/:uuid/search',
     {
       schema: {
@@ -156,7 +157,7 @@ export function searchRoutes(app: FastifyInstance, services: ApiServices, access
     (request) => fullAnswer(request, request.body.query),
   );
 
-  app.get<Patient & { Querystring: { query: string } }>(
+  app.get<Patient & { Querystring: { query?: string } }>(
     '/api/vector-search/:uuid/query-full',
     {
       schema: {
@@ -191,6 +192,7 @@ export function searchRoutes(app: FastifyInstance, services: ApiServices, access
 
   async function search(request: FastifyRequest, { text, limit, after }: Asked) {
     const { organizationId, patientUuid } = await patientOf(services, access, request, 'documents:read');
+    if (text === undefined) throw new HttpError(400, 'invalid_request', 'What is asked for is missing.');
     return access.audited(
       request,
       { organizationId, action: 'document.search', subject: { kind: 'patient', id: patientUuid } },
@@ -227,7 +229,7 @@ export function searchRoutes(app: FastifyInstance, services: ApiServices, access
     };
   }
 
-  async function fullAnswer(request: FastifyRequest, text: string) {
+  async function fullAnswer(request: FastifyRequest, text: string | undefined) {
     const { passages, names } = await search(request, { text, limit: FULL_PASSAGES });
     let content = '';
     const citations = passages.map((passage, i) => {
