@@ -17,6 +17,8 @@ const KIND_OF_PARAMETER: Readonly<Record<string, keyof Ids>> = {
   id: 'failure',
   patientId: 'patient',
   documentId: 'document',
+  clinicId: 'clinic',
+  bookingId: 'booking',
 };
 const KINDS = Object.keys(NOBODY) as (keyof Ids)[];
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-/;
