@@ -153,8 +153,8 @@ export const AvailabilityAnswer = Type.Object(
 );
 export const AvailabilityQuery = Type.Object(
   {
-    from: date(),
-    to: date(),
+    from: Type.Optional(date('Default: today where the clinic is.')),
+    to: Type.Optional(date('Default: as far as the book is read.')),
     minutes: Type.Optional(Type.Integer({ minimum: 1, maximum: 1440, description: 'Default: one slot.' })),
     appointmentType: Type.Optional(text(200)),
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, description: 'Default 100.' })),

@@ -24,6 +24,8 @@ export interface Ids {
   readonly patient: string;
   readonly document: string;
   readonly reference: string;
+  readonly clinic: string;
+  readonly booking: string;
 }
 
 export interface Tenant {
@@ -56,6 +58,8 @@ export const NOBODY: Ids = {
   patient: '00000000-0000-4000-8000-000000000001',
   document: '00000000-0000-4000-8000-000000000002',
   reference: '00000000-0000-4000-8000-000000000003',
+  clinic: '00000000-0000-4000-8000-000000000004',
+  booking: '00000000-0000-4000-8000-000000000005',
 };
 
 export async function setUpTwoPractices(): Promise<TwoPractices> {
@@ -97,8 +101,9 @@ export async function setUpTwoPractices(): Promise<TwoPractices> {
     }),
     database: { url: setup.environment.DATABASE_URL, urlOf: () => null, close: async () => undefined },
   });
-  const one = await furnish(server, NAMES.one, setup.sourceUrl);
-  const other = await furnish(server, NAMES.other, secondDatabase.url);
+  const records = setup.environment.DATABASE_URL;
+  const one = await furnish(server, NAMES.one, setup.sourceUrl, records);
+  const other = await furnish(server, NAMES.other, secondDatabase.url, records);
   return {
     server,
     folder: setup.folder,
@@ -113,7 +118,29 @@ export async function setUpTwoPractices(): Promise<TwoPractices> {
   };
 }
 
-async function furnish(server: RunningServer, name: string, sourceUrl: string): Promise<Tenant> {
+/** A clinic with a booking, as a connection to a calendar would leave them. */
+async function furnishClinic(recordsUrl: string, organization: string, connection: string, name: string) {
+  const records = new pg.Client({ connectionString: recordsUrl });
+  await records.connect();
+  try {
+    const { rows } = await records.query<{ clinic: string; booking: string }>(
+      `WITH c AS (
+         INSERT INTO clinic_schedule_config (organization_id, connection_id, clinic_id)
+         VALUES ($1, $2, gen_random_uuid()) RETURNING organization_id, clinic_id)
+       INSERT INTO vapi_bookings (organization_id, clinic_id, date, start_time, starts_at, ends_at, status,
+                                  confirmation_number, client_name)
+       SELECT organization_id, clinic_id, '2030-05-06', '09:00', '2030-05-06T16:00:00Z', '2030-05-06T16:15:00Z', 'confirmed',
+              'ODIS-' || upper(substr(md5($3), 1, 8)), $3 FROM c
+       RETURNING clinic_id AS clinic, id AS booking`,
+      [organization, connection, `${name}-client`],
+    );
+    return rows[0]!;
+  } finally {
+    await records.end();
+  }
+}
+
+async function furnish(server: RunningServer, name: string, sourceUrl: string, recordsUrl: string): Promise<Tenant> {
   const organization = `org_${name}`;
   const connection = `${name}-connection`;
   const ask = async (method: string, path: string, body?: unknown) => {
@@ -170,6 +197,7 @@ async function furnish(server: RunningServer, name: string, sourceUrl: string): 
     version: stored[0]![0]!,
     pages: [{ number: 1, text: `A report of ${name}.` }],
   });
+  const { clinic, booking } = await furnishClinic(recordsUrl, organization, connection, name);
   const failure = failures.find(({ reference }) => reference !== '')!;
   return {
     ids: {
@@ -182,6 +210,8 @@ async function furnish(server: RunningServer, name: string, sourceUrl: string): 
       patient: item.patient_uuid,
       document: item.document_uuid,
       reference: item.reference,
+      clinic,
+      booking,
     },
     secret,
     words: [
@@ -191,6 +221,8 @@ async function furnish(server: RunningServer, name: string, sourceUrl: string): 
         key.id,
         secret,
         held.id,
+        clinic,
+        booking,
         ...runs.map(({ sync_id }) => sync_id),
         ...items.flatMap(({ document_uuid, patient_uuid, reference }) => [document_uuid, patient_uuid, reference]),
         ...failures.flatMap(({ patient_uuid, reference }) => [patient_uuid, reference]),

@@ -1,7 +1,9 @@
 /** `/api/v1/clinics` and `/api/v1/bookings`: free times, and places that callers were promised. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
+import { usualWindow } from '../../engine/schedule/sync-book.ts';
 import type { Booking, BookingResult, Caller, Refusal, SlotChoice } from '../../ports/booking-desk.ts';
+import type { Clinic } from '../../ports/slot-book.ts';
 import type { Access } from '../access.ts';
 import { dayAnswer, iso } from '../book-answers.ts';
 import {
@@ -47,15 +49,11 @@ export function bookingRoutes(app: FastifyInstance, services: ApiServices, acces
   const shared = { tags: ['bookings'], headers: SelectOrganization };
 
   /** @throws HttpError 404 for a clinic of nobody, or of somebody else */
-  async function clinicOf(
-    organizationId: string,
-    clinicId: string,
-  ): Promise<{ organizationId: string; clinicId: string }> {
+  async function clinicOf(organizationId: string, clinicId: string) {
     const key = { organizationId, clinicId: clinicId.toLowerCase() };
-    if (!UUID.test(clinicId) || (await services.book.clinic(key)) === null) {
-      throw new HttpError(404, 'not_found', 'No such clinic.');
-    }
-    return key;
+    const clinic = UUID.test(clinicId) ? await services.book.clinic(key) : null;
+    if (clinic === null) throw new HttpError(404, 'not_found', 'No such clinic.');
+    return { key, clinic };
   }
 
   app.get<{ Params: { clinicId: string }; Querystring: Type.Static<typeof AvailabilityQuery> }>(
@@ -72,9 +70,9 @@ export function bookingRoutes(app: FastifyInstance, services: ApiServices, acces
     },
     async (request) => {
       const organizationId = await access.authorize(request, 'sync:read');
-      const key = await clinicOf(organizationId, request.params.clinicId);
+      const { key, clinic } = await clinicOf(organizationId, request.params.clinicId);
       const { limit = 100, minutes, appointmentType } = request.query;
-      const window = windowOf(request.query);
+      const window = windowOf(request.query, clinic);
       if (minutes !== undefined && appointmentType !== undefined) {
         throw new HttpError(400, 'invalid_request', 'minutes and appointmentType say the same: give one of them.');
       }
@@ -105,7 +103,7 @@ export function bookingRoutes(app: FastifyInstance, services: ApiServices, acces
     },
   );
 
-  app.get<{ Params: { clinicId: string }; Querystring: { from: string; to: string } }>(
+  app.get<{ Params: { clinicId: string }; Querystring: { from?: string; to?: string } }>(
     '/api/v1/clinics/:clinicId/freshness',
     {
       schema: {
@@ -119,8 +117,8 @@ export function bookingRoutes(app: FastifyInstance, services: ApiServices, acces
     },
     async (request) => {
       const organizationId = await access.authorize(request, 'sync:read');
-      const key = await clinicOf(organizationId, request.params.clinicId);
-      const days = await services.book.freshness(key, windowOf(request.query));
+      const { key, clinic } = await clinicOf(organizationId, request.params.clinicId);
+      const days = await services.book.freshness(key, windowOf(request.query, clinic));
       return { clinicId: key.clinicId, days: days.map(dayAnswer), timestamp: iso(Date.now()) };
     },
   );
@@ -145,7 +143,7 @@ export function bookingRoutes(app: FastifyInstance, services: ApiServices, acces
     },
     async (request, reply) => {
       const organizationId = await access.authorize(request, 'bookings:write');
-      const key = await clinicOf(organizationId, request.params.clinicId);
+      const { key } = await clinicOf(organizationId, request.params.clinicId);
       const { caller, minutes, maxAgeMinutes } = request.body;
       const requestKey = request.headers['idempotency-key'];
       const hold = {
@@ -239,7 +237,9 @@ function isDate(text: string): boolean {
 const MAX_DATES = 92;
 
 /** @throws HttpError 400 */
-function windowOf({ from, to }: { from: string; to: string }): { from: string; to: string } {
+function windowOf(query: { from?: string; to?: string }, { hours, horizonDays }: Clinic): { from: string; to: string } {
+  const usual = usualWindow({ timeZone: hours.timeZone, daysAhead: horizonDays }, Date.now());
+  const { from = usual.from, to = usual.to } = query;
   const dates = (Date.parse(to) - Date.parse(from)) / 86_400_000 + 1;
   if (isDate(from) && isDate(to) && dates >= 1 && dates <= MAX_DATES) return { from, to };
   throw new HttpError(

@@ -114,14 +114,21 @@ export function scheduleSyncRoutes(app: FastifyInstance, services: ApiServices, 
     },
   );
 
-  app.get<{ Querystring: { clinicId: string } }>(
+  app.get<{ Querystring: { clinicId?: string } }>(
     '/api/idexx/schedule-sync/status',
     {
       schema: {
         ...shared,
         summary: "How old a clinic's book is",
         operationId: 'scheduleSyncStatus',
-        querystring: Type.Object({ clinicId: Type.String({ maxLength: 64 }) }, { additionalProperties: false }),
+        querystring: Type.Object(
+          {
+            clinicId: Type.Optional(
+              Type.String({ maxLength: 64, description: 'Needed when there are several clinics.' }),
+            ),
+          },
+          { additionalProperties: false },
+        ),
         response: { 200: StatusAnswer, ...refusals(...ACCESS_REFUSALS) },
       },
     },
@@ -227,11 +234,13 @@ function toCode(code: string): Parameters<typeof statusOf>[0] {
   return code as Parameters<typeof statusOf>[0];
 }
 
-/** @throws HttpError 404 */
-function connectionOf(services: ApiServices, organizationId: string, clinicId: string): BookConnection {
-  const wanted = clinicId.toLowerCase();
+/** @throws HttpError 404, 400 */
+function connectionOf(services: ApiServices, organizationId: string, clinicId: string | undefined): BookConnection {
   const own = services.connections.filter(isBookConnection).filter((c) => c.organizationId === organizationId);
-  const found = own.find((c) => c.settings.clinicId === wanted);
+  if (clinicId === undefined && own.length > 1) {
+    throw new HttpError(400, 'invalid_request', 'Name one of the clinics in "clinicId".');
+  }
+  const found = clinicId === undefined ? own[0] : own.find((c) => c.settings.clinicId === clinicId.toLowerCase());
   if (found === undefined) throw new HttpError(404, 'not_found', 'No such clinic.');
   return found;
 }
