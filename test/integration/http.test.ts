@@ -608,8 +608,11 @@ describe('the description of the interface', () => {
     const refusals = Object.entries(paths)
       // FHIR has its own shape of a refusal.
       .filter(([path]) => !['/health', '/ready'].includes(path) && !path.startsWith('/fhir/'))
-      .flatMap(([, methods]) => Object.values(methods))
-      .flatMap(({ responses }) => Object.entries(responses))
+      // A place that is gone is an answer of the booking desk, with the booking.
+      .flatMap(([path, methods]) => Object.values(methods).map(({ responses }) => ({ path, responses })))
+      .flatMap(({ path, responses }) =>
+        Object.entries(responses).filter(([status]) => status !== '409' || !/\/(holds|confirm|cancel)$/.test(path)),
+      )
       .filter(([status]) => Number(status) >= 400);
     expect(refusals.length).toBeGreaterThan(300);
     for (const [status, refusal] of refusals) {

@@ -52,7 +52,7 @@ export function documentRemovalRoutes(app: FastifyInstance, services: ApiService
         description: 'Repeated calls are fine. What the source still lists comes back with the next run.',
         operationId: 'deleteDocument',
         body: RemoveBody,
-        response: { 200: RemovedAnswer, ...refusals(...ACCESS_REFUSALS) },
+        response: { 200: { ...RemovedAnswer, description: 'What was removed.' }, ...refusals(...ACCESS_REFUSALS) },
       },
     },
     async (request) => {
@@ -108,7 +108,10 @@ export function documentRemovalRoutes(app: FastifyInstance, services: ApiService
           'As long as its content is stored (retention.releasedBlobs). A document that its source no longer lists is kept against it.',
         operationId: 'restoreDocument',
         params: DocumentId,
-        response: { 200: RestoredAnswer, ...refusals(...ACCESS_REFUSALS, 409) },
+        response: {
+          200: { ...RestoredAnswer, description: 'It is live again.' },
+          ...refusals(...ACCESS_REFUSALS, 409),
+        },
       },
     },
     async (request) => {

@@ -83,7 +83,10 @@ export async function processRoutes(app: FastifyInstance, services: ApiServices,
           },
           ['file'],
         ),
-        response: { 200: ProcessedAnswer, ...refusals(...ACCESS_REFUSALS) },
+        response: {
+          200: { ...ProcessedAnswer, description: 'What became of each file.' },
+          ...refusals(...ACCESS_REFUSALS),
+        },
       },
     },
     async (request) => {
