@@ -237,7 +237,7 @@ test('too many removals: exit 4, then a person approves or rejects', async () =>
   expect(linesOf(items, 'item')).toHaveLength(first!.itemCount);
 
   const rejected = await cli('held', 'reject', first!.id, '--note', 'an accident');
-  expect(rejected).toMatchObject({ code: 0, stdout: `${first!.itemCount} documents are kept.\n` });
+  expect(rejected).toMatchObject({ code: 0, stdout: `${first!.itemCount} items are kept.\n` });
   const late = await cli('held', 'approve', first!.id);
   expect(late.code).toBe(1);
   expect(late.stderr).toContain('The set is rejected, not pending. [plan_stale]');
@@ -300,7 +300,7 @@ test('cleanup removes nothing before its time', async () => {
   const before = await storedState(setup.connection);
   const result = await cli('cleanup', '--json');
   expect(result.code).toBe(0);
-  expect(result.lines).toEqual([{ type: 'tidied', organization: ORGANIZATION, blobs: 0, runs: 0, tombstones: 0 }]);
+  expect(result.lines).toEqual([{ type: 'tidied', organization: ORGANIZATION, blobs: 0, runs: 0, tombstones: 0, holds: 0 }]);
   expect(await storedState(setup.connection)).toEqual(before);
 });
 
