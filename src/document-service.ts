@@ -14,12 +14,11 @@ import { startDocumentWorker } from './runs/document-worker.ts';
 import { createEmbeddings } from './stores/search/embeddings.ts';
 import { createLanceSearchIndex } from './stores/search/lancedb.ts';
 import { createNoSearchIndex } from './stores/search/none.ts';
-import { createOpenAiSearchIndex } from './stores/search/openai.ts';
 import { systemClock } from './stores/system-clock.ts';
 
 /** @param trouble hears why the index is not ready; what is missing in it is put there later */
 export async function openSearchIndex(config: Config, trouble: (error: SyncError) => void): Promise<SearchIndex> {
-  const index = createIndex(config);
+  const index = await createIndex(config);
   try {
     await index.prepare();
   } catch (error) {
@@ -34,9 +33,13 @@ export async function openSearchIndex(config: Config, trouble: (error: SyncError
   return index;
 }
 
-function createIndex({ stores: { search } }: Config): SearchIndex {
+async function createIndex({ stores: { search } }: Config): Promise<SearchIndex> {
   if (search.kind === 'none') return createNoSearchIndex();
-  if (search.kind === 'openai') return createOpenAiSearchIndex(search);
+  if (search.kind === 'openai') {
+    // Its library has hundreds of files, and every command would wait for them.
+    const { createOpenAiSearchIndex } = await import('./stores/search/openai.ts');
+    return createOpenAiSearchIndex(search);
+  }
   const { folder, embeddings } = search;
   return createLanceSearchIndex({ folder, embeddings: embeddings === null ? null : createEmbeddings(embeddings) });
 }

@@ -300,7 +300,9 @@ test('cleanup removes nothing before its time', async () => {
   const before = await storedState(setup.connection);
   const result = await cli('cleanup', '--json');
   expect(result.code).toBe(0);
-  expect(result.lines).toEqual([{ type: 'tidied', organization: ORGANIZATION, blobs: 0, runs: 0, tombstones: 0, holds: 0 }]);
+  expect(result.lines).toEqual([
+    { type: 'tidied', organization: ORGANIZATION, blobs: 0, runs: 0, tombstones: 0, holds: 0 },
+  ]);
   expect(await storedState(setup.connection)).toEqual(before);
 });
 
