@@ -54,6 +54,11 @@ export class Account {
     return `${base}-${this.shard}`;
   }
 
+  /** A key that somebody chose, without the shard; the administrator's. */
+  adoptKey(base: string): void {
+    this.#users.set(base, this.world.tables.users.rows[0]!.id);
+  }
+
   revokeKey(key: string): void {
     this.#users.delete(this.#baseOf(key) ?? '');
   }

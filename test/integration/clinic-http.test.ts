@@ -285,6 +285,9 @@ describe('FHIR', () => {
     expect(found.status).toBe(200);
     expect(found.body.entry.map((entry: { resource: { id: string } }) => entry.resource.id)).toContain(resource.id);
     expect(JSON.stringify(found.body.link)).not.toContain(family);
+    // The next page of it would be of everybody.
+    const short = await call('POST', '/fhir/Patient/_search', { form: { family: family.slice(0, 1), _count: '1' } });
+    expect(short.body.link.map((link: { relation: string }) => link.relation)).toEqual(['self']);
   });
 
   test('says what it can do, and refuses what it cannot', async () => {
@@ -293,6 +296,12 @@ describe('FHIR', () => {
     expect((await call('GET', '/fhir/Patient?colour=blue')).status).toBe(400);
     expect((await call('GET', '/fhir/Patient?_count=many')).status).toBe(400);
     expect((await call('GET', '/fhir/Appointment?date=yesterday')).status).toBe(400);
+    // A parameter that is passed over would answer with everything.
+    for (const actor of ['foo', 'Device/1', 'Patient/', 'Patient/a/b']) {
+      expect((await call('GET', `/fhir/Appointment?actor=${actor}`)).status, actor).toBe(400);
+    }
+    expect((await call('GET', '/fhir/Appointment?actor=Patient/a&patient=b')).status).toBe(400);
+    expect((await call('GET', '/api/v1/patients?updated_since=0000-01-01T00:00:00Z')).status).toBe(400);
     expect((await call('GET', '/fhir/Patient/nobody')).status).toBe(404);
     expect(CONNECTION).toBe('cliniko');
   });

@@ -86,6 +86,7 @@ describe('an account that was copied before', () => {
     ['ids as numbers', { idsAsNumbers: true }],
     ['deleted_at:* refused', { refuseAnyDeleted: true }],
     ['cancelled ones shown without being asked', { showCancelled: true }],
+    ['such filters, and one that is refused', { anyValue: 'only' as const, refuseAnyDeleted: true }],
     ['filters that show only the hidden ones', { anyValue: 'only' as const }],
     ['inactive practitioners in both lists', { listInactivePractitioners: true }],
     ['empty relations absent', { emptyRelations: 'absent' as const }],
@@ -113,6 +114,28 @@ describe('an account that was copied before', () => {
 });
 
 describe('keys', () => {
+  test('of another account: nothing of either is mixed or removed, and the connection stops', async () => {
+    setup = await setUpCliniko({
+      account: { patients: 20, appointments: 10 },
+      moreAccounts: [{ seed: 9, patients: 300 }],
+    });
+    await setup.run('comprehensive');
+    const before = await setup.query('SELECT count(*)::int AS n FROM patients WHERE removed_at IS NULL');
+    const [one, other] = setup.simulator.accounts;
+    // The same key opens the other practice, as if it had been replaced by mistake.
+    const base = one!.key.slice(0, one!.key.lastIndexOf('-'));
+    one!.revokeKey(one!.key);
+    other!.adoptKey(base);
+    const result = await setup.run('comprehensive');
+    expect(result).toMatchObject({
+      state: 'failed',
+      error: { code: 'source_account_changed' },
+      counts: { removed: 0 },
+    });
+    expect(await setup.query('SELECT count(*)::int AS n FROM patients WHERE removed_at IS NULL')).toEqual(before);
+    expect(await setup.query('SELECT state FROM connections')).toEqual([{ state: 'paused' }]);
+  });
+
   let setup: ClinikoSetup | null = null;
   afterEach(async () => {
     await setup?.close();

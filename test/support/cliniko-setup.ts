@@ -38,6 +38,7 @@ export interface ClinikoSetup {
 
 export interface ClinikoSetupOptions extends ClinikoOptions {
   readonly account?: AccountOptions;
+  readonly moreAccounts?: readonly AccountOptions[];
   readonly settings?: Record<string, unknown>;
   readonly sections?: Record<string, unknown>;
   /** Further organisations of the configuration. */
@@ -52,7 +53,7 @@ export async function setUpCliniko(options: ClinikoSetupOptions = {}): Promise<C
   const simulator = await startCliniko({
     rateLimit: null,
     ...options,
-    accounts: [{ seed: 5, patients: 230, appointments: 640, ...options.account }],
+    accounts: [{ seed: 5, patients: 230, appointments: 640, ...options.account }, ...(options.moreAccounts ?? [])],
   });
   const account = simulator.accounts[0]!;
   const environment = {

@@ -128,17 +128,26 @@ export function createClinikoSource(options: ClinikoOptions): ClinicSource {
       });
       if (hidden.length === 0) yield question(hidden, true);
       else yield question(hidden, false);
-      if (isWhole(hidden)) continue;
-      const known = hidden.filter((name) => adding.has(name));
-      const unknown = hidden.filter((name) => !adding.has(name));
-      yield question(known, false);
+      if (isWhole(stream, hidden)) continue;
+      // What the server refuses is known by now, and asking for it again would read the plain list once more.
+      const sent = sentOf(stream, hidden);
+      const unknown = sent.filter((name) => !adding.has(name));
+      yield question(
+        sent.filter((name) => adding.has(name)),
+        false,
+      );
       for (const name of unknown) yield question([name], name === unknown.at(-1));
     }
   }
 
-  /** Nothing hidden can be missing from an answer to the question with all of them. */
-  function isWhole(hidden: readonly HiddenBy[]): boolean {
-    return hidden.every((name) => adding.has(name));
+  /** The filters that really stand in a question: without those that the server refused. */
+  function sentOf(stream: RecordStream, hidden: readonly HiddenBy[]): readonly HiddenBy[] {
+    return hidden.filter((name) => refused.get(stream)?.has(name) !== true);
+  }
+
+  /** Nothing that the server shows at all can be missing from an answer to the question with all of them. */
+  function isWhole(stream: RecordStream, hidden: readonly HiddenBy[]): boolean {
+    return sentOf(stream, hidden).every((name) => adding.has(name));
   }
 
   /** A record without that date, in an answer to a question that really had the filter: the filter adds. */
@@ -161,7 +170,7 @@ export function createClinikoSource(options: ClinikoOptions): ClinicSource {
     context: RequestContext,
   ): Promise<{ url: URL; answer: Answer }> {
     for (;;) {
-      const hidden = asked.filter((name) => refused.get(stream)?.has(name) !== true);
+      const hidden = sentOf(stream, asked);
       const url = build(hidden);
       try {
         return { url, answer: await get(url.href, context) };
@@ -230,8 +239,7 @@ export function createClinikoSource(options: ClinikoOptions): ClinicSource {
         let ordered = '';
         try {
           for await (const page of pagesOf(stream, path, hidden, (names) => urlOf(path, question, names), context)) {
-            const sent = hidden.filter((name) => refused.get(stream)?.has(name) !== true);
-            learn(sent, page.records);
+            learn(sentOf(stream, hidden), page.records);
             const created = page.records.map((record) => instantOf(record, 'created_at'));
             const isOrdered = created.every((at) => {
               if (at === null || at < ordered) return false;
@@ -243,8 +251,8 @@ export function createClinikoSource(options: ClinikoOptions): ClinicSource {
               part,
               total: page.total,
               serverTime: page.serverTime,
-              position: isOrdered && part === 0 && (last || isWhole(hidden)) ? (created.at(-1) ?? null) : null,
-              last: page.next === null && (last || (hidden.length > 0 && isWhole(hidden))),
+              position: isOrdered && part === 0 && (last || isWhole(stream, hidden)) ? (created.at(-1) ?? null) : null,
+              last: page.next === null && (last || (hidden.length > 0 && isWhole(stream, hidden))),
             };
           }
         } catch (error) {
