@@ -103,7 +103,7 @@ const byId = (lines: readonly Record<string, unknown>[], ...ids: string[]) =>
 const env = () => ({ CHARTSYNC_HOME: join(folder, 'home') });
 
 test('ready with URL and key, documents arrive, Ctrl-C stops all of it, kill -9 is recovered from', {
-  timeout: 480_000,
+  timeout: 300_000,
 }, async () => {
   const first = demo('home');
   await first.said(/Ready after/);

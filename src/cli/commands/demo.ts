@@ -45,37 +45,39 @@ export function registerDemo(program: Command, runner: CommandRunner): void {
         );
         await writeDemoFile(home);
         const account = await startDemoAccount(demoAccountFile(home));
-        const env = await demoEnvironment(runner.env, database, home);
-        const source = openPracticeDatabase(env.CHARTSYNC_SAMPLE_DATABASE!);
-        const files = demoFiles(home);
-        const practice = await createSamplePractice({
-          seed: SEED,
-          filesFolder: files,
-          database: source,
-          schema: { deletedColumn: true },
-        });
-        if (practice.created) {
-          output.say(`  made a sample practice: ${practice.patients} patients, ${practice.attachments} files`);
-        }
-        output.say(
-          `  serving a sample Cliniko account: ${account.patients} patients, ${account.appointments} appointments`,
-        );
-        const config = await loadConfig({ env, cwd, file: demoFile(home) });
-        const server = await serve({
-          config,
-          database,
-          onRunEnd(connection, result) {
-            const c = result.counts;
-            output.emit('run', { connection: connection.id, ...result });
-            output.say(
-              `${new Date().toTimeString().slice(0, 8)}  run of ${connection.id}: ${result.state === 'completed' ? result.outcome : result.state}` +
-                ` – added ${c.added}, updated ${c.updated}, moved ${c.moved}, removed ${c.removed}, unchanged ${c.same},` +
-                ` failed ${c.failed + c.waiting} (${duration(result.finishedAt - result.startedAt)})`,
-            );
-          },
-        });
-        output.emit('ready', { url: server.url, ms: Date.now() - started });
-        output.say(`
+        // Also when the start fails: while it listens, the process would not end.
+        try {
+          const env = await demoEnvironment(runner.env, database, home);
+          const source = openPracticeDatabase(env.CHARTSYNC_SAMPLE_DATABASE!);
+          const files = demoFiles(home);
+          const practice = await createSamplePractice({
+            seed: SEED,
+            filesFolder: files,
+            database: source,
+            schema: { deletedColumn: true },
+          });
+          if (practice.created) {
+            output.say(`  made a sample practice: ${practice.patients} patients, ${practice.attachments} files`);
+          }
+          output.say(
+            `  serving a sample Cliniko account: ${account.patients} patients, ${account.appointments} appointments`,
+          );
+          const config = await loadConfig({ env, cwd, file: demoFile(home) });
+          const server = await serve({
+            config,
+            database,
+            onRunEnd(connection, result) {
+              const c = result.counts;
+              output.emit('run', { connection: connection.id, ...result });
+              output.say(
+                `${new Date().toTimeString().slice(0, 8)}  run of ${connection.id}: ${result.state === 'completed' ? result.outcome : result.state}` +
+                  ` – added ${c.added}, updated ${c.updated}, moved ${c.moved}, removed ${c.removed}, unchanged ${c.same},` +
+                  ` failed ${c.failed + c.waiting} (${duration(result.finishedAt - result.startedAt)})`,
+              );
+            },
+          });
+          output.emit('ready', { url: server.url, ms: Date.now() - started });
+          output.say(`
 Ready after ${duration(Date.now() - started)}.
 
   URL                  ${server.url}
@@ -94,25 +96,27 @@ The practice's files are in ${files}
 The sample Cliniko account is at ${account.url}
 Every minute both change a little and are synchronised. Ctrl-C stops everything.
 `);
-        const life = createPracticeLife({
-          seed: SEED + Math.floor(started / 1000),
-          database: source,
-          filesFolder: files,
-        });
-        let step: Promise<unknown> = Promise.resolve();
-        const timer = setInterval(() => {
-          if (options.still) return;
-          account.step();
-          step = step.then(() => life.step()).catch(() => undefined);
-        }, LIFE_MS);
-        await untilAborted(signal);
-        clearInterval(timer);
-        await step;
-        await source.close();
-        await server.stop();
-        await account.stop();
-        output.say('Stopped.');
-        return EXIT.done;
+          const life = createPracticeLife({
+            seed: SEED + Math.floor(started / 1000),
+            database: source,
+            filesFolder: files,
+          });
+          let step: Promise<unknown> = Promise.resolve();
+          const timer = setInterval(() => {
+            if (options.still) return;
+            account.step();
+            step = step.then(() => life.step()).catch(() => undefined);
+          }, LIFE_MS);
+          await untilAborted(signal);
+          clearInterval(timer);
+          await step;
+          await source.close();
+          await server.stop();
+          output.say('Stopped.');
+          return EXIT.done;
+        } finally {
+          await account.stop();
+        }
       }),
     );
 }
