@@ -60,3 +60,10 @@ test('a difference is told by verify, and removals above the limit wait with exi
   const held = await chartsync(['held', 'list']);
   expect(held.stdout).toContain('held_');
 });
+
+test('a key that is refused pauses the connection, and status tells why', async () => {
+  setup.simulator.faults.keyRevoked = true;
+  expect((await chartsync(['sync', CONNECTION])).code).toBe(1);
+  const status = await chartsync(['status']);
+  expect(status.stdout).toContain(`${CONNECTION} is paused: The source system refused the user name, password or key.`);
+});

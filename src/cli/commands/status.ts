@@ -39,6 +39,9 @@ export function registerStatus(program: Command, runner: CommandRunner): void {
         );
         if (statuses.length === 0)
           output.say('No connection is configured. Describe one in chartsync.yaml, see the README.');
+        for (const { connectionId, stateReason } of statuses) {
+          if (stateReason !== null) output.say(`${connectionId} is paused: ${stateReason}`);
+        }
         if (statuses.some((s) => s.heldItems > 0)) output.say('Removals wait for a decision: chartsync held list');
         if (statuses.some((s) => s.openFailures > 0)) output.say('Items failed: chartsync failures <connection>');
         return EXIT.done;

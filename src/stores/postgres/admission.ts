@@ -180,7 +180,7 @@ export async function endRun(
   await sql`
     UPDATE sync_runs
     SET state = ${state}, outcome = 'failed', error = ${JSON.stringify(error)}::jsonb, counts = counts || effects,
-        finished_at = now()
+        finished_at = clock_timestamp()
     WHERE organization_id = ${organizationId} AND id = ${runId} AND finished_at IS NULL`.execute(trx);
   await sql`
     UPDATE connection_leases SET run_id = NULL, worker_id = NULL, expires_at = NULL

@@ -83,7 +83,8 @@ export function createRunStore(options: RunStoreOptions): RunStore {
             // What the transactions of all its attempts did, whatever the last process knows of it.
             counts: sql`${JSON.stringify(end.counts)}::jsonb || effects`,
             error: end.error === null ? null : JSON.stringify(end.error),
-            finished_at: sql<Date>`now()`,
+            // Not the begin of this transaction: it may have waited for the last write of a helper.
+            finished_at: sql<Date>`clock_timestamp()`,
             percentage: end.state === 'completed' ? eb.val(100) : eb.ref('percentage'),
             completed_steps: end.state === 'completed' ? eb.ref('total_steps') : eb.ref('completed_steps'),
           }))
