@@ -23,12 +23,14 @@ import {
 } from './open-connections.ts';
 import type { AuditLog } from './ports/audit-log.ts';
 import type { BlobStore } from './ports/blob-store.ts';
+import type { BookView } from './ports/book-view.ts';
 import type { BookingDesk } from './ports/booking-desk.ts';
 import type { ClinicReports } from './ports/clinic-reports.ts';
 import type { ConnectionRegistry } from './ports/connection-registry.ts';
 import type { DocumentDesk } from './ports/document-desk.ts';
 import type { DocumentRecords } from './ports/document-records.ts';
 import type { DocumentWork } from './ports/document-work.ts';
+import type { FilesetReports } from './ports/fileset-reports.ts';
 import type { Reports } from './ports/reports.ts';
 import type { RetentionStore } from './ports/retention-store.ts';
 import type { RunBatches } from './ports/run-batches.ts';
@@ -46,6 +48,7 @@ import { type Tidied, tidy } from './runs/housekeeping.ts';
 import { createAzureBlobStore } from './stores/blobs/azure.ts';
 import { createFilesystemBlobStore } from './stores/blobs/filesystem.ts';
 import { createAuditLog } from './stores/postgres/audit-log.ts';
+import { createBookView } from './stores/postgres/book-view.ts';
 import { createBookingDesk } from './stores/postgres/booking-desk.ts';
 import { createClinicRecords } from './stores/postgres/clinic-records.ts';
 import { createClinicReports } from './stores/postgres/clinic-reports.ts';
@@ -55,6 +58,7 @@ import { openDatabase } from './stores/postgres/database.ts';
 import { createDocumentDesk } from './stores/postgres/document-desk.ts';
 import { createDocumentRecords } from './stores/postgres/document-records.ts';
 import { createDocumentWork } from './stores/postgres/document-work.ts';
+import { createFilesetReports } from './stores/postgres/fileset-reports.ts';
 import { createJobBoard } from './stores/postgres/job-board.ts';
 import { createKeyStore } from './stores/postgres/key-store.ts';
 import { migrateDatabase } from './stores/postgres/migrate.ts';
@@ -92,7 +96,9 @@ export interface Chartsync {
   readonly records: DocumentRecords;
   readonly reports: Reports;
   readonly clinic: ClinicReports;
+  readonly filesets: FilesetReports;
   readonly book: SlotBook;
+  readonly bookView: BookView;
   readonly bookings: BookingDesk;
   readonly browsers: BrowserPool;
   readonly schedules: ScheduleStore;
@@ -222,7 +228,9 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
       records: documentRecords,
       reports: createReports(records),
       clinic: createClinicReports(records),
+      filesets: createFilesetReports(records, { releasedMs: config.retention.releasedBlobsMs }),
       book,
+      bookView: createBookView(records),
       bookings: createBookingDesk({ database: records, random: systemRandom }),
       browsers,
       schedules: createScheduleStore(records),

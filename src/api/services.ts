@@ -3,9 +3,11 @@ import type { ApiKeys } from '../access/api-keys.ts';
 import type { CredentialVault } from '../access/credentials.ts';
 import type { AuditLog } from '../ports/audit-log.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
+import type { BookView } from '../ports/book-view.ts';
 import type { BookingDesk } from '../ports/booking-desk.ts';
 import type { ClinicReports } from '../ports/clinic-reports.ts';
 import type { DocumentDesk } from '../ports/document-desk.ts';
+import type { FilesetReports } from '../ports/fileset-reports.ts';
 import type { Reports } from '../ports/reports.ts';
 import type { RunHistory } from '../ports/run-history.ts';
 import type { RunMetrics } from '../ports/run-metrics.ts';
@@ -42,7 +44,9 @@ export interface ApiServices {
   readonly schedulerActive: boolean;
   readonly reports: Reports;
   readonly clinic: ClinicReports;
+  readonly filesets: FilesetReports;
   readonly book: SlotBook;
+  readonly bookView: BookView;
   readonly bookings: BookingDesk;
   /** Browsers of this process. */
   readonly browsers: () => { readonly total: number; readonly inUse: number; readonly available: number };

@@ -1,7 +1,15 @@
 /** Examples: documents – how far they are, their text, what is found in them. */
-import { DOCUMENT, ENDED, type Examples, PATIENT, REFERENCE } from './practice.ts';
+import { CONNECTION, DOCUMENT, ENDED, type Examples, NOW, ORGANIZATION, PATIENT, REFERENCE, RUN } from './practice.ts';
 
 const HASH = '5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef';
+const copy = (store: string, place: string) => ({
+  store,
+  verdict: 'same',
+  sha256: HASH,
+  sizeBytes: 48211,
+  place,
+  code: null,
+});
 const TEXT = 'The fracture of the left wrist has healed without displacement.';
 
 const search = {
@@ -40,7 +48,58 @@ const full = {
   ],
 };
 
+const fileset = {
+  silknotePatientUuid: PATIENT,
+  patientName: 'Avery Sample',
+  patientDob: '1984-02-29',
+  gender: 'F',
+  activatedUse: true,
+  activatedUseTime: '2026-02-18T01:00:00.000Z',
+  documents: 1,
+  connections: [CONNECTION],
+  updatedAt: ENDED,
+};
+
 export const DOCUMENT_EXAMPLES: Examples = {
+  searchFilesets: { body: { query: 'sample', limit: 50 }, answers: { 200: { filesets: [fileset], next: null } } },
+  fileset: { answers: { 200: fileset } },
+  removedDocuments: {
+    answers: {
+      200: {
+        patientUuid: PATIENT,
+        documents: [
+          {
+            silknoteDocumentUuid: DOCUMENT,
+            originalName: 'Specialist report.docx',
+            removedAt: ENDED,
+            reason: 'missing',
+            syncId: RUN,
+            restorable: true,
+            contentUntil: '2026-04-02T09:00:48.250Z',
+          },
+        ],
+        next: null,
+      },
+    },
+  },
+  documentCopies: {
+    answers: {
+      200: {
+        documentUuid: DOCUMENT,
+        patientUuid: PATIENT,
+        connectionId: CONNECTION,
+        removedAt: null,
+        checkedAt: NOW,
+        agree: true,
+        copies: [
+          { ...copy('source', REFERENCE), message: 'The file on the share has the same content.' },
+          { ...copy('row', DOCUMENT), message: 'The record is live.' },
+          { ...copy('blob', `${ORGANIZATION}/${HASH}`), message: 'The stored content is whole.' },
+          { ...copy('index', DOCUMENT), message: 'The index has it, in 4 passages.', sizeBytes: null },
+        ],
+      },
+    },
+  },
   patientDocuments: {
     answers: {
       200: {
