@@ -183,7 +183,7 @@ async function indexCopy(
     if (version === null)
       return { verdict: 'surplus', message: 'The index has an entry that nothing wants.', ...found };
     return version === entry.version && entry.current
-      ? { verdict: 'same', message: `The index has it, in ${entry.passages} passages.`, ...found }
+      ? { verdict: 'same', message: `The index has it (passages: ${entry.passages}).`, ...found }
       : { verdict: 'different', message: 'The index has another state of it.', ...found };
   }
   if (open) return { verdict: 'unknown', message: 'It waits to be read and indexed.' };

@@ -10,7 +10,13 @@ import { expect } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import type { Role } from '../../src/domain/scopes.ts';
 import { type RunningServer, serve } from '../../src/server.ts';
-import { CONNECTION, ORGANIZATION, type PracticeSetup, setUpPractice } from '../support/practice-setup.ts';
+import {
+  CONNECTION,
+  ORGANIZATION,
+  type PracticeSetup,
+  type SetupOptions,
+  setUpPractice,
+} from '../support/practice-setup.ts';
 import { until } from '../support/until.ts';
 
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
@@ -36,12 +42,16 @@ export interface Scene {
   close(): Promise<void>;
 }
 
-/** @param options.second another organisation, without connections */
-export async function openScene(options: { second?: string } = {}): Promise<Scene> {
-  const setup = await setUpPractice({ patients: 6, attachments: 40 });
-  if (options.second !== undefined) {
+export interface SceneOptions extends Pick<SetupOptions, 'settings' | 'sections'> {
+  /** Another organisation, without connections. */
+  readonly second?: string;
+}
+
+export async function openScene({ second, ...own }: SceneOptions = {}): Promise<Scene> {
+  const setup = await setUpPractice({ patients: 6, attachments: 40, ...own });
+  if (second !== undefined) {
     const file = JSON.parse(await readFile(setup.environment.CHARTSYNC_CONFIG, 'utf8'));
-    file.organizations.push({ id: 'org_second', name: options.second, timeZone: 'UTC', connections: [] });
+    file.organizations.push({ id: 'org_second', name: second, timeZone: 'UTC', connections: [] });
     await writeFile(setup.environment.CHARTSYNC_CONFIG, JSON.stringify(file));
   }
   const config = await loadConfig({ env: setup.environment, cwd: setup.folder });
@@ -177,6 +187,21 @@ export async function violations(page: Page): Promise<string[]> {
 /** How far the page could be moved sideways, in pixels. */
 export function sidewaysScroll(page: Page): Promise<number> {
   return page.evaluate<number>('document.documentElement.scrollWidth - document.documentElement.clientWidth');
+}
+
+/** What a page fetches of scripts until it is there, compressed. At least something. */
+export async function scriptBytes(scene: Scene, path: string): Promise<number> {
+  const { page, close } = await visit(scene, { key: scene.server.adminKey });
+  let bytes = 0;
+  page.on('response', (response) => {
+    if (response.request().resourceType() === 'script') bytes += Number(response.headers()['content-length'] ?? 0);
+  });
+  await page.goto(path);
+  await page.getByRole('heading', { level: 1 }).waitFor();
+  await settled(page);
+  await close();
+  expect(bytes, path).toBeGreaterThan(20_000);
+  return bytes;
 }
 
 /** For the documentation, when CHARTSYNC_TEST_PICTURES is set. */

@@ -95,7 +95,7 @@ export const DOCUMENT_EXAMPLES: Examples = {
           { ...copy('source', REFERENCE), message: 'The file on the share has the same content.' },
           { ...copy('row', DOCUMENT), message: 'The record is live.' },
           { ...copy('blob', `${ORGANIZATION}/${HASH}`), message: 'The stored content is whole.' },
-          { ...copy('index', DOCUMENT), message: 'The index has it, in 4 passages.', sizeBytes: null },
+          { ...copy('index', DOCUMENT), message: 'The index has it (passages: 4).', sizeBytes: null },
         ],
       },
     },
