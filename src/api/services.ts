@@ -1,5 +1,6 @@
 /** What the routes work with. */
 import type { ApiKeys } from '../access/api-keys.ts';
+import type { ComponentTokens } from '../access/component-tokens.ts';
 import type { CredentialVault } from '../access/credentials.ts';
 import type { AuditLog } from '../ports/audit-log.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
@@ -15,6 +16,7 @@ import type { ScheduleStore } from '../ports/schedule-store.ts';
 import type { SearchIndex } from '../ports/search-index.ts';
 import type { SlotBook } from '../ports/slot-book.ts';
 import type { Connection } from '../runs/connections.ts';
+import type { DocumentWatch } from '../runs/document-watch.ts';
 import type { RunWatch } from '../runs/run-watch.ts';
 import type { SyncService } from '../runs/sync-service.ts';
 
@@ -48,6 +50,8 @@ export interface ApiServices {
   readonly browsers: () => { readonly total: number; readonly inUse: number; readonly available: number };
   readonly blobs: BlobStore;
   readonly desk: DocumentDesk;
+  readonly documentWatch: DocumentWatch;
+  readonly components: ComponentTokens;
   readonly search: SearchIndex;
   /** Folder for uploads on their way into the blob store. */
   readonly scratch: string;

@@ -1,5 +1,5 @@
 /** Examples: documents – how far they are, their text, what is found in them. */
-import { DOCUMENT, ENDED, type Examples, PATIENT, REFERENCE } from './practice.ts';
+import { DOCUMENT, ENDED, type Examples, NOW, PATIENT, REFERENCE } from './practice.ts';
 
 const HASH = '5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef';
 const TEXT = 'The fracture of the left wrist has healed without displacement.';
@@ -81,6 +81,17 @@ export const DOCUMENT_EXAMPLES: Examples = {
         pageCount: 3,
         pages: [{ number: 1, text: 'Riverside Clinic\n\nReport of 17 February 2026', source: 'text' }],
         next: 2,
+      },
+    },
+  },
+  createComponentToken: {
+    body: { scopes: ['documents:read'], expiresInSeconds: 600 },
+    answers: {
+      201: {
+        token: 'ct_0a1b2c3d4e5f60718293a4b5_examples-are-no-secrets-examples-are-no-sec',
+        silknotePatientUuid: PATIENT,
+        scopes: ['documents:read'],
+        expiresAt: NOW,
       },
     },
   },

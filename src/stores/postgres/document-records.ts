@@ -285,8 +285,10 @@ async function createFilesets(trx: Trx, fence: Fence, writes: readonly DocumentW
     ON CONFLICT ("organizationId", "silknotePatientUuid") DO UPDATE
       SET "silknoteUserUuid" = CASE WHEN f."silknoteUserUuid" = '' THEN excluded."silknoteUserUuid"
                                     ELSE f."silknoteUserUuid" END,
-          "patientName" = coalesce(f."patientName", excluded."patientName")
-      WHERE (f."silknoteUserUuid" = '' AND excluded."silknoteUserUuid" <> '')
+          "patientName" = coalesce(f."patientName", excluded."patientName"),
+          -- A removed patient whose documents the source still lists is there again.
+          "deletedAt" = NULL
+      WHERE f."deletedAt" IS NOT NULL OR (f."silknoteUserUuid" = '' AND excluded."silknoteUserUuid" <> '')
          OR (f."patientName" IS NULL AND excluded."patientName" IS NOT NULL)`.execute(trx);
   await sql`
     INSERT INTO connection_filesets (organization_id, connection_id, unit)
