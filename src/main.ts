@@ -31,6 +31,7 @@ import type { DocumentDesk } from './ports/document-desk.ts';
 import type { DocumentEvents } from './ports/document-events.ts';
 import type { DocumentRecords } from './ports/document-records.ts';
 import type { DocumentWork } from './ports/document-work.ts';
+import type { FilesetMigrations } from './ports/fileset-migrations.ts';
 import type { Reports } from './ports/reports.ts';
 import type { RetentionStore } from './ports/retention-store.ts';
 import type { RunBatches } from './ports/run-batches.ts';
@@ -59,6 +60,7 @@ import { createDocumentDesk } from './stores/postgres/document-desk.ts';
 import { createDocumentEvents } from './stores/postgres/document-events.ts';
 import { createDocumentRecords } from './stores/postgres/document-records.ts';
 import { createDocumentWork } from './stores/postgres/document-work.ts';
+import { createFilesetMigrations } from './stores/postgres/fileset-migrations.ts';
 import { createJobBoard } from './stores/postgres/job-board.ts';
 import { createKeyStore } from './stores/postgres/key-store.ts';
 import { migrateDatabase } from './stores/postgres/migrate.ts';
@@ -105,6 +107,7 @@ export interface Chartsync {
   readonly documentWork: DocumentWork;
   readonly desk: DocumentDesk;
   readonly documentEvents: DocumentEvents;
+  readonly migrations: FilesetMigrations;
   /** Opened when it is first asked for: most commands need none, and its library takes a while to load. */
   search(trouble?: (error: SyncError) => void): Promise<SearchIndex>;
   readonly keys: ApiKeys;
@@ -238,6 +241,7 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
       documentWork: createDocumentWork({ database: records, workerId: presence.workerId }),
       desk: createDocumentDesk(records),
       documentEvents: createDocumentEvents(records),
+      migrations: createFilesetMigrations(records),
       search: (trouble = () => undefined) => {
         index ??= openSearchIndex(config, trouble);
         return index;

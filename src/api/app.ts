@@ -23,6 +23,7 @@ import { heldRoutes } from './routes/held.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { landingRoute } from './routes/landing.ts';
 import { metricsRoutes } from './routes/metrics.ts';
+import { migrationRoutes } from './routes/migrations.ts';
 import { patientDocumentRoutes } from './routes/patient-documents.ts';
 import { patientEventRoutes } from './routes/patient-events.ts';
 import { processRoutes } from './routes/process.ts';
@@ -134,6 +135,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     documentRemovalRoutes(scope, options.services, access);
     await scope.register(async (process) => processRoutes(process, options.services, access));
     patientDocumentRoutes(scope, options.services, access);
+    migrationRoutes(scope, options.services, access);
     patientEventRoutes(scope, options.services, access);
     searchRoutes(scope, options.services, access);
     clinikoRoutes(scope, options.services, access);

@@ -7,6 +7,7 @@ import type { BlobStore } from '../ports/blob-store.ts';
 import type { BookingDesk } from '../ports/booking-desk.ts';
 import type { ClinicReports } from '../ports/clinic-reports.ts';
 import type { DocumentDesk } from '../ports/document-desk.ts';
+import type { FilesetMigrations } from '../ports/fileset-migrations.ts';
 import type { Reports } from '../ports/reports.ts';
 import type { RunHistory } from '../ports/run-history.ts';
 import type { RunMetrics } from '../ports/run-metrics.ts';
@@ -50,6 +51,7 @@ export interface ApiServices {
   readonly browsers: () => { readonly total: number; readonly inUse: number; readonly available: number };
   readonly blobs: BlobStore;
   readonly desk: DocumentDesk;
+  readonly migrations: FilesetMigrations;
   readonly documentWatch: DocumentWatch;
   readonly components: ComponentTokens;
   readonly search: SearchIndex;

@@ -170,6 +170,10 @@ async function* expectations(
                WHERE organization_id = $1 AND ($2::text IS NULL OR patient_uuid = $2)) AS o
       ON o.document_uuid = d."silknoteDocumentUuid"
     LEFT JOIN document_renditions AS r ON r.organization_id = $1 AND r.sha256 = d.sha256
+    UNION ALL
+    SELECT lower(f.patient) COLLATE "C", lower(o.document_uuid) COLLATE "C", NULL, true
+    FROM document_outbox AS o CROSS JOIN LATERAL unnest(o.former_patients) AS f (patient)
+    WHERE o.organization_id = $1 AND ($2::text IS NULL OR f.patient = $2) AND f.patient <> o.patient_uuid
     ORDER BY 1, 2`;
   type Tuple = [patient: string, document: string, version: string | null, open: boolean];
   for await (const rows of streamRows<Tuple>(database, text, [organizationId, patientUuid], signal)) {

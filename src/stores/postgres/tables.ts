@@ -629,7 +629,6 @@ export interface Tables {
     organization_id: string;
     migration_id: string;
     document_uuid: string;
-    source_unit: Nullable<string>;
   };
   document_groups: {
     organization_id: string;

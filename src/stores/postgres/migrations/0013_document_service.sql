@@ -44,8 +44,6 @@ CREATE TABLE fileset_migration_items (
   organization_id  text NOT NULL,
   migration_id     text NOT NULL,
   document_uuid    varchar(36) NOT NULL,
-  -- "sourceUnit" as it was before.
-  source_unit      varchar(36),
   PRIMARY KEY (organization_id, migration_id, document_uuid),
   FOREIGN KEY (organization_id, migration_id) REFERENCES fileset_migrations (organization_id, id) ON DELETE CASCADE
 );
