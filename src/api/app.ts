@@ -26,7 +26,9 @@ import { heldRoutes } from './routes/held.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { landingRoute } from './routes/landing.ts';
 import { metricsRoutes } from './routes/metrics.ts';
+import { migrationRoutes } from './routes/migrations.ts';
 import { patientDocumentRoutes } from './routes/patient-documents.ts';
+import { patientEventRoutes } from './routes/patient-events.ts';
 import { processRoutes } from './routes/process.ts';
 import { runDetailRoutes } from './routes/run-details.ts';
 import { runRoutes } from './routes/runs.ts';
@@ -38,6 +40,7 @@ import { syncRoutes } from './routes/sync.ts';
 import { syncManagementRoutes } from './routes/sync-management.ts';
 import { createEstimate } from './run-answers.ts';
 import type { ApiServices } from './services.ts';
+import { serveSockets } from './sockets.ts';
 import { isAsset, isPageRequest, type WebApp, webPages } from './web-app.ts';
 
 export interface AppOptions {
@@ -137,6 +140,8 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     documentCopyRoutes(scope, options.services, access);
     filesetRoutes(scope, options.services, access);
     patientDocumentRoutes(scope, options.services, access);
+    migrationRoutes(scope, options.services, access);
+    patientEventRoutes(scope, options.services, access);
     searchRoutes(scope, options.services, access);
     clinikoRoutes(scope, options.services, access);
     scheduleSyncRoutes(scope, options.services, access);
@@ -149,6 +154,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
       prefix: '/fhir',
     });
   });
+  if (options.role !== 'worker') serveSockets(app, options);
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
   return app;
 }

@@ -1,5 +1,6 @@
 /** What the routes work with. */
 import type { ApiKeys } from '../access/api-keys.ts';
+import type { ComponentTokens } from '../access/component-tokens.ts';
 import type { CredentialVault } from '../access/credentials.ts';
 import type { AuditLog } from '../ports/audit-log.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
@@ -7,6 +8,7 @@ import type { BookView } from '../ports/book-view.ts';
 import type { BookingDesk } from '../ports/booking-desk.ts';
 import type { ClinicReports } from '../ports/clinic-reports.ts';
 import type { DocumentDesk } from '../ports/document-desk.ts';
+import type { FilesetMigrations } from '../ports/fileset-migrations.ts';
 import type { FilesetReports } from '../ports/fileset-reports.ts';
 import type { Reports } from '../ports/reports.ts';
 import type { RunHistory } from '../ports/run-history.ts';
@@ -17,6 +19,7 @@ import type { ScheduleStore } from '../ports/schedule-store.ts';
 import type { SearchIndex } from '../ports/search-index.ts';
 import type { SlotBook } from '../ports/slot-book.ts';
 import type { Connection } from '../runs/connections.ts';
+import type { DocumentWatch } from '../runs/document-watch.ts';
 import type { RunWatch } from '../runs/run-watch.ts';
 import type { SyncService } from '../runs/sync-service.ts';
 
@@ -52,6 +55,9 @@ export interface ApiServices {
   readonly browsers: () => { readonly total: number; readonly inUse: number; readonly available: number };
   readonly blobs: BlobStore;
   readonly desk: DocumentDesk;
+  readonly migrations: FilesetMigrations;
+  readonly documentWatch: DocumentWatch;
+  readonly components: ComponentTokens;
   readonly search: SearchIndex;
   /** Folder for uploads on their way into the blob store. */
   readonly scratch: string;

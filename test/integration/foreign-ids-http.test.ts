@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Described, describedPaths } from '../support/description.ts';
+import { textOf } from '../support/event-stream.ts';
 import { type Ids, NOBODY, setUpTwoPractices, type Tenant, type TwoPractices } from '../support/two-practices.ts';
 import { until } from '../support/until.ts';
 
@@ -78,7 +79,7 @@ async function ask(
   });
   return {
     status: response.status,
-    text: await response.text(),
+    text: await textOf(response),
     headers: JSON.stringify([...response.headers]),
   };
 }

@@ -1,5 +1,5 @@
 /** Examples: documents – how far they are, their text, what is found in them. */
-import { CONNECTION, DOCUMENT, ENDED, type Examples, NOW, ORGANIZATION, PATIENT, REFERENCE, RUN } from './practice.ts';
+import { CONNECTION, DOCUMENT, ENDED, type Examples, KEY, NOW, ORGANIZATION, PATIENT, REFERENCE, RUN } from './practice.ts';
 
 const HASH = '5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef';
 const copy = (store: string, place: string) => ({
@@ -58,6 +58,30 @@ const fileset = {
   documents: 1,
   connections: [CONNECTION],
   updatedAt: ENDED,
+};
+
+const OTHER_PATIENT = '71b0c5de-2f38-4d9a-8c64-0e5ab7d1f392';
+
+const MIGRATION = {
+  id: 'migration_4d8f0a16-9b3e-4c72-a5d1-6f2e8c07b943',
+  fromPatientUuid: PATIENT,
+  toPatientUuid: OTHER_PATIENT,
+  documents: 1,
+  appliedAt: ENDED,
+  appliedBy: `key ${KEY}`,
+  undoneAt: null,
+  undoneBy: null,
+};
+
+const migrated = {
+  success: true,
+  fromPatientUuid: PATIENT,
+  toPatientUuid: OTHER_PATIENT,
+  documents: 1,
+  documentIds: [DOCUMENT],
+  conflicts: [],
+  sameContent: 0,
+  counts: { from: { before: 1, after: 0 }, to: { before: 2, after: 3 } },
 };
 
 export const DOCUMENT_EXAMPLES: Examples = {
@@ -140,6 +164,33 @@ export const DOCUMENT_EXAMPLES: Examples = {
         pageCount: 3,
         pages: [{ number: 1, text: 'Riverside Clinic\n\nReport of 17 February 2026', source: 'text' }],
         next: 2,
+      },
+    },
+  },
+  migrateDocuments: {
+    body: { targetPatientUuid: OTHER_PATIENT, dryRun: false },
+    answers: { 200: { ...migrated, dryRun: false, migrationId: MIGRATION.id } },
+  },
+  migrations: { answers: { 200: { patientUuid: OTHER_PATIENT, formerIds: [PATIENT], migrations: [MIGRATION] } } },
+  undoMigration: {
+    answers: {
+      200: {
+        ...migrated,
+        fromPatientUuid: OTHER_PATIENT,
+        toPatientUuid: PATIENT,
+        counts: { from: { before: 3, after: 2 }, to: { before: 0, after: 1 } },
+        migration: { ...MIGRATION, undoneAt: NOW, undoneBy: `key ${KEY}` },
+      },
+    },
+  },
+  createComponentToken: {
+    body: { scopes: ['documents:read'], expiresInSeconds: 600 },
+    answers: {
+      201: {
+        token: 'ct_0a1b2c3d4e5f60718293a4b5_examples-are-no-secrets-examples-are-no-sec',
+        silknotePatientUuid: PATIENT,
+        scopes: ['documents:read'],
+        expiresAt: NOW,
       },
     },
   },

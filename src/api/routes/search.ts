@@ -111,6 +111,7 @@ export function searchRoutes(app: FastifyInstance, services: ApiServices, access
   app.post<Patient & { Body: { query: string; limit?: number; after?: string } }>(
     '/api/patients/:uuid/search',
     {
+      config: { component: 'patient' },
       schema: {
         ...common,
         summary: 'Find passages in the documents of a patient',
@@ -128,6 +129,7 @@ export function searchRoutes(app: FastifyInstance, services: ApiServices, access
   app.get<Patient & { Querystring: { q?: string; limit?: number; after?: string } }>(
     '/api/patients/:uuid/search',
     {
+      config: { component: 'patient' },
       schema: {
         ...common,
         summary: 'Find passages, asked for in the address',
@@ -146,6 +148,7 @@ export function searchRoutes(app: FastifyInstance, services: ApiServices, access
   app.post<Patient & { Body: { query: string } }>(
     '/api/vector-search/:uuid/query-full',
     {
+      config: { component: 'patient' },
       schema: {
         ...common,
         summary: 'Ask the documents of a patient',
@@ -160,6 +163,7 @@ export function searchRoutes(app: FastifyInstance, services: ApiServices, access
   app.get<Patient & { Querystring: { query?: string } }>(
     '/api/vector-search/:uuid/query-full',
     {
+      config: { component: 'patient' },
       schema: {
         ...common,
         summary: 'Ask the documents of a patient, in the address',
@@ -175,6 +179,7 @@ export function searchRoutes(app: FastifyInstance, services: ApiServices, access
   app.post<Patient>(
     '/api/vector-search/:uuid/query',
     {
+      config: { component: 'patient' },
       schema: {
         ...common,
         summary: 'Begin a conversation about the documents of a patient',
@@ -198,10 +203,10 @@ export function searchRoutes(app: FastifyInstance, services: ApiServices, access
       { organizationId, action: 'document.search', subject: { kind: 'patient', id: patientUuid } },
       async () => {
         const answer = await services.search.search({ organizationId, patientUuid, text, limit, after });
-        const names = await services.desk.names(organizationId, [
+        const names = await services.desk.names(organizationId, patientUuid, [
           ...new Set(answer.passages.map((passage) => passage.documentUuid)),
         ]);
-        // Hidden at once: the index may still have what is removed already.
+        // Hidden at once, also when it went to another patient: the index may still have what is removed already.
         const passages = answer.passages.filter((passage) => names.has(passage.documentUuid));
         return { patientUuid, answer, passages, names };
       },
