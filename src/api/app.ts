@@ -2,6 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from 'fastify';
 import type { Access } from './access.ts';
+import { COMPONENT_FILES, componentFiles } from './component-files.ts';
+import { allowComponentOrigins } from './component-origins.ts';
 import { DOCS, docsPage } from './docs-page.ts';
 import { answerUnreadable, HttpError, handleError } from './errors.ts';
 import { fhirRoutes } from './fhir/routes.ts';
@@ -29,6 +31,7 @@ import { metricsRoutes } from './routes/metrics.ts';
 import { migrationRoutes } from './routes/migrations.ts';
 import { patientDocumentRoutes } from './routes/patient-documents.ts';
 import { patientEventRoutes } from './routes/patient-events.ts';
+import { patientSyncRoutes } from './routes/patient-sync.ts';
 import { processRoutes } from './routes/process.ts';
 import { runDetailRoutes } from './routes/run-details.ts';
 import { runRoutes } from './routes/runs.ts';
@@ -53,6 +56,8 @@ export interface AppOptions {
   readonly version: string;
   /** The pages for the browser; absent: they were not built, and `/` says what to do. */
   readonly web?: WebApp | null;
+  /** Origins whose pages may use the routes of one patient; absent: none. */
+  readonly componentOrigins?: readonly string[];
   /** Watches requests; called before any route. */
   readonly instrument?: (app: FastifyInstance) => void;
   readonly logger?: FastifyBaseLogger;
@@ -62,7 +67,9 @@ export interface AppOptions {
 const PUBLIC = new Set(['/', '/health', '/ready', '/openapi.json']);
 function isPublic({ method, routeOptions: { url = '' } }: FastifyRequest): boolean {
   if (url === SESSION_PATH) return method === 'POST';
-  return PUBLIC.has(url) || isAsset(url) || url === DOCS || url.startsWith(`${DOCS}/`);
+  return (
+    PUBLIC.has(url) || isAsset(url) || url.startsWith(COMPONENT_FILES) || url === DOCS || url.startsWith(`${DOCS}/`)
+  );
 }
 
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
@@ -93,8 +100,9 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   options.instrument?.(app);
   const times = createRequestTimes();
   times.watch(app);
+  app.addHook('onRequest', async (request, reply) => void reply.header('x-request-id', request.id));
+  await allowComponentOrigins(app, options.componentOrigins ?? []);
   app.addHook('onRequest', async (request, reply) => {
-    reply.header('x-request-id', request.id);
     const open = isPublic(request) || (web !== null && isPageRequest(request));
     if (!open) await access.admit(request, reply);
   });
@@ -121,7 +129,10 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     metricsRoutes(scope, options.services, access, times);
     if (options.role === 'worker') return;
     if (web === null) landingRoute(scope);
-    else await webPages(scope, web);
+    else {
+      await webPages(scope, web);
+      await componentFiles(scope, web.folder);
+    }
     sessionRoutes(scope, options.services, access);
     syncRoutes(scope, options.services, access);
     syncManagementRoutes(scope, options.services, access);
@@ -139,6 +150,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     await scope.register(async (process) => processRoutes(process, options.services, access));
     documentCopyRoutes(scope, options.services, access);
     filesetRoutes(scope, options.services, access);
+    patientSyncRoutes(scope, options.services, access);
     patientDocumentRoutes(scope, options.services, access);
     migrationRoutes(scope, options.services, access);
     patientEventRoutes(scope, options.services, access);

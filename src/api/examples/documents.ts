@@ -1,5 +1,16 @@
 /** Examples: documents – how far they are, their text, what is found in them. */
-import { CONNECTION, DOCUMENT, ENDED, type Examples, KEY, NOW, ORGANIZATION, PATIENT, REFERENCE, RUN } from './practice.ts';
+import {
+  CONNECTION,
+  DOCUMENT,
+  ENDED,
+  type Examples,
+  KEY,
+  NOW,
+  ORGANIZATION,
+  PATIENT,
+  REFERENCE,
+  RUN,
+} from './practice.ts';
 
 const HASH = '5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef';
 const copy = (store: string, place: string) => ({
@@ -106,6 +117,21 @@ export const DOCUMENT_EXAMPLES: Examples = {
       },
     },
   },
+  patientSync: {
+    answers: {
+      200: {
+        patientUuid: PATIENT,
+        synchronised: true,
+        running: false,
+        lastSyncAttempt: ENDED,
+        lastSuccessfulSync: ENDED,
+        consecutiveFailures: 0,
+        paused: false,
+        errors: [{ fileId: REFERENCE, code: 'file_missing', error: 'The file is not on the share.' }],
+      },
+    },
+  },
+  syncPatient: { answers: { 202: { success: true, syncIds: [RUN] } } },
   documentCopies: {
     answers: {
       200: {
