@@ -45,6 +45,7 @@ import { countWaits } from './runs/counted-waits.ts';
 import { type Tidied, tidy } from './runs/housekeeping.ts';
 import { createAzureBlobStore } from './stores/blobs/azure.ts';
 import { createFilesystemBlobStore } from './stores/blobs/filesystem.ts';
+import { createAttachmentRecords } from './stores/postgres/attachment-records.ts';
 import { createAuditLog } from './stores/postgres/audit-log.ts';
 import { createBookingDesk } from './stores/postgres/booking-desk.ts';
 import { createClinicRecords } from './stores/postgres/clinic-records.ts';
@@ -184,6 +185,7 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
       clock: systemClock,
     });
     closers.push(() => browsers.close());
+    const files = { wanted: createAttachmentRecords(records), documents: documentRecords, blobs };
     const common = { clock: systemClock, random: systemRandom, runs };
     const connections = config.organizations
       .flatMap((organization) => organization.connections)
@@ -191,7 +193,8 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
         if (connection.connector === 'cliniko') {
           const source = openCliniko(config, connection, { vault: credentials, limit, version: programVersion });
           closers.push(() => source.close());
-          return recordConnection(config, connection, { ...common, source, records: clinicRecords });
+          const attachments = connection.settings.attachments ? files : null;
+          return recordConnection(config, connection, { ...common, source, records: clinicRecords, attachments });
         }
         if (connection.connector === 'idexx') {
           const services = { vault: credentials, limit, version: programVersion, browsers, sessions };

@@ -1,4 +1,5 @@
 /** Opens what the configuration says of each connection: its source, and what a run needs to know of it. Part of the wiring in `main.ts`. */
+import { join } from 'node:path';
 import type { CredentialVault } from './access/credentials.ts';
 import type {
   ClinikoConnectionConfig,
@@ -10,6 +11,7 @@ import type {
 import { createClinikoSource } from './connectors/cliniko/source.ts';
 import type { BrowserPool } from './connectors/idexx/browser-pool.ts';
 import { createIdexxSource } from './connectors/idexx/source.ts';
+import { sniffContentType } from './connectors/vsrx/content-type.ts';
 import { createEhrDatabase } from './connectors/vsrx/database.ts';
 import { createFileShare } from './connectors/vsrx/file-share.ts';
 import { createStoredCredentialsDatabase } from './connectors/vsrx/stored-credentials.ts';
@@ -64,10 +66,16 @@ export function recordConnection(
     connector: 'cliniko',
     fullCompareAt: connection.settings.fullCompareAt,
     region: () => ports.source.region(),
-    settings: { organizationId, connectionId, guard: config.deletionGuard },
+    settings: { organizationId, connectionId, guard: config.deletionGuard, retry: retryOf(config) },
     ports,
   };
 }
+
+const retryOf = (config: Config) => ({
+  attempts: config.limits.retryAttempts,
+  baseDelayMs: config.limits.retryDelayMs,
+  maxDelayMs: 60_000,
+});
 
 export function fileConnection(
   config: Config,
@@ -89,11 +97,7 @@ export function fileConnection(
       filesPerBatch: config.limits.filesPerBatch,
       maxParallelUploads: config.limits.maxParallelUploads,
       fanOutUnits: config.limits.fanOutUnits,
-      retry: {
-        attempts: config.limits.retryAttempts,
-        baseDelayMs: config.limits.retryDelayMs,
-        maxDelayMs: 60_000,
-      },
+      retry: retryOf(config),
     },
     ports,
   };
@@ -108,7 +112,10 @@ export function openCliniko(
   const key = { organizationId: connection.organizationId, connectionId: connection.id };
   return createClinikoSource({
     settings,
-    streams: RECORD_STREAMS.filter((stream) => settings.unavailableBlocks || stream !== 'unavailable_blocks'),
+    streams: RECORD_STREAMS.filter((stream) => {
+      if (stream === 'unavailable_blocks') return settings.unavailableBlocks;
+      return stream === 'patient_attachments' ? settings.attachments : true;
+    }),
     // What the configuration says counts; what it leaves out may be stored.
     apiKey: async () => credentials?.apiKey ?? (await vault.open(key))?.credentials.apiKey ?? null,
     version,
@@ -116,6 +123,11 @@ export function openCliniko(
     limit,
     clock: systemClock,
     random: systemRandom,
+    contents: {
+      folder: join(config.home, 'scratch'),
+      maxBytes: config.limits.maxFileSize,
+      contentType: sniffContentType,
+    },
   });
 }
 

@@ -75,6 +75,8 @@ export interface ClinikoConnectionConfig extends AnyConnectionConfig {
     /** Minutes after midnight, in the connection's zone, of the nightly read of everything. Null: never by itself. */
     readonly fullCompareAt: number | null;
     readonly unavailableBlocks: boolean;
+    /** Copy files of patients. */
+    readonly attachments: boolean;
   };
   /** Secret. Null: stored ones are used. */
   readonly credentials: { readonly apiKey: string } | null;

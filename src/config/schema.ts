@@ -163,6 +163,12 @@ const ClinikoConnection = closed({
       ),
       notes: optional(switchOf()),
       unavailableBlocks: optional(switchOf()),
+      attachments: optional(switchOf()),
+      attachmentHosts: optional(
+        Type.Array(text('the name of a host such as files.example.com', /^(?=.{1,253}$)[a-z0-9-]+(\.[a-z0-9-]+)+$/), {
+          maxItems: 20,
+        }),
+      ),
     }),
   ),
   credentials: optional(closed({ apiKey: text('an API key of Cliniko', /^[\x21-\x7e]{8,200}$/) })),

@@ -171,6 +171,44 @@ export const ERROR_CATALOGUE = {
     summary: 'The file changed while it was read.',
     remedy: 'Nothing: it is read again in the next run.',
   },
+  // Attachments of a source over HTTP
+  attachment_missing: {
+    action: 'skip',
+    summary: 'The source lists an attachment whose content it does not have.',
+    remedy: 'Open it in the source system. If it does not open there either, archive it or upload it again.',
+  },
+  attachment_link_refused: {
+    action: 'skip',
+    summary: 'The content of an attachment is said to be at a place that is not trusted, so it was not fetched.',
+    remedy:
+      'If the source system really keeps its files there, name the host in attachmentHosts. No key was sent to that place.',
+  },
+  attachment_refused: {
+    action: 'retry',
+    summary: 'The place that keeps the content of an attachment refused the link to it, which may have expired.',
+    remedy: 'Nothing: it is tried again with a new link. If it stays, check that the clock of this machine is right.',
+  },
+  attachment_mismatch: {
+    action: 'retry',
+    summary: 'What came is not the whole content of the attachment, or something else.',
+    remedy: 'Nothing was stored of it, and it is tried again. If it stays, open the attachment in the source system.',
+  },
+  attachment_unavailable: {
+    action: 'retry',
+    summary: 'The place that keeps the contents of attachments does not answer.',
+    remedy:
+      'Nothing: it is tried again. If it stays, check that this machine may reach the host that the message names.',
+  },
+  attachment_unprocessed: {
+    action: 'skip',
+    summary: 'The source has not finished with an attachment for more than a day, so it has no content.',
+    remedy: 'Open it in the source system; if it does not open there, upload it again.',
+  },
+  attachment_without_patient: {
+    action: 'skip',
+    summary: 'The source does not say whose an attachment is, so it was not stored.',
+    remedy: 'Open it in the source system and upload it again in the record of its patient.',
+  },
   // Blob store
   blob_unavailable: {
     action: 'retry',

@@ -4,7 +4,7 @@
  * Paging by offset drifts while people work: a record that vanishes moves the later ones forward, and one of them is skipped.
  * So the count at the beginning, the count at the end and what was delivered must agree, or the list is read again.
  */
-import type { ClinicRecord, RecordStream } from '../../domain/clinic.ts';
+import { type ClinicRecord, isWithdrawn, type RecordStream } from '../../domain/clinic.ts';
 import { SyncError } from '../../domain/errors.ts';
 import type { StoredRecord, StreamState } from '../../ports/clinic-records.ts';
 import type { ReadQuestion, SourcePage } from '../../ports/clinic-source.ts';
@@ -16,6 +16,8 @@ import type { RecordPorts } from './settings.ts';
 export interface StreamRead {
   /** Ids that were delivered by the last pass. */
   readonly seen: ReadonlySet<string>;
+  /** Those among them that the source shows and says to be no more. */
+  readonly withdrawn: ReadonlySet<string>;
   readonly startedAt: number;
   readonly finishedAt: number;
   /** The source's clock when the read began, never later than ours: where the next read of changes begins. */
@@ -56,6 +58,7 @@ export async function readStream(
   let serverStart: number | null = null;
   for (let pass = 1; ; pass++) {
     const seen = new Set<string>();
+    const withdrawn = new Set<string>();
     const parts = new PartCounts();
     let pages = 0;
     let barren = 0;
@@ -78,7 +81,11 @@ export async function readStream(
       // The last of several with one id counts.
       const unique = new Map(portion.flatMap((page) => page.records).map((record) => [record.reference, record]));
       const seenBefore = seen.size;
-      for (const reference of unique.keys()) seen.add(reference);
+      for (const [reference, record] of unique) {
+        seen.add(reference);
+        if (isWithdrawn(record)) withdrawn.add(reference);
+        else withdrawn.delete(reference);
+      }
       const before = counts.same;
       const state = stateAfter(portion.at(-1)!, asked, serverStart ?? startedAt);
       await storePages(ports, key, session, stream, [...unique.values()], counts, state);
@@ -96,7 +103,7 @@ export async function readStream(
       const { agree: agrees } = parts;
       const total = seen.size;
       const finishedAt = ports.clock.now();
-      return { seen, startedAt, finishedAt, serverStart: serverStart ?? startedAt, total, agrees, counts };
+      return { seen, withdrawn, startedAt, finishedAt, serverStart: serverStart ?? startedAt, total, agrees, counts };
     }
   }
 }
@@ -161,7 +168,8 @@ async function storePages(
   counts.added += added.length;
   counts.updated += updated.length;
   counts.same += same;
-  session.count({ added: added.length, updated: updated.length });
+  // An attachment is counted when its document is here.
+  if (stream !== 'patient_attachments') session.count({ added: added.length, updated: updated.length });
 }
 
 /** Pure: what a page says against what is stored. A record that was removed and is back counts as added. */
@@ -181,6 +189,12 @@ export function compare(
   let same = 0;
   for (const record of page) {
     const before = stored.get(record.reference);
+    if (isWithdrawn(record)) {
+      // What we never had, or have taken away already, stays away.
+      if (before === undefined || before.removed || before.fingerprint === record.fingerprint) same++;
+      else updated.push(record);
+      continue;
+    }
     if (before === undefined || before.removed) added.push(record);
     else if (before.fingerprint !== record.fingerprint) updated.push(record);
     else same++;

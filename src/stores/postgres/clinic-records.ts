@@ -8,6 +8,7 @@ import { computeActivity } from './clinic-activity.ts';
 import { COMMON_COLUMNS, recordId, rowOf, STREAM_TABLES, type StreamTable } from './clinic-rows.ts';
 import type { Database } from './database.ts';
 import { databaseError } from './database-error.ts';
+import { removeWithAttachments } from './document-removal.ts';
 import { addEffects } from './effects.ts';
 import { holdFence } from './fence.ts';
 import type { Tables } from './tables.ts';
@@ -123,7 +124,9 @@ export function createClinicRecords(database: Database): ClinicRecords {
               changes.updated.map((record) => record.reference),
             );
           }
-          await addEffects(trx, fence, { added: changes.added.length, updated: changes.updated.length });
+          // An attachment is counted when its document is here.
+          if (stream !== 'patient_attachments')
+            await addEffects(trx, fence, { added: changes.added.length, updated: changes.updated.length });
         }
         await moveState(trx, fence, stream, state, at);
       }),
@@ -182,7 +185,7 @@ export function createClinicRecords(database: Database): ClinicRecords {
         const { table, reference, only } = namesOf(stream);
         const patient = patientColumn(stream);
         // What a person decided to keep meanwhile stays.
-        const { rows } = await sql<{ reference: string; patient: string | null }>`
+        const { rows } = await sql<{ reference: string; absence: string; patient: string | null }>`
           UPDATE ${table} AS t
           SET removed_at = ${new Date(at)}, removed_reason = r.reason, removed_by_run = ${fence.runId},
               ${HAS_STATUS.has(stream) ? sql`status = 'deleted',` : sql``}
@@ -190,7 +193,7 @@ export function createClinicRecords(database: Database): ClinicRecords {
           FROM unnest(${removals.map((r) => String(r.stored.reference))}::text[],
                       ${removals.map((r) => r.absence)}::text[]) AS r (ref, reason)
           WHERE ${ofConnection(fence)} AND ${only} AND removed_at IS NULL AND kept_since IS NULL AND ${reference} = r.ref
-          RETURNING ${reference} AS reference, ${patient === null ? sql`NULL` : sql.ref(patient)} AS patient`.execute(
+          RETURNING ${reference} AS reference, r.reason AS absence, ${patient === null ? sql`NULL` : sql.ref(patient)} AS patient`.execute(
           trx,
         );
         await dueOf(
@@ -204,6 +207,7 @@ export function createClinicRecords(database: Database): ClinicRecords {
             fence,
             rows.map((row) => row.reference),
           );
+        if (stream === 'patient_attachments') await removeWithAttachments(trx, fence, rows, at);
         await addEffects(trx, fence, { removed: rows.length });
         return rows.map((row) => row.reference);
       }),

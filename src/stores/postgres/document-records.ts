@@ -18,6 +18,7 @@ import { announceBlobs, countReferences } from './blob-references.ts';
 import type { Database } from './database.ts';
 import { databaseError } from './database-error.ts';
 import { askForDocuments, type DocumentAsk } from './document-asks.ts';
+import { afterRemoval } from './document-removal.ts';
 import { addEffects } from './effects.ts';
 import { holdFence } from './fence.ts';
 import { nextFilesetErrors, nextSyncLog, readFilesetErrors, readSyncLog } from './fileset-mirror.ts';
@@ -106,15 +107,7 @@ export function createDocumentRecords(database: Database): DocumentRecords {
             AND d."silknoteDocumentUuid" = r.uuid AND d."vsrxReference" = r.reference
             AND d."deletedAt" IS NULL AND d."keptSince" IS NULL
           RETURNING d."silknoteDocumentUuid" AS uuid, d.sha256`.execute(trx);
-        const deltas = new Map<string, number>();
-        for (const row of rows) if (row.sha256) deltas.set(row.sha256, (deltas.get(row.sha256) ?? 0) - 1);
-        await countReferences(trx, fence.organizationId, deltas);
-        await askForDocuments(
-          trx,
-          fence.organizationId,
-          'unindex',
-          rows.map(({ uuid }) => ({ documentUuid: uuid })),
-        );
+        await afterRemoval(trx, fence.organizationId, rows);
         await addEffects(trx, fence, { removed: rows.length });
         return rows.map((row) => row.uuid);
       }),
@@ -381,7 +374,7 @@ async function insertDocuments(trx: Trx, fence: Fence, writes: readonly Document
        "sourceFingerprint", "sourceSize", "sourceModifiedAt", status, "sourceSystem")
     SELECT w.uuid, ${fence.organizationId}, ${fence.connectionId}, w.unit, w.reference, w.reference,
            w.name, w.title, w.uploaded, w.stored, w.mime, w.size, w.sha256, w.path,
-           w.fingerprint, w.source_size, w.modified, 'queued', 'VSRX_SYNC'
+           w.fingerprint, w.source_size, w.modified, 'queued', w.system
     FROM unnest(
       ${column((w) => w.documentUuid)}::text[], ${column((w) => w.unit)}::text[], ${column((w) => w.reference)}::text[],
       ${column((w) => storedText(w.originalName, NAME_LENGTH))}::text[],
@@ -389,8 +382,9 @@ async function insertDocuments(trx: Trx, fence: Fence, writes: readonly Document
       ${column((w) => w.uploadedAt)}::timestamptz[], ${column((w) => blobName(fence.organizationId, w.sha256))}::text[],
       ${column((w) => textOf(w.mimeType, MIME_TYPE_LENGTH))}::text[], ${column((w) => w.sizeBytes)}::bigint[], ${column((w) => w.sha256)}::text[],
       ${column((w) => w.path)}::text[], ${column((w) => w.fingerprint)}::text[], ${column((w) => w.sourceSize)}::bigint[],
-      ${column((w) => w.sourceModifiedAt)}::bigint[]
-    ) AS w (uuid, unit, reference, name, title, uploaded, stored, mime, size, sha256, path, fingerprint, source_size, modified)
+      ${column((w) => w.sourceModifiedAt)}::bigint[], ${column((w) => w.sourceSystem ?? 'VSRX_SYNC')}::text[]
+    ) AS w (uuid, unit, reference, name, title, uploaded, stored, mime, size, sha256, path, fingerprint, source_size, modified,
+            system)
   `.execute(trx);
 }
 

@@ -413,6 +413,19 @@ export interface Tables {
     repeated_from: Nullable<string>;
     archived_at: NullableTimestamp;
   };
+  patient_attachments: CopiedRecord & {
+    cliniko_attachment_id: string;
+    patient_id: Nullable<string>;
+    cliniko_patient_id: Nullable<string>;
+    file_name: Nullable<string>;
+    description: Nullable<string>;
+    mime_type: Nullable<string>;
+    size_bytes: Nullable<number>;
+    processed_at: NullableTimestamp;
+    ready: boolean;
+    content_path: string;
+    archived_at: NullableTimestamp;
+  };
   stream_states: {
     organization_id: string;
     connection_id: string;
