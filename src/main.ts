@@ -26,6 +26,7 @@ import type { BlobStore } from './ports/blob-store.ts';
 import type { BookingDesk } from './ports/booking-desk.ts';
 import type { ClinicReports } from './ports/clinic-reports.ts';
 import type { ConnectionRegistry } from './ports/connection-registry.ts';
+import type { ConsultationBook } from './ports/consultation-book.ts';
 import type { DocumentDesk } from './ports/document-desk.ts';
 import type { DocumentRecords } from './ports/document-records.ts';
 import type { DocumentWork } from './ports/document-work.ts';
@@ -51,6 +52,7 @@ import { createBookingDesk } from './stores/postgres/booking-desk.ts';
 import { createClinicRecords } from './stores/postgres/clinic-records.ts';
 import { createClinicReports } from './stores/postgres/clinic-reports.ts';
 import { createConnectionRegistry } from './stores/postgres/connection-registry.ts';
+import { createConsultationBook } from './stores/postgres/consultation-rows.ts';
 import { createCredentialStore } from './stores/postgres/credential-store.ts';
 import { openDatabase } from './stores/postgres/database.ts';
 import { createDocumentDesk } from './stores/postgres/document-desk.ts';
@@ -94,6 +96,7 @@ export interface Chartsync {
   readonly reports: Reports;
   readonly clinic: ClinicReports;
   readonly book: SlotBook;
+  readonly consultations: ConsultationBook;
   readonly bookings: BookingDesk;
   readonly browsers: BrowserPool;
   readonly schedules: ScheduleStore;
@@ -178,6 +181,7 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
     closers.push(async () => (await index)?.close());
     const programVersion = await version();
     const book = createSlotBook(records);
+    const consultations = createConsultationBook(records);
     const sessions = createPortalSessions({ store: createSealedSessionStore(records), keys, clock: systemClock });
     const browsers = createBrowserPool({
       size: config.portals.browsers,
@@ -200,7 +204,7 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
           const services = { vault: credentials, limit, version: programVersion, browsers, sessions };
           const source = openIdexx(config, connection, services);
           closers.push(() => source.close());
-          return bookConnection(config, connection, { ...common, source, book });
+          return bookConnection(config, connection, { ...common, source, book, consultations });
         }
         const opened = openVsrx(config, connection, credentials);
         closers.push(() => opened.source.close());
@@ -226,6 +230,7 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
       reports: createReports(records),
       clinic: createClinicReports(records),
       book,
+      consultations,
       bookings: createBookingDesk({ database: records, random: systemRandom }),
       browsers,
       schedules: createScheduleStore(records),

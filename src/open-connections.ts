@@ -18,6 +18,7 @@ import { createStoredCredentialsDatabase } from './connectors/vsrx/stored-creden
 import { RECORD_STREAMS } from './domain/clinic.ts';
 import type { CalendarSource } from './ports/calendar-source.ts';
 import type { ClinicSource } from './ports/clinic-source.ts';
+import type { ConsultationSource } from './ports/consultation-source.ts';
 import type { OutboundLimit } from './ports/outbound-limit.ts';
 import type { PortalSessions } from './ports/portal-sessions.ts';
 import type { BookConnection, FileConnection, RecordConnection } from './runs/connections.ts';
@@ -141,7 +142,7 @@ export function openIdexx(
     browsers: BrowserPool;
     sessions: PortalSessions;
   },
-): CalendarSource {
+): CalendarSource & ConsultationSource {
   const { settings, credentials } = connection;
   const key = { organizationId: connection.organizationId, connectionId: connection.id };
   return createIdexxSource({

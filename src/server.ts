@@ -118,6 +118,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
         reports: chartsync.reports,
         clinic: chartsync.clinic,
         book: chartsync.book,
+        consultations: chartsync.consultations,
         bookings: chartsync.bookings,
         browsers: () => chartsync.browsers.stats(),
         blobs: chartsync.blobs,

@@ -48,6 +48,7 @@ export const FAULT_CHECKS: Readonly<Record<keyof Faults, Check>> = {
   repeatIds: isBoolean,
   outsideWindow: isBoolean,
   changedShape: oneOf(null, 'fields', 'wrapper'),
+  consultationPages: oneOf(null, 'short', 'same', 'growing', 'hidden', 'renamed'),
 };
 
 export const VARIANT_CHECKS: Readonly<Record<keyof PortalVariant, Check>> = {

@@ -5,6 +5,7 @@ import type { AuditLog } from '../ports/audit-log.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
 import type { BookingDesk } from '../ports/booking-desk.ts';
 import type { ClinicReports } from '../ports/clinic-reports.ts';
+import type { ConsultationBook } from '../ports/consultation-book.ts';
 import type { DocumentDesk } from '../ports/document-desk.ts';
 import type { Reports } from '../ports/reports.ts';
 import type { RunHistory } from '../ports/run-history.ts';
@@ -43,6 +44,7 @@ export interface ApiServices {
   readonly reports: Reports;
   readonly clinic: ClinicReports;
   readonly book: SlotBook;
+  readonly consultations: ConsultationBook;
   readonly bookings: BookingDesk;
   /** Browsers of this process. */
   readonly browsers: () => { readonly total: number; readonly inUse: number; readonly available: number };

@@ -110,6 +110,9 @@ export interface IdexxConnectionConfig extends AnyConnectionConfig {
     readonly moveHolds: boolean;
     /** A window without a single entry is taken as it is. */
     readonly believeEmpty: boolean;
+    readonly consultationDaysBack: number;
+    /** Null: only when somebody asks. */
+    readonly consultationsEveryMs: number | null;
   };
   /** Secret. Null: stored ones are used. */
   readonly credentials: { readonly companyId: string; readonly username: string; readonly password: string } | null;

@@ -14,6 +14,7 @@ const MINUTE = 60_000;
 const DEFAULT_TIMEOUT = '30s';
 const DEFAULT_STALE = '60m';
 const DEFAULT_ALARM = '4h';
+const DAYS_BACK = 7;
 
 const LOOPBACK = /^(127(\.\d{1,3}){3}|\[::1\]|localhost)$/;
 const VENDOR = /(^|\.)(idexxneo\.com|idexxneocloud\.com|neo\.vet|neosuite\.com)$/;
@@ -74,6 +75,8 @@ export function resolveIdexx(
         })) ?? null,
       moveHolds: settings.moveHolds ?? false,
       believeEmpty: settings.emptyCalendar === 'believed',
+      consultationDaysBack: settings.consultations?.daysBack ?? DAYS_BACK,
+      consultationsEveryMs: settings.consultations === undefined ? null : parseDuration(settings.consultations.every),
     },
     credentials: connection.credentials ?? null,
   };

@@ -228,6 +228,12 @@ const IdexxConnection = closed({
       ),
       moveHolds: optional(switchOf()),
       emptyCalendar: optional(choice(['doubted', 'believed'])),
+      consultations: optional(
+        closed({
+          every: duration(MINUTE, 7 * DAY, 'a time from 1m to 7d, such as 60m'),
+          daysBack: optional(integer(0, 59)),
+        }),
+      ),
       timeout: optional(timeout()),
     }),
   ),

@@ -108,6 +108,12 @@ export const ERROR_CATALOGUE = {
     summary: 'The source system refused a request as wrong.',
     remedy: 'Check baseUrl, which ends in /v1. If it is right, report the status. Nothing was removed because of it.',
   },
+  consultation_unlinked: {
+    action: 'skip',
+    summary: 'The consultation names no appointment that is stored of this clinic, so nobody can say where it belongs.',
+    remedy:
+      'Enter its appointment in the portal, or read the dates of its appointment ("schedule-sync" with startDate); else skip it. It is never linked by a name.',
+  },
   source_rate_limited: {
     action: 'retry',
     summary: 'The source system asked us to slow down.',

@@ -8,6 +8,7 @@ import { syncRecords } from '../engine/records/sync-records.ts';
 import type { RunResult, SessionOptions } from '../engine/run-session.ts';
 import { applyHeldBook } from '../engine/schedule/apply-held.ts';
 import { syncBook, windowOf } from '../engine/schedule/sync-book.ts';
+import { syncConsultations } from '../engine/schedule/sync-consultations.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ClaimedRun } from '../ports/run-queue.ts';
 import type { RunProgress } from '../ports/run-store.ts';
@@ -161,7 +162,8 @@ export function runOnce(
   const { mode, unit, ...rest } = request;
   if (isBookConnection(connection)) {
     const window = unit === undefined ? {} : { window: windowOf(unit) };
-    return syncBook(connection.ports, connection.settings, { ...rest, ...window });
+    const work = mode === 'consultations' ? syncConsultations : syncBook;
+    return work(connection.ports, connection.settings, { ...rest, ...window });
   }
   return isFileConnection(connection)
     ? syncFiles(connection.ports, connection.settings, {

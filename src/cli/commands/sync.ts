@@ -20,7 +20,7 @@ interface SyncOptions {
 const MODES =
   'files: quick (default) compares records, deep also looks at size and time of each file, checksum hashes each file; ' +
   'Cliniko: incremental (default) reads what changed, comprehensive everything, active all patients and the appointments ' +
-  'from 30 days back on, patients-only no appointments; IDEXX: calendar (default) reads all dates of the window';
+  'from 30 days back on, patients-only no appointments; IDEXX: calendar (default) reads all dates of the window, consultations what was written down about visits';
 
 export function registerSync(program: Command, runner: CommandRunner): void {
   program

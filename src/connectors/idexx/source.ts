@@ -2,6 +2,7 @@
 import { SyncError } from '../../domain/errors.ts';
 import type { CalendarSource, ReadContext } from '../../ports/calendar-source.ts';
 import type { Clock, Random } from '../../ports/clock.ts';
+import type { ConsultationSource } from '../../ports/consultation-source.ts';
 import type { ConnectionKey } from '../../ports/document-records.ts';
 import type { OutboundLimit } from '../../ports/outbound-limit.ts';
 import type { PortalSessions } from '../../ports/portal-sessions.ts';
@@ -9,6 +10,7 @@ import { isObject } from './answer.ts';
 import type { BrowserPool } from './browser-pool.ts';
 import { doubt, readCalendar } from './calendar.ts';
 import { readAppointmentView, readScheduleConfigs } from './clinic-view.ts';
+import { consultationQuery, dateOfConsultation, readAllPages } from './consultations.ts';
 import { call } from './http.ts';
 import { type IdexxCredentials, loginAt } from './login.ts';
 import { createSessionKeeper } from './session-keeper.ts';
@@ -34,7 +36,7 @@ const LONGEST_RETRY_MS = 10_000;
 const LONGEST_BLOCK_MS = 60_000;
 const MAX_BLOCKS = 5;
 
-export function createIdexxSource(options: IdexxOptions): CalendarSource {
+export function createIdexxSource(options: IdexxOptions): CalendarSource & ConsultationSource {
   const { key, settings, clock, random } = options;
   // No disguise: the portal may know who visits it.
   const userAgent = `Mozilla/5.0 (compatible; Chartsync/${options.version})`;
@@ -132,12 +134,29 @@ export function createIdexxSource(options: IdexxOptions): CalendarSource {
         const isGone = found.deleted === true || stateOf(String(found.status)).state === 'cancelled';
         return isGone || dateOf(start) !== date ? 'elsewhere' : 'there';
       } catch (error) {
-        const isUnknown = error instanceof SyncError && error.detail === 'Status: 404.';
-        if (isUnknown) return 'elsewhere';
+        if (isUnknown(error)) return 'elsewhere';
+        throw error;
+      }
+    },
+    readConsultations(window, context, onPage) {
+      const about = { window, timeZone: settings.timeZone };
+      const ask = (page: number) => get('/consultations/search', consultationQuery(window, page), context);
+      return readAllPages(ask, about, onPage);
+    },
+    async findConsultation(id, context) {
+      try {
+        return dateOfConsultation(await get(`/consultations/${encodeURIComponent(id)}/page-data`, {}, context));
+      } catch (error) {
+        if (isUnknown(error)) return null;
         throw error;
       }
     },
     // The browsers belong to all connections.
     close: async () => undefined,
   };
+}
+
+/** The portal has nothing under that id. */
+function isUnknown(error: unknown): boolean {
+  return error instanceof SyncError && error.detail === 'Status: 404.';
 }

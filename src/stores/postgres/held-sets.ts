@@ -2,6 +2,7 @@
 import { sql, type Transaction } from 'kysely';
 import { RECORD_STREAMS } from '../../domain/clinic.ts';
 import type { ReadEvidence } from '../../domain/completeness.ts';
+import { CONSULTATION_UNIT } from '../../domain/consultations.ts';
 import type { Random } from '../../ports/clock.ts';
 import type { HeldItem, HeldSet, RunStore } from '../../ports/run-store.ts';
 import { STREAM_TABLES } from './clinic-rows.ts';
@@ -144,6 +145,7 @@ export function createHeldSetStore(database: Database, random: Random): HeldSetS
               AND d."deletedAt" IS NULL`.execute(trx);
           await keepRecords(trx, organizationId, setId, at);
           await keepAppointments(trx, organizationId, setId, at);
+          await keepConsultations(trx, organizationId, setId, at);
           await trx
             .updateTable('held_items')
             .set({ state: 'kept' })
@@ -205,6 +207,19 @@ async function keepAppointments(
     FROM held_items AS i
     WHERE i.organization_id = ${organizationId} AND i.set_id = ${setId} AND i.unit = 'calendar'
       AND a.organization_id = ${organizationId} AND a.id::text = i.document_uuid AND a.deleted_at IS NULL`.execute(trx);
+}
+
+async function keepConsultations(
+  trx: Transaction<Tables>,
+  organizationId: string,
+  setId: string,
+  at: number,
+): Promise<void> {
+  await sql`
+    UPDATE consultations AS c SET kept_since = ${new Date(at)}
+    FROM held_items AS i
+    WHERE i.organization_id = ${organizationId} AND i.set_id = ${setId} AND i.unit = ${CONSULTATION_UNIT}
+      AND c.organization_id = ${organizationId} AND c.id::text = i.document_uuid AND c.deleted_at IS NULL`.execute(trx);
 }
 
 interface HeldSetRow {

@@ -584,6 +584,48 @@ export interface Tables {
     ciphertext: Buffer;
     used_at: GeneratedTimestamp;
   };
+  cases: {
+    id: Generated<string>;
+    clinic_id: string;
+    source: string;
+    external_id: string;
+    status: Generated<'draft' | 'ongoing' | 'completed' | 'reviewed'>;
+    scheduled_at: Timestamp;
+    metadata: GeneratedJson;
+    created_at: GeneratedTimestamp;
+    updated_at: GeneratedTimestamp;
+    organization_id: string;
+    appointment_id: string;
+  };
+  consultations: {
+    id: Generated<string>;
+    organization_id: string;
+    clinic_id: string;
+    neo_consultation_id: string;
+    neo_appointment_id: Nullable<string>;
+    consulted_at: Timestamp;
+    date: CalendarDate;
+    patient_name: Nullable<string>;
+    client_name: Nullable<string>;
+    provider_name: Nullable<string>;
+    status: 'in_progress' | 'completed' | 'cancelled';
+    raw_status: string;
+    clinical_notes: Nullable<string>;
+    vitals: NullableJson;
+    diagnoses: GeneratedJson;
+    fingerprint: string;
+    appointment_id: Nullable<string>;
+    case_id: Nullable<string>;
+    quarantine_reason: Nullable<'no_appointment_id' | 'appointment_unknown'>;
+    kept_since: NullableTimestamp;
+    synced_at: GeneratedTimestamp;
+    synced_by_run: string;
+    deleted_at: NullableTimestamp;
+    deleted_reason: Nullable<string>;
+    deleted_by_run: Nullable<string>;
+    created_at: GeneratedTimestamp;
+    updated_at: GeneratedTimestamp;
+  };
   schedule_days: {
     organization_id: string;
     clinic_id: string;
