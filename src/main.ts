@@ -32,6 +32,7 @@ import type { DocumentEvents } from './ports/document-events.ts';
 import type { DocumentRecords } from './ports/document-records.ts';
 import type { DocumentWork } from './ports/document-work.ts';
 import type { FilesetMigrations } from './ports/fileset-migrations.ts';
+import type { PatientDesk } from './ports/patient-desk.ts';
 import type { Reports } from './ports/reports.ts';
 import type { RetentionStore } from './ports/retention-store.ts';
 import type { RunBatches } from './ports/run-batches.ts';
@@ -65,6 +66,7 @@ import { createJobBoard } from './stores/postgres/job-board.ts';
 import { createKeyStore } from './stores/postgres/key-store.ts';
 import { migrateDatabase } from './stores/postgres/migrate.ts';
 import { createOutboundLimit } from './stores/postgres/outbound-limit.ts';
+import { createPatientDesk } from './stores/postgres/patient-desk.ts';
 import { createSealedSessionStore } from './stores/postgres/portal-sessions.ts';
 import { createReports } from './stores/postgres/reports.ts';
 import { createRetentionStore } from './stores/postgres/retention-store.ts';
@@ -107,6 +109,7 @@ export interface Chartsync {
   readonly documentWork: DocumentWork;
   readonly desk: DocumentDesk;
   readonly documentEvents: DocumentEvents;
+  readonly patients: PatientDesk;
   readonly migrations: FilesetMigrations;
   /** Opened when it is first asked for: most commands need none, and its library takes a while to load. */
   search(trouble?: (error: SyncError) => void): Promise<SearchIndex>;
@@ -241,6 +244,7 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
       documentWork: createDocumentWork({ database: records, workerId: presence.workerId }),
       desk: createDocumentDesk(records),
       documentEvents: createDocumentEvents(records),
+      patients: createPatientDesk(records),
       migrations: createFilesetMigrations(records),
       search: (trouble = () => undefined) => {
         index ??= openSearchIndex(config, trouble);

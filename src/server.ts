@@ -126,6 +126,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
         browsers: () => chartsync.browsers.stats(),
         blobs: chartsync.blobs,
         desk: chartsync.desk,
+        patients: chartsync.patients,
         migrations: chartsync.migrations,
         documentWatch,
         components: chartsync.components,

@@ -8,6 +8,7 @@ import type { BookingDesk } from '../ports/booking-desk.ts';
 import type { ClinicReports } from '../ports/clinic-reports.ts';
 import type { DocumentDesk } from '../ports/document-desk.ts';
 import type { FilesetMigrations } from '../ports/fileset-migrations.ts';
+import type { PatientDesk } from '../ports/patient-desk.ts';
 import type { Reports } from '../ports/reports.ts';
 import type { RunHistory } from '../ports/run-history.ts';
 import type { RunMetrics } from '../ports/run-metrics.ts';
@@ -51,6 +52,7 @@ export interface ApiServices {
   readonly browsers: () => { readonly total: number; readonly inUse: number; readonly available: number };
   readonly blobs: BlobStore;
   readonly desk: DocumentDesk;
+  readonly patients: PatientDesk;
   readonly migrations: FilesetMigrations;
   readonly documentWatch: DocumentWatch;
   readonly components: ComponentTokens;

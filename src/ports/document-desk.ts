@@ -100,6 +100,8 @@ export interface DocumentDesk {
     page: { readonly limit: number; readonly after?: string },
   ): Promise<DeskPage>;
   find(organizationId: string, documentUuid: string): Promise<DeskDocument | null>;
+  /** The newest live document of the patient with this id of the client. */
+  findByClientId(organizationId: string, patientUuid: string, clientFileId: string): Promise<DeskDocument | null>;
   /** Live documents of the patient among these. */
   names(
     organizationId: string,

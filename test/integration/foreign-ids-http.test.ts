@@ -29,6 +29,9 @@ const NOT_ANSWERED: Readonly<Record<string, number>> = {
   documentText: 409,
   searchPatientByAddress: 400,
   queryFullByAddress: 400,
+  // No document has the id of the patient, and nobody has saved a summary.
+  patientFile: 404,
+  caseSummary: 404,
 };
 const KINDS = Object.keys(NOBODY) as (keyof Ids)[];
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-/;

@@ -72,6 +72,18 @@ export function createDocumentDesk(database: Database): DocumentDesk {
         return row === undefined ? null : withRendition(organizationId, row);
       }),
 
+    findByClientId: (organizationId, patientUuid, clientFileId) =>
+      ask(async () => {
+        const row = await live(organizationId)
+          .where('patientUuid', '=', patientUuid)
+          .where('clientFileId', '=', clientFileId)
+          .orderBy('createdAt', 'desc')
+          .orderBy('silknoteDocumentUuid')
+          .limit(1)
+          .executeTakeFirst();
+        return row === undefined ? null : withRendition(organizationId, row);
+      }),
+
     names: (organizationId, patientUuid, documentUuids) =>
       ask(async () => {
         if (documentUuids.length === 0) return new Map();
