@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { sql } from 'kysely';
 import { type ApiKeys, createApiKeys } from './access/api-keys.ts';
+import { type ComponentTokens, createComponentTokens } from './access/component-tokens.ts';
 import { type CredentialVault, createCredentialVault } from './access/credentials.ts';
 import { createPortalSessions } from './access/portal-sessions.ts';
 import { createRateLimits, type RateLimits } from './access/rate-limit.ts';
@@ -28,8 +29,11 @@ import type { ClinicReports } from './ports/clinic-reports.ts';
 import type { ConnectionRegistry } from './ports/connection-registry.ts';
 import type { ConsultationBook } from './ports/consultation-book.ts';
 import type { DocumentDesk } from './ports/document-desk.ts';
+import type { DocumentEvents } from './ports/document-events.ts';
 import type { DocumentRecords } from './ports/document-records.ts';
 import type { DocumentWork } from './ports/document-work.ts';
+import type { FilesetMigrations } from './ports/fileset-migrations.ts';
+import type { PatientDesk } from './ports/patient-desk.ts';
 import type { Reports } from './ports/reports.ts';
 import type { RetentionStore } from './ports/retention-store.ts';
 import type { RunBatches } from './ports/run-batches.ts';
@@ -51,17 +55,21 @@ import { createAuditLog } from './stores/postgres/audit-log.ts';
 import { createBookingDesk } from './stores/postgres/booking-desk.ts';
 import { createClinicRecords } from './stores/postgres/clinic-records.ts';
 import { createClinicReports } from './stores/postgres/clinic-reports.ts';
+import { createComponentTokenStore } from './stores/postgres/component-token-store.ts';
 import { createConnectionRegistry } from './stores/postgres/connection-registry.ts';
 import { createConsultationBook } from './stores/postgres/consultation-rows.ts';
 import { createCredentialStore } from './stores/postgres/credential-store.ts';
 import { openDatabase } from './stores/postgres/database.ts';
 import { createDocumentDesk } from './stores/postgres/document-desk.ts';
+import { createDocumentEvents } from './stores/postgres/document-events.ts';
 import { createDocumentRecords } from './stores/postgres/document-records.ts';
 import { createDocumentWork } from './stores/postgres/document-work.ts';
+import { createFilesetMigrations } from './stores/postgres/fileset-migrations.ts';
 import { createJobBoard } from './stores/postgres/job-board.ts';
 import { createKeyStore } from './stores/postgres/key-store.ts';
 import { migrateDatabase } from './stores/postgres/migrate.ts';
 import { createOutboundLimit } from './stores/postgres/outbound-limit.ts';
+import { createPatientDesk } from './stores/postgres/patient-desk.ts';
 import { createSealedSessionStore } from './stores/postgres/portal-sessions.ts';
 import { createReports } from './stores/postgres/reports.ts';
 import { createRetentionStore } from './stores/postgres/retention-store.ts';
@@ -104,9 +112,13 @@ export interface Chartsync {
   readonly blobs: BlobStore;
   readonly documentWork: DocumentWork;
   readonly desk: DocumentDesk;
+  readonly documentEvents: DocumentEvents;
+  readonly patients: PatientDesk;
+  readonly migrations: FilesetMigrations;
   /** Opened when it is first asked for: most commands need none, and its library takes a while to load. */
   search(trouble?: (error: SyncError) => void): Promise<SearchIndex>;
   readonly keys: ApiKeys;
+  readonly components: ComponentTokens;
   readonly sessions: SessionStore;
   readonly credentials: CredentialVault;
   readonly audit: AuditLog;
@@ -190,6 +202,7 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
     });
     closers.push(() => browsers.close());
     const files = { wanted: createAttachmentRecords(records), documents: documentRecords, blobs };
+    const apiKeys = createApiKeys({ store: createKeyStore(records), clock: systemClock });
     const common = { clock: systemClock, random: systemRandom, runs };
     const connections = config.organizations
       .flatMap((organization) => organization.connections)
@@ -238,11 +251,19 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
       blobs,
       documentWork: createDocumentWork({ database: records, workerId: presence.workerId }),
       desk: createDocumentDesk(records),
+      documentEvents: createDocumentEvents(records),
+      patients: createPatientDesk(records),
+      migrations: createFilesetMigrations(records),
       search: (trouble = () => undefined) => {
         index ??= openSearchIndex(config, trouble);
         return index;
       },
-      keys: createApiKeys({ store: createKeyStore(records), clock: systemClock }),
+      keys: apiKeys,
+      components: createComponentTokens({
+        store: createComponentTokenStore(records),
+        keys: apiKeys,
+        clock: systemClock,
+      }),
       sessions: createSessionStore(records),
       credentials,
       audit: createAuditLog(records),

@@ -20,6 +20,7 @@ import { createLogger } from './logger.ts';
 import { applyConfiguration, type Chartsync, openChartsync, type RecordDatabase, tidyOrganization } from './main.ts';
 import type { SearchIndex } from './ports/search-index.ts';
 import type { Connection } from './runs/connections.ts';
+import { createDocumentWatch } from './runs/document-watch.ts';
 import { createRunWatch } from './runs/run-watch.ts';
 import { type Scheduler, startScheduler } from './runs/scheduler.ts';
 import { createSyncService } from './runs/sync-service.ts';
@@ -54,6 +55,8 @@ const WEB_BUILD = fileURLToPath(new URL('../web/build', import.meta.url));
 
 const GRACE_MS = 30_000;
 const HOUSEKEEPING_MS = 3600_000;
+/** Who was away for longer looks at everything again. */
+const EVENTS_MS = 24 * 3600_000;
 
 export async function serve(options: ServeOptions): Promise<RunningServer> {
   const { config, role = 'all' } = options;
@@ -74,6 +77,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       logger.warn({ code: error.code }, 'the search index is not ready; documents are found when it is');
     });
     const watch = createRunWatch({ history: chartsync.history, clock: systemClock });
+    const documentWatch = createDocumentWatch({ events: chartsync.documentEvents, clock: systemClock });
     const traces = createRunTraces();
     const service = createSyncService({
       clock: systemClock,
@@ -123,6 +127,10 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
         browsers: () => chartsync.browsers.stats(),
         blobs: chartsync.blobs,
         desk: chartsync.desk,
+        patients: chartsync.patients,
+        migrations: chartsync.migrations,
+        documentWatch,
+        components: chartsync.components,
         search,
         scratch: join(config.home, 'scratch'),
         maxFileSize: config.limits.maxFileSize,
@@ -187,6 +195,8 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
         clearInterval(housekeeping);
         keepMemory();
         await scheduler?.stop();
+        // Whoever follows documents comes back to another process.
+        documentWatch.close();
         // Together: a caller that waits for a run's end keeps its connection open until the run has ended or is handed back.
         await Promise.all([
           (worker?.stop(GRACE_MS) ?? service.stop(GRACE_MS)).finally(() => watch.close()),
@@ -242,6 +252,7 @@ function accessOf(chartsync: Chartsync, adminKey: string, sessions: Sessions): A
       adminKey,
       keys,
       sessions,
+      components: chartsync.components,
       tokens: createTokens({ issuers: oidc, clock: systemClock }),
       certificates:
         clientCertificates === null ? null : createClientCertificates({ ...clientCertificates, trustedProxies }),
@@ -258,6 +269,8 @@ async function keepHouse(chartsync: Chartsync, sessions: Sessions): Promise<void
   for (const organization of chartsync.config.organizations) await tidyOrganization(chartsync, organization.id);
   await chartsync.rateLimits.tidy();
   await sessions.tidy();
+  await chartsync.components.tidy();
+  await chartsync.documentEvents.forget(systemClock.now() - EVENTS_MS);
   const { auditMs } = chartsync.config.retention;
   if (auditMs !== null) await chartsync.audit.purge(systemClock.now() - auditMs);
 }

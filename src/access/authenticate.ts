@@ -2,6 +2,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { ApiKeys } from './api-keys.ts';
 import type { ClientCertificates } from './client-certificate.ts';
+import type { ComponentTokens } from './component-tokens.ts';
 import { unauthorised } from './denied.ts';
 import type { Tokens } from './jwt.ts';
 import { administrator, both, type Principal } from './principal.ts';
@@ -25,6 +26,7 @@ export interface AuthenticatorOptions {
   readonly keys: ApiKeys;
   readonly tokens: Tokens;
   readonly sessions: Sessions;
+  readonly components: ComponentTokens;
   /** Null: not enabled; the header means nothing then. */
   readonly certificates: ClientCertificates | null;
 }
@@ -33,11 +35,12 @@ export type Authenticator = (presented: Presented) => Promise<Principal>;
 
 /** @returns a function that throws AccessDenied 401 (503) unless the caller has proven who it is */
 export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
-  const { adminKey, keys, tokens, sessions, certificates } = options;
+  const { adminKey, keys, tokens, sessions, components, certificates } = options;
   const expected = adminKey === null ? null : digest(adminKey);
 
   async function bySecret(secret: string): Promise<Principal> {
     if (expected !== null && timingSafeEqual(digest(secret), expected)) return administrator();
+    if (components.looksLikeToken(secret)) return components.authenticate(secret);
     if (tokens.looksLikeToken(secret)) return tokens.authenticate(secret);
     return keys.authenticate(secret);
   }

@@ -3,11 +3,13 @@ import type { AuditActor } from '../domain/audit-entry.ts';
 import { allows, type Scope } from '../domain/scopes.ts';
 
 export interface Principal {
-  readonly kind: 'administrator' | 'key' | 'token' | 'certificate';
+  readonly kind: 'administrator' | 'key' | 'token' | 'certificate' | 'component';
   /** Opaque; unique within its kind. */
   readonly id: string;
   readonly organizations: 'all' | readonly string[];
   readonly scopes: readonly Scope[];
+  /** Nothing but this patient, lower case; absent: all of the organisations. */
+  readonly patientUuid?: string;
 }
 
 export function administrator(): Principal {

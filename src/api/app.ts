@@ -9,21 +9,27 @@ import { describeRoutes } from './openapi.ts';
 import { createRequestTimes } from './request-times.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { bookingRoutes } from './routes/bookings.ts';
+import { caseSummaryRoutes } from './routes/case-summary.ts';
 import { clinicRecordRoutes } from './routes/clinic-records.ts';
 import { clinikoRoutes } from './routes/cliniko.ts';
 import { connectionRunRoutes } from './routes/connection-runs.ts';
 import { connectionRoutes } from './routes/connections.ts';
 import { credentialRoutes } from './routes/credentials.ts';
+import { documentDetailRoutes } from './routes/document-details.ts';
 import { documentPartRoutes } from './routes/document-parts.ts';
 import { documentRemovalRoutes } from './routes/document-removal.ts';
 import { documentRoutes } from './routes/documents.ts';
+import { duplicateRoutes } from './routes/duplicates.ts';
 import { failureDecisionRoutes } from './routes/failure-decisions.ts';
 import { healthRoutes } from './routes/health.ts';
 import { heldRoutes } from './routes/held.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { landingRoute } from './routes/landing.ts';
 import { metricsRoutes } from './routes/metrics.ts';
+import { migrationRoutes } from './routes/migrations.ts';
 import { patientDocumentRoutes } from './routes/patient-documents.ts';
+import { patientEventRoutes } from './routes/patient-events.ts';
+import { patientRoutes } from './routes/patients.ts';
 import { processRoutes } from './routes/process.ts';
 import { runDetailRoutes } from './routes/run-details.ts';
 import { runRoutes } from './routes/runs.ts';
@@ -35,6 +41,7 @@ import { syncRoutes } from './routes/sync.ts';
 import { syncManagementRoutes } from './routes/sync-management.ts';
 import { createEstimate } from './run-answers.ts';
 import type { ApiServices } from './services.ts';
+import { serveSockets } from './sockets.ts';
 import { isAsset, isPageRequest, type WebApp, webPages } from './web-app.ts';
 
 export interface AppOptions {
@@ -132,6 +139,12 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     documentRemovalRoutes(scope, options.services, access);
     await scope.register(async (process) => processRoutes(process, options.services, access));
     patientDocumentRoutes(scope, options.services, access);
+    patientRoutes(scope, options.services, access);
+    documentDetailRoutes(scope, options.services, access);
+    caseSummaryRoutes(scope, options.services, access);
+    duplicateRoutes(scope, options.services, access);
+    migrationRoutes(scope, options.services, access);
+    patientEventRoutes(scope, options.services, access);
     searchRoutes(scope, options.services, access);
     clinikoRoutes(scope, options.services, access);
     scheduleSyncRoutes(scope, options.services, access);
@@ -143,6 +156,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
       prefix: '/fhir',
     });
   });
+  if (options.role !== 'worker') serveSockets(app, options);
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
   return app;
 }

@@ -38,8 +38,7 @@ export async function readDocument(
   const { documentId } = request.params as { documentId: string };
   const id = normaliseUuid(documentId);
   const document = id === null ? null : await services.desk.find(organizationId, id);
-  const patient = request.headers[PATIENT_HEADER];
-  if (document === null || (patient !== undefined && normaliseUuid(String(patient)) !== document.patientUuid)) {
+  if (document === null || !mayRead(access, request, document.patientUuid)) {
     throw new HttpError(404, 'not_found', 'No such document.');
   }
   await access.note(request, {
@@ -49,6 +48,16 @@ export async function readDocument(
     details: { patient: document.patientUuid, part },
   });
   return { organizationId, document };
+}
+
+/** Whether the caller asks for a document of this patient: by what it may see, and by what the header selects. */
+export function mayRead(access: Access, request: FastifyRequest, patientUuid: string): boolean {
+  const only = access.patientOf(request);
+  const selected = request.headers[PATIENT_HEADER];
+  return (
+    (only === null || only === patientUuid) &&
+    (selected === undefined || normaliseUuid(String(selected)) === patientUuid)
+  );
 }
 
 /** What was made of the document. @throws HttpError 409 while there is nothing, or when its content cannot be read */

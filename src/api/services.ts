@@ -1,5 +1,6 @@
 /** What the routes work with. */
 import type { ApiKeys } from '../access/api-keys.ts';
+import type { ComponentTokens } from '../access/component-tokens.ts';
 import type { CredentialVault } from '../access/credentials.ts';
 import type { AuditLog } from '../ports/audit-log.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
@@ -7,6 +8,8 @@ import type { BookingDesk } from '../ports/booking-desk.ts';
 import type { ClinicReports } from '../ports/clinic-reports.ts';
 import type { ConsultationBook } from '../ports/consultation-book.ts';
 import type { DocumentDesk } from '../ports/document-desk.ts';
+import type { FilesetMigrations } from '../ports/fileset-migrations.ts';
+import type { PatientDesk } from '../ports/patient-desk.ts';
 import type { Reports } from '../ports/reports.ts';
 import type { RunHistory } from '../ports/run-history.ts';
 import type { RunMetrics } from '../ports/run-metrics.ts';
@@ -16,6 +19,7 @@ import type { ScheduleStore } from '../ports/schedule-store.ts';
 import type { SearchIndex } from '../ports/search-index.ts';
 import type { SlotBook } from '../ports/slot-book.ts';
 import type { Connection } from '../runs/connections.ts';
+import type { DocumentWatch } from '../runs/document-watch.ts';
 import type { RunWatch } from '../runs/run-watch.ts';
 import type { SyncService } from '../runs/sync-service.ts';
 
@@ -50,6 +54,10 @@ export interface ApiServices {
   readonly browsers: () => { readonly total: number; readonly inUse: number; readonly available: number };
   readonly blobs: BlobStore;
   readonly desk: DocumentDesk;
+  readonly patients: PatientDesk;
+  readonly migrations: FilesetMigrations;
+  readonly documentWatch: DocumentWatch;
+  readonly components: ComponentTokens;
   readonly search: SearchIndex;
   /** Folder for uploads on their way into the blob store. */
   readonly scratch: string;

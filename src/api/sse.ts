@@ -5,8 +5,8 @@ const HEARTBEAT_MS = 15_000;
 const RECONNECT_MS = 2000;
 
 export interface EventStream {
-  /** Left out while the client reads too slowly, unless it matters: the next state replaces it anyway. */
-  send(event: string, data: unknown, matters: boolean): void;
+  /** @param id a place to go on from; else a running number. Left out while the client reads too slowly, unless it matters: the next state replaces it anyway. */
+  send(event: string, data: unknown, matters: boolean, id?: string): void;
   end(): void;
   /** Called once, whoever ends it. */
   onClose(callback: () => void): void;
@@ -45,9 +45,9 @@ export function openEventStream(request: FastifyRequest, reply: FastifyReply, st
   if (stop.aborted) end();
   stop.addEventListener('abort', end, { once: true });
   return {
-    send(event, data, matters) {
+    send(event, data, matters, place) {
       if (raw.writableEnded || (full && !matters)) return;
-      full = !raw.write(`id: ${++id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+      full = !raw.write(`id: ${place ?? ++id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
     },
     end,
     onClose(callback) {

@@ -10,6 +10,7 @@ import { registerDemo } from './commands/demo.ts';
 import { registerFailures } from './commands/failures.ts';
 import { registerHeld } from './commands/held.ts';
 import { registerKey } from './commands/key.ts';
+import { registerMigrateDocuments } from './commands/migrate-documents.ts';
 import { registerPlan } from './commands/plan.ts';
 import { registerRepair } from './commands/repair.ts';
 import { registerServe } from './commands/serve.ts';
@@ -57,6 +58,7 @@ for (const register of [
   registerHeld,
   registerVerify,
   registerRepair,
+  registerMigrateDocuments,
   registerKey,
   registerCredentials,
   registerAudit,

@@ -11,7 +11,15 @@ export type AuditDetails = Readonly<Record<string, string | number | boolean | n
 
 export interface AuditActor {
   /** How the actor proved who it is. */
-  readonly kind: 'administrator' | 'key' | 'token' | 'certificate' | 'command_line' | 'system' | 'anonymous';
+  readonly kind:
+    | 'administrator'
+    | 'key'
+    | 'token'
+    | 'certificate'
+    | 'component'
+    | 'command_line'
+    | 'system'
+    | 'anonymous';
   readonly id: string;
 }
 

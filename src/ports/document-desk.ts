@@ -11,6 +11,7 @@
  * - `restore` brings back the same document while its content is still stored. It is then kept against its source until that
  *   lists it again. Refused where another document has taken its place meanwhile.
  */
+import type { DocumentAlert, PatientInfo } from '../domain/document-alert.ts';
 import type { BlobCare } from './document-records.ts';
 import type { Rendition } from './document-work.ts';
 
@@ -33,6 +34,12 @@ export interface DeskDocument {
   readonly errorCode: string | null;
   readonly uploadedAt: string | null;
   readonly processedAt: string | null;
+  readonly author: string | null;
+  /** `ungrouped`, or `grouped` by a person. */
+  readonly groupingStatus: string;
+  readonly alerts: readonly DocumentAlert[];
+  /** What the document itself says about whom it is; null: not known. */
+  readonly patientInfo: PatientInfo | null;
   /** Null: its content was not read yet. */
   readonly rendition: Rendition | null;
 }
@@ -93,8 +100,14 @@ export interface DocumentDesk {
     page: { readonly limit: number; readonly after?: string },
   ): Promise<DeskPage>;
   find(organizationId: string, documentUuid: string): Promise<DeskDocument | null>;
-  /** Live documents among these. */
-  names(organizationId: string, documentUuids: readonly string[]): Promise<ReadonlyMap<string, string>>;
+  /** The newest live document of the patient with this id of the client. */
+  findByClientId(organizationId: string, patientUuid: string, clientFileId: string): Promise<DeskDocument | null>;
+  /** Live documents of the patient among these. */
+  names(
+    organizationId: string,
+    patientUuid: string,
+    documentUuids: readonly string[],
+  ): Promise<ReadonlyMap<string, string>>;
   /** Announces a content that is about to be stored. @returns whether it is stored already */
   announce(organizationId: string, content: BlobCare): Promise<'wanted' | 'stored'>;
   upload(upload: Upload): Promise<UploadResult>;

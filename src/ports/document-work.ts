@@ -24,6 +24,8 @@ export interface DocumentTask {
   readonly documentUuid: string;
   readonly patientUuid: string;
   readonly kind: DocumentTaskKind;
+  /** Whose documents it was among before: the index may still have it there. */
+  readonly formerPatients: readonly string[];
   /** Takes until now, this one included; those that ended because a store was away do not count. */
   readonly attempts: number;
   /** Tries in a row that ended because a store was away. */

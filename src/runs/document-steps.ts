@@ -38,6 +38,7 @@ export function createDocumentSteps(options: DocumentStepsOptions) {
   const { work, blobs, search } = options;
 
   return async function perform(task: DocumentTask, signal: AbortSignal): Promise<StepsEnd> {
+    await leaveFormerPatients(task, signal);
     if (task.document === null) return takeOut(task, signal);
     const live: LiveTask = { ...task, document: task.document };
     const known = await work.rendition(task.organizationId, live.document.sha256);
@@ -140,6 +141,13 @@ export function createDocumentSteps(options: DocumentStepsOptions) {
   async function takeOut(task: DocumentTask, signal: AbortSignal): Promise<StepsEnd> {
     await removeFromIndex(task, signal);
     return { status: 'gone' };
+  }
+
+  /** First of all: nobody finds it among the documents of the patient that it no longer belongs to. */
+  async function leaveFormerPatients(task: DocumentTask, signal: AbortSignal): Promise<void> {
+    for (const patientUuid of task.formerPatients) {
+      if (patientUuid !== task.patientUuid) await removeFromIndex({ ...task, patientUuid }, signal);
+    }
   }
 
   async function removeFromIndex(task: DocumentTask, signal: AbortSignal): Promise<void> {

@@ -8,10 +8,10 @@ import pg from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type DocumentService, startDocumentService } from '../../src/document-service.ts';
 import { syncFiles } from '../../src/engine/files/sync-files.ts';
-import { verifyFiles } from '../../src/engine/files/verify-files.ts';
 import { compareIndex } from '../../src/runs/compare-index.ts';
 import { rebuildIndex } from '../../src/runs/rebuild-index.ts';
 import { repairIndex } from '../../src/runs/repair-index.ts';
+import { expectEqualStores } from '../support/equal-stores.ts';
 import { ORGANIZATION, type PracticeSetup, setUpPractice } from '../support/practice-setup.ts';
 import { until } from '../support/until.ts';
 
@@ -98,29 +98,7 @@ async function row<T>(text: string, values: unknown[] = []): Promise<T> {
 
 const STATUS = 'SELECT status, stage, "errorCode", "goneAt" FROM silknote_documents WHERE "vsrxReference" = $1';
 
-/** Records, contents and index say the same: no difference by the checks, and every count by hand. */
-async function expectEqualCounts(): Promise<void> {
-  const { ports, settings } = setup.connection;
-  const differences: unknown[] = [];
-  const signal = new AbortController().signal;
-  await verifyFiles(ports, settings, { content: true, signal }, (difference) => {
-    // What the sample's odd files are known for.
-    if (difference.code === null || difference.store === 'blob') differences.push(difference);
-  });
-  expect(differences).toEqual([]);
-  const wrong = await records.query(`
-    SELECT b.sha256 FROM blobs AS b WHERE b."references" <> (
-      SELECT count(*) FROM silknote_documents AS d
-      WHERE d."organizationId" = b.organization_id AND d.sha256 = b.sha256 AND d."deletedAt" IS NULL) + (
-      SELECT count(*) FROM document_renditions AS r, LATERAL (VALUES (pdf_sha256), (pages_sha256), (thumbnail_sha256)) AS p (sha)
-      WHERE r.organization_id = b.organization_id AND p.sha = b.sha256)`);
-  expect(wrong.rows).toEqual([]);
-  const { complete } = await row<{ complete: number }>(
-    `SELECT count(*)::int AS complete FROM silknote_documents WHERE status = 'complete' AND "deletedAt" IS NULL`,
-  );
-  const index = await setup.chartsync.search();
-  expect((await index.count(ORGANIZATION, null)).documents).toBe(complete);
-}
+const expectEqualCounts = () => expectEqualStores(setup, records);
 
 test('a document is found, changes, goes and leaves nothing, and all counts agree after each step', async () => {
   await sync();

@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Described, describedPaths } from '../support/description.ts';
+import { textOf } from '../support/event-stream.ts';
 import { type Ids, NOBODY, setUpTwoPractices, type Tenant, type TwoPractices } from '../support/two-practices.ts';
 import { until } from '../support/until.ts';
 
@@ -28,6 +29,9 @@ const NOT_ANSWERED: Readonly<Record<string, number>> = {
   documentText: 409,
   searchPatientByAddress: 400,
   queryFullByAddress: 400,
+  // No document has the id of the patient, and nobody has saved a summary.
+  patientFile: 404,
+  caseSummary: 404,
 };
 const KINDS = Object.keys(NOBODY) as (keyof Ids)[];
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-/;
@@ -78,7 +82,7 @@ async function ask(
   });
   return {
     status: response.status,
-    text: await response.text(),
+    text: await textOf(response),
     headers: JSON.stringify([...response.headers]),
   };
 }

@@ -8,6 +8,7 @@ import Schema from 'typebox/schema';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Refusal } from '../../src/api/refusals.ts';
 import { type Described, describedPaths } from '../support/description.ts';
+import { textOf } from '../support/event-stream.ts';
 import { NOBODY, setUpTwoPractices, type TwoPractices } from '../support/two-practices.ts';
 import { until } from '../support/until.ts';
 
@@ -68,7 +69,7 @@ async function ask({ method, path, query = '', organization = null, type, body }
     },
     ...(body === undefined ? {} : { body }),
   });
-  const text = await response.text();
+  const text = await textOf(response);
   const what = `${method} ${path.slice(0, 200)}?${query.slice(0, 200)} ${String(body ?? '').slice(0, 200)} → ${response.status} ${text.slice(0, 300)}`;
   // 501 says what is not there; it is no failure.
   if (response.status !== 501) expect(response.status, what).toBeLessThan(500);

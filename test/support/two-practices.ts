@@ -34,10 +34,14 @@ export interface Tenant {
   readonly secret: string;
   /** What no answer to anybody else may hold: ids, names, hashes. */
   readonly words: readonly string[];
+  /** Of another patient of the same practice. */
+  readonly neighbour: { readonly patient: string; readonly document: string };
 }
 
 export interface TwoPractices {
   readonly server: RunningServer;
+  /** Of the records. */
+  readonly databaseUrl: string;
   /** Folder of everything; no answer names it. */
   readonly folder: string;
   readonly one: Tenant;
@@ -62,9 +66,10 @@ export const NOBODY: Ids = {
   booking: '00000000-0000-4000-8000-000000000005',
 };
 
-export async function setUpTwoPractices(): Promise<TwoPractices> {
+/** @param limits instead of: nothing reads documents */
+export async function setUpTwoPractices(limits?: Record<string, unknown>): Promise<TwoPractices> {
   const size = { patients: 4, attachments: 40 };
-  const sections = { stores: { search: { kind: 'lancedb' } } };
+  const sections = { stores: { search: { kind: 'lancedb' } }, ...(limits === undefined ? {} : { limits }) };
   const setup = await setUpPractice({ ...size, sections });
   const secondDatabase = await testDatabase({ migrated: false });
   const second = openPracticeDatabase(secondDatabase.url);
@@ -106,6 +111,7 @@ export async function setUpTwoPractices(): Promise<TwoPractices> {
   const other = await furnish(server, NAMES.other, secondDatabase.url, records);
   return {
     server,
+    databaseUrl: records,
     folder: setup.folder,
     one: { ...one, words: one.words.filter((word) => !other.words.includes(word)) },
     other: { ...other, words: other.words.filter((word) => !one.words.includes(word)) },
@@ -198,6 +204,7 @@ async function furnish(server: RunningServer, name: string, sourceUrl: string, r
     pages: [{ number: 1, text: `A report of ${name}.` }],
   });
   const { clinic, booking } = await furnishClinic(recordsUrl, organization, connection, name);
+  const neighbour = items.find(({ patient_uuid }) => patient_uuid !== item.patient_uuid)!;
   const failure = failures.find(({ reference }) => reference !== '')!;
   return {
     ids: {
@@ -214,6 +221,7 @@ async function furnish(server: RunningServer, name: string, sourceUrl: string, r
       booking,
     },
     secret,
+    neighbour: { patient: neighbour.patient_uuid, document: neighbour.document_uuid },
     words: [
       ...new Set([
         // Organisation, connection, the key's name, credentials, the reason of a pause: all begin with it.

@@ -1,5 +1,5 @@
 /** Examples: documents – how far they are, their text, what is found in them. */
-import { DOCUMENT, ENDED, type Examples, PATIENT, REFERENCE } from './practice.ts';
+import { BEGUN, DOCUMENT, ENDED, type Examples, KEY, NOW, ORGANIZATION, PATIENT, REFERENCE } from './practice.ts';
 
 const HASH = '5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef';
 const TEXT = 'The fracture of the left wrist has healed without displacement.';
@@ -38,6 +38,93 @@ const full = {
       citationIndex: 1,
     },
   ],
+};
+
+const medicalDocument = {
+  clientFileId: REFERENCE,
+  silknoteDocumentUuid: DOCUMENT,
+  silknotePatientUuid: PATIENT,
+  originalName: 'Specialist report.docx',
+  storedPath: `${ORGANIZATION}/${HASH}`,
+  status: 'complete',
+  category: null,
+  uploadDate: '2026-02-18T01:12:00.000Z',
+  type: 'application/vnd.openxmlformats-officedocument.wordprocessingml.document',
+  size: 48211,
+  title: 'Specialist report',
+  format: {
+    mimeType: 'application/vnd.openxmlformats-officedocument.wordprocessingml.document',
+    extension: 'docx',
+  },
+  fileSize: 48211,
+  hash: HASH,
+  pageCount: 3,
+  documentDate: '2026-02-17',
+  processedAt: ENDED,
+  author: null,
+  sourceSystem: 'VSRX_SYNC',
+  groupingStatus: 'ungrouped',
+  vsrxReference: REFERENCE,
+  filename: 'Specialist report.docx',
+  originalFilename: 'Specialist report.docx',
+  personIsAuthorOfDocument: false,
+  content: { analysisResult: {}, extractedSchemas: [], enrichedSchemas: [], pageImages: [] },
+  alerts: [],
+  confidence: 0.9,
+  isIncorrectPatient: false,
+  detectedPatientInfo: null,
+};
+
+const duplicate = {
+  silknoteDocumentUuid: DOCUMENT,
+  silknotePatientUuid: PATIENT,
+  originalName: 'Specialist report.docx',
+  sourceSystem: 'VSRX_SYNC',
+  vsrxReference: REFERENCE,
+  uploadDate: '2026-02-18T01:12:00.000Z',
+};
+const duplicates = {
+  duplicates: [
+    {
+      hash: HASH,
+      sizeBytes: 48211,
+      documents: [
+        duplicate,
+        {
+          ...duplicate,
+          silknoteDocumentUuid: '2b9e4c71-d05f-4a86-b317-8f6c0d25ea94',
+          sourceSystem: 'USER_UPLOAD',
+          vsrxReference: null,
+          uploadDate: '2026-02-19T02:30:00.000Z',
+        },
+      ],
+    },
+  ],
+  next: null,
+};
+
+const OTHER_PATIENT = '71b0c5de-2f38-4d9a-8c64-0e5ab7d1f392';
+
+const MIGRATION = {
+  id: 'migration_4d8f0a16-9b3e-4c72-a5d1-6f2e8c07b943',
+  fromPatientUuid: PATIENT,
+  toPatientUuid: OTHER_PATIENT,
+  documents: 1,
+  appliedAt: ENDED,
+  appliedBy: `key ${KEY}`,
+  undoneAt: null,
+  undoneBy: null,
+};
+
+const migrated = {
+  success: true,
+  fromPatientUuid: PATIENT,
+  toPatientUuid: OTHER_PATIENT,
+  documents: 1,
+  documentIds: [DOCUMENT],
+  conflicts: [],
+  sameContent: 0,
+  counts: { from: { before: 1, after: 0 }, to: { before: 2, after: 3 } },
 };
 
 export const DOCUMENT_EXAMPLES: Examples = {
@@ -81,6 +168,93 @@ export const DOCUMENT_EXAMPLES: Examples = {
         pageCount: 3,
         pages: [{ number: 1, text: 'Riverside Clinic\n\nReport of 17 February 2026', source: 'text' }],
         next: 2,
+      },
+    },
+  },
+  patientWithFiles: {
+    answers: {
+      200: {
+        patient: {
+          id: PATIENT,
+          silknotePatientUuid: PATIENT,
+          name: 'Avery Example',
+          dateOfBirth: '04/05/1961',
+          gender: 'Other',
+          summaryGenerationCount: 0,
+          fileSet: [DOCUMENT],
+          caseSummary: null,
+          vectorStore: null,
+          activatedUse: true,
+          activatedUseTime: BEGUN,
+        },
+        files: [medicalDocument],
+        count: 1,
+        next: null,
+        timestamp: NOW,
+      },
+    },
+  },
+  patientFiles: { answers: { 200: { files: [medicalDocument], count: 1, next: null } } },
+  patientFile: { answers: { 200: medicalDocument } },
+  activatePatient: {
+    body: { activatedUse: true },
+    answers: {
+      200: {
+        success: true,
+        silknotePatientUuid: PATIENT,
+        activatedUse: true,
+        activatedUseTime: BEGUN,
+        activatedBy: `key ${KEY}`,
+        message: 'The patient is activated.',
+      },
+    },
+  },
+  documentDetails: { answers: { 200: medicalDocument } },
+  documentMetadata: { answers: { 200: medicalDocument } },
+  reprocessDocument: { answers: { 202: { success: true, documentUuid: DOCUMENT, status: 'queued' } } },
+  setPatientInfo: {
+    body: { patientName: 'Example, Avery', dateOfBirth: '1961-05-04' },
+    answers: {
+      200: { ...medicalDocument, detectedPatientInfo: { name: 'Example, Avery', dateOfBirth: '1961-05-04' } },
+    },
+  },
+  acknowledgeAlert: {
+    body: { patientId: PATIENT, documentId: DOCUMENT, alertType: 'INCORRECT_PATIENT' },
+    answers: { 200: { success: true, documentUuid: DOCUMENT, alertType: 'INCORRECT_PATIENT' } },
+  },
+  caseSummary: {
+    answers: {
+      200: { silknotePatientUuid: PATIENT, caseSummary: { text: 'A healed fracture.' }, summaryGenerationCount: 0 },
+    },
+  },
+  saveCaseSummary: { body: { caseSummary: { text: 'A healed fracture.' } }, answers: {} },
+  patientDuplicates: { answers: { 200: duplicates } },
+  duplicates: { answers: { 200: duplicates } },
+  clearConversation: { answers: { 200: { success: true, cleared: 0, message: 'No conversation is kept.' } } },
+  migrateDocuments: {
+    body: { targetPatientUuid: OTHER_PATIENT, dryRun: false },
+    answers: { 200: { ...migrated, dryRun: false, migrationId: MIGRATION.id } },
+  },
+  migrations: { answers: { 200: { patientUuid: OTHER_PATIENT, formerIds: [PATIENT], migrations: [MIGRATION] } } },
+  undoMigration: {
+    answers: {
+      200: {
+        ...migrated,
+        fromPatientUuid: OTHER_PATIENT,
+        toPatientUuid: PATIENT,
+        counts: { from: { before: 3, after: 2 }, to: { before: 0, after: 1 } },
+        migration: { ...MIGRATION, undoneAt: NOW, undoneBy: `key ${KEY}` },
+      },
+    },
+  },
+  createComponentToken: {
+    body: { scopes: ['documents:read'], expiresInSeconds: 600 },
+    answers: {
+      201: {
+        token: 'ct_0a1b2c3d4e5f60718293a4b5_examples-are-no-secrets-examples-are-no-sec',
+        silknotePatientUuid: PATIENT,
+        scopes: ['documents:read'],
+        expiresAt: NOW,
       },
     },
   },

@@ -45,6 +45,7 @@ export function documentPartRoutes(app: FastifyInstance, services: ApiServices, 
   app.get(
     '/api/documents/:documentId/pdf',
     {
+      config: { component: 'document' },
       schema: {
         ...input,
         summary: 'A document as PDF',
@@ -63,6 +64,7 @@ export function documentPartRoutes(app: FastifyInstance, services: ApiServices, 
   app.get(
     '/api/documents/:documentId/thumbnail',
     {
+      config: { component: 'document' },
       schema: {
         ...input,
         summary: 'The first page of a document as a picture',
@@ -81,6 +83,7 @@ export function documentPartRoutes(app: FastifyInstance, services: ApiServices, 
   app.get<{ Querystring: { from?: number; limit?: number } }>(
     '/api/documents/:documentId/text',
     {
+      config: { component: 'document' },
       schema: {
         ...input,
         summary: 'The text of a document',

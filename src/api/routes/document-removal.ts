@@ -46,6 +46,7 @@ export function documentRemovalRoutes(app: FastifyInstance, services: ApiService
   app.delete<{ Body: { documentUuid: string; patientUuid: string; verifyVectorStore?: boolean } }>(
     '/api/documents/delete',
     {
+      config: { component: 'document' },
       schema: {
         ...common,
         summary: 'Remove a document, and compare the index',
@@ -83,6 +84,7 @@ export function documentRemovalRoutes(app: FastifyInstance, services: ApiService
   app.delete<{ Params: { documentId: string } }>(
     '/api/documents/:documentId',
     {
+      config: { component: 'document' },
       schema: {
         ...common,
         summary: 'Remove a document',
@@ -136,11 +138,13 @@ export function documentRemovalRoutes(app: FastifyInstance, services: ApiService
   async function remove(request: FastifyRequest, documentId: string, patientUuid: string | null) {
     const organizationId = await access.authorize(request, 'documents:write');
     const documentUuid = uuidOf(documentId);
+    const only = access.patientOf(request);
+    if (only !== null && patientUuid !== null && patientUuid !== only) throw noDocument();
     await access.audited(
       request,
       { organizationId, action: 'document.remove', subject: { kind: 'document', id: documentUuid } },
       async () => {
-        const result = await services.desk.remove(organizationId, documentUuid, patientUuid);
+        const result = await services.desk.remove(organizationId, documentUuid, only ?? patientUuid);
         if (result === 'unknown') throw noDocument();
         return result;
       },

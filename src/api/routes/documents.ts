@@ -6,6 +6,7 @@ import { normaliseUuid } from '../../domain/reference.ts';
 import { blobName } from '../../ports/blob-store.ts';
 import type { DocumentRecord } from '../../ports/reports.ts';
 import type { Access } from '../access.ts';
+import { mayRead } from '../document-access.ts';
 import { HttpError } from '../errors.ts';
 import { ACCESS_REFUSALS, refusals } from '../refusals.ts';
 import { SelectOrganization } from '../schemas.ts';
@@ -29,6 +30,7 @@ export function documentRoutes(app: FastifyInstance, services: ApiServices, acce
     '/api/documents/:documentId',
     {
       exposeHeadRoute: false,
+      config: { component: 'document' },
       schema: {
         ...input,
         summary: 'Content of a document',
@@ -60,6 +62,7 @@ export function documentRoutes(app: FastifyInstance, services: ApiServices, acce
   app.head<{ Params: { documentId: string } }>(
     '/api/documents/:documentId',
     {
+      config: { component: 'document' },
       schema: {
         ...input,
         summary: 'Size and type of a document',
@@ -87,8 +90,7 @@ export function documentRoutes(app: FastifyInstance, services: ApiServices, acce
     const organizationId = await access.authorize(request, 'documents:read');
     const id = normaliseUuid(request.params.documentId);
     const document = id === null ? null : await services.reports.document(organizationId, id);
-    const patient = request.headers['x-silknote-patient-uuid'];
-    if (document === null || (patient !== undefined && normaliseUuid(String(patient)) !== document.patientUuid)) {
+    if (document === null || !mayRead(access, request, document.patientUuid)) {
       throw new HttpError(404, 'not_found', 'No such document.');
     }
     // Also a look at the headers tells that the document exists: every reading of patients' data is accounted for.

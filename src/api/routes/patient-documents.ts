@@ -72,6 +72,7 @@ export function patientDocumentRoutes(app: FastifyInstance, services: ApiService
   app.get<{ Params: { uuid: string }; Querystring: { limit?: number; after?: string } }>(
     '/api/patients/:uuid/documents',
     {
+      config: { component: 'patient' },
       schema: {
         summary: 'The documents of a patient and how far each is',
         operationId: 'patientDocuments',

@@ -124,6 +124,7 @@ export async function processRoutes(app: FastifyInstance, services: ApiServices,
   app.post(
     '/api/patients/:uuid/process',
     {
+      config: { component: 'patient' },
       schema: {
         summary: 'Bring documents of a patient',
         description: `At most ${MOST_FILES} files. Each needs a clientFileId, in the order of the files; one without is not accepted. The same clientFileId of a patient again answers with the document that is there.`,

@@ -111,6 +111,7 @@ export function searchRoutes(app: FastifyInstance, services: ApiServices, access
   app.post<Patient & { Body: { query: string; limit?: number; after?: string } }>(
     '/api/patients/:uuid/search',
     {
+      config: { component: 'patient' },
       schema: {
         ...common,
         summary: 'Find passages in the documents of a patient',
@@ -128,6 +129,7 @@ export function searchRoutes(app: FastifyInstance, services: ApiServices, access
   app.get<Patient & { Querystring: { q?: string; limit?: number; after?: string } }>(
     '/api/patients/:uuid/search',
     {
+      config: { component: 'patient' },
       schema: {
         ...common,
         summary: 'Find passages, asked for in the address',
@@ -146,6 +148,7 @@ export function searchRoutes(app: FastifyInstance, services: ApiServices, access
   app.post<Patient & { Body: { query: string } }>(
     '/api/vector-search/:uuid/query-full',
     {
+      config: { component: 'patient' },
       schema: {
         ...common,
         summary: 'Ask the documents of a patient',
@@ -160,6 +163,7 @@ export function searchRoutes(app: FastifyInstance, services: ApiServices, access
   app.get<Patient & { Querystring: { query?: string } }>(
     '/api/vector-search/:uuid/query-full',
     {
+      config: { component: 'patient' },
       schema: {
         ...common,
         summary: 'Ask the documents of a patient, in the address',
@@ -175,6 +179,7 @@ export function searchRoutes(app: FastifyInstance, services: ApiServices, access
   app.post<Patient>(
     '/api/vector-search/:uuid/query',
     {
+      config: { component: 'patient' },
       schema: {
         ...common,
         summary: 'Begin a conversation about the documents of a patient',
@@ -190,6 +195,30 @@ export function searchRoutes(app: FastifyInstance, services: ApiServices, access
     },
   );
 
+  app.post<Patient>(
+    '/api/vector-search/:uuid/clear',
+    {
+      config: { component: 'patient' },
+      schema: {
+        ...common,
+        summary: 'Forget the conversation about the documents of a patient',
+        description: 'No conversation is kept, so there is nothing to forget. The index of the documents stays.',
+        operationId: 'clearConversation',
+        response: {
+          200: Type.Object(
+            { success: Type.Literal(true), cleared: Type.Integer({ minimum: 0 }), message: Type.String() },
+            { description: 'No conversation is there.' },
+          ),
+          ...refusals(...ACCESS_REFUSALS),
+        },
+      },
+    },
+    async (request) => {
+      await patientOf(services, access, request, 'documents:read');
+      return { success: true, cleared: 0, message: 'No conversation is kept.' };
+    },
+  );
+
   async function search(request: FastifyRequest, { text, limit, after }: Asked) {
     const { organizationId, patientUuid } = await patientOf(services, access, request, 'documents:read');
     if (text === undefined) throw new HttpError(400, 'invalid_request', 'What is asked for is missing.');
@@ -198,10 +227,10 @@ export function searchRoutes(app: FastifyInstance, services: ApiServices, access
       { organizationId, action: 'document.search', subject: { kind: 'patient', id: patientUuid } },
       async () => {
         const answer = await services.search.search({ organizationId, patientUuid, text, limit, after });
-        const names = await services.desk.names(organizationId, [
+        const names = await services.desk.names(organizationId, patientUuid, [
           ...new Set(answer.passages.map((passage) => passage.documentUuid)),
         ]);
-        // Hidden at once: the index may still have what is removed already.
+        // Hidden at once, also when it went to another patient: the index may still have what is removed already.
         const passages = answer.passages.filter((passage) => names.has(passage.documentUuid));
         return { patientUuid, answer, passages, names };
       },

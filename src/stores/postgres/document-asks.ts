@@ -7,6 +7,8 @@ export interface DocumentAsk {
   readonly documentUuid: string;
   /** The content that it had until now. */
   readonly former?: string | null;
+  /** The patient that it had until now. */
+  readonly formerPatient?: string;
 }
 
 /** Last in a transaction: whoever ends a task locks documents and contents first, too. */
@@ -18,15 +20,18 @@ export async function askForDocuments(
 ): Promise<void> {
   if (asks.length === 0) return;
   await sql`
-    INSERT INTO document_outbox AS o (organization_id, document_uuid, patient_uuid, task, former)
+    INSERT INTO document_outbox AS o (organization_id, document_uuid, patient_uuid, task, former, former_patients)
     SELECT ${organizationId}, d."silknoteDocumentUuid", d."patientUuid", ${task},
-           CASE WHEN a.former IS NULL THEN '{}' ELSE ARRAY[a.former] END
-    FROM unnest(${asks.map((ask) => ask.documentUuid)}::text[], ${asks.map((ask) => ask.former ?? null)}::text[])
-           AS a (uuid, former)
+           CASE WHEN a.former IS NULL THEN '{}' ELSE ARRAY[a.former] END,
+           CASE WHEN a.patient IS NULL THEN '{}' ELSE ARRAY[a.patient] END
+    FROM unnest(${asks.map((ask) => ask.documentUuid)}::text[], ${asks.map((ask) => ask.former ?? null)}::text[],
+                ${asks.map((ask) => ask.formerPatient ?? null)}::text[])
+           AS a (uuid, former, patient)
     JOIN silknote_documents AS d
       ON d."silknoteDocumentUuid" = a.uuid AND d."organizationId" = ${organizationId}
     ORDER BY d."silknoteDocumentUuid"
     ON CONFLICT (organization_id, document_uuid) DO UPDATE
-      SET task = excluded.task, former = o.former || excluded.former, change = excluded.change, attempts = 0, delays = 0,
+      SET task = excluded.task, patient_uuid = excluded.patient_uuid, former = o.former || excluded.former,
+          former_patients = ARRAY(SELECT DISTINCT unnest(o.former_patients || excluded.former_patients)), change = excluded.change, attempts = 0, delays = 0,
           next_try_at = now(), code = NULL`.execute(trx);
 }

@@ -1,5 +1,6 @@
 /** `DocumentDesk` on PostgreSQL. */
 import { type Selectable, sql, type Transaction } from 'kysely';
+import { type PatientInfo, readAlerts } from '../../domain/document-alert.ts';
 import { blobName } from '../../ports/blob-store.ts';
 import type { DeskDocument, DocumentDesk, IndexExpectation, Upload, UploadResult } from '../../ports/document-desk.ts';
 import { MIME_TYPE_LENGTH, NAME_LENGTH, storedText } from '../stored-text.ts';
@@ -40,6 +41,7 @@ export function createDocumentDesk(database: Database): DocumentDesk {
           .select('silknotePatientUuid')
           .where('organizationId', '=', organizationId)
           .where('silknotePatientUuid', '=', patientUuid)
+          .where('deletedAt', 'is', null)
           .executeTakeFirst();
         return row !== undefined;
       }),
@@ -70,10 +72,23 @@ export function createDocumentDesk(database: Database): DocumentDesk {
         return row === undefined ? null : withRendition(organizationId, row);
       }),
 
-    names: (organizationId, documentUuids) =>
+    findByClientId: (organizationId, patientUuid, clientFileId) =>
+      ask(async () => {
+        const row = await live(organizationId)
+          .where('patientUuid', '=', patientUuid)
+          .where('clientFileId', '=', clientFileId)
+          .orderBy('createdAt', 'desc')
+          .orderBy('silknoteDocumentUuid')
+          .limit(1)
+          .executeTakeFirst();
+        return row === undefined ? null : withRendition(organizationId, row);
+      }),
+
+    names: (organizationId, patientUuid, documentUuids) =>
       ask(async () => {
         if (documentUuids.length === 0) return new Map();
         const rows = await live(organizationId)
+          .where('patientUuid', '=', patientUuid)
           .where('silknoteDocumentUuid', 'in', [...documentUuids])
           .execute();
         return new Map(rows.map((row) => [row.silknoteDocumentUuid, row.originalName]));
@@ -167,6 +182,10 @@ async function* expectations(
                WHERE organization_id = $1 AND ($2::text IS NULL OR patient_uuid = $2)) AS o
       ON o.document_uuid = d."silknoteDocumentUuid"
     LEFT JOIN document_renditions AS r ON r.organization_id = $1 AND r.sha256 = d.sha256
+    UNION ALL
+    SELECT lower(f.patient) COLLATE "C", lower(o.document_uuid) COLLATE "C", NULL, true
+    FROM document_outbox AS o CROSS JOIN LATERAL unnest(o.former_patients) AS f (patient)
+    WHERE o.organization_id = $1 AND ($2::text IS NULL OR f.patient = $2) AND f.patient <> o.patient_uuid
     ORDER BY 1, 2`;
   type Tuple = [patient: string, document: string, version: string | null, open: boolean];
   for await (const rows of streamRows<Tuple>(database, text, [organizationId, patientUuid], signal)) {
@@ -205,6 +224,10 @@ function deskDocument(row: Row, rendition: DeskDocument['rendition']): DeskDocum
     errorCode: row.errorCode,
     uploadedAt: row.uploadDate?.toISOString() ?? null,
     processedAt: row.processedAt?.toISOString() ?? null,
+    author: row.author,
+    groupingStatus: row.groupingStatus,
+    alerts: readAlerts(row.alertsJson),
+    patientInfo: row.patientInfo as PatientInfo | null,
     rendition,
   };
 }
@@ -241,12 +264,18 @@ async function recordUpload(trx: Trx, upload: Upload): Promise<UploadResult> {
   return { outcome: 'added', documentUuid: upload.documentUuid, sameContent: true };
 }
 
+/** A document that comes to a removed patient, or comes back to it, brings the patient back: it must not be where nobody looks. */
 async function lockFileset(trx: Trx, organizationId: string, patientUuid: string): Promise<boolean> {
-  const { rows } = await sql`
-    SELECT 1 FROM silknote_patient_filesets
+  const { rows } = await sql<{ gone: boolean }>`
+    SELECT "deletedAt" IS NOT NULL AS gone FROM silknote_patient_filesets
     WHERE "organizationId" = ${organizationId} AND "silknotePatientUuid" = ${patientUuid} FOR NO KEY UPDATE`.execute(
     trx,
   );
+  if (rows[0]?.gone === true) {
+    await sql`
+      UPDATE silknote_patient_filesets SET "deletedAt" = NULL
+      WHERE "organizationId" = ${organizationId} AND "silknotePatientUuid" = ${patientUuid}`.execute(trx);
+  }
   return rows.length > 0;
 }
 

@@ -36,7 +36,7 @@ export function createDocumentRecords(database: Database): DocumentRecords {
         const { rows } = await sql<{ n: string }>`
           SELECT count(*) AS n FROM silknote_documents
           WHERE "organizationId" = ${key.organizationId} AND "connectionId" = ${key.connectionId}
-            AND "deletedAt" IS NULL AND (${unit ?? null}::text IS NULL OR "patientUuid" = ${unit ?? null})
+            AND "deletedAt" IS NULL AND (${unit ?? null}::text IS NULL OR unit = ${unit ?? null})
         `.execute(database.kysely);
         return Number(rows[0]?.n ?? 0);
       } catch (error) {
@@ -101,10 +101,10 @@ export function createDocumentRecords(database: Database): DocumentRecords {
               "updatedAt" = ${new Date(at)}
           FROM unnest(
             ${removals.map((r) => r.stored.documentUuid)}::text[], ${removals.map((r) => r.stored.reference)}::text[],
-            ${removals.map((r) => `source:${r.absence}`)}::text[]
-          ) AS r (uuid, reference, reason)
+            ${removals.map((r) => r.stored.unit)}::text[], ${removals.map((r) => `source:${r.absence}`)}::text[]
+          ) AS r (uuid, reference, unit, reason)
           WHERE d."organizationId" = ${fence.organizationId} AND d."connectionId" = ${fence.connectionId}
-            AND d."silknoteDocumentUuid" = r.uuid AND d."vsrxReference" = r.reference
+            AND d."silknoteDocumentUuid" = r.uuid AND d."vsrxReference" = r.reference AND d.unit = r.unit
             AND d."deletedAt" IS NULL AND d."keptSince" IS NULL
           RETURNING d."silknoteDocumentUuid" AS uuid, d.sha256`.execute(trx);
         await afterRemoval(trx, fence.organizationId, rows);
@@ -200,13 +200,13 @@ async function* streamDocuments(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<StoredDocument> {
   const text = `
-    SELECT "patientUuid", "vsrxReference", "silknoteDocumentUuid", "sourceFingerprint",
+    SELECT unit, "vsrxReference", "silknoteDocumentUuid", "sourceFingerprint",
            extract(epoch FROM "missingSince") * 1000, "keptSince" IS NOT NULL, sha256, "sizeBytes", "sourcePath",
            "sourceSize", "sourceModifiedAt"
     FROM silknote_documents
     WHERE "organizationId" = $1 AND "connectionId" = $2 AND "deletedAt" IS NULL
-      ${unit === undefined ? '' : 'AND "patientUuid" = $3'}
-    ORDER BY "patientUuid" COLLATE "C", "vsrxReference"`;
+      ${unit === undefined ? '' : 'AND unit = $3'}
+    ORDER BY unit, "vsrxReference"`;
   const values =
     unit === undefined ? [key.organizationId, key.connectionId] : [key.organizationId, key.connectionId, unit];
   for await (const rows of streamRows<DocumentRow>(database, text, values, signal)) {
@@ -278,8 +278,10 @@ async function createFilesets(trx: Trx, fence: Fence, writes: readonly DocumentW
     ON CONFLICT ("organizationId", "silknotePatientUuid") DO UPDATE
       SET "silknoteUserUuid" = CASE WHEN f."silknoteUserUuid" = '' THEN excluded."silknoteUserUuid"
                                     ELSE f."silknoteUserUuid" END,
-          "patientName" = coalesce(f."patientName", excluded."patientName")
-      WHERE (f."silknoteUserUuid" = '' AND excluded."silknoteUserUuid" <> '')
+          "patientName" = coalesce(f."patientName", excluded."patientName"),
+          -- A removed patient whose documents the source still lists is there again.
+          "deletedAt" = NULL
+      WHERE f."deletedAt" IS NOT NULL OR (f."silknoteUserUuid" = '' AND excluded."silknoteUserUuid" <> '')
          OR (f."patientName" IS NULL AND excluded."patientName" IS NOT NULL)`.execute(trx);
   await sql`
     INSERT INTO connection_filesets (organization_id, connection_id, unit)
@@ -289,7 +291,9 @@ async function createFilesets(trx: Trx, fence: Fence, writes: readonly DocumentW
 
 interface Existing {
   uuid: string;
+  /** Where the source lists it, and where it is. */
   unit: string;
+  patient: string;
   reference: string;
   sha256: string | null;
   fingerprint: string | null;
@@ -304,7 +308,7 @@ async function recordAll(
   writes: readonly DocumentWrite[],
 ): Promise<readonly DocumentWriteResult[]> {
   const { rows } = await sql<Existing>`
-    SELECT "silknoteDocumentUuid" AS uuid, "patientUuid" AS unit, "vsrxReference" AS reference, sha256,
+    SELECT "silknoteDocumentUuid" AS uuid, unit, "patientUuid" AS patient, "vsrxReference" AS reference, sha256,
            "sourceFingerprint" AS fingerprint, "sourcePath" AS path, "sourceSize" AS "sourceSize",
            "sourceModifiedAt" AS "sourceModifiedAt"
     FROM silknote_documents
@@ -315,11 +319,22 @@ async function recordAll(
         FROM unnest(${writes.map((w) => w.unit)}::text[], ${writes.map((w) => w.reference)}::text[]) AS k (unit, reference)
         JOIN silknote_documents AS d
           ON d."organizationId" = ${fence.organizationId} AND d."connectionId" = ${fence.connectionId}
-            AND d."patientUuid" COLLATE "C" = k.unit AND d."vsrxReference" = k.reference AND d."deletedAt" IS NULL
+            AND d.unit = k.unit AND d."vsrxReference" = k.reference AND d."deletedAt" IS NULL
+        -- The source now lists it where a person had migrated it to.
+        UNION ALL
+        SELECT d."silknoteDocumentUuid"
+        FROM unnest(${writes.map((w) => w.unit)}::text[], ${writes.map((w) => w.reference)}::text[]) AS k (unit, reference)
+        JOIN silknote_documents AS d
+          ON d."organizationId" = ${fence.organizationId} AND d."connectionId" = ${fence.connectionId}
+            AND d."patientUuid" = k.unit AND d."sourceUnit" IS NOT NULL AND d."vsrxReference" = k.reference
+            AND d."deletedAt" IS NULL
         UNION ALL SELECT unnest(${writes.flatMap((w) => w.replaces ?? [])}::text[]))
     ORDER BY "silknoteDocumentUuid" FOR UPDATE`.execute(trx);
   const byKey = new Map(rows.map((row) => [`${row.unit}\0${row.reference}`, row]));
   const byUuid = new Map(rows.map((row) => [row.uuid, row]));
+  const migrated = new Map(
+    rows.filter((row) => row.patient !== row.unit).map((row) => [`${row.patient}\0${row.reference}`, row]),
+  );
 
   /** Only within its fileset: a document never changes its patient. */
   function replaced(write: DocumentWrite): Existing | undefined {
@@ -332,7 +347,8 @@ async function recordAll(
   const asks: DocumentAsk[] = [];
   const deltas = new Map<string, number>();
   const results = writes.map((write): DocumentWriteResult => {
-    const existing = byKey.get(`${write.unit}\0${write.reference}`) ?? replaced(write);
+    const key = `${write.unit}\0${write.reference}`;
+    const existing = byKey.get(key) ?? migrated.get(key) ?? replaced(write);
     // Equal content without a change of count still proves that its blob is in the store.
     deltas.set(write.sha256, deltas.get(write.sha256) ?? 0);
     if (existing === undefined) {
@@ -342,7 +358,8 @@ async function recordAll(
       return 'added';
     }
     const sameContent = existing.sha256 === write.sha256;
-    const samePlace = existing.path === write.path && existing.reference === write.reference;
+    const samePlace =
+      existing.path === write.path && existing.reference === write.reference && existing.unit === write.unit;
     const sameRecord =
       existing.fingerprint === write.fingerprint &&
       Number(existing.sourceSize) === write.sourceSize &&
@@ -397,7 +414,7 @@ async function updateDocuments(
   const column = <T>(pick: (write: DocumentWrite) => T) => updates.map((u) => pick(u.write));
   await sql`
     UPDATE silknote_documents AS d
-    SET "vsrxReference" = w.reference, "clientFileId" = w.reference, "originalName" = w.name,
+    SET "sourceUnit" = nullif(w.unit, d."patientUuid"), "vsrxReference" = w.reference, "clientFileId" = w.reference, "originalName" = w.name,
         title = w.title, "uploadDate" = w.uploaded, "storedPath" = w.stored, "mimeType" = w.mime,
         "sizeBytes" = w.size, sha256 = w.sha256, "sourcePath" = w.path, "sourceFingerprint" = w.fingerprint,
         "sourceSize" = w.source_size, "sourceModifiedAt" = w.modified, "missingSince" = NULL, "keptSince" = NULL,
@@ -406,14 +423,14 @@ async function updateDocuments(
         "errorCode" = CASE WHEN d.sha256 IS DISTINCT FROM w.sha256 THEN NULL ELSE d."errorCode" END,
         "updatedAt" = now()
     FROM unnest(
-      ${updates.map((u) => u.uuid)}::text[], ${column((w) => w.reference)}::text[],
+      ${updates.map((u) => u.uuid)}::text[], ${column((w) => w.unit)}::text[], ${column((w) => w.reference)}::text[],
       ${column((w) => storedText(w.originalName, NAME_LENGTH))}::text[],
       ${column((w) => textOf(w.title, NAME_LENGTH))}::text[],
       ${column((w) => w.uploadedAt)}::timestamptz[], ${column((w) => blobName(fence.organizationId, w.sha256))}::text[],
       ${column((w) => textOf(w.mimeType, MIME_TYPE_LENGTH))}::text[], ${column((w) => w.sizeBytes)}::bigint[], ${column((w) => w.sha256)}::text[],
       ${column((w) => w.path)}::text[], ${column((w) => w.fingerprint)}::text[], ${column((w) => w.sourceSize)}::bigint[],
       ${column((w) => w.sourceModifiedAt)}::bigint[]
-    ) AS w (uuid, reference, name, title, uploaded, stored, mime, size, sha256, path, fingerprint, source_size, modified)
+    ) AS w (uuid, unit, reference, name, title, uploaded, stored, mime, size, sha256, path, fingerprint, source_size, modified)
     WHERE d."silknoteDocumentUuid" = w.uuid AND d."organizationId" = ${fence.organizationId}`.execute(trx);
 }
 

@@ -163,6 +163,7 @@ interface ClaimedRow {
   document_uuid: string;
   patient_uuid: string;
   task: DocumentTask['kind'];
+  former_patients: string[];
   attempts: number;
   delays: number;
   lease: string;
@@ -189,7 +190,7 @@ async function claimTasks(trx: Trx, claim: Claim): Promise<DocumentTask[]> {
           expires_at = now() + ${claim.leaseMs} * interval '1 millisecond', attempts = o.attempts + 1
       FROM next WHERE o.organization_id = ${organizationId} AND o.document_uuid = next.document_uuid
       RETURNING o.*)
-    SELECT t.document_uuid, t.patient_uuid, t.task, t.attempts, t.delays, t.lease, t.change, d.sha256,
+    SELECT t.document_uuid, t.patient_uuid, t.task, t.former_patients, t.attempts, t.delays, t.lease, t.change, d.sha256,
            d."sizeBytes" AS size, d."originalName" AS name, d."mimeType" AS type
     FROM taken AS t LEFT JOIN silknote_documents AS d
       ON d."organizationId" = ${organizationId} AND d."silknoteDocumentUuid" = t.document_uuid AND d."deletedAt" IS NULL`.execute(
@@ -200,6 +201,7 @@ async function claimTasks(trx: Trx, claim: Claim): Promise<DocumentTask[]> {
     documentUuid: row.document_uuid,
     patientUuid: row.patient_uuid,
     kind: row.task,
+    formerPatients: row.former_patients,
     attempts: row.attempts,
     delays: row.delays,
     lease: row.lease,

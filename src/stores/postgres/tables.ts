@@ -203,6 +203,8 @@ export interface Tables {
     silknoteUserUuid: Generated<string>;
     activatedUse: Generated<boolean>;
     activatedUseTime: NullableTimestamp;
+    activatedBy: Nullable<string>;
+    deletedAt: NullableTimestamp;
     patientName: Nullable<string>;
     patientDob: Nullable<string>;
     gender: Nullable<string>;
@@ -252,6 +254,10 @@ export interface Tables {
     stage: Nullable<string>;
     errorCode: Nullable<string>;
     goneAt: NullableTimestamp;
+    sourceUnit: Nullable<string>;
+    /** Made by the database. */
+    unit: Nullable<string>;
+    patientInfo: NullableJson;
   };
   connection_filesets: {
     organization_id: string;
@@ -661,6 +667,76 @@ export interface Tables {
     lease: NullableInt8;
     expires_at: NullableTimestamp;
     created_at: GeneratedTimestamp;
+    former_patients: Generated<string[]>;
+  };
+  fileset_migrations: {
+    organization_id: string;
+    id: string;
+    from_patient: string;
+    to_patient: string;
+    documents: number;
+    applied_at: GeneratedTimestamp;
+    applied_by: string;
+    undone_at: NullableTimestamp;
+    undone_by: Nullable<string>;
+  };
+  fileset_migration_items: {
+    organization_id: string;
+    migration_id: string;
+    document_uuid: string;
+  };
+  document_groups: {
+    organization_id: string;
+    id: string;
+    patient_uuid: string;
+    title: Nullable<string>;
+    created_at: GeneratedTimestamp;
+    created_by: string;
+    change: GeneratedInt8;
+    merged_change: NullableInt8;
+    pdf_sha256: Nullable<string>;
+    pdf_size: NullableInt8;
+    page_count: Nullable<number>;
+    code: Nullable<string>;
+    attempts: Generated<number>;
+    next_try_at: GeneratedTimestamp;
+    worker_id: NullableInt8;
+    lease: NullableInt8;
+    expires_at: NullableTimestamp;
+  };
+  document_group_members: {
+    organization_id: string;
+    document_uuid: string;
+    group_id: string;
+    position: number;
+    first_page: Nullable<number>;
+  };
+  document_events: {
+    organization_id: string;
+    patient_uuid: string;
+    transaction: GeneratedInt8;
+    id: Generated<string>;
+    kind: 'status' | 'updated' | 'deleted' | 'patient_deleted';
+    document_uuid: Nullable<string>;
+    client_file_id: Nullable<string>;
+    status: Nullable<string>;
+    stage: Nullable<string>;
+    error_code: Nullable<string>;
+    at: GeneratedTimestamp;
+  };
+  document_events_forgotten: {
+    singleton: Generated<boolean>;
+    transaction: Int8;
+  };
+  component_tokens: {
+    id: string;
+    hash: string;
+    organization_id: string;
+    patient_uuid: string;
+    key_id: string;
+    scopes: string[];
+    created_at: GeneratedTimestamp;
+    expires_at: Timestamp;
   };
   document_renditions: {
     organization_id: string;

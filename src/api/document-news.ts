@@ -1,0 +1,42 @@
+/** Events of documents as those who watch hear them: the same words for sockets and for event streams. */
+import type { DocumentEvent } from '../ports/document-events.ts';
+import { medicalDocumentOf } from './medical-document.ts';
+import type { ApiServices } from './services.ts';
+
+export interface DocumentNews {
+  readonly name: 'fileStatus' | 'documentUpdated' | 'fileDeleted' | 'patientDeleted';
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+const LAST = new Set(['complete', 'error']);
+
+/** Null: by now the document is not this patient's any more; what has become of it is told by a later event. */
+export async function newsOf(
+  { desk }: Pick<ApiServices, 'desk'>,
+  { organizationId, patientUuid }: { readonly organizationId: string; readonly patientUuid: string },
+  event: DocumentEvent,
+): Promise<DocumentNews | null> {
+  const silknotePatientUuid = patientUuid;
+  const { documentUuid, clientFileId, status, stage, errorCode } = event;
+  if (event.kind === 'patient_deleted' || documentUuid === null) {
+    return { name: 'patientDeleted', data: { silknotePatientUuid } };
+  }
+  const ids = { clientFileId, silknoteDocumentUuid: documentUuid, silknotePatientUuid };
+  if (event.kind === 'deleted') return { name: 'fileDeleted', data: ids };
+  const wanted = event.kind === 'updated' || LAST.has(status ?? '');
+  const document = wanted ? await desk.find(organizationId, documentUuid) : null;
+  if (wanted && document?.patientUuid !== patientUuid) return null;
+  const medicalDocument = document === null ? null : medicalDocumentOf(organizationId, document);
+  if (event.kind === 'updated') return { name: 'documentUpdated', data: { ...ids, medicalDocument } };
+  return {
+    name: 'fileStatus',
+    data: {
+      ...ids,
+      status,
+      stage,
+      processingStage: stage,
+      ...(errorCode === null ? {} : { error: errorCode }),
+      ...(medicalDocument === null ? {} : { medicalDocument }),
+    },
+  };
+}
