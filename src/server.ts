@@ -7,6 +7,7 @@ import { createAddressList } from './access/address.ts';
 import { createAuthenticator } from './access/authenticate.ts';
 import { createClientCertificates } from './access/client-certificate.ts';
 import { createTokens } from './access/jwt.ts';
+import { createOidcSignIn } from './access/oidc-sign-in.ts';
 import { createSessions, type Sessions } from './access/sessions.ts';
 import { type Access, createAccess } from './api/access.ts';
 import { createApp } from './api/app.ts';
@@ -66,6 +67,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       store: chartsync.sessions,
       keys: chartsync.keys,
       adminKey: key,
+      issuers: config.auth.oidc,
       clock: systemClock,
     });
     let ended = 0;
@@ -126,6 +128,13 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
         scratch: join(config.home, 'scratch'),
         maxFileSize: config.limits.maxFileSize,
         keys: chartsync.keys,
+        people: (organizationId) => chartsync.sessions.people(organizationId),
+        signIn: createOidcSignIn({
+          issuers: config.auth.oidc,
+          store: chartsync.sessions,
+          organizations: config.organizations.map(({ id }) => id),
+          clock: systemClock,
+        }),
         credentials: chartsync.credentials,
         audit: chartsync.audit,
         metrics: chartsync.metrics,

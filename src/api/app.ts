@@ -30,9 +30,11 @@ import { runRoutes } from './routes/runs.ts';
 import { scheduleSyncRoutes } from './routes/schedule-sync.ts';
 import { searchRoutes } from './routes/search.ts';
 import { SESSION_PATH, sessionRoutes } from './routes/session.ts';
+import { SIGN_IN_PATHS, signInRoutes } from './routes/sign-in.ts';
 import { statisticsRoutes } from './routes/statistics.ts';
 import { syncRoutes } from './routes/sync.ts';
 import { syncManagementRoutes } from './routes/sync-management.ts';
+import { userRoutes } from './routes/users.ts';
 import { createEstimate } from './run-answers.ts';
 import type { ApiServices } from './services.ts';
 import { isAsset, isPageRequest, type WebApp, webPages } from './web-app.ts';
@@ -56,7 +58,7 @@ export interface AppOptions {
 const PUBLIC = new Set(['/', '/health', '/ready', '/openapi.json']);
 function isPublic({ method, routeOptions: { url = '' } }: FastifyRequest): boolean {
   if (url === SESSION_PATH) return method === 'POST';
-  return PUBLIC.has(url) || isAsset(url) || url === DOCS || url.startsWith(`${DOCS}/`);
+  return PUBLIC.has(url) || SIGN_IN_PATHS.has(url) || isAsset(url) || url === DOCS || url.startsWith(`${DOCS}/`);
 }
 
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
@@ -117,6 +119,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     if (web === null) landingRoute(scope);
     else await webPages(scope, web);
     sessionRoutes(scope, options.services, access);
+    signInRoutes(scope, options.services.signIn, access);
     syncRoutes(scope, options.services, access);
     syncManagementRoutes(scope, options.services, access);
     runRoutes(scope, options.services, access, createEstimate(options.services.history, Date.now));
@@ -138,6 +141,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     bookingRoutes(scope, options.services, access);
     clinicRecordRoutes(scope, options.services, access);
     keyRoutes(scope, options.services, access);
+    userRoutes(scope, options.services, access);
     auditRoutes(scope, options.services, access);
     await scope.register(async (fhir) => fhirRoutes(fhir, options.services, access, options.version), {
       prefix: '/fhir',

@@ -1,6 +1,7 @@
 /** What the routes work with. */
 import type { ApiKeys } from '../access/api-keys.ts';
 import type { CredentialVault } from '../access/credentials.ts';
+import type { OidcSignIn } from '../access/oidc-sign-in.ts';
 import type { AuditLog } from '../ports/audit-log.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
 import type { BookingDesk } from '../ports/booking-desk.ts';
@@ -13,6 +14,7 @@ import type { RunQueue } from '../ports/run-queue.ts';
 import type { RunStore } from '../ports/run-store.ts';
 import type { ScheduleStore } from '../ports/schedule-store.ts';
 import type { SearchIndex } from '../ports/search-index.ts';
+import type { Person } from '../ports/session-store.ts';
 import type { SlotBook } from '../ports/slot-book.ts';
 import type { Connection } from '../runs/connections.ts';
 import type { RunWatch } from '../runs/run-watch.ts';
@@ -53,6 +55,10 @@ export interface ApiServices {
   readonly scratch: string;
   readonly maxFileSize: number;
   readonly keys: ApiKeys;
+  /** Who signed in at an issuer. */
+  readonly people: (organizationId: string) => Promise<readonly Person[]>;
+  /** At issuers, for people at a browser. */
+  readonly signIn: OidcSignIn;
   readonly credentials: CredentialVault;
   readonly audit: AuditLog;
   readonly metrics: RunMetrics;

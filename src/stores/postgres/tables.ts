@@ -42,8 +42,25 @@ export interface Tables {
     hash: string;
     key_id: Nullable<string>;
     key_proof: Nullable<string>;
+    person: NullableJson;
     created_at: GeneratedTimestamp;
     used_at: GeneratedTimestamp;
+  };
+  web_sign_ins: {
+    hash: string;
+    provider: string;
+    code_verifier: string;
+    nonce: string;
+    next: string;
+    created_at: GeneratedTimestamp;
+  };
+  people: {
+    organization_id: string;
+    issuer: string;
+    subject: string;
+    scopes: string[];
+    first_at: GeneratedTimestamp;
+    last_at: GeneratedTimestamp;
   };
   organizations: {
     id: string;

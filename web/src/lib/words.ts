@@ -39,6 +39,15 @@ export const words = {
     busy: 'Signing in …',
     empty: 'Enter a key.',
     out: 'Sign out',
+    or: 'Or with an account',
+    at: (name: string) => `Sign in with ${name}`,
+    problems: {
+      refused: 'The sign-in was refused or given up there. Try again, or use a key.',
+      expired: 'The sign-in took too long, or was begun in another window. Try again.',
+      unavailable:
+        'The sign-in service cannot be reached, or is not set up for Chartsync. Use a key, or tell your administrator.',
+      no_access: 'Your account is known there, but it opens nothing here. Ask your administrator for a role.',
+    } as Record<string, string>,
   },
   account: {
     organization: 'Organisation',
@@ -369,5 +378,13 @@ export const words = {
     revokeTitle: (name: string) => `Revoke the key “${name}”?`,
     revokeText: 'At once and for ever. Whoever uses it is locked out, sessions included.',
     revoked: 'The key is revoked.',
+    users: 'Users',
+    usersText:
+      'People who signed in with an account. What they may do is decided there, by their roles; a change counts from their next sign-in.',
+    noUsers: 'Nobody has signed in with an account.',
+    subject: 'Account',
+    issuer: 'Sign-in service',
+    firstSignIn: 'First sign-in',
+    lastSignIn: 'Last sign-in',
   },
 };
