@@ -29,6 +29,7 @@ import type { ConnectionRegistry } from './ports/connection-registry.ts';
 import type { DocumentDesk } from './ports/document-desk.ts';
 import type { DocumentRecords } from './ports/document-records.ts';
 import type { DocumentWork } from './ports/document-work.ts';
+import type { InspectionStore } from './ports/inspection-store.ts';
 import type { Reports } from './ports/reports.ts';
 import type { RetentionStore } from './ports/retention-store.ts';
 import type { RunBatches } from './ports/run-batches.ts';
@@ -55,6 +56,7 @@ import { openDatabase } from './stores/postgres/database.ts';
 import { createDocumentDesk } from './stores/postgres/document-desk.ts';
 import { createDocumentRecords } from './stores/postgres/document-records.ts';
 import { createDocumentWork } from './stores/postgres/document-work.ts';
+import { createInspectionStore } from './stores/postgres/inspection-store.ts';
 import { createJobBoard } from './stores/postgres/job-board.ts';
 import { createKeyStore } from './stores/postgres/key-store.ts';
 import { migrateDatabase } from './stores/postgres/migrate.ts';
@@ -90,6 +92,7 @@ export interface Chartsync {
   readonly dispatcher: RunDispatcher;
   readonly history: RunHistory;
   readonly records: DocumentRecords;
+  readonly inspections: InspectionStore;
   readonly reports: Reports;
   readonly clinic: ClinicReports;
   readonly book: SlotBook;
@@ -220,6 +223,7 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
       dispatcher: board,
       history: createRunHistory(records),
       records: documentRecords,
+      inspections: createInspectionStore(records),
       reports: createReports(records),
       clinic: createClinicReports(records),
       book,

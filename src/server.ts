@@ -21,11 +21,12 @@ import { createLogger } from './logger.ts';
 import { applyConfiguration, type Chartsync, openChartsync, type RecordDatabase, tidyOrganization } from './main.ts';
 import type { SearchIndex } from './ports/search-index.ts';
 import type { Connection } from './runs/connections.ts';
+import { createInspections } from './runs/inspections.ts';
 import { createRunWatch } from './runs/run-watch.ts';
 import { type Scheduler, startScheduler } from './runs/scheduler.ts';
 import { createSyncService } from './runs/sync-service.ts';
 import { type RunWorker, startWorker } from './runs/worker.ts';
-import { systemClock } from './stores/system-clock.ts';
+import { systemClock, systemRandom } from './stores/system-clock.ts';
 import { createRunTraces, traceRequests } from './tracing.ts';
 import { version } from './version.ts';
 
@@ -102,6 +103,12 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
         options.onRunEnd?.(connection, result);
       },
     });
+    const inspections = createInspections({
+      store: chartsync.inspections,
+      clock: systemClock,
+      random: systemRandom,
+      index: () => (search.capabilities.available ? { desk: chartsync.desk, search } : null),
+    });
     const works = role !== 'api';
     let worker: RunWorker | null = null;
     const helping = () => worker?.helping() ?? 0;
@@ -117,6 +124,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
         schedules: chartsync.schedules,
         watch,
         schedulerActive: config.scheduler,
+        inspections,
         reports: chartsync.reports,
         clinic: chartsync.clinic,
         book: chartsync.book,
@@ -199,6 +207,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
         await Promise.all([
           (worker?.stop(GRACE_MS) ?? service.stop(GRACE_MS)).finally(() => watch.close()),
           app.close(),
+          inspections.stop(),
           documents?.stop(),
         ]);
         await chartsync.close();

@@ -20,6 +20,7 @@ import { documentRoutes } from './routes/documents.ts';
 import { failureDecisionRoutes } from './routes/failure-decisions.ts';
 import { healthRoutes } from './routes/health.ts';
 import { heldRoutes } from './routes/held.ts';
+import { inspectionRoutes } from './routes/inspections.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { landingRoute } from './routes/landing.ts';
 import { metricsRoutes } from './routes/metrics.ts';
@@ -127,6 +128,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     statisticsRoutes(scope, options.services, access);
     connectionRoutes(scope, options.services, access);
     connectionRunRoutes(scope, options.services, access);
+    inspectionRoutes(scope, options.services, access);
     failureDecisionRoutes(scope, options.services, access);
     credentialRoutes(scope, options.services, access);
     heldRoutes(scope, options.services, access);

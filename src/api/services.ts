@@ -17,6 +17,7 @@ import type { SearchIndex } from '../ports/search-index.ts';
 import type { Person } from '../ports/session-store.ts';
 import type { SlotBook } from '../ports/slot-book.ts';
 import type { Connection } from '../runs/connections.ts';
+import type { Inspections } from '../runs/inspections.ts';
 import type { RunWatch } from '../runs/run-watch.ts';
 import type { SyncService } from '../runs/sync-service.ts';
 
@@ -42,6 +43,7 @@ export interface ApiServices {
   readonly watch: RunWatch;
   /** Does this installation run anything by itself? */
   readonly schedulerActive: boolean;
+  readonly inspections: Inspections;
   readonly reports: Reports;
   readonly clinic: ClinicReports;
   readonly book: SlotBook;

@@ -54,6 +54,22 @@ export interface Tables {
     next: string;
     created_at: GeneratedTimestamp;
   };
+  inspections: {
+    id: string;
+    organization_id: string;
+    connection_id: string;
+    kind: 'plan' | 'test' | 'verify' | 'repair';
+    options: Json;
+    state: Generated<'running' | 'done' | 'failed' | 'cancelled'>;
+    asked_by: string;
+    started_at: GeneratedTimestamp;
+    seen_at: GeneratedTimestamp;
+    finished_at: NullableTimestamp;
+    cancel: Generated<boolean>;
+    checked: GeneratedInt8;
+    result: NullableJson;
+    error: NullableJson;
+  };
   people: {
     organization_id: string;
     issuer: string;

@@ -27,3 +27,28 @@ CREATE TABLE people (
   last_at          timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (organization_id, issuer, subject)
 );
+
+-- Looks at a connection that change nothing of it: what a run would do, whether the source can be reached, whether all
+-- stores agree; and the repair of the search index, which follows such a look. Ids and codes only.
+CREATE TABLE inspections (
+  id               text PRIMARY KEY,
+  organization_id  text NOT NULL,
+  connection_id    text NOT NULL,
+  kind             text NOT NULL CHECK (kind IN ('plan', 'test', 'verify', 'repair')),
+  options          jsonb NOT NULL,
+  state            text NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'done', 'failed', 'cancelled')),
+  asked_by         text NOT NULL,
+  started_at       timestamptz NOT NULL DEFAULT now(),
+  -- Of the process that does it: silence for half a minute is its end.
+  seen_at          timestamptz NOT NULL DEFAULT now(),
+  finished_at      timestamptz,
+  cancel           boolean NOT NULL DEFAULT false,
+  -- Items looked at so far.
+  checked          bigint NOT NULL DEFAULT 0,
+  result           jsonb,
+  error            jsonb,
+  FOREIGN KEY (organization_id, connection_id) REFERENCES connections (organization_id, id) ON DELETE CASCADE
+);
+CREATE UNIQUE INDEX inspections_one_at_a_time ON inspections (organization_id, connection_id, kind)
+  WHERE state = 'running';
+CREATE INDEX inspections_by_age ON inspections (organization_id, connection_id, kind, started_at DESC);
