@@ -13,6 +13,7 @@ import { type Access, createAccess } from './api/access.ts';
 import { createApp } from './api/app.ts';
 import { openWebApp } from './api/web-app.ts';
 import type { Config } from './config/config.ts';
+import { readSchedule, writeSchedule } from './config/schedule-text.ts';
 import { type DocumentService, startDocumentService } from './document-service.ts';
 import { toSyncError } from './domain/errors.ts';
 import type { RunResult } from './engine/run-session.ts';
@@ -122,6 +123,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
         queue: chartsync.queue,
         history: chartsync.history,
         schedules: chartsync.schedules,
+        scheduleText: { read: readSchedule, write: writeSchedule },
         watch,
         schedulerActive: config.scheduler,
         inspections,

@@ -12,6 +12,7 @@ import { bookingRoutes } from './routes/bookings.ts';
 import { clinicRecordRoutes } from './routes/clinic-records.ts';
 import { clinikoRoutes } from './routes/cliniko.ts';
 import { connectionRunRoutes } from './routes/connection-runs.ts';
+import { connectionScheduleRoutes } from './routes/connection-schedule.ts';
 import { connectionRoutes } from './routes/connections.ts';
 import { credentialRoutes } from './routes/credentials.ts';
 import { documentPartRoutes } from './routes/document-parts.ts';
@@ -128,6 +129,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     statisticsRoutes(scope, options.services, access);
     connectionRoutes(scope, options.services, access);
     connectionRunRoutes(scope, options.services, access);
+    connectionScheduleRoutes(scope, options.services, access);
     inspectionRoutes(scope, options.services, access);
     failureDecisionRoutes(scope, options.services, access);
     credentialRoutes(scope, options.services, access);

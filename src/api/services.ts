@@ -2,6 +2,7 @@
 import type { ApiKeys } from '../access/api-keys.ts';
 import type { CredentialVault } from '../access/credentials.ts';
 import type { OidcSignIn } from '../access/oidc-sign-in.ts';
+import type { Schedule } from '../domain/schedule.ts';
 import type { AuditLog } from '../ports/audit-log.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
 import type { BookingDesk } from '../ports/booking-desk.ts';
@@ -40,6 +41,11 @@ export interface ApiServices {
   readonly queue: RunQueue;
   readonly history: RunHistory;
   readonly schedules: ScheduleStore;
+  /** Schedules in the words of the configuration. */
+  readonly scheduleText: {
+    read(value: unknown): { readonly schedule: Schedule | null } | { readonly mistakes: readonly string[] };
+    write(schedule: Schedule | null): unknown;
+  };
   readonly watch: RunWatch;
   /** Does this installation run anything by itself? */
   readonly schedulerActive: boolean;

@@ -3,7 +3,7 @@ import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { storedState } from '../support/practice-setup.ts';
-import { CONNECTION, openScene, type Scene, violations, visit } from './browser.ts';
+import { CONNECTION, openScene, type Scene, until, violations, visit } from './browser.ts';
 
 let scene: Scene;
 let operator: string;
@@ -61,6 +61,33 @@ test('a connection that does not work says which part, and what to do', async ()
   } finally {
     await rename(`${filesFolder}-away`, filesFolder);
   }
+  await close();
+});
+
+test('a schedule is tried, refused, chosen and taken back', async () => {
+  const { page, go, complaints, close } = await visit(scene, { key: scene.server.adminKey });
+  await go(`/connections/${CONNECTION}`);
+  const section = page.getByRole('region', { name: 'Schedule' });
+  await section.getByText('As chartsync.yaml says.').waitFor();
+  await section.getByRole('button', { name: 'Change the schedule' }).click();
+  await section.getByLabel('When it runs').selectOption('More often at some times of day');
+  const starts = section.getByRole('list', { name: 'The next five starts' }).getByRole('listitem');
+  await until(async () => (await starts.count()) === 5);
+  await section.getByLabel('Every (such as').fill('soon');
+  await section.getByText(/every: .*expected/).waitFor();
+  expect(await section.getByRole('button', { name: 'Use this schedule' }).isDisabled()).toBe(true);
+  await section.getByLabel('When it runs').selectOption('By a cron expression');
+  await section.getByLabel('Minute, hour').fill('30 2 * * *');
+  await until(async () => (await starts.count()) === 5);
+  // The clinic's time, whatever the viewer's is.
+  await until(async () => /02:30/.test((await starts.last().textContent()) ?? ''));
+  expect(await starts.last().locator('time').getAttribute('title')).toMatch(/where you are/);
+  expect(await violations(page)).toEqual([]);
+  await section.getByRole('button', { name: 'Use this schedule' }).click();
+  await section.getByText('Chosen in these pages').waitFor();
+  await section.getByRole('button', { name: 'Take that of chartsync.yaml again' }).click();
+  await section.getByText('As chartsync.yaml says.').waitFor();
+  expect(complaints).toEqual([]);
   await close();
 });
 

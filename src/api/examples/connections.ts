@@ -57,9 +57,29 @@ const inspection = {
   checksums: {},
   error: null,
 };
+const schedule = {
+  schedule: { every: '10m' },
+  configured: 'manual',
+  by: 'person',
+  updated_at: NOW,
+  updated_by: 'key examplekey000001',
+  time_zone: 'Australia/Sydney',
+  next: [10, 20, 30, 40, 50].map((minutes) => `2026-03-03T09:${minutes}:00.000Z`),
+};
 const line = { unit: PATIENT, reference: REFERENCE, document_uuid: DOCUMENT, message: null, code: null, remedy: null };
 
 export const CONNECTION_EXAMPLES: Examples = {
+  connectionSchedule: { answers: { 200: schedule } },
+  previewSchedule: {
+    body: { schedule: { every: '10m' } },
+    answers: { 200: { valid: true, mistakes: [], next: schedule.next } },
+  },
+  chooseSchedule: { body: { schedule: { every: '10m' } }, answers: { 200: schedule } },
+  forgetSchedule: {
+    answers: {
+      200: { ...schedule, schedule: 'manual', by: 'configuration', updated_at: null, updated_by: null, next: [] },
+    },
+  },
   beginInspection: { body: { kind: 'plan' }, answers: { 202: { id: INSPECTION } } },
   inspections: { answers: { 200: { inspections: [inspection] } } },
   inspection: {

@@ -54,6 +54,13 @@ export interface Tables {
     next: string;
     created_at: GeneratedTimestamp;
   };
+  connection_schedules: {
+    organization_id: string;
+    connection_id: string;
+    chosen: Json;
+    updated_at: GeneratedTimestamp;
+    updated_by: string;
+  };
   inspections: {
     id: string;
     organization_id: string;

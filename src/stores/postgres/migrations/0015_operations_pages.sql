@@ -52,3 +52,15 @@ CREATE TABLE inspections (
 CREATE UNIQUE INDEX inspections_one_at_a_time ON inspections (organization_id, connection_id, kind)
   WHERE state = 'running';
 CREATE INDEX inspections_by_age ON inspections (organization_id, connection_id, kind, started_at DESC);
+
+-- When a connection runs by itself, as a person said it in the pages: counts before the configuration until it is taken back.
+CREATE TABLE connection_schedules (
+  organization_id  text NOT NULL,
+  connection_id    text NOT NULL,
+  -- {"schedule": …}; a null in it: only when somebody asks.
+  chosen           jsonb NOT NULL,
+  updated_at       timestamptz NOT NULL DEFAULT now(),
+  updated_by       text NOT NULL,
+  PRIMARY KEY (organization_id, connection_id),
+  FOREIGN KEY (organization_id, connection_id) REFERENCES connections (organization_id, id) ON DELETE CASCADE
+);
