@@ -124,7 +124,7 @@ test('pause a connection and let it go on', async () => {
   await close();
 });
 
-test('inspect held deletions, and reject them', async () => {
+test('inspect held deletions, keep some of them at first, then reject the others', async () => {
   const set = await scene.emptySource();
   const { page, go, complaints, close } = await visit(scene, { key: await scene.key('operator') });
   await go('/');
@@ -142,8 +142,22 @@ test('inspect held deletions, and reject them', async () => {
   ]);
   // Named by its id, never by what the source calls it.
   expect(download.suggestedFilename()).toMatch(/^[\da-f]{8}-/);
-  await page.getByRole('button', { name: 'Reject: keep them' }).first().click();
   const dialog = page.getByRole('dialog');
+  const before = (await scene.ask('GET', `/api/v1/held/${set}`)).body.items.length;
+  for (const i of [0, 1])
+    await page
+      .getByRole('checkbox', { name: /^Select [\da-f]{8}-/ })
+      .nth(i)
+      .check();
+  await page.getByText(`Only the 2 selected of ${before} are decided`).waitFor();
+  await page.getByRole('button', { name: 'Reject the 2 selected: keep them' }).first().click();
+  await dialog.getByLabel('Note').fill('These two are scanned again.');
+  await dialog.getByRole('button', { name: 'Reject the 2 selected: keep them' }).click();
+  await page.getByText(`Decided. ${before - 2} documents of the set still wait.`).waitFor();
+  expect((await scene.ask('GET', `/api/v1/held/${set}`)).body).toMatchObject({
+    set: { state: 'pending', items: before - 2 },
+  });
+  await page.getByRole('button', { name: 'Reject: keep them' }).first().click();
   await dialog.getByLabel('Note').fill('The source was restored from an old copy.');
   await dialog.getByRole('button', { name: 'Reject: keep them' }).click();
   await page.getByText('rejected, kept').waitFor();

@@ -424,6 +424,14 @@ export const words = {
     download: 'Download the document',
     approve: 'Approve: remove them',
     reject: 'Reject: keep them',
+    approveSome: (count: number) => `Approve the ${number(count)} selected: remove them`,
+    rejectSome: (count: number) => `Reject the ${number(count)} selected: keep them`,
+    selectAll: 'Select all documents',
+    allText: 'All of them are decided together; select some below to decide about those only.',
+    someText: (count: number, total: number) =>
+      `Only the ${number(count)} selected of ${number(total)} are decided; the others wait on.`,
+    someDecided: (left: number) =>
+      `Decided. ${many(left, 'document')} of the set still ${left === 1 ? 'waits' : 'wait'}.`,
     approveTitle: (count: number) => `Remove ${many(count, 'document')}?`,
     approveText:
       'Each is looked up once more; what the source shows again is kept. The content is kept for the time of retention.',
