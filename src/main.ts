@@ -34,6 +34,7 @@ import type { DocumentRecords } from './ports/document-records.ts';
 import type { DocumentWork } from './ports/document-work.ts';
 import type { FilesetMigrations } from './ports/fileset-migrations.ts';
 import type { PatientDesk } from './ports/patient-desk.ts';
+import type { InspectionStore } from './ports/inspection-store.ts';
 import type { Reports } from './ports/reports.ts';
 import type { RetentionStore } from './ports/retention-store.ts';
 import type { RunBatches } from './ports/run-batches.ts';
@@ -65,6 +66,7 @@ import { createDocumentEvents } from './stores/postgres/document-events.ts';
 import { createDocumentRecords } from './stores/postgres/document-records.ts';
 import { createDocumentWork } from './stores/postgres/document-work.ts';
 import { createFilesetMigrations } from './stores/postgres/fileset-migrations.ts';
+import { createInspectionStore } from './stores/postgres/inspection-store.ts';
 import { createJobBoard } from './stores/postgres/job-board.ts';
 import { createKeyStore } from './stores/postgres/key-store.ts';
 import { migrateDatabase } from './stores/postgres/migrate.ts';
@@ -101,6 +103,7 @@ export interface Chartsync {
   readonly dispatcher: RunDispatcher;
   readonly history: RunHistory;
   readonly records: DocumentRecords;
+  readonly inspections: InspectionStore;
   readonly reports: Reports;
   readonly clinic: ClinicReports;
   readonly book: SlotBook;
@@ -240,6 +243,7 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
       dispatcher: board,
       history: createRunHistory(records),
       records: documentRecords,
+      inspections: createInspectionStore(records),
       reports: createReports(records),
       clinic: createClinicReports(records),
       book,

@@ -7,11 +7,13 @@ import { createAddressList } from './access/address.ts';
 import { createAuthenticator } from './access/authenticate.ts';
 import { createClientCertificates } from './access/client-certificate.ts';
 import { createTokens } from './access/jwt.ts';
+import { createOidcSignIn } from './access/oidc-sign-in.ts';
 import { createSessions, type Sessions } from './access/sessions.ts';
 import { type Access, createAccess } from './api/access.ts';
 import { createApp } from './api/app.ts';
 import { openWebApp } from './api/web-app.ts';
 import type { Config } from './config/config.ts';
+import { readSchedule, writeSchedule } from './config/schedule-text.ts';
 import { type DocumentService, startDocumentService } from './document-service.ts';
 import { toSyncError } from './domain/errors.ts';
 import type { RunResult } from './engine/run-session.ts';
@@ -21,11 +23,12 @@ import { applyConfiguration, type Chartsync, openChartsync, type RecordDatabase,
 import type { SearchIndex } from './ports/search-index.ts';
 import type { Connection } from './runs/connections.ts';
 import { createDocumentWatch } from './runs/document-watch.ts';
+import { createInspections } from './runs/inspections.ts';
 import { createRunWatch } from './runs/run-watch.ts';
 import { type Scheduler, startScheduler } from './runs/scheduler.ts';
 import { createSyncService } from './runs/sync-service.ts';
 import { type RunWorker, startWorker } from './runs/worker.ts';
-import { systemClock } from './stores/system-clock.ts';
+import { systemClock, systemRandom } from './stores/system-clock.ts';
 import { createRunTraces, traceRequests } from './tracing.ts';
 import { version } from './version.ts';
 
@@ -69,6 +72,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       store: chartsync.sessions,
       keys: chartsync.keys,
       adminKey: key,
+      issuers: config.auth.oidc,
       clock: systemClock,
     });
     let ended = 0;
@@ -104,6 +108,12 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
         options.onRunEnd?.(connection, result);
       },
     });
+    const inspections = createInspections({
+      store: chartsync.inspections,
+      clock: systemClock,
+      random: systemRandom,
+      index: () => (search.capabilities.available ? { desk: chartsync.desk, search } : null),
+    });
     const works = role !== 'api';
     let worker: RunWorker | null = null;
     const helping = () => worker?.helping() ?? 0;
@@ -117,8 +127,10 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
         queue: chartsync.queue,
         history: chartsync.history,
         schedules: chartsync.schedules,
+        scheduleText: { read: readSchedule, write: writeSchedule },
         watch,
         schedulerActive: config.scheduler,
+        inspections,
         reports: chartsync.reports,
         clinic: chartsync.clinic,
         book: chartsync.book,
@@ -135,6 +147,13 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
         scratch: join(config.home, 'scratch'),
         maxFileSize: config.limits.maxFileSize,
         keys: chartsync.keys,
+        people: (organizationId) => chartsync.sessions.people(organizationId),
+        signIn: createOidcSignIn({
+          issuers: config.auth.oidc,
+          store: chartsync.sessions,
+          organizations: config.organizations.map(({ id }) => id),
+          clock: systemClock,
+        }),
         credentials: chartsync.credentials,
         audit: chartsync.audit,
         metrics: chartsync.metrics,
@@ -201,6 +220,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
         await Promise.all([
           (worker?.stop(GRACE_MS) ?? service.stop(GRACE_MS)).finally(() => watch.close()),
           app.close(),
+          inspections.stop(),
           documents?.stop(),
         ]);
         await chartsync.close();

@@ -13,6 +13,7 @@ import { caseSummaryRoutes } from './routes/case-summary.ts';
 import { clinicRecordRoutes } from './routes/clinic-records.ts';
 import { clinikoRoutes } from './routes/cliniko.ts';
 import { connectionRunRoutes } from './routes/connection-runs.ts';
+import { connectionScheduleRoutes } from './routes/connection-schedule.ts';
 import { connectionRoutes } from './routes/connections.ts';
 import { credentialRoutes } from './routes/credentials.ts';
 import { documentDetailRoutes } from './routes/document-details.ts';
@@ -23,6 +24,7 @@ import { duplicateRoutes } from './routes/duplicates.ts';
 import { failureDecisionRoutes } from './routes/failure-decisions.ts';
 import { healthRoutes } from './routes/health.ts';
 import { heldRoutes } from './routes/held.ts';
+import { inspectionRoutes } from './routes/inspections.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { landingRoute } from './routes/landing.ts';
 import { metricsRoutes } from './routes/metrics.ts';
@@ -36,9 +38,11 @@ import { runRoutes } from './routes/runs.ts';
 import { scheduleSyncRoutes } from './routes/schedule-sync.ts';
 import { searchRoutes } from './routes/search.ts';
 import { SESSION_PATH, sessionRoutes } from './routes/session.ts';
+import { SIGN_IN_PATHS, signInRoutes } from './routes/sign-in.ts';
 import { statisticsRoutes } from './routes/statistics.ts';
 import { syncRoutes } from './routes/sync.ts';
 import { syncManagementRoutes } from './routes/sync-management.ts';
+import { userRoutes } from './routes/users.ts';
 import { createEstimate } from './run-answers.ts';
 import type { ApiServices } from './services.ts';
 import { serveSockets } from './sockets.ts';
@@ -63,7 +67,7 @@ export interface AppOptions {
 const PUBLIC = new Set(['/', '/health', '/ready', '/openapi.json']);
 function isPublic({ method, routeOptions: { url = '' } }: FastifyRequest): boolean {
   if (url === SESSION_PATH) return method === 'POST';
-  return PUBLIC.has(url) || isAsset(url) || url === DOCS || url.startsWith(`${DOCS}/`);
+  return PUBLIC.has(url) || SIGN_IN_PATHS.has(url) || isAsset(url) || url === DOCS || url.startsWith(`${DOCS}/`);
 }
 
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
@@ -124,6 +128,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     if (web === null) landingRoute(scope);
     else await webPages(scope, web);
     sessionRoutes(scope, options.services, access);
+    signInRoutes(scope, options.services.signIn, access);
     syncRoutes(scope, options.services, access);
     syncManagementRoutes(scope, options.services, access);
     runRoutes(scope, options.services, access, createEstimate(options.services.history, Date.now));
@@ -131,6 +136,8 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     statisticsRoutes(scope, options.services, access);
     connectionRoutes(scope, options.services, access);
     connectionRunRoutes(scope, options.services, access);
+    connectionScheduleRoutes(scope, options.services, access);
+    inspectionRoutes(scope, options.services, access);
     failureDecisionRoutes(scope, options.services, access);
     credentialRoutes(scope, options.services, access);
     heldRoutes(scope, options.services, access);
@@ -151,6 +158,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     bookingRoutes(scope, options.services, access);
     clinicRecordRoutes(scope, options.services, access);
     keyRoutes(scope, options.services, access);
+    userRoutes(scope, options.services, access);
     auditRoutes(scope, options.services, access);
     await scope.register(async (fhir) => fhirRoutes(fhir, options.services, access, options.version), {
       prefix: '/fhir',

@@ -2,6 +2,8 @@
 import type { ApiKeys } from '../access/api-keys.ts';
 import type { ComponentTokens } from '../access/component-tokens.ts';
 import type { CredentialVault } from '../access/credentials.ts';
+import type { OidcSignIn } from '../access/oidc-sign-in.ts';
+import type { Schedule } from '../domain/schedule.ts';
 import type { AuditLog } from '../ports/audit-log.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
 import type { BookingDesk } from '../ports/booking-desk.ts';
@@ -17,9 +19,11 @@ import type { RunQueue } from '../ports/run-queue.ts';
 import type { RunStore } from '../ports/run-store.ts';
 import type { ScheduleStore } from '../ports/schedule-store.ts';
 import type { SearchIndex } from '../ports/search-index.ts';
+import type { Person } from '../ports/session-store.ts';
 import type { SlotBook } from '../ports/slot-book.ts';
 import type { Connection } from '../runs/connections.ts';
 import type { DocumentWatch } from '../runs/document-watch.ts';
+import type { Inspections } from '../runs/inspections.ts';
 import type { RunWatch } from '../runs/run-watch.ts';
 import type { SyncService } from '../runs/sync-service.ts';
 
@@ -42,9 +46,15 @@ export interface ApiServices {
   readonly queue: RunQueue;
   readonly history: RunHistory;
   readonly schedules: ScheduleStore;
+  /** Schedules in the words of the configuration. */
+  readonly scheduleText: {
+    read(value: unknown): { readonly schedule: Schedule | null } | { readonly mistakes: readonly string[] };
+    write(schedule: Schedule | null): unknown;
+  };
   readonly watch: RunWatch;
   /** Does this installation run anything by itself? */
   readonly schedulerActive: boolean;
+  readonly inspections: Inspections;
   readonly reports: Reports;
   readonly clinic: ClinicReports;
   readonly book: SlotBook;
@@ -63,6 +73,10 @@ export interface ApiServices {
   readonly scratch: string;
   readonly maxFileSize: number;
   readonly keys: ApiKeys;
+  /** Who signed in at an issuer. */
+  readonly people: (organizationId: string) => Promise<readonly Person[]>;
+  /** At issuers, for people at a browser. */
+  readonly signIn: OidcSignIn;
   readonly credentials: CredentialVault;
   readonly audit: AuditLog;
   readonly metrics: RunMetrics;

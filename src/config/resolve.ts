@@ -1,6 +1,6 @@
 /** Joins file, variables and defaults, and refuses what contradicts itself. */
 import { join, resolve } from 'node:path';
-import type { EverySchedule, Schedule } from '../domain/schedule.ts';
+import type { EverySchedule } from '../domain/schedule.ts';
 import { resolveAuth } from './auth.ts';
 import { resolveCliniko } from './cliniko.ts';
 import type { Config, ConnectionConfig, OrganizationConfig, SearchConfig, StoresConfig } from './config.ts';
@@ -8,15 +8,8 @@ import { databaseOfVariables, type Variables } from './environment.ts';
 import { resolveIdexx } from './idexx.ts';
 import { type Mistake, type Path, pathText } from './mistake.ts';
 import { parseDuration, parseSize } from './quantity.ts';
-import {
-  type ClinikoConnectionFile,
-  type ConfigFile,
-  type IdexxConnectionFile,
-  parseWindow,
-  type ScheduleFile,
-  type VsrxConnectionFile,
-  WEEKDAYS,
-} from './schema.ts';
+import { resolveSchedule } from './schedule-text.ts';
+import type { ClinikoConnectionFile, ConfigFile, IdexxConnectionFile, VsrxConnectionFile } from './schema.ts';
 import type { ConfigSource } from './source.ts';
 import { resolveVsrx } from './vsrx.ts';
 
@@ -51,7 +44,6 @@ export interface ResolveOptions {
 type Report = (path: Path, message: string) => void;
 
 const MINUTE = 60_000;
-const OFFICE_DAYS = [1, 2, 3, 4, 5];
 const AZURE_CONNECTION = /(^|;)\s*(AccountName|BlobEndpoint)=[^;]|(^|;)\s*UseDevelopmentStorage=true/i;
 
 export function resolveConfig(options: ResolveOptions): Config {
@@ -210,22 +202,6 @@ function defaultSchedule(variables: Variables): EverySchedule | null {
   if (variables.ENABLE_AUTO_SYNC === false) return null;
   const minutes = variables.AUTO_SYNC_INTERVAL_MINUTES ?? variables.SYNC_INTERVAL_MINUTES ?? 30;
   return { kind: 'every', everyMs: minutes * MINUTE };
-}
-
-function resolveSchedule(schedule: ScheduleFile): Schedule | null {
-  if (schedule === 'manual') return null;
-  if ('cron' in schedule) return { kind: 'cron', cron: schedule.cron };
-  const everyMs = parseDuration(schedule.every) ?? 0;
-  if (!('between' in schedule)) return { kind: 'every', everyMs };
-  const window = parseWindow(schedule.between) ?? { from: 0, to: 1 };
-  return {
-    kind: 'window',
-    everyMs,
-    fromMinute: window.from,
-    toMinute: window.to,
-    days: schedule.on?.map((day) => WEEKDAYS.indexOf(day) + 1).sort() ?? OFFICE_DAYS,
-    elseMs: schedule.else === undefined || schedule.else === 'never' ? null : parseDuration(schedule.else),
-  };
 }
 
 function resolveSearch({ file, home, folder }: ResolveOptions, report: Report): SearchConfig {

@@ -28,7 +28,7 @@ export const WEEKDAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as con
 
 const interval = () => duration(MINUTE, 7 * DAY, 'a time from 1m to 7d, such as 10m or 2h');
 
-const Schedule = Type.Union(
+export const ScheduleShape = Type.Union(
   [
     closed({ every: interval() }),
     closed({
@@ -126,7 +126,7 @@ function pauseAfterFailures() {
 const VsrxConnection = closed({
   id: identifier(),
   connector: Type.Literal('vsrx'),
-  schedule: optional(Schedule),
+  schedule: optional(ScheduleShape),
   timeout: optional(durationOr('none', SECOND, 7 * DAY, 'a time from 1s to 7d, such as 2h')),
   pauseAfterFailures: optional(pauseAfterFailures()),
   settings: optional(VsrxSettings),
@@ -138,7 +138,7 @@ const VsrxConnection = closed({
 const ClinikoConnection = closed({
   id: identifier(),
   connector: Type.Literal('cliniko'),
-  schedule: optional(Schedule),
+  schedule: optional(ScheduleShape),
   timeout: optional(durationOr('none', SECOND, 7 * DAY, 'a time from 1s to 7d, such as 2h')),
   pauseAfterFailures: optional(pauseAfterFailures()),
   settings: optional(
@@ -193,7 +193,7 @@ const days = () =>
 const IdexxConnection = closed({
   id: identifier(),
   connector: Type.Literal('idexx'),
-  schedule: optional(Schedule),
+  schedule: optional(ScheduleShape),
   timeout: optional(durationOr('none', SECOND, 7 * DAY, 'a time from 1s to 7d, such as 5m')),
   pauseAfterFailures: optional(pauseAfterFailures()),
   settings: optional(
@@ -354,4 +354,4 @@ export type ConfigFile = Type.Static<typeof ConfigFile>;
 export type IdexxConnectionFile = Type.Static<typeof IdexxConnection>;
 export type ClinikoConnectionFile = Type.Static<typeof ClinikoConnection>;
 export type VsrxConnectionFile = Type.Static<typeof VsrxConnection>;
-export type ScheduleFile = Type.Static<typeof Schedule>;
+export type ScheduleFile = Type.Static<typeof ScheduleShape>;

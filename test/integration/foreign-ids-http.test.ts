@@ -21,6 +21,7 @@ const KIND_OF_PARAMETER: Readonly<Record<string, keyof Ids>> = {
   documentId: 'document',
   clinicId: 'clinic',
   bookingId: 'booking',
+  inspectionId: 'inspection',
 };
 /** Nothing reads documents here, and nothing is asked for. */
 const NOT_ANSWERED: Readonly<Record<string, number>> = {

@@ -10,7 +10,13 @@ import { expect } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import type { Role } from '../../src/domain/scopes.ts';
 import { type RunningServer, serve } from '../../src/server.ts';
-import { CONNECTION, ORGANIZATION, type PracticeSetup, setUpPractice } from '../support/practice-setup.ts';
+import {
+  CONNECTION,
+  ORGANIZATION,
+  type PracticeSetup,
+  type SetupOptions,
+  setUpPractice,
+} from '../support/practice-setup.ts';
 import { until } from '../support/until.ts';
 
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
@@ -36,15 +42,26 @@ export interface Scene {
   close(): Promise<void>;
 }
 
-/** @param options.second another organisation, without connections */
-export async function openScene(options: { second?: string } = {}): Promise<Scene> {
-  const setup = await setUpPractice({ patients: 6, attachments: 40 });
+export interface SceneOptions extends Pick<SetupOptions, 'sections' | 'settings'> {
+  /** Name of another organisation, without connections. */
+  readonly second?: string;
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+export async function openScene(options: SceneOptions = {}): Promise<Scene> {
+  const { sections, settings } = options;
+  const setup = await setUpPractice({
+    patients: 6,
+    attachments: 40,
+    ...(sections === undefined ? {} : { sections }),
+    ...(settings === undefined ? {} : { settings }),
+  });
   if (options.second !== undefined) {
     const file = JSON.parse(await readFile(setup.environment.CHARTSYNC_CONFIG, 'utf8'));
     file.organizations.push({ id: 'org_second', name: options.second, timeZone: 'UTC', connections: [] });
     await writeFile(setup.environment.CHARTSYNC_CONFIG, JSON.stringify(file));
   }
-  const config = await loadConfig({ env: setup.environment, cwd: setup.folder });
+  const config = await loadConfig({ env: { ...setup.environment, ...options.environment }, cwd: setup.folder });
   const database = { url: setup.environment.DATABASE_URL, urlOf: () => null, close: async () => undefined };
   const server = await serve({ config, database });
   const browser = await chromium.launch({

@@ -8,6 +8,7 @@ import {
   EXAMPLE_RUN,
   type Examples,
   HELD_SET,
+  INSPECTION,
   NOW,
   PATIENT,
   REFERENCE,
@@ -38,7 +39,62 @@ const credentials = {
 
 const share = '6b0f8e2d4c917a53';
 
+const inspection = {
+  id: INSPECTION,
+  connection_id: CONNECTION,
+  kind: 'plan',
+  state: 'done',
+  mode: null,
+  content: false,
+  preview: null,
+  asked_by: 'key examplekey000001',
+  started_at: BEGUN,
+  finished_at: ENDED,
+  checked: 3,
+  counts: { add: 1, remove: 1, move: 1, removed: 1, missing: 0, same: 1850 },
+  complete: true,
+  held: null,
+  checksums: {},
+  error: null,
+};
+const schedule = {
+  schedule: { every: '10m' },
+  configured: 'manual',
+  by: 'person',
+  updated_at: NOW,
+  updated_by: 'key examplekey000001',
+  time_zone: 'Australia/Sydney',
+  next: [10, 20, 30, 40, 50].map((minutes) => `2026-03-03T09:${minutes}:00.000Z`),
+};
+const line = { unit: PATIENT, reference: REFERENCE, document_uuid: DOCUMENT, message: null, code: null, remedy: null };
+
 export const CONNECTION_EXAMPLES: Examples = {
+  connectionSchedule: { answers: { 200: schedule } },
+  previewSchedule: {
+    body: { schedule: { every: '10m' } },
+    answers: { 200: { valid: true, mistakes: [], next: schedule.next } },
+  },
+  chooseSchedule: { body: { schedule: { every: '10m' } }, answers: { 200: schedule } },
+  forgetSchedule: {
+    answers: {
+      200: { ...schedule, schedule: 'manual', by: 'configuration', updated_at: null, updated_by: null, next: [] },
+    },
+  },
+  beginInspection: { body: { kind: 'plan' }, answers: { 202: { id: INSPECTION } } },
+  inspections: { answers: { 200: { inspections: [inspection] } } },
+  inspection: {
+    answers: {
+      200: {
+        ...inspection,
+        lines: [
+          { ...line, what: 'add', document_uuid: null },
+          { ...line, what: 'move' },
+          { ...line, what: 'remove', message: 'Not in the source any more.' },
+        ],
+      },
+    },
+  },
+  cancelInspection: { answers: { 200: { message: 'It is asked to stop', id: INSPECTION } } },
   connections: {
     answers: {
       200: {

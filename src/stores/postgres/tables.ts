@@ -42,8 +42,48 @@ export interface Tables {
     hash: string;
     key_id: Nullable<string>;
     key_proof: Nullable<string>;
+    person: NullableJson;
     created_at: GeneratedTimestamp;
     used_at: GeneratedTimestamp;
+  };
+  web_sign_ins: {
+    hash: string;
+    provider: string;
+    code_verifier: string;
+    nonce: string;
+    next: string;
+    created_at: GeneratedTimestamp;
+  };
+  connection_schedules: {
+    organization_id: string;
+    connection_id: string;
+    chosen: Json;
+    updated_at: GeneratedTimestamp;
+    updated_by: string;
+  };
+  inspections: {
+    id: string;
+    organization_id: string;
+    connection_id: string;
+    kind: 'plan' | 'test' | 'verify' | 'repair';
+    options: Json;
+    state: Generated<'running' | 'done' | 'failed' | 'cancelled'>;
+    asked_by: string;
+    started_at: GeneratedTimestamp;
+    seen_at: GeneratedTimestamp;
+    finished_at: NullableTimestamp;
+    cancel: Generated<boolean>;
+    checked: GeneratedInt8;
+    result: NullableJson;
+    error: NullableJson;
+  };
+  people: {
+    organization_id: string;
+    issuer: string;
+    subject: string;
+    scopes: string[];
+    first_at: GeneratedTimestamp;
+    last_at: GeneratedTimestamp;
   };
   organizations: {
     id: string;
