@@ -24,6 +24,7 @@ import {
 } from './open-connections.ts';
 import type { AuditLog } from './ports/audit-log.ts';
 import type { BlobStore } from './ports/blob-store.ts';
+import type { BookView } from './ports/book-view.ts';
 import type { BookingDesk } from './ports/booking-desk.ts';
 import type { ClinicReports } from './ports/clinic-reports.ts';
 import type { ConnectionRegistry } from './ports/connection-registry.ts';
@@ -33,8 +34,9 @@ import type { DocumentEvents } from './ports/document-events.ts';
 import type { DocumentRecords } from './ports/document-records.ts';
 import type { DocumentWork } from './ports/document-work.ts';
 import type { FilesetMigrations } from './ports/fileset-migrations.ts';
-import type { PatientDesk } from './ports/patient-desk.ts';
+import type { FilesetReports } from './ports/fileset-reports.ts';
 import type { InspectionStore } from './ports/inspection-store.ts';
+import type { PatientDesk } from './ports/patient-desk.ts';
 import type { Reports } from './ports/reports.ts';
 import type { RetentionStore } from './ports/retention-store.ts';
 import type { RunBatches } from './ports/run-batches.ts';
@@ -53,6 +55,7 @@ import { createAzureBlobStore } from './stores/blobs/azure.ts';
 import { createFilesystemBlobStore } from './stores/blobs/filesystem.ts';
 import { createAttachmentRecords } from './stores/postgres/attachment-records.ts';
 import { createAuditLog } from './stores/postgres/audit-log.ts';
+import { createBookView } from './stores/postgres/book-view.ts';
 import { createBookingDesk } from './stores/postgres/booking-desk.ts';
 import { createClinicRecords } from './stores/postgres/clinic-records.ts';
 import { createClinicReports } from './stores/postgres/clinic-reports.ts';
@@ -66,6 +69,7 @@ import { createDocumentEvents } from './stores/postgres/document-events.ts';
 import { createDocumentRecords } from './stores/postgres/document-records.ts';
 import { createDocumentWork } from './stores/postgres/document-work.ts';
 import { createFilesetMigrations } from './stores/postgres/fileset-migrations.ts';
+import { createFilesetReports } from './stores/postgres/fileset-reports.ts';
 import { createInspectionStore } from './stores/postgres/inspection-store.ts';
 import { createJobBoard } from './stores/postgres/job-board.ts';
 import { createKeyStore } from './stores/postgres/key-store.ts';
@@ -106,8 +110,10 @@ export interface Chartsync {
   readonly inspections: InspectionStore;
   readonly reports: Reports;
   readonly clinic: ClinicReports;
+  readonly filesets: FilesetReports;
   readonly book: SlotBook;
   readonly consultations: ConsultationBook;
+  readonly bookView: BookView;
   readonly bookings: BookingDesk;
   readonly browsers: BrowserPool;
   readonly schedules: ScheduleStore;
@@ -246,8 +252,10 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
       inspections: createInspectionStore(records),
       reports: createReports(records),
       clinic: createClinicReports(records),
+      filesets: createFilesetReports(records, { releasedMs: config.retention.releasedBlobsMs }),
       book,
       consultations,
+      bookView: createBookView(records),
       bookings: createBookingDesk({ database: records, random: systemRandom }),
       browsers,
       schedules: createScheduleStore(records),

@@ -6,11 +6,13 @@ import type { OidcSignIn } from '../access/oidc-sign-in.ts';
 import type { Schedule } from '../domain/schedule.ts';
 import type { AuditLog } from '../ports/audit-log.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
+import type { BookView } from '../ports/book-view.ts';
 import type { BookingDesk } from '../ports/booking-desk.ts';
 import type { ClinicReports } from '../ports/clinic-reports.ts';
 import type { ConsultationBook } from '../ports/consultation-book.ts';
 import type { DocumentDesk } from '../ports/document-desk.ts';
 import type { FilesetMigrations } from '../ports/fileset-migrations.ts';
+import type { FilesetReports } from '../ports/fileset-reports.ts';
 import type { PatientDesk } from '../ports/patient-desk.ts';
 import type { Reports } from '../ports/reports.ts';
 import type { RunHistory } from '../ports/run-history.ts';
@@ -57,8 +59,10 @@ export interface ApiServices {
   readonly inspections: Inspections;
   readonly reports: Reports;
   readonly clinic: ClinicReports;
+  readonly filesets: FilesetReports;
   readonly book: SlotBook;
   readonly consultations: ConsultationBook;
+  readonly bookView: BookView;
   readonly bookings: BookingDesk;
   /** Browsers of this process. */
   readonly browsers: () => { readonly total: number; readonly inUse: number; readonly available: number };

@@ -173,3 +173,42 @@ test('a refused login is 401 with the reason, and pauses the connection', async 
   const status = await documentedCall('GET', `${SYNC}/status?clinicId=${CLINIC_ID}`, `${SYNC}/status`);
   expect(status.body.lastFailure.error).toContain('refused');
 });
+
+test('people see the book of some dates: slots, rooms, appointments, and what callers were promised', async () => {
+  const range = (from: string, to = from) => `/api/v1/clinics/${CLINIC_ID}/schedule?from=${from}&to=${to}`;
+  const route = '/api/v1/clinics/{clinicId}/schedule';
+  const { clinics } = (await documentedCall('GET', '/api/v1/clinics', '/api/v1/clinics')).body;
+  expect(clinics).toEqual([{ clinicId: CLINIC_ID, connectionId: 'front-desk', timeZone: 'America/Los_Angeles' }]);
+  await setup.run();
+  const { from, to } = setup.window;
+  const week = (await documentedCall('GET', range(from, to), route)).body;
+  expect(week.days).toHaveLength(10);
+  expect(week.days.every((day: { freshness: string }) => day.freshness === 'fresh')).toBe(true);
+  expect(week.rooms.map((room: { name: string }) => room.name)).toEqual(setup.clinic.rooms.map(({ name }) => name));
+  const [{ n }] = (await setup.query<{ n: number }>(
+    'SELECT count(*)::int AS n FROM schedule_appointments WHERE deleted_at IS NULL AND date BETWEEN $1 AND $2',
+    [from, to],
+  )) as [{ n: number }];
+  expect(week.appointments).toHaveLength(n);
+  const rooms = new Set(week.rooms.map((room: { id: string }) => room.id));
+  const inRooms = week.appointments.filter((a: { roomId: string | null }) => a.roomId !== null);
+  expect(inRooms.length).toBeGreaterThan(0);
+  expect(inRooms.every((a: { roomId: string }) => rooms.has(a.roomId))).toBe(true);
+
+  const free = week.slots.find(
+    (s: { places: number; startsAt: string }) => s.places > 0 && Date.parse(s.startsAt) > Date.now() + 60_000,
+  );
+  const body = { slotId: free.slotId, caller: { clientName: 'Avery Sample', clientPhone: '+15555550100' } };
+  expect((await call('POST', `/api/v1/clinics/${CLINIC_ID}/holds`, { body })).status).toBe(201);
+  const day = (await documentedCall('GET', range(free.date), route)).body;
+  const held = day.slots.find((s: { slotId: string }) => s.slotId === free.slotId);
+  expect(held).toMatchObject({ bookings: free.bookings + 1, places: free.places - 1, capacity: free.capacity });
+  expect(day.bookings).toMatchObject([{ status: 'pending', date: free.date, startTime: free.startTime }]);
+
+  expect((await documentedCall('GET', range('2026-02-30'), route)).status).toBe(400);
+  expect((await documentedCall('GET', range('2026-01-01', '2026-03-01'), route)).status).toBe(400);
+  const viewer = (await call('POST', '/api/v1/keys', { body: { name: 'viewer', role: 'viewer' } })).body.secret;
+  expect((await documentedCall('GET', range(from), route, { key: viewer })).status).toBe(403);
+  const audit = (await call('GET', '/api/v1/audit?action=schedule.read')).text;
+  expect(audit).toContain(CLINIC_ID);
+});

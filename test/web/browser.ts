@@ -196,6 +196,21 @@ export function sidewaysScroll(page: Page): Promise<number> {
   return page.evaluate<number>('document.documentElement.scrollWidth - document.documentElement.clientWidth');
 }
 
+/** What a page fetches of scripts until it is there, compressed. At least something. */
+export async function scriptBytes(scene: Scene, path: string): Promise<number> {
+  const { page, close } = await visit(scene, { key: scene.server.adminKey });
+  let bytes = 0;
+  page.on('response', (response) => {
+    if (response.request().resourceType() === 'script') bytes += Number(response.headers()['content-length'] ?? 0);
+  });
+  await page.goto(path);
+  await page.getByRole('heading', { level: 1 }).waitFor();
+  await settled(page);
+  await close();
+  expect(bytes, path).toBeGreaterThan(20_000);
+  return bytes;
+}
+
 /** For the documentation, when CHARTSYNC_TEST_PICTURES is set. */
 export async function picture(page: Page, name: string): Promise<void> {
   if (process.env.CHARTSYNC_TEST_PICTURES === undefined) return;

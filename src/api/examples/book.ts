@@ -1,6 +1,6 @@
 /** Examples: the book of a clinic, and places promised to callers. */
 import { refusal } from '../errors.ts';
-import { BEGUN, ENDED, type Examples, NOW } from './practice.ts';
+import { BEGUN, CONNECTION, ENDED, type Examples, NOW } from './practice.ts';
 
 const CLINIC = '5c0a1f2e-3b4d-4c5e-8f60-718293a4b5c6';
 const SYNC = 'sync_org_riverside_20260303_090000_9c8d7e6f';
@@ -54,6 +54,13 @@ const booking = {
   holdExpiresAt: '2026-03-03T09:10:00.000Z',
   hasConflict: false,
   seenInSource: false,
+};
+const span = {
+  date: booking.date,
+  startTime: booking.startTime,
+  endTime: '09:30',
+  startsAt: booking.startsAt,
+  endsAt: booking.endsAt,
 };
 const answer = (change: object) => ({ success: true, changed: true, booking: { ...booking, ...change } });
 const otherTime = {
@@ -148,6 +155,59 @@ export const BOOK_EXAMPLES: Examples = {
             places: 1,
             readAt: BEGUN,
             freshness: 'fresh',
+          },
+        ],
+        timestamp: NOW,
+      },
+    },
+  },
+  clinics: {
+    answers: { 200: { clinics: [{ clinicId: CLINIC, connectionId: CONNECTION, timeZone: 'America/Los_Angeles' }] } },
+  },
+  clinicSchedule: {
+    answers: {
+      200: {
+        clinicId: CLINIC,
+        connectionId: CONNECTION,
+        timeZone: 'America/Los_Angeles',
+        rooms: [{ id: '7', name: 'Room 1' }],
+        days: [day],
+        slots: [
+          {
+            slotId: SLOT,
+            ...span,
+            fold: 0,
+            capacity: 4,
+            appointments: 2,
+            bookings: 1,
+            places: 1,
+            block: null,
+          },
+        ],
+        appointments: [
+          {
+            id: '2b3c4d5e-6f70-4182-93a4-b5c6d7e8f901',
+            ...span,
+            roomId: '7',
+            patientName: 'Biscuit',
+            clientName: 'Avery Sample',
+            providerName: 'Dr Example',
+            type: 'Consultation',
+            status: 'scheduled',
+            unconfirmed: false,
+          },
+        ],
+        bookings: [
+          {
+            bookingId: BOOKING,
+            confirmationNumber: booking.confirmationNumber,
+            date: span.date,
+            startTime: span.startTime,
+            startsAt: span.startsAt,
+            endsAt: span.endsAt,
+            status: 'pending',
+            holdExpiresAt: booking.holdExpiresAt,
+            hasConflict: false,
           },
         ],
         timestamp: NOW,

@@ -1,7 +1,27 @@
 /** Examples: documents – how far they are, their text, what is found in them. */
-import { BEGUN, DOCUMENT, ENDED, type Examples, KEY, NOW, ORGANIZATION, PATIENT, REFERENCE } from './practice.ts';
+import {
+  BEGUN,
+  CONNECTION,
+  DOCUMENT,
+  ENDED,
+  type Examples,
+  KEY,
+  NOW,
+  ORGANIZATION,
+  PATIENT,
+  REFERENCE,
+  RUN,
+} from './practice.ts';
 
 const HASH = '5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef';
+const copy = (store: string, place: string) => ({
+  store,
+  verdict: 'same',
+  sha256: HASH,
+  sizeBytes: 48211,
+  place,
+  code: null,
+});
 const TEXT = 'The fracture of the left wrist has healed without displacement.';
 
 const search = {
@@ -103,6 +123,18 @@ const duplicates = {
   next: null,
 };
 
+const fileset = {
+  silknotePatientUuid: PATIENT,
+  patientName: 'Avery Sample',
+  patientDob: '1984-02-29',
+  gender: 'F',
+  activatedUse: true,
+  activatedUseTime: '2026-02-18T01:00:00.000Z',
+  documents: 1,
+  connections: [CONNECTION],
+  updatedAt: ENDED,
+};
+
 const OTHER_PATIENT = '71b0c5de-2f38-4d9a-8c64-0e5ab7d1f392';
 
 const MIGRATION = {
@@ -128,6 +160,45 @@ const migrated = {
 };
 
 export const DOCUMENT_EXAMPLES: Examples = {
+  searchFilesets: { body: { query: 'sample', limit: 50 }, answers: { 200: { filesets: [fileset], next: null } } },
+  fileset: { answers: { 200: fileset } },
+  removedDocuments: {
+    answers: {
+      200: {
+        patientUuid: PATIENT,
+        documents: [
+          {
+            silknoteDocumentUuid: DOCUMENT,
+            originalName: 'Specialist report.docx',
+            removedAt: ENDED,
+            reason: 'missing',
+            syncId: RUN,
+            restorable: true,
+            contentUntil: '2026-04-02T09:00:48.250Z',
+          },
+        ],
+        next: null,
+      },
+    },
+  },
+  documentCopies: {
+    answers: {
+      200: {
+        documentUuid: DOCUMENT,
+        patientUuid: PATIENT,
+        connectionId: CONNECTION,
+        removedAt: null,
+        checkedAt: NOW,
+        agree: true,
+        copies: [
+          { ...copy('source', REFERENCE), message: 'The file on the share has the same content.' },
+          { ...copy('row', DOCUMENT), message: 'The record is live.' },
+          { ...copy('blob', `${ORGANIZATION}/${HASH}`), message: 'The stored content is whole.' },
+          { ...copy('index', DOCUMENT), message: 'The index has it (passages: 4).', sizeBytes: null },
+        ],
+      },
+    },
+  },
   patientDocuments: {
     answers: {
       200: {

@@ -43,6 +43,7 @@ interface PatientsQuery extends Common {
 }
 
 interface PatientSearch extends Common {
+  ids?: string[];
   name?: string;
   birth_date?: string;
 }
@@ -125,6 +126,9 @@ export function clinicRecordRoutes(app: FastifyInstance, services: ApiServices, 
         body: Type.Object(
           {
             ...common,
+            ids: Type.Optional(
+              Type.Array(Type.String({ format: 'uuid' }), { maxItems: 500, description: 'Only these, by our ids.' }),
+            ),
             name: Type.Optional(Type.String({ minLength: 1, maxLength: 200, description: 'How a name begins.' })),
             birth_date: Type.Optional(Type.String({ format: 'date' })),
           },
@@ -138,6 +142,7 @@ export function clinicRecordRoutes(app: FastifyInstance, services: ApiServices, 
       const { body } = request;
       const page = await clinic.patients({
         ...questionOf(organizationId, body),
+        ...(body.ids === undefined ? {} : { ids: body.ids }),
         name: body.name,
         birthDate: body.birth_date,
       });

@@ -1,10 +1,9 @@
 /** Every text of the pages, in one place. Functions where a number or a name stands in the middle. */
 
-const many = (count: number, one: string, other = `${one}s`) => `${number(count)} ${count === 1 ? one : other}`;
+import { many, number } from './quantities.ts';
+import { recordPages, recordWords } from './record-words.ts';
 
-export function number(value: number): string {
-  return value.toLocaleString('en');
-}
+export { number };
 
 export const words = {
   product: 'Chartsync',
@@ -25,6 +24,7 @@ export const words = {
 
   pages: {
     overview: 'Overview',
+    ...recordPages,
     held: 'Held deletions',
     failures: 'Failures',
     integrity: 'Integrity',
@@ -464,6 +464,8 @@ export const words = {
     next: 'Next try',
     skippedState: 'skipped',
   },
+
+  ...recordWords,
 
   integrity: {
     verify: 'Is the audit log whole?',

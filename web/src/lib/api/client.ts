@@ -24,6 +24,16 @@ export type Units = Answer<'/api/v1/sync/run/{syncId}/units', 'get'>;
 export type HeldDetails = Answer<'/api/v1/held/{setId}', 'get'>;
 export type AuditEntry = Answer<'/api/v1/audit', 'get'>['entries'][number];
 export type Verdict = Answer<'/api/v1/audit/verify', 'get'>;
+export type Fileset = Answer<'/api/v1/filesets/search', 'post'>['filesets'][number];
+export type PatientDocument = Answer<'/api/patients/{uuid}/documents', 'get'>['documents'][number];
+export type RemovedDocument = Answer<'/api/patients/{uuid}/removed-documents', 'get'>['documents'][number];
+export type Copies = Answer<'/api/documents/{documentId}/copies', 'get'>;
+export type Found = Answer<'/api/patients/{uuid}/search', 'post'>;
+export type PageTexts = Answer<'/api/documents/{documentId}/text', 'get'>;
+export type Clinic = Answer<'/api/v1/clinics', 'get'>['clinics'][number];
+export type BookSchedule = Answer<'/api/v1/clinics/{clinicId}/schedule', 'get'>;
+export type ClinicPatient = Answer<'/api/v1/patients', 'get'>['patients'][number];
+export type Appointment = Answer<'/api/v1/appointments', 'get'>['appointments'][number];
 
 /** What goes with every request; the session sets it. */
 export const identity: { csrfToken: string | null; organizationId: string | null } = {

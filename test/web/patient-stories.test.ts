@@ -1,0 +1,199 @@
+/** What people do with patients and their documents, in a real browser: find, read, trace, remove, restore. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import {
+  openScene,
+  picture,
+  type Scene,
+  scriptBytes,
+  settled,
+  sidewaysScroll,
+  until,
+  violations,
+  visit,
+} from './browser.ts';
+
+/** One word in its text that the sample practice uses nowhere, and something that a page must never take for markup. */
+const TEXT =
+  'Wombat scan of the left knee.\n<img src=x onerror="document.title=1"> No fracture of the wombat was seen.\n';
+const FILE = 'Wombat & <b>knee.txt';
+
+let scene: Scene;
+let patient: { uuid: string; name: string };
+
+beforeAll(async () => {
+  scene = await openScene({
+    settings: { mapping: { preset: 'vsrx', file: { deleted: 'deleted' }, patient: { name: 'last_name' } } },
+    sections: { stores: { search: { kind: 'lancedb' } }, limits: { retryDelay: '10ms' } },
+  });
+  await scene.synchronise();
+  const { filesets } = (await scene.ask('POST', '/api/v1/filesets/search', {})).body;
+  const [fileset] = filesets;
+  patient = { uuid: fileset.silknotePatientUuid, name: fileset.patientName };
+  const form = new FormData();
+  form.append('clientFileId', 'wombat-1');
+  form.append('file', new Blob([TEXT]), FILE);
+  const answer = await fetch(`${scene.server.url}/api/patients/${patient.uuid}/process`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${scene.server.adminKey}` },
+    body: form,
+  });
+  expect(answer.status).toBe(202);
+  await read();
+});
+afterAll(() => scene?.close());
+
+const read = () => until(async () => (await scene.server.chartsync.documentWork.open('org_test')) === 0, 120_000);
+
+test('find a patient, search in the documents, read the hit, follow its copies, remove and restore it', async () => {
+  const { page, go, complaints, close } = await visit(scene, { key: scene.server.adminKey });
+  const addresses: string[] = [];
+  page.on('request', (request) => addresses.push(request.url()));
+  await go('/');
+  await page.getByRole('link', { name: 'Patients and documents' }).click();
+  await page.getByRole('heading', { level: 1, name: 'Patients and documents' }).waitFor();
+  await page.getByLabel('Name or UUID').fill(patient.name.slice(0, 4));
+  await page.getByRole('button', { name: 'Search' }).click();
+  await page.getByRole('table', { name: 'Patients' }).getByRole('link', { name: patient.name }).click();
+  await page.waitForURL(`**/patients/${patient.uuid}`);
+  expect(await page.title()).not.toContain(patient.name);
+
+  // The hit is marked by its place; what the document holds is text and nothing else.
+  await page.getByLabel('Words,').fill('wombat frac*');
+  await page.getByRole('button', { name: 'Search' }).click();
+  const mark = page.locator('mark', { hasText: 'fracture' });
+  await mark.waitFor();
+  expect(await page.locator('mark', { hasText: /wombat/i }).count()).toBe(2);
+  await page.getByText('<img src=x onerror="document.title=1">').first().waitFor();
+  expect(await page.locator('li img').count()).toBe(0);
+  await page
+    .getByRole('button', { name: `${FILE}, page 1` })
+    .first()
+    .click();
+  await page.locator('canvas[data-drawn="1"]').waitFor();
+  await page.getByText('Page 1 of 1').waitFor();
+  await picture(page, 'patient-light');
+  await page.getByText('Text of this page').click();
+  await page.getByText('No fracture of the wombat was seen.').last().waitFor();
+  expect(await darkPixels(page)).toBeGreaterThan(100);
+  expect(await violations(page)).toEqual([]);
+  await page.getByRole('button', { name: 'Close the preview' }).click();
+
+  await page.getByRole('button', { name: `Where is it? ${FILE}` }).click();
+  await page.getByText('All copies agree.').waitFor();
+  await page.getByRole('row', { name: /^Source nothing to compare It was uploaded/ }).waitFor();
+  await page.getByRole('row', { name: /^Content as it should be The stored content is whole/ }).waitFor();
+  await page.getByRole('row', { name: /^Search index as it should be/ }).waitFor();
+  expect(await violations(page)).toEqual([]);
+  await picture(page, 'copies-light');
+
+  await page.getByRole('button', { name: `Remove: ${FILE}` }).click();
+  const dialog = page.getByRole('dialog', { name: 'Remove this document?' });
+  expect(await dialog.textContent()).toContain(FILE);
+  await dialog.getByRole('button', { name: 'Remove' }).click();
+  await page.getByText('The document is removed.').waitFor();
+  await page.getByRole('button', { name: `Restore: ${FILE}` }).waitFor();
+  await read();
+  await page.getByRole('button', { name: 'Search' }).click();
+  await page.getByText('No passage has these words.').waitFor();
+  await page.getByRole('button', { name: `Restore: ${FILE}` }).click();
+  await page.getByText('The document is back.').waitFor();
+  await read();
+  await page.getByRole('button', { name: 'Search' }).click();
+  await mark.waitFor();
+
+  const personal = [patient.name, 'wombat'].map((word) => word.toLowerCase());
+  expect(addresses.length).toBeGreaterThan(10);
+  for (const address of addresses) {
+    const told = decodeURIComponent(address).toLowerCase();
+    expect(personal.filter((word) => told.includes(word))).toEqual([]);
+  }
+  expect(complaints).toEqual([]);
+  await close();
+});
+
+test('every document that a run brought has a source, a record, a content and an entry that agree', async () => {
+  const { page, go, close } = await visit(scene, { key: await scene.key('operator') });
+  await go(`/patients/${patient.uuid}`);
+  const traces = page.getByRole('button', { name: /^Where is it\?/ });
+  await traces.filter({ hasNotText: FILE }).first().waitFor();
+  for (let i = 0; i < (await traces.count()); i++) {
+    if ((await traces.nth(i).getAttribute('aria-label'))?.endsWith(FILE)) continue;
+    await traces.nth(i).click();
+    break;
+  }
+  await page.getByText('All copies agree.').waitFor();
+  await page.getByRole('row', { name: /^Source as it should be The file on the share has the same content/ }).waitFor();
+  // Who may not remove is not offered it.
+  expect(await page.getByRole('button', { name: /^Remove:/ }).count()).toBe(0);
+  await close();
+});
+
+test('with the keyboard alone: find somebody and open a document', async () => {
+  const { page, go, close, complaints } = await visit(scene, { key: scene.server.adminKey });
+  const tabTo = async (name: RegExp) => {
+    for (let i = 0; i < 80; i++) {
+      await page.keyboard.press('Tab');
+      const focused = await page.evaluate<string>(
+        "(document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.labels?.[0]?.textContent ?? document.activeElement?.textContent ?? '').trim()",
+      );
+      if (name.test(focused)) return;
+    }
+    throw new Error(`The keyboard does not reach ${name}.`);
+  };
+  await go('/patients');
+  await tabTo(/^Name or UUID$/);
+  await page.keyboard.type(patient.uuid);
+  await page.keyboard.press('Enter');
+  await until(async () => (await page.getByRole('table').getByRole('link').count()) === 1);
+  await tabTo(new RegExp(`^${patient.name}$`));
+  await page.keyboard.press('Enter');
+  await page.waitForURL(`**/patients/${patient.uuid}`);
+  await settled(page);
+  await tabTo(/^Preview: /);
+  await page.keyboard.press('Enter');
+  await page.locator('canvas[data-drawn="1"]').waitFor();
+  expect(complaints).toEqual([]);
+  await close();
+});
+
+test.each([
+  [1280, true],
+  [360, false],
+])('at %d pixels (dark: %s) no rule is broken and nothing moves sideways', async (width, dark) => {
+  const { page, go, close, complaints } = await visit(scene, { key: scene.server.adminKey, width, dark });
+  for (const path of ['/patients', `/patients/${patient.uuid}`]) {
+    await go(path);
+    expect(await sidewaysScroll(page), path).toBe(0);
+    expect(await violations(page), path).toEqual([]);
+    if (!dark) await picture(page, path === '/patients' ? 'patients-telephone' : 'patient-telephone');
+  }
+  expect(complaints).toEqual([]);
+  await close();
+});
+
+test('who may not read documents is not offered them, and is told so at their address', async () => {
+  const { page, go, close } = await visit(scene, { key: await scene.key('viewer') });
+  await go('/patients');
+  expect(await page.getByRole('link', { name: 'Patients and documents' }).count()).toBe(0);
+  await page.getByText('This needs the scope "documents:read".').waitFor();
+  const text = await page.content();
+  expect([patient.uuid, patient.name].filter((word) => text.includes(word))).toEqual([]);
+  await close();
+});
+
+test('each page is small: at most 120 kB of scripts, compressed, and the reader of PDFs only when it is wanted', async () => {
+  for (const path of ['/patients', `/patients/${patient.uuid}`]) {
+    expect(await scriptBytes(scene, path), path).toBeLessThan(120_000);
+  }
+});
+
+/** Of the picture of the page: a blank one has none. */
+function darkPixels(page: Awaited<ReturnType<typeof visit>>['page']): Promise<number> {
+  return page.evaluate<number>(`(() => {
+    const canvas = document.querySelector('canvas');
+    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+    let dark = 0;
+    for (let i = 0; i < data.length; i += 4) if (data[i] < 100 && data[i + 3] > 0) dark++;
+    return dark;
+  })()`);
+}

@@ -1,0 +1,39 @@
+/** How far a document is, and how one of its copies is, in words and colour. */
+import type { Copies, PatientDocument } from './api/client.ts';
+import type { Shown } from './connection-state.ts';
+import { words } from './words.ts';
+
+export function documentStateOf({ status, stage }: Pick<PatientDocument, 'status' | 'stage'>): Shown {
+  const text = words.documents.states[status] ?? status;
+  switch (status) {
+    case 'complete':
+      return { text, tone: 'good' };
+    case 'error':
+      return { text, tone: 'warn' };
+    case 'processing':
+      return { text: stage === null ? text : `${text}: ${words.documents.stages[stage] ?? stage}`, tone: 'busy' };
+    default:
+      return { text, tone: 'off' };
+  }
+}
+
+export function copyToneOf(verdict: Copies['copies'][number]['verdict']): Shown {
+  const text = words.copies.verdicts[verdict] ?? verdict;
+  if (verdict === 'same') return { text, tone: 'good' };
+  if (verdict === 'none') return { text, tone: 'off' };
+  return { text, tone: verdict === 'unknown' ? 'warn' : 'bad' };
+}
+
+/** A text cut where what was searched for begins and ends. @param highlights from and to, in UTF-16 units, in order */
+export function partsOf(text: string, highlights: readonly (readonly number[])[]): { text: string; hit: boolean }[] {
+  const parts: { text: string; hit: boolean }[] = [];
+  let at = 0;
+  for (const [from = 0, to = 0] of highlights) {
+    if (from < at || to <= from || to > text.length) continue;
+    if (from > at) parts.push({ text: text.slice(at, from), hit: false });
+    parts.push({ text: text.slice(from, to), hit: true });
+    at = to;
+  }
+  if (at < text.length) parts.push({ text: text.slice(at), hit: false });
+  return parts;
+}

@@ -1,0 +1,30 @@
+import { answerOf, api, type PatientDocument, type RemovedDocument } from '#lib/api/client.ts';
+import { KeysetList } from '#lib/keyset-list.svelte.ts';
+import { Live } from '#lib/live.svelte.ts';
+import type { PageLoad } from './$types';
+
+const LIMIT = 200;
+
+export const load: PageLoad = async ({ params, parent }) => {
+  await parent();
+  const path = { uuid: params.uuid };
+  const pageOf = (after: string | null) => ({ limit: LIMIT, ...(after === null ? {} : { after }) });
+  const documents = new KeysetList<PatientDocument>(async (after) => {
+    const asked = api.GET('/api/patients/{uuid}/documents', { params: { path, query: pageOf(after) } });
+    const { documents, next } = await answerOf(asked);
+    return { items: documents, next };
+  });
+  const removed = new KeysetList<RemovedDocument>(async (after) => {
+    const asked = api.GET('/api/patients/{uuid}/removed-documents', { params: { path, query: pageOf(after) } });
+    const { documents, next } = await answerOf(asked);
+    return { items: documents, next };
+  });
+  void documents.restart();
+  void removed.restart();
+  return {
+    uuid: params.uuid,
+    fileset: new Live(() => answerOf(api.GET('/api/v1/filesets/{uuid}', { params: { path } }))),
+    documents,
+    removed,
+  };
+};
