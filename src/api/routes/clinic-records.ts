@@ -138,7 +138,7 @@ export function clinicRecordRoutes(app: FastifyInstance, services: ApiServices, 
       const { body } = request;
       const page = await clinic.patients({
         ...questionOf(organizationId, body),
-        name: body.name,
+        names: body.name === undefined ? undefined : [body.name],
         birthDate: body.birth_date,
       });
       await note(request, organizationId, 'patients.search', page.items.length);
@@ -210,9 +210,9 @@ export function clinicRecordRoutes(app: FastifyInstance, services: ApiServices, 
         from: instant(query.from),
         before: instant(query.before),
         statuses: query.status === undefined ? undefined : statesOf(query.status),
-        patientId: query.patient,
-        practitionerId: query.practitioner,
-        businessId: query.business,
+        patientIds: listOf(query.patient),
+        practitionerIds: listOf(query.practitioner),
+        businessIds: listOf(query.business),
         kind: query.kind,
         reference: query.cliniko_appointment_id,
       });
@@ -248,6 +248,10 @@ export function clinicRecordRoutes(app: FastifyInstance, services: ApiServices, 
       return appointmentAnswer(found);
     },
   );
+}
+
+function listOf(id: string | undefined): string[] | undefined {
+  return id === undefined ? undefined : [id];
 }
 
 /** @throws HttpError 400 */
