@@ -2,7 +2,9 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { defaultFaults, type Faults } from '../../simulators/cliniko/faults.ts';
 import type { PatientAttachment } from '../../simulators/cliniko/records.ts';
+import { loadConfig } from '../../src/config/load.ts';
 import { runOnce } from '../../src/runs/sync-service.ts';
+import { serve } from '../../src/server.ts';
 import { expectDocuments, expectNothingLeft, liveDocuments } from '../support/cliniko-attachments.ts';
 import { type ClinikoSetup, ORGANIZATION, setUpCliniko } from '../support/cliniko-setup.ts';
 import { until } from '../support/until.ts';
@@ -352,4 +354,60 @@ test('a run that is cancelled while files come leaves what it stored, and the ne
   expect(await runOnce(connection, { mode: 'incremental', trigger: 'manual' })).toMatchObject({ outcome: 'success' });
   await expectDocuments(setup);
   expect(downloads() - fetched).toBe(live().length - before.length);
+});
+
+test('a file is read, found and shown like any other document, by whoever may see its patient', async () => {
+  const other = await setUpCliniko({
+    account: { patients: 30, appointments: 5 },
+    settings: { attachments: true },
+    others: [{ id: 'org_other', name: 'Other', connections: [] }],
+    sections: { limits: { retryDelay: '5ms', documentsAtOnce: 2 }, stores: { search: { kind: 'lancedb' } } },
+  });
+  const server = await serve({
+    config: await loadConfig({ env: other.environment, cwd: other.environment.CHARTSYNC_HOME! }),
+    database: { url: other.databaseUrl, urlOf: () => null, close: async () => undefined },
+  });
+  try {
+    const patient = other.world.tables.patients.rows.find((one) => one.archivedAt === null && one.deletedAt === null)!;
+    const bytes = Buffer.from('The marmalade of the patient was checked.\n');
+    const file = { filename: 'Brief für Ärztin.txt', contentType: 'text/plain', description: 'Sample letter', bytes };
+    const { id: reference } = other.world.attach(patient.id, file);
+    expect(await other.run('comprehensive')).toMatchObject({ outcome: 'success' });
+    const ask = async (method: string, path: string, organization = ORGANIZATION, body?: object) => {
+      const response = await fetch(`${server.url}${path}`, {
+        method,
+        headers: {
+          authorization: `Bearer ${server.adminKey}`,
+          'x-organization-id': organization,
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      return { status: response.status, text: await response.text() };
+    };
+    const patients = await ask('GET', `/api/v1/patients?cliniko_patient_id=${patient.id}`);
+    const uuid: string = JSON.parse(patients.text).patients[0].id;
+    const own = async () =>
+      JSON.parse((await ask('GET', `/api/patients/${uuid}/documents`)).text).documents.find(
+        (one: { vsrxReference: string }) => one.vsrxReference === reference,
+      );
+    await until(async () => (await own())?.status === 'complete');
+    const document = await own();
+    expect(document).toMatchObject({ originalName: 'Brief für Ärztin.txt', sourceSystem: 'CLINIKO_SYNC' });
+    expect((await ask('GET', `/api/documents/${document.silknoteDocumentUuid}`)).text).toBe(bytes.toString());
+    const found = await ask('POST', `/api/patients/${uuid}/search`, ORGANIZATION, { query: 'marmalade' });
+    expect(found.text).toContain(document.silknoteDocumentUuid);
+    for (const path of [`/api/patients/${uuid}/documents`, `/api/documents/${document.silknoteDocumentUuid}`]) {
+      expect((await ask('GET', path, 'org_other')).status).toBe(404);
+    }
+    other.world.archiveAttachment(reference);
+    expect(await other.run('comprehensive')).toMatchObject({ counts: { removed: 1 } });
+    expect((await ask('GET', `/api/documents/${document.silknoteDocumentUuid}`)).status).toBe(404);
+    await until(async () => (await other.query('SELECT 1 FROM document_outbox')).length === 0);
+    const gone = await ask('POST', `/api/patients/${uuid}/search`, ORGANIZATION, { query: 'marmalade' });
+    expect(gone.text).not.toContain(document.silknoteDocumentUuid);
+  } finally {
+    await server.stop();
+    await other.close();
+  }
 });

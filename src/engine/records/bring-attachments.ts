@@ -138,9 +138,8 @@ async function bringBatch(work: Work, batch: readonly WantedAttachment[]): Promi
     if (mustWait(work, wanted, now)) continue;
     if (patientUuid === null) fail(wanted, new SyncError('attachment_without_patient'));
     else if (wanted.ready) due.push({ ...wanted, patientUuid });
-    else if (now - Date.parse(wanted.createdAt ?? '') > PROCESSING_MS)
-      fail(wanted, new SyncError('attachment_unprocessed'));
-    else session.count({ waiting: 1 });
+    else if (now - Date.parse(wanted.createdAt ?? '') <= PROCESSING_MS) session.count({ waiting: 1 });
+    else fail(wanted, new SyncError('attachment_unprocessed'));
   }
   const entries: Entry[] = [];
   try {
