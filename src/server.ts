@@ -120,7 +120,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
         book: chartsync.book,
         consultations: chartsync.consultations,
         bookings: chartsync.bookings,
-        browsers: () => chartsync.browsers.stats(),
+        browsers: () => ({ ...chartsync.browsers.stats(), installed: chartsync.browserInstalled() }),
         blobs: chartsync.blobs,
         desk: chartsync.desk,
         search,
