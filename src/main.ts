@@ -11,7 +11,7 @@ import { createPortalSessions } from './access/portal-sessions.ts';
 import { createRateLimits, type RateLimits } from './access/rate-limit.ts';
 import type { Config } from './config/config.ts';
 import { type BrowserPool, createBrowserPool } from './connectors/idexx/browser-pool.ts';
-import { startChromium } from './connectors/idexx/chromium.ts';
+import { findChromium, startChromium } from './connectors/idexx/chromium.ts';
 import { openSearchIndex } from './document-service.ts';
 import type { SyncError } from './domain/errors.ts';
 import {
@@ -116,6 +116,8 @@ export interface Chartsync {
   readonly bookView: BookView;
   readonly bookings: BookingDesk;
   readonly browsers: BrowserPool;
+  /** Is there a browser that connections could log in with? */
+  browserInstalled(): boolean;
   readonly schedules: ScheduleStore;
   readonly retained: RetentionStore;
   readonly blobs: BlobStore;
@@ -258,6 +260,7 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
       bookView: createBookView(records),
       bookings: createBookingDesk({ database: records, random: systemRandom }),
       browsers,
+      browserInstalled: () => findChromium(config.portals.chromium) !== null,
       schedules: createScheduleStore(records),
       retained: createRetentionStore(records),
       blobs,

@@ -138,7 +138,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
         consultations: chartsync.consultations,
         bookView: chartsync.bookView,
         bookings: chartsync.bookings,
-        browsers: () => chartsync.browsers.stats(),
+        browsers: () => ({ ...chartsync.browsers.stats(), installed: chartsync.browserInstalled() }),
         blobs: chartsync.blobs,
         desk: chartsync.desk,
         patients: chartsync.patients,

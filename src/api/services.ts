@@ -65,7 +65,12 @@ export interface ApiServices {
   readonly bookView: BookView;
   readonly bookings: BookingDesk;
   /** Browsers of this process. */
-  readonly browsers: () => { readonly total: number; readonly inUse: number; readonly available: number };
+  readonly browsers: () => {
+    readonly total: number;
+    readonly inUse: number;
+    readonly available: number;
+    readonly installed: boolean;
+  };
   readonly blobs: BlobStore;
   readonly desk: DocumentDesk;
   readonly patients: PatientDesk;

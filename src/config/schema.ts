@@ -228,6 +228,7 @@ const IdexxConnection = closed({
       ),
       moveHolds: optional(switchOf()),
       emptyCalendar: optional(choice(['doubted', 'believed'])),
+      settingsMaxAge: optional(durationOr('none', SECOND, DAY, 'a time from 1s to 1d, such as 30m')),
       consultations: optional(
         closed({
           every: duration(MINUTE, 7 * DAY, 'a time from 1m to 7d, such as 60m'),

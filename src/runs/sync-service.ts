@@ -8,7 +8,7 @@ import { syncRecords } from '../engine/records/sync-records.ts';
 import type { RunResult, SessionOptions } from '../engine/run-session.ts';
 import { applyHeldBook } from '../engine/schedule/apply-held.ts';
 import { syncBook, windowOf } from '../engine/schedule/sync-book.ts';
-import { syncConsultations } from '../engine/schedule/sync-consultations.ts';
+import { MOST_CONSULTATION_DATES, syncConsultations } from '../engine/schedule/sync-consultations.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ClaimedRun } from '../ports/run-queue.ts';
 import type { RunProgress } from '../ports/run-store.ts';
@@ -161,8 +161,10 @@ export function runOnce(
 ): Promise<RunResult> {
   const { mode, unit, ...rest } = request;
   if (isBookConnection(connection)) {
-    const window = unit === undefined ? {} : { window: windowOf(unit) };
-    const work = mode === 'consultations' ? syncConsultations : syncBook;
+    const isCalendar = mode !== 'consultations';
+    const window =
+      unit === undefined ? {} : { window: windowOf(unit, isCalendar ? undefined : MOST_CONSULTATION_DATES) };
+    const work = isCalendar ? syncBook : syncConsultations;
     return work(connection.ports, connection.settings, { ...rest, ...window });
   }
   return isFileConnection(connection)

@@ -646,6 +646,7 @@ describe('/health and /ready', () => {
       'memory pass',
       'database pass',
       'sync_queue pass',
+      'environment pass',
     ]);
     const ready = await call('GET', '/ready', { authorize: false });
     expect(ready.body).toMatchObject({ ready: true, status: 'ready', database: 'ok' });

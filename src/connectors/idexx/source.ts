@@ -1,6 +1,6 @@
 /** `CalendarSource` on the IDEXX Neo portal: a person's login in a browser, then its calendar by HTTP with that session. */
 import { SyncError } from '../../domain/errors.ts';
-import type { CalendarSource, ReadContext } from '../../ports/calendar-source.ts';
+import type { CalendarClinic, CalendarSource, ReadContext } from '../../ports/calendar-source.ts';
 import type { Clock, Random } from '../../ports/clock.ts';
 import type { ConsultationSource } from '../../ports/consultation-source.ts';
 import type { ConnectionKey } from '../../ports/document-records.ts';
@@ -46,6 +46,8 @@ export function createIdexxSource(options: IdexxOptions): CalendarSource & Consu
     login: (credentials, signal) =>
       options.browsers.visit({ userAgent, signal }, loginAt(settings.portalUrl, credentials, settings.timeoutMs)),
   });
+
+  let kept: { readonly owner: string; readonly at: number; readonly clinic: CalendarClinic } | null = null;
 
   async function pace(context: ReadContext): Promise<void> {
     if (settings.requestsPerSecond === null) return;
@@ -98,8 +100,7 @@ export function createIdexxSource(options: IdexxOptions): CalendarSource & Consu
     }
   }
 
-  async function clinic(context: ReadContext) {
-    keeper.begin();
+  async function askForClinic(context: ReadContext): Promise<CalendarClinic> {
     try {
       return readAppointmentView(await get('/appointments/getAppointmentView', {}, context));
     } catch (error) {
@@ -109,13 +110,24 @@ export function createIdexxSource(options: IdexxOptions): CalendarSource & Consu
     }
   }
 
+  /** Beside the dates it is the only call, and it seldom says anything new. */
+  async function clinic(context: ReadContext, maxAgeMs: number): Promise<CalendarClinic> {
+    keeper.begin();
+    // Other credentials may be those of another clinic.
+    const { owner } = await keeper.current(context.signal);
+    if (kept !== null && kept.owner === owner && clock.now() - kept.at < maxAgeMs) return kept.clinic;
+    const at = clock.now();
+    kept = { owner, at, clinic: await askForClinic(context) };
+    return kept.clinic;
+  }
+
   return {
     async check(signal) {
       const began = clock.now();
-      await clinic({ signal, urgent: true });
+      await clinic({ signal, urgent: true }, 0);
       return { responseMs: clock.now() - began };
     },
-    clinic,
+    clinic: (context) => clinic(context, settings.clinicMaxAgeMs),
     async readDate(date, about, context) {
       const readAt = clock.now();
       const query = { start: `${date} 00:00:00`, end: `${nextDate(date)} 00:00:00` };

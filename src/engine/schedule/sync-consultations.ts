@@ -15,6 +15,8 @@ import type { BookPorts, BookSettings } from './settings.ts';
 import { type BookSyncRequest, bookRun, usualWindow } from './sync-book.ts';
 
 const BATCH = 100;
+/** Of one run: half a year, and today. */
+export const MOST_CONSULTATION_DATES = 181;
 
 /** One run. @throws SyncError when the run could not begin; later errors are in the result */
 export function syncConsultations(
