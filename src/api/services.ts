@@ -7,6 +7,7 @@ import type { BlobStore } from '../ports/blob-store.ts';
 import type { BookingDesk } from '../ports/booking-desk.ts';
 import type { ClinicReports } from '../ports/clinic-reports.ts';
 import type { DocumentDesk } from '../ports/document-desk.ts';
+import type { DocumentGroups } from '../ports/document-groups.ts';
 import type { FilesetMigrations } from '../ports/fileset-migrations.ts';
 import type { PatientDesk } from '../ports/patient-desk.ts';
 import type { Reports } from '../ports/reports.ts';
@@ -53,6 +54,7 @@ export interface ApiServices {
   readonly blobs: BlobStore;
   readonly desk: DocumentDesk;
   readonly patients: PatientDesk;
+  readonly groups: DocumentGroups;
   readonly migrations: FilesetMigrations;
   readonly documentWatch: DocumentWatch;
   readonly components: ComponentTokens;
