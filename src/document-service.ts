@@ -7,10 +7,12 @@ import { DOCUMENT_LIMITS, PROCESSOR_VERSION } from './documents/limits.ts';
 import { createDocumentProcessor } from './documents/processor.ts';
 import { type SyncError, toSyncError } from './domain/errors.ts';
 import type { BlobStore } from './ports/blob-store.ts';
+import type { GroupWork } from './ports/document-groups.ts';
 import type { DocumentTask, DocumentWork } from './ports/document-work.ts';
 import type { SearchIndex } from './ports/search-index.ts';
 import { createDocumentSteps } from './runs/document-steps.ts';
 import { startDocumentWorker } from './runs/document-worker.ts';
+import { startGroupWorker } from './runs/group-worker.ts';
 import { createEmbeddings } from './stores/search/embeddings.ts';
 import { createLanceSearchIndex } from './stores/search/lancedb.ts';
 import { createNoSearchIndex } from './stores/search/none.ts';
@@ -49,6 +51,8 @@ export interface DocumentServiceOptions {
   readonly work: DocumentWork;
   readonly blobs: BlobStore;
   readonly search: SearchIndex;
+  /** Absent: no PDFs of groups are made. */
+  readonly groups?: GroupWork;
   readonly onEnd?: (task: DocumentTask, end: { readonly status: string; readonly code?: string }) => void;
   readonly onError?: (task: DocumentTask | null, error: SyncError) => void;
 }
@@ -72,13 +76,14 @@ export async function startDocumentService(options: DocumentServiceOptions): Pro
     workers: Math.max(1, Math.min(perOrganization, availableParallelism())),
     searchPath: config.programPath,
   });
+  const limits = { ...DOCUMENT_LIMITS, inputBytes: Math.max(DOCUMENT_LIMITS.inputBytes, config.limits.maxFileSize) };
   const perform = createDocumentSteps({
     work,
     blobs,
     content,
     search,
     scratch,
-    limits: { ...DOCUMENT_LIMITS, inputBytes: Math.max(DOCUMENT_LIMITS.inputBytes, config.limits.maxFileSize) },
+    limits,
     processorVersion: PROCESSOR_VERSION,
   });
   const worker = startDocumentWorker({
@@ -91,10 +96,22 @@ export async function startDocumentService(options: DocumentServiceOptions): Pro
     ...(onEnd === undefined ? {} : { onEnd }),
     ...(onError === undefined ? {} : { onError }),
   });
+  const groupWorker =
+    options.groups === undefined
+      ? null
+      : startGroupWorker({
+          groups: options.groups,
+          blobs,
+          content,
+          clock: systemClock,
+          scratch,
+          limits,
+          onError: (error) => onError?.(null, error),
+        });
   return {
     nudge: worker.nudge,
     async stop() {
-      await worker.stop();
+      await Promise.all([worker.stop(), groupWorker?.stop()]);
       await content.close();
     },
   };

@@ -31,6 +31,7 @@ import type { ConnectionRegistry } from './ports/connection-registry.ts';
 import type { ConsultationBook } from './ports/consultation-book.ts';
 import type { DocumentDesk } from './ports/document-desk.ts';
 import type { DocumentEvents } from './ports/document-events.ts';
+import type { DocumentGroups, GroupWork } from './ports/document-groups.ts';
 import type { DocumentRecords } from './ports/document-records.ts';
 import type { DocumentWork } from './ports/document-work.ts';
 import type { FilesetMigrations } from './ports/fileset-migrations.ts';
@@ -66,11 +67,13 @@ import { createCredentialStore } from './stores/postgres/credential-store.ts';
 import { openDatabase } from './stores/postgres/database.ts';
 import { createDocumentDesk } from './stores/postgres/document-desk.ts';
 import { createDocumentEvents } from './stores/postgres/document-events.ts';
+import { createDocumentGroups } from './stores/postgres/document-groups.ts';
 import { createDocumentRecords } from './stores/postgres/document-records.ts';
 import { createDocumentWork } from './stores/postgres/document-work.ts';
 import { createFilesetMigrations } from './stores/postgres/fileset-migrations.ts';
 import { createFilesetReports } from './stores/postgres/fileset-reports.ts';
 import { createInspectionStore } from './stores/postgres/inspection-store.ts';
+import { createGroupWork } from './stores/postgres/group-work.ts';
 import { createJobBoard } from './stores/postgres/job-board.ts';
 import { createKeyStore } from './stores/postgres/key-store.ts';
 import { migrateDatabase } from './stores/postgres/migrate.ts';
@@ -125,6 +128,8 @@ export interface Chartsync {
   readonly desk: DocumentDesk;
   readonly documentEvents: DocumentEvents;
   readonly patients: PatientDesk;
+  readonly groups: DocumentGroups;
+  readonly groupWork: GroupWork;
   readonly migrations: FilesetMigrations;
   /** Opened when it is first asked for: most commands need none, and its library takes a while to load. */
   search(trouble?: (error: SyncError) => void): Promise<SearchIndex>;
@@ -268,6 +273,8 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
       desk: createDocumentDesk(records),
       documentEvents: createDocumentEvents(records),
       patients: createPatientDesk(records),
+      groups: createDocumentGroups(records),
+      groupWork: createGroupWork({ database: records, workerId: presence.workerId }),
       migrations: createFilesetMigrations(records),
       search: (trouble = () => undefined) => {
         index ??= openSearchIndex(config, trouble);

@@ -142,6 +142,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
         blobs: chartsync.blobs,
         desk: chartsync.desk,
         patients: chartsync.patients,
+        groups: chartsync.groups,
         migrations: chartsync.migrations,
         documentWatch,
         components: chartsync.components,
@@ -259,6 +260,7 @@ function startDocuments(
     work: chartsync.documentWork,
     blobs: chartsync.blobs,
     search,
+    groups: chartsync.groupWork,
     onEnd: (task, end) =>
       logger.debug({ organization: task.organizationId, state: end.status, code: end.code }, 'document done'),
     onError: (task, error) =>

@@ -26,6 +26,7 @@ import { documentRoutes } from './routes/documents.ts';
 import { duplicateRoutes } from './routes/duplicates.ts';
 import { failureDecisionRoutes } from './routes/failure-decisions.ts';
 import { filesetRoutes } from './routes/filesets.ts';
+import { groupRoutes } from './routes/groups.ts';
 import { healthRoutes } from './routes/health.ts';
 import { heldRoutes } from './routes/held.ts';
 import { inspectionRoutes } from './routes/inspections.ts';
@@ -157,6 +158,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     patientRoutes(scope, options.services, access);
     documentDetailRoutes(scope, options.services, access);
     caseSummaryRoutes(scope, options.services, access);
+    groupRoutes(scope, options.services, access);
     duplicateRoutes(scope, options.services, access);
     migrationRoutes(scope, options.services, access);
     patientEventRoutes(scope, options.services, access);

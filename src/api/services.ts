@@ -11,6 +11,7 @@ import type { BookingDesk } from '../ports/booking-desk.ts';
 import type { ClinicReports } from '../ports/clinic-reports.ts';
 import type { ConsultationBook } from '../ports/consultation-book.ts';
 import type { DocumentDesk } from '../ports/document-desk.ts';
+import type { DocumentGroups } from '../ports/document-groups.ts';
 import type { FilesetMigrations } from '../ports/fileset-migrations.ts';
 import type { FilesetReports } from '../ports/fileset-reports.ts';
 import type { PatientDesk } from '../ports/patient-desk.ts';
@@ -74,6 +75,7 @@ export interface ApiServices {
   readonly blobs: BlobStore;
   readonly desk: DocumentDesk;
   readonly patients: PatientDesk;
+  readonly groups: DocumentGroups;
   readonly migrations: FilesetMigrations;
   readonly documentWatch: DocumentWatch;
   readonly components: ComponentTokens;

@@ -30,8 +30,10 @@ const NOT_ANSWERED: Readonly<Record<string, number>> = {
   documentText: 409,
   searchPatientByAddress: 400,
   queryFullByAddress: 400,
-  // No document has the id of the patient, and nobody has saved a summary.
+  // No document and no group has the id of the patient, and nobody has saved a summary.
   patientFile: 404,
+  group: 404,
+  groupPdf: 404,
   caseSummary: 404,
 };
 const KINDS = Object.keys(NOBODY) as (keyof Ids)[];

@@ -16,6 +16,7 @@ await startDocumentService({
   work: chartsync.documentWork,
   blobs: chartsync.blobs,
   search: await chartsync.search(),
+  groups: chartsync.groupWork,
 });
 process.stdout.write('working\n');
 setInterval(() => undefined, 60_000);

@@ -13,6 +13,7 @@ import {
   RUN,
 } from './practice.ts';
 
+const SECOND_DOCUMENT = '2b9e4c71-d05f-4a86-b317-8f6c0d25ea94';
 const HASH = '5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef';
 const copy = (store: string, place: string) => ({
   store,
@@ -112,7 +113,7 @@ const duplicates = {
         duplicate,
         {
           ...duplicate,
-          silknoteDocumentUuid: '2b9e4c71-d05f-4a86-b317-8f6c0d25ea94',
+          silknoteDocumentUuid: SECOND_DOCUMENT,
           sourceSystem: 'USER_UPLOAD',
           vsrxReference: null,
           uploadDate: '2026-02-19T02:30:00.000Z',
@@ -134,6 +135,21 @@ const fileset = {
   connections: [CONNECTION],
   updatedAt: ENDED,
 };
+const group = {
+  id: 'group_7e0b3d52-1c94-4f68-8a2d-b5f1c60e9d37',
+  silknotePatientUuid: PATIENT,
+  title: 'Referral with findings',
+  createdAt: NOW,
+  createdBy: `key ${KEY}`,
+  status: 'complete',
+  error: null,
+  pageCount: 5,
+  documents: [
+    { silknoteDocumentUuid: DOCUMENT, originalName: 'Specialist report.docx', removed: false, firstPage: 1 },
+    { silknoteDocumentUuid: SECOND_DOCUMENT, originalName: 'Findings.pdf', removed: false, firstPage: 4 },
+  ],
+};
+const waiting = group.documents.map((document) => ({ ...document, firstPage: null }));
 
 const OTHER_PATIENT = '71b0c5de-2f38-4d9a-8c64-0e5ab7d1f392';
 
@@ -301,6 +317,29 @@ export const DOCUMENT_EXAMPLES: Examples = {
   saveCaseSummary: { body: { caseSummary: { text: 'A healed fracture.' } }, answers: {} },
   patientDuplicates: { answers: { 200: duplicates } },
   duplicates: { answers: { 200: duplicates } },
+  createGroup: {
+    body: { documentIds: [DOCUMENT, SECOND_DOCUMENT], title: 'Referral with findings' },
+    answers: { 200: group, 201: { ...group, status: 'waiting', pageCount: null, documents: waiting } },
+  },
+  groups: { answers: { 200: { patientUuid: PATIENT, groups: [group] } } },
+  group: { answers: { 200: group } },
+  groupProposals: {
+    answers: {
+      200: {
+        patientUuid: PATIENT,
+        proposals: [
+          {
+            date: '2026-02-17',
+            type: 'application/pdf',
+            documents: group.documents.map(({ silknoteDocumentUuid, originalName }) => ({
+              silknoteDocumentUuid,
+              originalName,
+            })),
+          },
+        ],
+      },
+    },
+  },
   clearConversation: { answers: { 200: { success: true, cleared: 0, message: 'No conversation is kept.' } } },
   migrateDocuments: {
     body: { targetPatientUuid: OTHER_PATIENT, dryRun: false },

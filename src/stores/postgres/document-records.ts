@@ -236,7 +236,10 @@ async function* streamBlobRows(
                      SELECT p.sha256, p.size FROM document_renditions AS r
                      CROSS JOIN LATERAL (VALUES (r.pdf_sha256, r.pdf_size), (r.pages_sha256, r.pages_size),
                                                 (r.thumbnail_sha256, r.thumbnail_size)) AS p (sha256, size)
-                     WHERE r.organization_id = $1 AND p.sha256 IS NOT NULL) AS named
+                     WHERE r.organization_id = $1 AND p.sha256 IS NOT NULL
+                     UNION ALL
+                     SELECT pdf_sha256, pdf_size FROM document_groups
+                     WHERE organization_id = $1 AND pdf_sha256 IS NOT NULL) AS named
                GROUP BY sha256) AS d
       ON d.sha256 = b.sha256
     ORDER BY coalesce(b.sha256, d.sha256) COLLATE "C"`;

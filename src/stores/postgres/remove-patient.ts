@@ -19,12 +19,17 @@ export async function removePatient(trx: Trx, organizationId: string, patientUui
   const uuids = live.map((row) => row.uuid);
   const { rows } = await sql<{ uuid: string; sha256: string | null }>`
     UPDATE silknote_documents
-    SET "deletedAt" = now(), "deletedReason" = 'person', "groupingStatus" = 'ungrouped', "updatedAt" = now()
+    SET "deletedAt" = now(), "deletedReason" = 'person', "updatedAt" = now()
     WHERE "organizationId" = ${organizationId} AND "silknoteDocumentUuid" = ANY (${uuids}::text[])
     RETURNING "silknoteDocumentUuid" AS uuid, sha256`.execute(trx);
   const { rows: groups } = await sql<{ sha256: string | null }>`
     DELETE FROM document_groups WHERE organization_id = ${organizationId} AND patient_uuid = ${patientUuid}
     RETURNING pdf_sha256 AS sha256`.execute(trx);
+  // Those that were removed before, too.
+  await sql`
+    UPDATE silknote_documents SET "groupingStatus" = 'ungrouped'
+    WHERE "organizationId" = ${organizationId} AND "patientUuid" = ${patientUuid}
+      AND "groupingStatus" = 'grouped'`.execute(trx);
   const deltas = new Map<string, number>();
   for (const { sha256 } of [...rows, ...groups]) {
     if (sha256 !== null) deltas.set(sha256, (deltas.get(sha256) ?? 0) - 1);
