@@ -20,6 +20,7 @@ import { createLogger } from './logger.ts';
 import { applyConfiguration, type Chartsync, openChartsync, type RecordDatabase, tidyOrganization } from './main.ts';
 import type { SearchIndex } from './ports/search-index.ts';
 import type { Connection } from './runs/connections.ts';
+import { type MirrorWorker, startMirrors } from './runs/mirror-tables.ts';
 import { createRunWatch } from './runs/run-watch.ts';
 import { type Scheduler, startScheduler } from './runs/scheduler.ts';
 import { createSyncService } from './runs/sync-service.ts';
@@ -70,6 +71,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     });
     let ended = 0;
     let documents: DocumentService | null = null;
+    let mirrors: MirrorWorker | null = null;
     const search = await chartsync.search((error) => {
       logger.warn({ code: error.code }, 'the search index is not ready; documents are found when it is');
     });
@@ -82,6 +84,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       onEnd(connection, result) {
         watch.nudge();
         documents?.nudge();
+        mirrors?.nudge();
         traces.end(result);
         ended++;
         logger.info(
@@ -162,6 +165,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
         })
       : null;
     if (works && config.limits.documentsAtOnce > 0) documents = await startDocuments(chartsync, search, logger);
+    if (works && chartsync.mirrors.length > 0) mirrors = keepMirrors(chartsync, logger);
     let seen = 0;
     const keepMemory = giveBackMemory(() => {
       // Runs may be shorter than the time between two looks.
@@ -191,6 +195,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
           (worker?.stop(GRACE_MS) ?? service.stop(GRACE_MS)).finally(() => watch.close()),
           app.close(),
           documents?.stop(),
+          mirrors?.stop(),
         ]);
         await chartsync.close();
       },
@@ -215,6 +220,19 @@ function startSchedule(chartsync: Chartsync, logger: ReturnType<typeof createLog
   });
 }
 
+function keepMirrors(chartsync: Chartsync, logger: ReturnType<typeof createLogger>): MirrorWorker {
+  return startMirrors({
+    records: chartsync.mirrorRecords,
+    mirrors: chartsync.mirrors,
+    clock: systemClock,
+    onError: ({ key }, error) =>
+      logger.warn(
+        { organization: key.organizationId, connection: key.connectionId, code: error.code },
+        'the mirrored tables could not be written; what has changed waits',
+      ),
+  });
+}
+
 /** Logs tell how many and why, never which: a name of a document often is a patient's. */
 function startDocuments(
   chartsync: Chartsync,
@@ -225,6 +243,8 @@ function startDocuments(
     config: chartsync.config,
     work: chartsync.documentWork,
     blobs: chartsync.blobs,
+    deliveries: chartsync.deliveries,
+    remotes: chartsync.remotes,
     search,
     onEnd: (task, end) =>
       logger.debug({ organization: task.organizationId, state: end.status, code: end.code }, 'document done'),
