@@ -12,13 +12,14 @@ import { createRateLimits, type RateLimits } from './access/rate-limit.ts';
 import type { Config } from './config/config.ts';
 import { type BrowserPool, createBrowserPool } from './connectors/idexx/browser-pool.ts';
 import { findChromium, startChromium } from './connectors/idexx/chromium.ts';
-import { openSearchIndex } from './document-service.ts';
+import { openDestination, openSearchIndex, type RemoteTargets, remoteTargets } from './document-service.ts';
 import type { SyncError } from './domain/errors.ts';
 import {
   bookConnection,
   fileConnection,
   openCliniko,
   openIdexx,
+  openMirror,
   openVsrx,
   recordConnection,
 } from './open-connections.ts';
@@ -29,6 +30,7 @@ import type { BookingDesk } from './ports/booking-desk.ts';
 import type { ClinicReports } from './ports/clinic-reports.ts';
 import type { ConnectionRegistry } from './ports/connection-registry.ts';
 import type { ConsultationBook } from './ports/consultation-book.ts';
+import type { DocumentDeliveries } from './ports/document-deliveries.ts';
 import type { DocumentDesk } from './ports/document-desk.ts';
 import type { DocumentEvents } from './ports/document-events.ts';
 import type { DocumentGroups, GroupWork } from './ports/document-groups.ts';
@@ -49,12 +51,15 @@ import type { ScheduleStore } from './ports/schedule-store.ts';
 import type { SearchIndex } from './ports/search-index.ts';
 import type { SessionStore } from './ports/session-store.ts';
 import type { SlotBook } from './ports/slot-book.ts';
+import type { MirrorRecords } from './ports/table-mirror.ts';
 import type { Connection } from './runs/connections.ts';
 import { countWaits } from './runs/counted-waits.ts';
 import { type Tidied, tidy } from './runs/housekeeping.ts';
+import type { Mirror } from './runs/mirror-tables.ts';
 import { createAzureBlobStore } from './stores/blobs/azure.ts';
 import { createFilesystemBlobStore } from './stores/blobs/filesystem.ts';
 import { createAttachmentRecords } from './stores/postgres/attachment-records.ts';
+import { preparedBeforePut } from './stores/blobs/prepared.ts';
 import { createAuditLog } from './stores/postgres/audit-log.ts';
 import { createBookView } from './stores/postgres/book-view.ts';
 import { createBookingDesk } from './stores/postgres/booking-desk.ts';
@@ -65,6 +70,7 @@ import { createConnectionRegistry } from './stores/postgres/connection-registry.
 import { createConsultationBook } from './stores/postgres/consultation-rows.ts';
 import { createCredentialStore } from './stores/postgres/credential-store.ts';
 import { openDatabase } from './stores/postgres/database.ts';
+import { createDocumentDeliveries } from './stores/postgres/document-deliveries.ts';
 import { createDocumentDesk } from './stores/postgres/document-desk.ts';
 import { createDocumentEvents } from './stores/postgres/document-events.ts';
 import { createDocumentGroups } from './stores/postgres/document-groups.ts';
@@ -77,6 +83,7 @@ import { createGroupWork } from './stores/postgres/group-work.ts';
 import { createJobBoard } from './stores/postgres/job-board.ts';
 import { createKeyStore } from './stores/postgres/key-store.ts';
 import { migrateDatabase } from './stores/postgres/migrate.ts';
+import { createMirrorRecords } from './stores/postgres/mirror-records.ts';
 import { createOutboundLimit } from './stores/postgres/outbound-limit.ts';
 import { createPatientDesk } from './stores/postgres/patient-desk.ts';
 import { createSealedSessionStore } from './stores/postgres/portal-sessions.ts';
@@ -125,6 +132,12 @@ export interface Chartsync {
   readonly retained: RetentionStore;
   readonly blobs: BlobStore;
   readonly documentWork: DocumentWork;
+  readonly deliveries: DocumentDeliveries;
+  /** Document services on other machines, by `organisation/connection`. */
+  readonly remotes: RemoteTargets;
+  readonly mirrorRecords: MirrorRecords;
+  /** Copies of our tables in the databases of sources. */
+  readonly mirrors: readonly Mirror[];
   readonly desk: DocumentDesk;
   readonly documentEvents: DocumentEvents;
   readonly patients: PatientDesk;
@@ -191,7 +204,7 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
     closers.push(() => records.close());
     const presence = await announceWorker({ url: database.url });
     closers.push(() => presence.close());
-    const blobs = openBlobs(config);
+    const blobs = preparedBeforePut(openBlobs(config));
     closers.push(() => blobs.close());
 
     const documentRecords = createDocumentRecords(records);
@@ -219,6 +232,13 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
     closers.push(() => browsers.close());
     const files = { wanted: createAttachmentRecords(records), documents: documentRecords, blobs };
     const apiKeys = createApiKeys({ store: createKeyStore(records), clock: systemClock });
+    const documentWork = createDocumentWork({ database: records, workerId: presence.workerId });
+    const deliveries = createDocumentDeliveries(records);
+    const remotes = remoteTargets(config);
+    const mirrors = config.organizations
+      .flatMap((organization) => organization.connections)
+      .flatMap((connection) => openMirror(connection, credentials) ?? []);
+    for (const mirror of mirrors) closers.push(() => mirror.tables.close());
     const common = { clock: systemClock, random: systemRandom, runs };
     const connections = config.organizations
       .flatMap((organization) => organization.connections)
@@ -235,6 +255,8 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
           closers.push(() => source.close());
           return bookConnection(config, connection, { ...common, source, book, consultations });
         }
+        const key = { organizationId: connection.organizationId, connectionId: connection.id };
+        const destination = openDestination({ config, work: documentWork, blobs, deliveries, remotes }, key);
         const opened = openVsrx(config, connection, credentials);
         closers.push(() => opened.source.close());
         return fileConnection(config, connection, {
@@ -244,6 +266,7 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
           batches,
           records: documentRecords,
           spool,
+          ...(destination === null ? {} : { destination }),
         });
       });
     return {
@@ -269,7 +292,11 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
       schedules: createScheduleStore(records),
       retained: createRetentionStore(records),
       blobs,
-      documentWork: createDocumentWork({ database: records, workerId: presence.workerId }),
+      documentWork,
+      deliveries,
+      remotes,
+      mirrorRecords: createMirrorRecords(records),
+      mirrors,
       desk: createDocumentDesk(records),
       documentEvents: createDocumentEvents(records),
       patients: createPatientDesk(records),
@@ -312,9 +339,9 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
 }
 
 /** Makes the registry say what the configuration says. */
-export function applyConfiguration(chartsync: Chartsync): ReturnType<ConnectionRegistry['apply']> {
+export async function applyConfiguration(chartsync: Chartsync): ReturnType<ConnectionRegistry['apply']> {
   const { organizations } = chartsync.config;
-  return chartsync.registry.apply(
+  const changes = await chartsync.registry.apply(
     organizations,
     organizations.flatMap((organization) =>
       organization.connections.map((connection) => ({
@@ -327,6 +354,8 @@ export function applyConfiguration(chartsync: Chartsync): ReturnType<ConnectionR
       })),
     ),
   );
+  await chartsync.mirrorRecords.configure(chartsync.mirrors.map((mirror) => mirror.key));
+  return changes;
 }
 
 /** Removes what is kept only for a time, see `runs/housekeeping.ts`. */

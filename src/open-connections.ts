@@ -15,13 +15,16 @@ import { sniffContentType } from './connectors/vsrx/content-type.ts';
 import { createEhrDatabase } from './connectors/vsrx/database.ts';
 import { createFileShare } from './connectors/vsrx/file-share.ts';
 import { createStoredCredentialsDatabase } from './connectors/vsrx/stored-credentials.ts';
+import { createTableMirror } from './connectors/vsrx/table-mirror.ts';
 import { RECORD_STREAMS } from './domain/clinic.ts';
+import { SyncError } from './domain/errors.ts';
 import type { CalendarSource } from './ports/calendar-source.ts';
 import type { ClinicSource } from './ports/clinic-source.ts';
 import type { ConsultationSource } from './ports/consultation-source.ts';
 import type { OutboundLimit } from './ports/outbound-limit.ts';
 import type { PortalSessions } from './ports/portal-sessions.ts';
 import type { BookConnection, FileConnection, RecordConnection } from './runs/connections.ts';
+import type { Mirror } from './runs/mirror-tables.ts';
 import { systemClock, systemRandom } from './stores/system-clock.ts';
 
 /** Small files are held in memory while they are copied; a batch holds at most this much of each. */
@@ -205,6 +208,28 @@ export function openVsrx(config: Config, connection: VsrxConnectionConfig, vault
       smallFileSize: SMALL_FILE_SIZE,
     }),
   };
+}
+
+/** Null: the connection has no copy of our tables. */
+export function openMirror(connection: ConnectionConfig, vault: CredentialVault): Mirror | null {
+  if (connection.connector !== 'vsrx' || !connection.settings.mirrorTables) return null;
+  const { settings } = connection;
+  const key = { organizationId: connection.organizationId, connectionId: connection.id };
+  const tables = createTableMirror({
+    activation: settings.activate === 'source' ? 'source' : 'ours',
+    connectTimeoutMs: settings.timeouts.connectMs,
+    queryTimeoutMs: settings.timeouts.queryMs,
+    async url() {
+      const url = new URL(connection.credentials.databaseUrl);
+      if (url.password !== '') return url.href;
+      const { username, password } = (await vault.open(key))?.credentials ?? {};
+      if (username === undefined || password === undefined) throw new SyncError('credentials_missing');
+      url.username = encodeURIComponent(username);
+      url.password = encodeURIComponent(password);
+      return url.href;
+    },
+  });
+  return { key, tables };
 }
 
 function nameOf(column: { table: string; column: string }): string {

@@ -24,6 +24,7 @@ import type { SearchIndex } from './ports/search-index.ts';
 import type { Connection } from './runs/connections.ts';
 import { createDocumentWatch } from './runs/document-watch.ts';
 import { createInspections } from './runs/inspections.ts';
+import { type MirrorWorker, startMirrors } from './runs/mirror-tables.ts';
 import { createRunWatch } from './runs/run-watch.ts';
 import { type Scheduler, startScheduler } from './runs/scheduler.ts';
 import { createSyncService } from './runs/sync-service.ts';
@@ -77,6 +78,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     });
     let ended = 0;
     let documents: DocumentService | null = null;
+    let mirrors: MirrorWorker | null = null;
     const search = await chartsync.search((error) => {
       logger.warn({ code: error.code }, 'the search index is not ready; documents are found when it is');
     });
@@ -90,6 +92,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       onEnd(connection, result) {
         watch.nudge();
         documents?.nudge();
+        mirrors?.nudge();
         traces.end(result);
         ended++;
         logger.info(
@@ -193,6 +196,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
         })
       : null;
     if (works && config.limits.documentsAtOnce > 0) documents = await startDocuments(chartsync, search, logger);
+    if (works && chartsync.mirrors.length > 0) mirrors = keepMirrors(chartsync, logger);
     let seen = 0;
     const keepMemory = giveBackMemory(() => {
       // Runs may be shorter than the time between two looks.
@@ -225,6 +229,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
           app.close(),
           inspections.stop(),
           documents?.stop(),
+          mirrors?.stop(),
         ]);
         await chartsync.close();
       },
@@ -249,6 +254,19 @@ function startSchedule(chartsync: Chartsync, logger: ReturnType<typeof createLog
   });
 }
 
+function keepMirrors(chartsync: Chartsync, logger: ReturnType<typeof createLogger>): MirrorWorker {
+  return startMirrors({
+    records: chartsync.mirrorRecords,
+    mirrors: chartsync.mirrors,
+    clock: systemClock,
+    onError: ({ key }, error) =>
+      logger.warn(
+        { organization: key.organizationId, connection: key.connectionId, code: error.code },
+        'the mirrored tables could not be written; what has changed waits',
+      ),
+  });
+}
+
 /** Logs tell how many and why, never which: a name of a document often is a patient's. */
 function startDocuments(
   chartsync: Chartsync,
@@ -259,6 +277,8 @@ function startDocuments(
     config: chartsync.config,
     work: chartsync.documentWork,
     blobs: chartsync.blobs,
+    deliveries: chartsync.deliveries,
+    remotes: chartsync.remotes,
     search,
     groups: chartsync.groupWork,
     onEnd: (task, end) =>

@@ -123,7 +123,7 @@ export interface VsrxConnectionConfig extends AnyConnectionConfig {
   /** Without secrets: may be stored and shown. */
   readonly settings: VsrxSettings;
   /** Secret. */
-  readonly credentials: { readonly databaseUrl: string };
+  readonly credentials: { readonly databaseUrl: string; readonly documentsApiKey: string | null };
 }
 
 export interface VsrxSettings {
@@ -140,6 +140,19 @@ export interface VsrxSettings {
   readonly modes: { readonly deepMs: number | null; readonly checksumMs: number | null };
   readonly maxFileSize: number;
   readonly timeouts: { readonly connectMs: number; readonly queryMs: number; readonly fileMs: number };
+  /** Null: the documents are for this service. */
+  readonly documents: RemoteDocumentsConfig | null;
+  /** Keep the silknote tables of the source's database in step. */
+  readonly mirrorTables: boolean;
+}
+
+/** A document service on another machine. */
+export interface RemoteDocumentsConfig {
+  readonly endpoint: string;
+  readonly organization: string | null;
+  /** `pdf`: what is none is sent as PDF. */
+  readonly send: 'original' | 'pdf';
+  readonly timeoutMs: number;
 }
 
 export interface StoresConfig {

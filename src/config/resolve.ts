@@ -4,6 +4,7 @@ import type { EverySchedule } from '../domain/schedule.ts';
 import { resolveAuth } from './auth.ts';
 import { resolveCliniko } from './cliniko.ts';
 import type { Config, ConnectionConfig, OrganizationConfig, SearchConfig, StoresConfig } from './config.ts';
+import { documentDefaults } from './documents.ts';
 import { databaseOfVariables, type Variables } from './environment.ts';
 import { resolveIdexx } from './idexx.ts';
 import { type Mistake, type Path, pathText } from './mistake.ts';
@@ -110,6 +111,7 @@ function resolveOrganizations(options: ResolveOptions, maxFileSize: number, repo
   const { file, variables, mistakes, folder } = options;
   const database = databaseOfVariables(variables, mistakes);
   const fileBasePath = variables.VSRX_FILE_BASE_PATH ?? null;
+  const documents = documentDefaults(variables, mistakes);
   // Without a file the variables of a VSRX installation are one connection by themselves.
   const fromVariables = options.fileName === null && (database !== null || fileBasePath !== null);
   const organizations: WellFormedFile['organizations'] = fromVariables
@@ -158,7 +160,7 @@ function resolveOrganizations(options: ResolveOptions, maxFileSize: number, repo
                 },
                 mistake,
               )
-            : resolveVsrx(connection, { ...common, database, fileBasePath, maxFileSize, folder }, mistake);
+            : resolveVsrx(connection, { ...common, database, fileBasePath, maxFileSize, documents, folder }, mistake);
       if (complete) connections.push(complete);
     }
     const { id, name = id, timeZone = 'UTC' } = organization;

@@ -111,6 +111,7 @@ const VsrxSettings = closed({
   ),
   maxFileSize: optional(maxFileSize()),
   timeouts: optional(closed({ connect: optional(timeout()), query: optional(timeout()), file: optional(timeout()) })),
+  mirrorTables: optional(switchOf()),
 });
 
 function maxFileSize() {
@@ -123,6 +124,23 @@ function pauseAfterFailures() {
   });
 }
 
+const Documents = Type.Union(
+  [
+    closed({ kind: Type.Literal('here') }),
+    closed({
+      kind: Type.Literal('remote'),
+      endpoint: optional(
+        checkedText('the address of the document service, such as https://documents.example.org', isHttpUrl),
+      ),
+      apiKey: optional(text('the key of the document service', /^[\x21-\x7e]{8,4096}$/)),
+      organization: optional(identifier()),
+      send: optional(choice(['original', 'pdf'])),
+      timeout: optional(timeout()),
+    }),
+  ],
+  { discriminator: 'kind' },
+);
+
 const VsrxConnection = closed({
   id: identifier(),
   connector: Type.Literal('vsrx'),
@@ -133,6 +151,7 @@ const VsrxConnection = closed({
   credentials: optional(
     closed({ username: text('the user name for the database'), password: text('the password for the database') }),
   ),
+  documents: optional(Documents),
 });
 
 const ClinikoConnection = closed({
@@ -174,7 +193,7 @@ const ClinikoConnection = closed({
   credentials: optional(closed({ apiKey: text('an API key of Cliniko', /^[\x21-\x7e]{8,200}$/) })),
 });
 
-function isHttpUrl(value: string): boolean {
+export function isHttpUrl(value: string): boolean {
   const url = URL.parse(value);
   return (
     url !== null &&

@@ -328,6 +328,22 @@ export const ERROR_CATALOGUE = {
     summary: 'The embeddings endpoint refuses the settings, or answers with other vectors than they say.',
     remedy: 'Correct key, model or dimensions in stores.search.embeddings.',
   },
+  // Document service on another machine
+  remote_unavailable: {
+    action: 'retry',
+    summary: 'The document service on the other machine does not answer.',
+    remedy: 'Check that it runs and that documents.endpoint is right. What was not sent is sent when it answers.',
+  },
+  remote_credentials: {
+    action: 'stop',
+    summary: 'The document service on the other machine refused the key.',
+    remedy: 'Correct documents.apiKey of the connection; the key needs documents:read, documents:write and sync:read.',
+  },
+  remote_refused: {
+    action: 'skip',
+    summary: 'The document service on the other machine refused a document.',
+    remedy: 'Look there for the reason. A run that a person starts sends the document again.',
+  },
   // Home folder
   home_disk_full: {
     action: 'stop',

@@ -65,6 +65,8 @@ export interface Upload {
   readonly mimeType: string | null;
   readonly sha256: string;
   readonly sizeBytes: number;
+  /** A patient without a fileset gets one, with this owner. Absent: such an upload is refused. */
+  readonly newPatient?: { readonly ownerUuid: string | null };
 }
 
 export type UploadResult =

@@ -15,6 +15,8 @@ await startDocumentService({
   config,
   work: chartsync.documentWork,
   blobs: chartsync.blobs,
+  deliveries: chartsync.deliveries,
+  remotes: chartsync.remotes,
   search: await chartsync.search(),
   groups: chartsync.groupWork,
 });

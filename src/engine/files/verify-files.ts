@@ -74,7 +74,7 @@ export async function verifyFiles(
 
 type Tell = (difference: Partial<Difference> & Pick<Difference, 'store' | 'kind' | 'message'>) => void;
 
-async function verifySource(
+export async function verifySource(
   ports: FilePorts,
   settings: FileSettings,
   request: VerifyRequest,
@@ -214,7 +214,7 @@ async function verifyDocuments(
   }
 }
 
-async function verifyBlobs(
+export async function verifyBlobs(
   ports: FilePorts,
   settings: FileSettings,
   request: VerifyRequest,

@@ -234,6 +234,12 @@ function deskDocument(row: Row, rendition: DeskDocument['rendition']): DeskDocum
 
 async function recordUpload(trx: Trx, upload: Upload): Promise<UploadResult> {
   const { organizationId, patientUuid, sha256 } = upload;
+  if (upload.newPatient !== undefined) {
+    await sql`
+      INSERT INTO silknote_patient_filesets ("organizationId", "silknotePatientUuid", "silknoteUserUuid")
+      VALUES (${organizationId}, ${patientUuid}, ${upload.newPatient.ownerUuid ?? ''})
+      ON CONFLICT ("organizationId", "silknotePatientUuid") DO NOTHING`.execute(trx);
+  }
   // Two uploads of one patient with one reference come one after the other.
   if (!(await lockFileset(trx, organizationId, patientUuid))) return { outcome: 'no_patient' };
   const existing = await sameReference(trx, organizationId, patientUuid, upload);

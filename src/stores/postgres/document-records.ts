@@ -348,6 +348,7 @@ async function recordAll(
   const inserts: DocumentWrite[] = [];
   const updates: { write: DocumentWrite; uuid: string }[] = [];
   const asks: DocumentAsk[] = [];
+  const moved: string[] = [];
   const deltas = new Map<string, number>();
   const results = writes.map((write): DocumentWriteResult => {
     const key = `${write.unit}\0${write.reference}`;
@@ -375,13 +376,24 @@ async function recordAll(
       if (existing.sha256) deltas.set(existing.sha256, (deltas.get(existing.sha256) ?? 0) - 1);
       return 'updated';
     }
+    if (existing.reference !== write.reference) moved.push(existing.uuid);
     return samePlace ? 'updated' : 'moved';
   });
   await insertDocuments(trx, fence, inserts);
   await updateDocuments(trx, fence, updates);
   await countReferences(trx, fence.organizationId, deltas, new Set(writes.map((w) => w.sha256)));
+  asks.push(...(await delivered(trx, fence, moved)));
   await askForDocuments(trx, fence.organizationId, 'process', asks);
   return results;
+}
+
+/** A service on another machine knows them by their references. */
+async function delivered(trx: Trx, fence: Fence, documentUuids: readonly string[]): Promise<DocumentAsk[]> {
+  if (documentUuids.length === 0) return [];
+  const { rows } = await sql<{ documentUuid: string }>`
+    SELECT DISTINCT document_uuid AS "documentUuid" FROM document_deliveries
+    WHERE organization_id = ${fence.organizationId} AND document_uuid = ANY (${documentUuids}::text[])`.execute(trx);
+  return rows;
 }
 
 async function insertDocuments(trx: Trx, fence: Fence, writes: readonly DocumentWrite[]): Promise<void> {

@@ -691,6 +691,64 @@ export interface Tables {
     failed_dates: Generated<string[]>;
     idexx_config: NullableJson;
   };
+  document_deliveries: {
+    organization_id: string;
+    connection_id: string;
+    patient_uuid: string;
+    reference: string;
+    document_uuid: string;
+    sha256: string;
+    remote_uuid: Nullable<string>;
+    lease: Int8;
+    sent_at: NullableTimestamp;
+  };
+  table_mirrors: {
+    organization_id: string;
+    connection_id: string;
+    caught_up_at: NullableTimestamp;
+    code: Nullable<string>;
+  };
+  mirror_marks: {
+    id: Generated<string>;
+    organization_id: string;
+    connection_id: string;
+    document_uuid: Nullable<string>;
+    patient_uuid: string;
+    at: GeneratedTimestamp;
+  };
+  consistency_checks: {
+    id: Generated<string>;
+    organization_id: string;
+    started_at: GeneratedTimestamp;
+    finished_at: NullableTimestamp;
+    after_patient: Generated<string>;
+    patients: Generated<number>;
+    documents: Generated<number>;
+    sampled: Generated<number>;
+    unknown: Generated<number>;
+    holder: Nullable<string>;
+    held_until: NullableTimestamp;
+  };
+  consistency_differences: {
+    id: Generated<string>;
+    organization_id: string;
+    check_id: Int8;
+    store: string;
+    kind: string;
+    message: string;
+    connection_id: Nullable<string>;
+    unit: Nullable<string>;
+    reference: Nullable<string>;
+    document_uuid: Nullable<string>;
+    sha256: Nullable<string>;
+    code: Nullable<string>;
+  };
+  upkeep: {
+    task: string;
+    started_at: GeneratedTimestamp;
+    finished_at: NullableTimestamp;
+    code: Nullable<string>;
+  };
   document_outbox: {
     organization_id: string;
     document_uuid: string;
