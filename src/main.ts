@@ -34,6 +34,7 @@ import type { Reports } from './ports/reports.ts';
 import type { RetentionStore } from './ports/retention-store.ts';
 import type { RunBatches } from './ports/run-batches.ts';
 import type { RunHistory } from './ports/run-history.ts';
+import type { RunLog } from './ports/run-log.ts';
 import type { RunMetrics } from './ports/run-metrics.ts';
 import type { RunDispatcher, RunQueue } from './ports/run-queue.ts';
 import type { RunStore } from './ports/run-store.ts';
@@ -44,6 +45,7 @@ import type { SlotBook } from './ports/slot-book.ts';
 import type { Connection } from './runs/connections.ts';
 import { countWaits } from './runs/counted-waits.ts';
 import { type Tidied, tidy } from './runs/housekeeping.ts';
+import { logRuns } from './runs/logged-runs.ts';
 import { createAzureBlobStore } from './stores/blobs/azure.ts';
 import { createFilesystemBlobStore } from './stores/blobs/filesystem.ts';
 import { createAuditLog } from './stores/postgres/audit-log.ts';
@@ -66,6 +68,7 @@ import { createReports } from './stores/postgres/reports.ts';
 import { createRetentionStore } from './stores/postgres/retention-store.ts';
 import { createRunBatches } from './stores/postgres/run-batches.ts';
 import { createRunHistory } from './stores/postgres/run-history.ts';
+import { createRunLog } from './stores/postgres/run-log.ts';
 import { createRunMetrics } from './stores/postgres/run-metrics.ts';
 import { createRunQueue } from './stores/postgres/run-queue.ts';
 import { createRunStore } from './stores/postgres/run-store.ts';
@@ -87,6 +90,7 @@ export interface Chartsync {
   readonly connections: readonly Connection[];
   readonly registry: ConnectionRegistry;
   readonly runs: RunStore;
+  readonly runLog: RunLog;
   readonly queue: RunQueue;
   readonly batches: RunBatches;
   readonly dispatcher: RunDispatcher;
@@ -171,7 +175,9 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
     const board = createJobBoard(database.url);
     closers.push(() => board.close());
     const work = { database: records, board, random: systemRandom, workerId: presence.workerId };
-    const runs = createRunStore(work);
+    const runLog = createRunLog(records);
+    closers.push(() => runLog.close());
+    const runs = logRuns(createRunStore(work), { log: runLog, clock: systemClock });
     const batches = createRunBatches(work);
     const spool = createFileSpool({ folder: join(config.home, 'spool'), newName: randomUUID });
     const clinicRecords = createClinicRecords(records);
@@ -218,6 +224,7 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
       connections,
       registry: createConnectionRegistry(records),
       runs,
+      runLog,
       queue: createRunQueue(work),
       batches,
       dispatcher: board,
