@@ -44,6 +44,7 @@ import type { Reports } from './ports/reports.ts';
 import type { RetentionStore } from './ports/retention-store.ts';
 import type { RunBatches } from './ports/run-batches.ts';
 import type { RunHistory } from './ports/run-history.ts';
+import type { RunLog } from './ports/run-log.ts';
 import type { RunMetrics } from './ports/run-metrics.ts';
 import type { RunDispatcher, RunQueue } from './ports/run-queue.ts';
 import type { RunStore } from './ports/run-store.ts';
@@ -56,6 +57,7 @@ import type { Connection } from './runs/connections.ts';
 import { countWaits } from './runs/counted-waits.ts';
 import { type Tidied, tidy } from './runs/housekeeping.ts';
 import type { Mirror } from './runs/mirror-tables.ts';
+import { logRuns } from './runs/logged-runs.ts';
 import { createAzureBlobStore } from './stores/blobs/azure.ts';
 import { createFilesystemBlobStore } from './stores/blobs/filesystem.ts';
 import { createAttachmentRecords } from './stores/postgres/attachment-records.ts';
@@ -91,6 +93,7 @@ import { createReports } from './stores/postgres/reports.ts';
 import { createRetentionStore } from './stores/postgres/retention-store.ts';
 import { createRunBatches } from './stores/postgres/run-batches.ts';
 import { createRunHistory } from './stores/postgres/run-history.ts';
+import { createRunLog } from './stores/postgres/run-log.ts';
 import { createRunMetrics } from './stores/postgres/run-metrics.ts';
 import { createRunQueue } from './stores/postgres/run-queue.ts';
 import { createRunStore } from './stores/postgres/run-store.ts';
@@ -112,6 +115,7 @@ export interface Chartsync {
   readonly connections: readonly Connection[];
   readonly registry: ConnectionRegistry;
   readonly runs: RunStore;
+  readonly runLog: RunLog;
   readonly queue: RunQueue;
   readonly batches: RunBatches;
   readonly dispatcher: RunDispatcher;
@@ -213,7 +217,9 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
     const board = createJobBoard(database.url);
     closers.push(() => board.close());
     const work = { database: records, board, random: systemRandom, workerId: presence.workerId };
-    const runs = createRunStore(work);
+    const runLog = createRunLog(records);
+    closers.push(() => runLog.close());
+    const runs = logRuns(createRunStore(work), { log: runLog, clock: systemClock });
     const batches = createRunBatches(work);
     const spool = createFileSpool({ folder: join(config.home, 'spool'), newName: randomUUID });
     const clinicRecords = createClinicRecords(records);
@@ -274,6 +280,7 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
       connections,
       registry: createConnectionRegistry(records),
       runs,
+      runLog,
       queue: createRunQueue(work),
       batches,
       dispatcher: board,

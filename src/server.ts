@@ -127,6 +127,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
         sync: service,
         helping,
         runs: chartsync.runs,
+        runLog: chartsync.runLog,
         queue: chartsync.queue,
         history: chartsync.history,
         schedules: chartsync.schedules,

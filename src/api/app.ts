@@ -40,6 +40,7 @@ import { patientEventRoutes } from './routes/patient-events.ts';
 import { patientRoutes } from './routes/patients.ts';
 import { processRoutes } from './routes/process.ts';
 import { runDetailRoutes } from './routes/run-details.ts';
+import { runLogRoutes } from './routes/run-log.ts';
 import { runRoutes } from './routes/runs.ts';
 import { scheduleSyncRoutes } from './routes/schedule-sync.ts';
 import { searchRoutes } from './routes/search.ts';
@@ -140,6 +141,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     syncManagementRoutes(scope, options.services, access);
     runRoutes(scope, options.services, access, createEstimate(options.services.history, Date.now));
     runDetailRoutes(scope, options.services, access);
+    runLogRoutes(scope, options.services, access);
     statisticsRoutes(scope, options.services, access);
     connectionRoutes(scope, options.services, access);
     connectionRunRoutes(scope, options.services, access);

@@ -17,6 +17,7 @@ import type { FilesetReports } from '../ports/fileset-reports.ts';
 import type { PatientDesk } from '../ports/patient-desk.ts';
 import type { Reports } from '../ports/reports.ts';
 import type { RunHistory } from '../ports/run-history.ts';
+import type { RunLog } from '../ports/run-log.ts';
 import type { RunMetrics } from '../ports/run-metrics.ts';
 import type { RunQueue } from '../ports/run-queue.ts';
 import type { RunStore } from '../ports/run-store.ts';
@@ -46,6 +47,7 @@ export interface ApiServices {
   /** Runs of other processes that this one helps with. */
   readonly helping: () => number;
   readonly runs: RunStore;
+  readonly runLog: Pick<RunLog, 'read'>;
   readonly queue: RunQueue;
   readonly history: RunHistory;
   readonly schedules: ScheduleStore;

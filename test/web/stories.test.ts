@@ -65,6 +65,7 @@ test('find out why a run was partial, retry what failed, compare', async () => {
   await page.waitForURL(`**/runs/${firstRun}`);
   await page.getByRole('heading', { name: 'Why it is not complete' }).waitFor();
   await page.getByText('Restore the file on the share').first().waitFor();
+  await page.getByRole('list', { name: 'Log of this run' }).getByText('Ended: done in part').waitFor();
   await page.getByRole('button', { name: 'Retry what failed' }).click();
   await page.waitForURL((url) => url.pathname.startsWith('/runs/') && !url.pathname.endsWith(firstRun));
   await page.getByText('The run has ended: done in part.').waitFor();
@@ -103,6 +104,9 @@ test('watch a run and cancel it', async () => {
     await dialog.getByRole('button', { name: 'Cancel the run' }).click();
     await page.getByText('The run is asked to stop.').waitFor();
     await page.getByText('The run has ended: cancelled.').waitFor();
+    const log = page.getByRole('list', { name: 'Log of this run' }).getByRole('listitem');
+    await log.filter({ hasText: 'Ended: cancelled' }).waitFor();
+    await log.filter({ hasText: 'Step: ' }).first().waitFor();
   } finally {
     await release();
   }

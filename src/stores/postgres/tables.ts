@@ -54,6 +54,18 @@ export interface Tables {
     next: string;
     created_at: GeneratedTimestamp;
   };
+  run_log_lines: {
+    id: Generated<string>;
+    organization_id: string;
+    run_id: string;
+    at: Timestamp;
+    event: string;
+    code: Nullable<string>;
+    unit: Nullable<string>;
+    reference: Nullable<string>;
+    step: Nullable<string>;
+    counts: NullableJson;
+  };
   connection_schedules: {
     organization_id: string;
     connection_id: string;

@@ -242,6 +242,21 @@ export const words = {
       remove: 'Gone from the source',
     } as Record<string, string>,
   },
+  runLog: {
+    title: 'Log of this run',
+    none: 'Nothing was written down of it.',
+    events: {
+      step: 'Step',
+      failed: 'Failed',
+      held: 'Held for a person',
+      ended: 'Ended',
+      cut: 'There were more lines than are kept',
+    } as Record<string, string>,
+    ends: { success: 'all done', partial: 'done in part', failed: 'failed', cancelled: 'cancelled' } as Record<
+      string,
+      string
+    >,
+  },
   schedule: {
     title: 'Schedule',
     next: 'The next five starts, if nothing fails',

@@ -64,3 +64,18 @@ CREATE TABLE connection_schedules (
   PRIMARY KEY (organization_id, connection_id),
   FOREIGN KEY (organization_id, connection_id) REFERENCES connections (organization_id, id) ON DELETE CASCADE
 );
+
+-- What a run did, line by line, for whoever watches it. Ids, codes and counts only, and only so many of each run.
+CREATE TABLE run_log_lines (
+  id               bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  organization_id  text NOT NULL,
+  run_id           text NOT NULL REFERENCES sync_runs (id) ON DELETE CASCADE,
+  at               timestamptz NOT NULL,
+  event            text NOT NULL,
+  code             text,
+  unit             text,
+  reference        text,
+  step             text,
+  counts           jsonb
+);
+CREATE INDEX run_log_lines_of_run ON run_log_lines (run_id, id);

@@ -12,6 +12,7 @@ export type Session = Answer<'/api/v1/session', 'get'>;
 type ScheduleAnswer = Answer<'/api/v1/connections/{connectionId}/schedule', 'get'>;
 export type ScheduleText = ScheduleAnswer['schedule'];
 export type SchedulePreview = Answer<'/api/v1/connections/{connectionId}/schedule/preview', 'post'>;
+export type LogLine = Answer<'/api/v1/sync/run/{syncId}/log', 'get'>['lines'][number];
 export type Inspection = Answer<'/api/v1/inspections/{inspectionId}', 'get'>;
 export type InspectionRequest =
   paths['/api/v1/connections/{connectionId}/inspections']['post']['requestBody']['content']['application/json'];
