@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { fail, node24, root, run } from './install.mjs';
 
 const web = join(root, 'web');
@@ -22,7 +23,11 @@ export async function buildWeb() {
   const sources = fingerprint();
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === sources) return;
   console.log('Chartsync: building its pages for the browser (a few seconds, after each change of them) …');
-  await inWeb(program('vite', 'bin', 'vite.js'), ['build', '--logLevel', 'warn'], 'The pages could not be built.');
+  const vite = program('vite', 'bin', 'vite.js');
+  await inWeb(vite, ['build', '--logLevel', 'warn'], 'The pages could not be built.');
+  const component = ['build', '--config', join('component', 'vite.config.ts'), '--logLevel', 'warn'];
+  await inWeb(vite, component, 'The embeddable component could not be built.');
+  compress(join(web, 'build', 'component'));
   writeFileSync(stamp, sources);
 }
 
@@ -32,7 +37,25 @@ export async function checkWeb() {
   const failed = 'the check "types of the pages" failed; the tests were not run.';
   await inWeb(TYPES, [], failed);
   await inWeb(program('@sveltejs', 'kit', 'svelte-kit.js'), ['sync'], failed);
-  await inWeb(program('svelte-check', 'bin', 'svelte-check'), ['--fail-on-warnings'], failed);
+  await inWeb(
+    program('svelte-check', 'bin', 'svelte-check'),
+    [
+      '--fail-on-warnings',
+      // The build of the component sets the option that this misses.
+      '--compiler-warnings',
+      'options_missing_custom_element:ignore',
+    ],
+    failed,
+  );
+}
+
+/** As the build of the pages does itself. */
+function compress(folder) {
+  for (const name of readdirSync(folder)) {
+    const content = readFileSync(join(folder, name));
+    writeFileSync(join(folder, `${name}.br`), brotliCompressSync(content));
+    writeFileSync(join(folder, `${name}.gz`), gzipSync(content, { level: 9 }));
+  }
 }
 
 async function inWeb(command, args, otherwise) {
@@ -45,7 +68,8 @@ function fingerprint() {
   const add = (path) => hash.update(path.slice(root.length)).update(readFileSync(path));
   for (const name of ['package.json', 'vite.config.ts', 'tsconfig.json']) add(join(web, name));
   add(join(root, 'package-lock.json'));
-  const names = readdirSync(join(web, 'src'), { recursive: true, withFileTypes: true })
+  const names = ['src', 'component']
+    .flatMap((folder) => readdirSync(join(web, folder), { recursive: true, withFileTypes: true }))
     .filter((entry) => entry.isFile() && !entry.name.endsWith('.d.ts') && !entry.name.endsWith('.test.ts'))
     .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
     .sort();

@@ -170,6 +170,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       },
       role,
       web: await openWebApp(WEB_BUILD),
+      componentOrigins: config.components.origins,
       instrument: traceRequests,
       access: accessOf(chartsync, key, sessions),
       isTrustedProxy: createAddressList(config.auth.trustedProxies),

@@ -12,7 +12,7 @@ import type { ApiKeys } from './api-keys.ts';
 import { AccessDenied, unauthorised } from './denied.ts';
 import { mayGrant, type Principal } from './principal.ts';
 
-export const COMPONENT_SCOPES = ['documents:read', 'documents:write'] as const satisfies readonly Scope[];
+export const COMPONENT_SCOPES = ['documents:read', 'documents:write', 'sync:run'] as const satisfies readonly Scope[];
 export type ComponentScope = (typeof COMPONENT_SCOPES)[number];
 export const LONGEST_COMPONENT_TOKEN_MS = 15 * 60_000;
 

@@ -2,6 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from 'fastify';
 import type { Access } from './access.ts';
+import { COMPONENT_FILES, componentFiles } from './component-files.ts';
+import { allowComponentOrigins } from './component-origins.ts';
 import { DOCS, docsPage } from './docs-page.ts';
 import { answerUnreadable, HttpError, handleError } from './errors.ts';
 import { fhirRoutes } from './fhir/routes.ts';
@@ -29,14 +31,15 @@ import { filesetRoutes } from './routes/filesets.ts';
 import { groupRoutes } from './routes/groups.ts';
 import { healthRoutes } from './routes/health.ts';
 import { heldRoutes } from './routes/held.ts';
-import { inspectionRoutes } from './routes/inspections.ts';
 import { idexxStatusRoutes } from './routes/idexx-status.ts';
+import { inspectionRoutes } from './routes/inspections.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { landingRoute } from './routes/landing.ts';
 import { metricsRoutes } from './routes/metrics.ts';
 import { migrationRoutes } from './routes/migrations.ts';
 import { patientDocumentRoutes } from './routes/patient-documents.ts';
 import { patientEventRoutes } from './routes/patient-events.ts';
+import { patientSyncRoutes } from './routes/patient-sync.ts';
 import { patientRoutes } from './routes/patients.ts';
 import { processRoutes } from './routes/process.ts';
 import { runDetailRoutes } from './routes/run-details.ts';
@@ -49,8 +52,8 @@ import { SIGN_IN_PATHS, signInRoutes } from './routes/sign-in.ts';
 import { statisticsRoutes } from './routes/statistics.ts';
 import { syncRoutes } from './routes/sync.ts';
 import { syncManagementRoutes } from './routes/sync-management.ts';
-import { userRoutes } from './routes/users.ts';
 import { syncPhaseRoutes } from './routes/sync-phases.ts';
+import { userRoutes } from './routes/users.ts';
 import { createEstimate } from './run-answers.ts';
 import type { ApiServices } from './services.ts';
 import { serveSockets } from './sockets.ts';
@@ -66,6 +69,8 @@ export interface AppOptions {
   readonly version: string;
   /** The pages for the browser; absent: they were not built, and `/` says what to do. */
   readonly web?: WebApp | null;
+  /** Origins whose pages may use the routes of one patient; absent: none. */
+  readonly componentOrigins?: readonly string[];
   /** Watches requests; called before any route. */
   readonly instrument?: (app: FastifyInstance) => void;
   readonly logger?: FastifyBaseLogger;
@@ -75,7 +80,14 @@ export interface AppOptions {
 const PUBLIC = new Set(['/', '/health', '/ready', '/openapi.json']);
 function isPublic({ method, routeOptions: { url = '' } }: FastifyRequest): boolean {
   if (url === SESSION_PATH) return method === 'POST';
-  return PUBLIC.has(url) || SIGN_IN_PATHS.has(url) || isAsset(url) || url === DOCS || url.startsWith(`${DOCS}/`);
+  return (
+    PUBLIC.has(url) ||
+    SIGN_IN_PATHS.has(url) ||
+    isAsset(url) ||
+    url.startsWith(COMPONENT_FILES) ||
+    url === DOCS ||
+    url.startsWith(`${DOCS}/`)
+  );
 }
 
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
@@ -106,8 +118,9 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   options.instrument?.(app);
   const times = createRequestTimes();
   times.watch(app);
+  app.addHook('onRequest', async (request, reply) => void reply.header('x-request-id', request.id));
+  await allowComponentOrigins(app, options.componentOrigins ?? []);
   app.addHook('onRequest', async (request, reply) => {
-    reply.header('x-request-id', request.id);
     const open = isPublic(request) || (web !== null && isPageRequest(request));
     if (!open) await access.admit(request, reply);
   });
@@ -134,7 +147,10 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     metricsRoutes(scope, options.services, access, times);
     if (options.role === 'worker') return;
     if (web === null) landingRoute(scope);
-    else await webPages(scope, web);
+    else {
+      await webPages(scope, web);
+      await componentFiles(scope, web.folder);
+    }
     sessionRoutes(scope, options.services, access);
     signInRoutes(scope, options.services.signIn, access);
     syncRoutes(scope, options.services, access);
@@ -156,6 +172,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     await scope.register(async (process) => processRoutes(process, options.services, access));
     documentCopyRoutes(scope, options.services, access);
     filesetRoutes(scope, options.services, access);
+    patientSyncRoutes(scope, options.services, access);
     patientDocumentRoutes(scope, options.services, access);
     patientRoutes(scope, options.services, access);
     documentDetailRoutes(scope, options.services, access);

@@ -48,7 +48,8 @@ export async function openWebApp(folder: string): Promise<WebApp | null> {
 /** Somebody opens an address in a browser; programs do not ask for HTML. */
 export function isPageRequest(request: FastifyRequest): boolean {
   if (request.method !== 'GET' || request.routeOptions.url !== undefined) return false;
-  if (request.url.startsWith('/api/') || request.url.startsWith(ASSETS)) return false;
+  if (request.url.startsWith('/api/') || request.url.startsWith(ASSETS) || request.url.startsWith('/component/'))
+    return false;
   return request.headers.accept?.includes('text/html') === true;
 }
 

@@ -29,6 +29,8 @@ export interface Config {
   readonly scheduler: boolean;
   readonly organizations: readonly OrganizationConfig[];
   readonly stores: StoresConfig;
+  /** Origins whose pages may hold the component and use the routes of one patient. */
+  readonly components: { readonly origins: readonly string[] };
   readonly deletionGuard: { readonly maxCount: number; readonly maxPercent: number; readonly minCount: number };
   readonly limits: LimitsConfig;
   readonly portals: PortalsConfig;

@@ -78,6 +78,7 @@ describe('defaults', () => {
         blobs: { kind: 'filesystem', folder: join(cwd, '.chartsync/blobs') },
         search: { kind: 'lancedb', folder: join(cwd, '.chartsync/search'), embeddings: null },
       },
+      components: { origins: [] },
       deletionGuard: { maxCount: 50, maxPercent: 10, minCount: 5 },
       limits: {
         maxFileSize: 52_428_800,
@@ -254,6 +255,16 @@ stores: { blobs: { kind: azure } }
         message: expect.stringContaining('is missing: expected a connection string of Azure Storage'),
       }),
     ]);
+  });
+
+  test('origins of pages with the component: no path, nothing else', async () => {
+    const config = await load('components: { origins: ["https://EHR.example/", "http://localhost:3000"] }\n');
+    expect(config.components.origins).toEqual(['https://ehr.example', 'http://localhost:3000']);
+    for (const wrong of ['https://ehr.example/page', '*', 'ehr.example', 'null', 'https://a:b@ehr.example']) {
+      expect(await mistakesOf(`components: { origins: ["${wrong}"] }\n`)).toMatchObject([
+        { path: 'components.origins[0]', message: expect.stringContaining('an origin such as') },
+      ]);
+    }
   });
 
   test('a contradiction beside a mistake is named too', async () => {
@@ -551,6 +562,7 @@ stores: { blobs: { kind: azure, connectionString: "AccountName=a;AccountKey=${SE
 deletionGuard: { maxCount: 1, maxPercent: 2.5, minCount: 0 }
 limits: { maxFileSize: 1MB, retryDelay: 1s }
 retention: { runs: forever }
+components: { origins: ["https://ehr.example"] }
 auth:
   trustedProxies: [10.0.0.1]
   oidc: [{ issuer: "https://login.example", audience: a, roles: { r: viewer }, organizations: [o] }]

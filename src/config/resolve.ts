@@ -78,6 +78,7 @@ export function resolveConfig(options: ResolveOptions): Config {
     scheduler: variables.ENABLE_SYNC_SCHEDULER ?? true,
     organizations,
     stores: resolveStores(options, report),
+    components: { origins: (file.components?.origins ?? []).map((origin) => new URL(origin).origin) },
     deletionGuard: { maxCount: 50, maxPercent: 10, minCount: 5, ...file.deletionGuard },
     limits: {
       maxFileSize: size,

@@ -337,6 +337,16 @@ export const ConfigFile = closed({
   organizations: optional(Type.Array(Organization, { description: 'a list of organisations' })),
   stores: optional(Stores),
   auth: optional(Auth),
+  components: optional(
+    closed({
+      origins: optional(
+        Type.Array(checkedText('an origin such as https://ehr.riverside.example, without a path', isOrigin), {
+          description: 'a list of origins whose pages may hold the component',
+          uniqueItems: true,
+        }),
+      ),
+    }),
+  ),
   deletionGuard: optional(
     closed({
       maxCount: optional(integer(0, 1_000_000_000)),

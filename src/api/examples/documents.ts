@@ -197,6 +197,21 @@ export const DOCUMENT_EXAMPLES: Examples = {
       },
     },
   },
+  patientSync: {
+    answers: {
+      200: {
+        patientUuid: PATIENT,
+        synchronised: true,
+        running: false,
+        lastSyncAttempt: ENDED,
+        lastSuccessfulSync: ENDED,
+        consecutiveFailures: 0,
+        paused: false,
+        errors: [{ fileId: REFERENCE, code: 'file_missing', error: 'The file is not on the share.' }],
+      },
+    },
+  },
+  syncPatient: { answers: { 202: { success: true, syncIds: [RUN] } } },
   documentCopies: {
     answers: {
       200: {

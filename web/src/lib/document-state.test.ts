@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { copyToneOf, documentStateOf, partsOf } from './document-state.ts';
+import { copyToneOf, documentStateOf } from './document-state.ts';
+import { partsOf } from './highlights.ts';
 
 test('a document at work says at what', () => {
   expect(documentStateOf({ status: 'processing', stage: 'analyzing' })).toEqual({

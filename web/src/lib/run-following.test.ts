@@ -24,8 +24,8 @@ test.each([1, 3, 7, 1000])('events are read whole from pieces of %d bytes', asyn
   const events: unknown[] = [];
   for await (const event of eventsOf(streamOf(text, length))) events.push(event);
   expect(events).toEqual([
-    { event: 'progress', text: '{"step":"Lësen"}' },
-    { event: 'end', text: '{"step":"Ended"}' },
+    { event: 'progress', text: '{"step":"Lësen"}', id: '1' },
+    { event: 'end', text: '{"step":"Ended"}', id: '2' },
   ]);
 });
 

@@ -3,6 +3,8 @@
 export interface ServerEvent {
   readonly event: string;
   readonly text: string;
+  /** To go on after. Null: it has none. */
+  readonly id: string | null;
 }
 
 export async function* eventsOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<ServerEvent> {
@@ -28,11 +30,13 @@ export async function* eventsOf(stream: ReadableStream<Uint8Array>): AsyncGenera
 /** Comments and settings are no events. */
 function parse(block: string): ServerEvent | null {
   let event = 'message';
+  let id: string | null = null;
   const data: string[] = [];
   for (const line of block.split('\n')) {
-    const [, name, text] = /^(event|data): ?(.*)$/.exec(line) ?? [];
+    const [, name, text] = /^(event|data|id): ?(.*)$/.exec(line) ?? [];
     if (name === 'event') event = text ?? '';
+    if (name === 'id') id = text ?? null;
     if (name === 'data') data.push(text ?? '');
   }
-  return data.length === 0 ? null : { event, text: data.join('\n') };
+  return data.length === 0 ? null : { event, text: data.join('\n'), id };
 }

@@ -1,0 +1,265 @@
+/** The component in a page of another origin, which uses jQuery and knows nothing of Chartsync but a token for one patient. */
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type ComponentHost, startComponentHost } from '../support/component-host.ts';
+import { openScene, picture, type Scene, sidewaysScroll, until, type Visit, violations, visit } from './browser.ts';
+
+const TEXT = 'The wombat has a torn meniscus. <img src=x onerror="document.title=1">\n';
+
+let scene: Scene;
+let host: ComponentHost;
+let patients: [string, string];
+let names: string[];
+
+beforeAll(async () => {
+  host = await startComponentHost();
+  scene = await openScene({
+    sections: {
+      stores: { search: { kind: 'lancedb' } },
+      limits: { retryDelay: '10ms' },
+      components: { origins: [host.origin] },
+    },
+  });
+  await scene.synchronise();
+  await until(async () => (await scene.server.chartsync.documentWork.open('org_test')) === 0, 120_000);
+  const { filesets } = (await scene.ask('POST', '/api/v1/filesets/search', {})).body;
+  const withDocuments = filesets.filter((f: { documents: number }) => f.documents > 1);
+  patients = withDocuments.slice(0, 2).map((f: { silknotePatientUuid: string }) => f.silknotePatientUuid);
+  const other = (await scene.ask('GET', `/api/patients/${patients[1]}/documents`)).body.documents;
+  names = other.map((document: { originalName: string }) => document.originalName);
+  host.settings.chartsync = scene.server.url;
+  host.settings.patients = patients;
+  host.settings.key = await newKey();
+});
+afterAll(async () => {
+  await scene?.close();
+  await host?.close();
+});
+
+async function newKey(): Promise<string> {
+  const scopes = ['documents:read', 'documents:write', 'sync:run'];
+  return (await scene.ask('POST', '/api/v1/keys', { name: 'clinic system', scopes })).body.secret;
+}
+
+async function open(width = 1280): Promise<Visit> {
+  const visited = await visit(scene, { key: null, width });
+  await visited.page.goto(host.origin);
+  await visited.page.getByRole('heading', { name: /^\d+ documents$/ }).waitFor();
+  return visited;
+}
+
+test('documents are shown, brought, found and followed in a jQuery page that has no key', async () => {
+  const { page, close, complaints, context } = await open();
+  const addresses: string[] = [];
+  const bodies: string[] = [];
+  page.on('request', (request) => {
+    addresses.push(request.url());
+    bodies.push(JSON.stringify(request.headers()));
+  });
+  const before = await page.getByRole('heading', { name: /^\d+ documents$/ }).textContent();
+  await page.getByLabel('Add documents').setInputFiles({
+    name: 'Wombat.txt',
+    mimeType: 'text/plain',
+    buffer: Buffer.from(TEXT),
+  });
+  await page.getByRole('button', { name: 'Upload' }).click();
+  await page.getByText('1 document uploaded.').waitFor();
+  // It becomes ready without anybody asking again.
+  await page.getByRole('button', { name: 'Open Wombat.txt in a new window' }).waitFor();
+  expect(await page.getByRole('heading', { name: /^\d+ documents$/ }).textContent()).not.toBe(before);
+  await page
+    .getByRole('listitem')
+    .filter({ hasText: /^chartsync-uploaded \{.*"documentUuids":\["/ })
+    .waitFor();
+  await page
+    .getByRole('listitem')
+    .filter({ hasText: /^chartsync-file-status .*"status":"complete"/ })
+    .first()
+    .waitFor();
+
+  await page.getByLabel('Search in these documents').fill('meniscus');
+  await page.getByRole('button', { name: 'Search' }).click();
+  await page.locator('mark', { hasText: 'meniscus' }).waitFor();
+  await page.getByText('<img src=x onerror="document.title=1">').waitFor();
+  expect(await page.title()).toBe('A page of the clinic system');
+  const [shown] = await Promise.all([
+    context.waitForEvent('page'),
+    page.getByRole('button', { name: 'Wombat.txt, page 1' }).click(),
+  ]);
+  await until(async () => shown.url().startsWith('blob:'));
+  await shown.close();
+
+  await page.getByRole('button', { name: 'Sync this patient' }).click();
+  await page
+    .getByRole('listitem')
+    .filter({ hasText: /^chartsync-synced / })
+    .waitFor();
+  await page.getByText(/^(In step since|Looked at) .*202\d/).waitFor();
+  await picture(page, 'component-light');
+
+  const everything = addresses.join('\n');
+  expect(everything).not.toMatch(/ct_|cs_|meniscus|wombat/i);
+  expect(bodies.join('\n')).not.toContain('cs_');
+  expect(await page.evaluate('document.cookie + JSON.stringify({ ...localStorage, ...sessionStorage })')).toBe('{}');
+  expect(complaints).toEqual([]);
+  await close();
+});
+
+test('another patient is another view, and nothing of the former one stays', async () => {
+  const { page, close, complaints } = await open();
+  await page.getByLabel('Patient', { exact: true }).selectOption(patients[1]);
+  for (const name of names) await page.getByText(name, { exact: true }).first().waitFor();
+  await page.getByLabel('Patient', { exact: true }).selectOption(patients[0]);
+  await until(async () => (await page.getByText('Wombat.txt', { exact: true }).count()) > 0);
+  const own = (await scene.ask('GET', `/api/patients/${patients[0]}/documents`)).body.documents;
+  const ownNames = new Set(own.map((document: { originalName: string }) => document.originalName));
+  for (const name of names.filter((n) => !ownNames.has(n))) {
+    expect(await page.getByText(name, { exact: true }).count(), name).toBe(0);
+  }
+  expect(complaints).toEqual([]);
+  await close();
+});
+
+test('the token of a page opens one patient and nothing else', async () => {
+  const { page, close } = await open();
+  const token = await tokenOf(patients[0]);
+  const ask = (path: string, method = 'GET') =>
+    page.evaluate<string>(`fetch(${JSON.stringify(scene.server.url + path)}, {
+      method: '${method}', headers: { authorization: 'Bearer ${token}' }
+    }).then((answer) => String(answer.status), (error) => error.name)`);
+  expect(await ask(`/api/patients/${patients[0]}/documents`)).toBe('200');
+  expect(await ask(`/api/patients/${patients[1]}/documents`)).toBe('404');
+  expect(await ask(`/api/patients/${patients[1]}/sync`, 'POST')).toBe('404');
+  const [foreign] = (await scene.ask('GET', `/api/patients/${patients[1]}/documents`)).body.documents;
+  expect(await ask(`/api/documents/${foreign.silknoteDocumentUuid}/pdf`)).toBe('404');
+  // Whatever is not for the component the browser does not even let the page see.
+  for (const path of [
+    '/api/v1/filesets/search',
+    '/api/v1/keys',
+    `/api/documents/${foreign.silknoteDocumentUuid}/copies`,
+  ]) {
+    expect(await ask(path), path).toBe('TypeError');
+    const direct = await fetch(`${scene.server.url}${path}`, { headers: { authorization: `Bearer ${token}` } });
+    expect([403, 404], path).toContain(direct.status);
+  }
+  await close();
+});
+
+test('a page of an origin that is not named can use nothing, not even with a token', async () => {
+  const url = `${scene.server.url}/api/patients/${patients[0]}/documents`;
+  const preflight = (origin: string, method = 'GET', path = url) =>
+    fetch(path, {
+      method: 'OPTIONS',
+      headers: {
+        origin,
+        'access-control-request-method': method,
+        'access-control-request-headers': 'authorization',
+      },
+    });
+  const named = await preflight(host.origin);
+  expect(named.status).toBe(204);
+  expect(named.headers.get('access-control-allow-origin')).toBe(host.origin);
+  expect(named.headers.get('access-control-allow-credentials')).toBeNull();
+  for (const origin of ['https://elsewhere.example', 'null', `${host.origin}.elsewhere.example`, `${host.origin}/`]) {
+    const answer = await preflight(origin);
+    expect([origin, answer.status, answer.headers.get('access-control-allow-origin')]).toEqual([origin, 401, null]);
+  }
+  for (const path of ['/api/v1/keys', '/api/v1/session', `/api/patients/${patients[0]}/component-token`]) {
+    const answer = await preflight(host.origin, 'POST', `${scene.server.url}${path}`);
+    expect([path, answer.headers.get('access-control-allow-origin')]).toEqual([path, null]);
+  }
+  const headers = { authorization: `Bearer ${await tokenOf(patients[0])}`, origin: 'https://elsewhere.example' };
+  expect((await fetch(url, { headers })).headers.get('access-control-allow-origin')).toBeNull();
+});
+
+test('when the key is revoked, the page is told, and a new key mends it', async () => {
+  const { page, close } = await open();
+  const { keys } = (await scene.ask('GET', '/api/v1/keys')).body;
+  const own = keys.find(
+    ({ name, state }: { name: string; state: string }) => name === 'clinic system' && state === 'active',
+  );
+  await scene.ask('DELETE', `/api/v1/keys/${own.key_id ?? own.id}`);
+  await page.getByLabel('Search in these documents').fill('meniscus');
+  await page.getByRole('button', { name: 'Search' }).click();
+  await page.getByText('This page could not get a token for this patient.', { exact: true }).waitFor();
+  host.settings.key = await newKey();
+  await page.getByRole('button', { name: 'Search' }).click();
+  await page.locator('mark', { hasText: 'meniscus' }).waitFor();
+  await close();
+});
+
+test('without a patient or a token it says so', async () => {
+  const { page, close } = await open();
+  await page.evaluate("$('#documents').chartsyncPatient('option', { silknotePatientUuid: '' })");
+  await page.getByText('This page does not say which patient it is about.').waitFor();
+  host.settings.patients = [patients[0]];
+  await page.evaluate(`$('#documents').chartsyncPatient('option', { silknotePatientUuid: '${patients[1]}' })`);
+  await page.getByText('This page could not get a token for this patient.', { exact: true }).waitFor();
+  host.settings.patients = patients;
+  await page.evaluate("$('#documents').chartsyncPatient('destroy')");
+  expect(await page.locator('chartsync-patient').count()).toBe(0);
+  await close();
+});
+
+test.each([1280, 360])(
+  'at %d pixels no rule is broken, nothing moves sideways, and the page decides the looks',
+  async (width) => {
+    const { page, close, complaints } = await open(width);
+    expect(await violations(page)).toEqual([]);
+    expect(await sidewaysScroll(page)).toBe(0);
+    const looks = await page.evaluate<string>(
+      "getComputedStyle(document.querySelector('chartsync-patient').shadowRoot.querySelector('.component')).borderRadius",
+    );
+    expect(looks).toBe('0px');
+    if (width === 360) await picture(page, 'component-telephone');
+    expect(complaints).toEqual([]);
+    await close();
+  },
+);
+
+test('with the keyboard alone: search, and open what was found', async () => {
+  const { page, close, context } = await open();
+  const focused = () =>
+    page.evaluate<string>(`(() => {
+      const inner = document.activeElement?.shadowRoot?.activeElement ?? document.activeElement;
+      return (inner?.getAttribute('aria-label') ?? inner?.labels?.[0]?.textContent ?? inner?.textContent ?? '').trim();
+    })()`);
+  const tabTo = async (name: RegExp) => {
+    for (let i = 0; i < 60; i++) {
+      await page.keyboard.press('Tab');
+      if (name.test(await focused())) return;
+    }
+    throw new Error(`The keyboard does not reach ${name}.`);
+  };
+  await tabTo(/^Search in these documents$/);
+  await page.keyboard.type('meniscus');
+  await page.keyboard.press('Enter');
+  await page.locator('mark', { hasText: 'meniscus' }).waitFor();
+  await tabTo(/^Wombat.txt, page 1$/);
+  const [shown] = await Promise.all([context.waitForEvent('page'), page.keyboard.press('Enter')]);
+  await until(async () => shown.url().startsWith('blob:'));
+  await close();
+});
+
+test('it is one file, small, and may be loaded from anywhere', async () => {
+  const answer = await fetch(`${scene.server.url}/component/chartsync-patient.js`);
+  expect(answer.status).toBe(200);
+  expect(answer.headers.get('access-control-allow-origin')).toBe('*');
+  expect(answer.headers.get('cross-origin-resource-policy')).toBe('cross-origin');
+  const script = await answer.text();
+  expect(gzipSync(script).length).toBeLessThan(45_000);
+  expect(script).not.toMatch(/\bimport\s*\(|\bimport\s+[\w{*]|innerHTML\s*=\s*[a-z.]+\.(text|originalName)/);
+  expect((await fetch(`${scene.server.url}/component/..%2findex.html`)).status).toBe(404);
+  expect((await fetch(`${scene.server.url}/component/nothing.js`, { headers: { accept: 'text/html' } })).status).toBe(
+    404,
+  );
+});
+
+async function tokenOf(patient: string): Promise<string> {
+  const answer = await fetch(`${host.origin}/chartsync-token`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-requested-with': 'chartsync-patient' },
+    body: JSON.stringify({ silknotePatientUuid: patient }),
+  });
+  return ((await answer.json()) as { token: string }).token;
+}

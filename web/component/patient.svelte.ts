@@ -1,0 +1,202 @@
+/** One patient as the component knows it: asked for once, then kept true by the stream of events. */
+import {
+  asFailure,
+  type Passage,
+  type PatientFile,
+  type Service,
+  type ServiceFailure,
+  type SyncState,
+} from './service.ts';
+
+const PAGE = 500;
+/** The component is for people who look at one patient; beyond that they search. */
+const MOST_FILES = 5000;
+const GATHER_MS = 300;
+const WATCH_RUN_MS = 2000;
+const FIRST_WAIT_MS = 1000;
+const LONGEST_WAIT_MS = 15_000;
+
+/** @param name of the event. @param detail ids only, no personal data */
+export type Tell = (name: string, detail: Record<string, unknown>) => void;
+
+export class PatientView {
+  files = $state.raw<readonly PatientFile[] | null>(null);
+  sync = $state.raw<SyncState | null>(null);
+  failure = $state.raw<ServiceFailure | null>(null);
+  /** The stream of events is open: what is shown is what is. */
+  live = $state(false);
+
+  readonly uuid: string;
+  readonly service: Service;
+  readonly #tell: Tell;
+  readonly #gone = new AbortController();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #runTimer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(uuid: string, service: Service, tell: Tell) {
+    this.uuid = uuid;
+    this.service = service;
+    this.#tell = tell;
+  }
+
+  start(): void {
+    void this.#follow();
+    void this.reloadSync();
+  }
+  stop(): void {
+    this.#gone.abort();
+    clearTimeout(this.#timer);
+    clearTimeout(this.#runTimer);
+  }
+
+  /** @returns whether it worked; when not, why is shown */
+  async attempt(work: () => Promise<void>): Promise<boolean> {
+    try {
+      await work();
+      this.failure = null;
+      return true;
+    } catch (error) {
+      this.#fail(error);
+      return false;
+    }
+  }
+
+  reload(): Promise<boolean> {
+    return this.attempt(async () => {
+      const files: PatientFile[] = [];
+      for (let after: string | null = null; files.length < MOST_FILES; ) {
+        const query = { limit: PAGE, ...(after === null ? {} : { after }) };
+        const page: { documents: PatientFile[]; next: string | null } = await this.service.ask((client) =>
+          client.GET('/api/patients/{uuid}/documents', {
+            params: { path: { uuid: this.uuid }, query },
+            ...this.#signal,
+          }),
+        );
+        files.push(...page.documents);
+        after = page.next;
+        if (after === null) break;
+      }
+      this.files = files;
+    });
+  }
+
+  async reloadSync(): Promise<void> {
+    clearTimeout(this.#runTimer);
+    const was = this.sync?.running === true;
+    await this.attempt(async () => {
+      this.sync = await this.service.ask((client) =>
+        client.GET('/api/patients/{uuid}/sync', { params: { path: { uuid: this.uuid } }, ...this.#signal }),
+      );
+    });
+    if (this.#gone.signal.aborted) return;
+    if (this.sync?.running === true) this.#runTimer = setTimeout(() => void this.reloadSync(), WATCH_RUN_MS);
+    else if (was) this.#tell('synced', { success: this.sync?.consecutiveFailures === 0 });
+  }
+
+  startSync(): Promise<boolean> {
+    return this.attempt(async () => {
+      await this.service.ask((client) =>
+        client.POST('/api/patients/{uuid}/sync', { params: { path: { uuid: this.uuid } } }),
+      );
+      this.sync = this.sync === null ? null : { ...this.sync, running: true };
+      // Only after a while does the run have what it needs to be seen.
+      this.#runTimer = setTimeout(() => void this.reloadSync(), WATCH_RUN_MS);
+    });
+  }
+
+  async search(query: string): Promise<readonly Passage[]> {
+    const found = await this.service.ask((client) =>
+      client.POST('/api/patients/{uuid}/search', { params: { path: { uuid: this.uuid } }, body: { query, limit: 20 } }),
+    );
+    return found.passages;
+  }
+
+  /** @returns what was not accepted, and how many were */
+  async upload(chosen: readonly File[]): Promise<{ accepted: number; refused: { name: string; why: string }[] }> {
+    const form = new FormData();
+    for (const file of chosen) {
+      form.append('clientFileId', crypto.randomUUID());
+      form.append('file', file, file.name);
+    }
+    const answer = await this.service.ask((client) =>
+      client.POST('/api/patients/{uuid}/process', {
+        params: { path: { uuid: this.uuid } },
+        body: form as never,
+        bodySerializer: (body) => body as unknown as FormData,
+      }),
+    );
+    const refused = answer.documents.flatMap(({ error }, i) =>
+      error === null ? [] : [{ name: chosen[i]?.name ?? '', why: error }],
+    );
+    const ids = answer.documents.flatMap(({ documentUuid }) => (documentUuid === null ? [] : [documentUuid]));
+    if (ids.length > 0) this.#tell('uploaded', { documentUuids: ids });
+    this.#soon();
+    return { accepted: answer.accepted, refused };
+  }
+
+  /** The content as a PDF. */
+  pdf(documentId: string): Promise<Blob> {
+    return this.service.ask((client) =>
+      client.GET('/api/documents/{documentId}/pdf', { params: { path: { documentId } }, parseAs: 'blob' }),
+    ) as unknown as Promise<Blob>;
+  }
+
+  get #signal() {
+    return { signal: this.#gone.signal };
+  }
+  #fail(error: unknown): void {
+    if (this.#gone.signal.aborted) return;
+    this.failure = asFailure(error);
+    this.#tell('error', { status: this.failure.status, message: this.failure.message });
+  }
+
+  /** Listens for as long as the component is there; what was missed meanwhile comes first, or everything is looked at again. */
+  async #follow(): Promise<void> {
+    const { signal } = this.#gone;
+    let last: string | null = null;
+    for (let wait = FIRST_WAIT_MS; !signal.aborted; wait = Math.min(wait * 2, LONGEST_WAIT_MS)) {
+      try {
+        for await (const { event, text, id } of await this.service.events(this.uuid, last, signal)) {
+          wait = FIRST_WAIT_MS;
+          last = id ?? last;
+          if (event === 'ready' || event === 'reset') {
+            this.live = true;
+            await this.reload();
+          } else this.#hear(event, JSON.parse(text) as Heard);
+        }
+      } catch (error) {
+        if (signal.aborted) return;
+        const failure = asFailure(error);
+        this.#fail(failure);
+        // What is not there or not allowed does not come by asking again.
+        if (failure.status === 403 || failure.status === 404) return;
+      }
+      this.live = false;
+      await new Promise((resolve) => setTimeout(resolve, wait));
+    }
+  }
+
+  #hear(event: string, news: Heard): void {
+    const { silknoteDocumentUuid: id, status, stage } = news;
+    if (event === 'fileStatus' && status !== undefined) {
+      this.files =
+        this.files?.map((file) =>
+          file.silknoteDocumentUuid === id ? { ...file, status, stage: (stage ?? null) as PatientFile['stage'] } : file,
+        ) ?? null;
+      this.#tell('file-status', { documentUuid: id, status, stage: stage ?? null });
+    } else if (event === 'fileDeleted') this.#tell('file-deleted', { documentUuid: id });
+    this.#soon();
+  }
+
+  /** Many files change at once: they are looked at together. */
+  #soon(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.reload(), GATHER_MS);
+  }
+}
+
+interface Heard {
+  readonly silknoteDocumentUuid?: string;
+  readonly status?: string;
+  readonly stage?: string | null;
+}

@@ -1,0 +1,115 @@
+/** Every text of the component, in one place. */
+const many = (count: number, one: string, other = `${one}s`) =>
+  `${count.toLocaleString('en')} ${count === 1 ? one : other}`;
+
+export const words = {
+  region: (company: string) => `Documents of this patient, ${company}`,
+  title: 'Documents',
+  loading: 'Loading …',
+  again: 'Try again',
+  more: 'Show more',
+  whatToDo: 'What to do:',
+  offline: 'The document service does not answer. It is asked again by itself.',
+  noPatient: 'This page does not say which patient it is about.',
+  noToken: 'This page could not get a token for this patient.',
+  refused: 'The document service refused this.',
+
+  activation: {
+    title: 'Not activated',
+    text: (company: string) => `The documents of this patient are not used by ${company} yet.`,
+    activate: (price: string) => `Activate for ${price}`,
+    confirmTitle: 'Activate this patient?',
+    confirmText: (price: string, company: string) =>
+      `${company} charges ${price} once. This cannot be taken back. From then on the documents of this patient are kept in step.`,
+    confirm: (price: string) => `Yes, activate for ${price}`,
+    dismiss: 'Not now',
+    done: 'The patient is activated.',
+    at: (time: string) => `Activated ${time}`,
+  },
+
+  sync: {
+    title: 'In step with the clinic system?',
+    running: 'Being synchronised …',
+    never: 'Not synchronised yet.',
+    uploadsOnly: 'No clinic system is connected for this patient; documents can be uploaded.',
+    last: (time: string) => `In step since ${time}.`,
+    tried: (time: string) => `Looked at ${time}, but not everything could be read.`,
+    failing: (count: number) => `The last ${many(count, 'try', 'tries')} failed.`,
+    paused: 'The connection is paused.',
+    errors: (count: number) => many(count, 'file could not be read', 'files could not be read'),
+    start: 'Sync this patient',
+    started: 'The synchronisation has begun.',
+  },
+
+  alerts: {
+    title: (count: number) => many(count, 'alert'),
+    of: (name: string) => `about ${name}`,
+    acknowledge: 'Acknowledge',
+    acknowledged: 'The alert is acknowledged.',
+  },
+
+  upload: {
+    label: 'Add documents',
+    hint: 'PDF, pictures, letters, mails',
+    send: 'Upload',
+    sending: 'Uploading …',
+    done: (accepted: number) => `${many(accepted, 'document')} uploaded.`,
+    refused: (name: string, why: string) => `${name}: ${why}`,
+  },
+
+  search: {
+    label: 'Search in these documents',
+    find: 'Search',
+    none: 'No passage has these words.',
+    found: (count: number) => many(count, 'passage'),
+    open: (name: string, page: number) => `${name}, page ${page}`,
+  },
+
+  files: {
+    title: (count: number) => many(count, 'document'),
+    none: 'There are no documents yet.',
+    states: {
+      stored: 'stored',
+      queued: 'waits to be read',
+      processing: 'being read',
+      complete: 'ready',
+      error: 'stored, cannot be read',
+    } as Record<string, string>,
+    stages: {
+      initializing: 'fetching',
+      analyzing: 'reading',
+      extracting: 'indexing',
+      categorizing: 'sorting',
+    } as Record<string, string>,
+    open: 'Open',
+    openNamed: (name: string) => `Open ${name} in a new window`,
+    select: (name: string) => `Select ${name}`,
+    pages: (count: number) => many(count, 'page'),
+    grouped: 'in a group',
+  },
+
+  duplicates: {
+    text: (count: number) => `${many(count, 'document')} are here more than once. Nothing is removed by itself.`,
+    copies: (name: string, count: number) => `${name}: ${count} times`,
+  },
+
+  groups: {
+    group: (count: number) => `Group ${many(count, 'document')}`,
+    name: 'Name of the group',
+    cancel: 'Not now',
+    save: 'Group',
+    grouped: 'The documents are grouped.',
+    ungroup: 'Ungroup',
+    ungrouped: 'The group is taken apart; its documents are as before.',
+    list: 'Groups',
+  },
+};
+
+export function time(iso: string): string {
+  return new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(iso));
+}
+
+export function size(bytes: number): string {
+  if (bytes < 1000) return `${bytes} bytes`;
+  return bytes < 1_000_000 ? `${(bytes / 1000).toFixed(1)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`;
+}
