@@ -145,10 +145,11 @@ export function createClinikoSource(options: ClinikoOptions): ClinicSource {
       if (isWhole(stream, hidden)) continue;
       // What the server refuses is known by now, and asking for it again would read the plain list once more.
       const sent = sentOf(stream, hidden);
-      const unknown = sent.filter((name) => !adding.has(name));
+      // With one filter the question with all of them was the question with this one.
+      const unknown = sent.length === 1 ? [] : sent.filter((name) => !adding.has(name));
       yield question(
         sent.filter((name) => adding.has(name)),
-        false,
+        unknown.length === 0,
       );
       for (const name of unknown) yield question([name], name === unknown.at(-1));
     }
@@ -292,7 +293,7 @@ export function createClinikoSource(options: ClinikoOptions): ClinicSource {
         // Nothing is taken for granted here: each kind of hidden records is asked for by itself.
         const { paths, hidden: kinds } = RESOURCES[stream];
         const sets: readonly (readonly HiddenBy[])[] =
-          kinds.length === 0 ? [[]] : [[], kinds, ...kinds.map((name) => [name])];
+          kinds.length === 0 ? [[]] : [[], kinds, ...(kinds.length === 1 ? [] : kinds.map((name) => [name]))];
         for (const { path, hidden } of paths.flatMap((path) => sets.map((hidden) => ({ path, hidden })))) {
           const build = (names: readonly HiddenBy[]) => {
             const url = urlOf(path, nothing, names);
