@@ -110,6 +110,11 @@ import { version } from './version.ts';
 export { migrateDatabase } from './stores/postgres/migrate.ts';
 export { spooledFile, writeLines } from './stores/spool/file-spool.ts';
 
+/** Before there is a configuration. @returns the browser's program; null: there is none */
+export function findBrowser(env: Readonly<Record<string, string | undefined>>): string | null {
+  return findChromium(env.CHARTSYNC_CHROMIUM?.trim() || null);
+}
+
 export interface Chartsync {
   readonly config: Config;
   readonly connections: readonly Connection[];

@@ -41,6 +41,11 @@ export async function handleCalls(exchange: Exchange, context: CallContext): Pro
   session.openCalls++;
   try {
     await context.delay();
+    if (faults.onlyPages !== null && request.headers['sec-fetch-site'] !== 'same-origin') {
+      return faults.onlyPages === 'html'
+        ? sendHtml(exchange.response, 200, page('One moment', '<h1>Checking your browser</h1>'))
+        : sendJson(exchange.response, 403, { message: 'Forbidden' });
+    }
     if (await context.spoil(exchange)) return;
     if (body) await write(exchange, context, session, body);
     else if (method === 'GET') read(exchange, context, session);

@@ -27,6 +27,8 @@ export interface Faults {
   downAs: 'reset' | 'maintenance';
   /** Every k-th JSON call finds its session ended. */
   loseSessionEvery: number | null;
+  /** JSON calls are refused to whoever is no page of the portal: with 403, or with an HTML page. */
+  onlyPages: 'forbidden' | 'html' | null;
   /** A write is done, but its answer never arrives. */
   loseWriteAnswers: boolean;
 
@@ -65,6 +67,7 @@ export function noFaults(): Faults {
     downAfter: null,
     downAs: 'reset',
     loseSessionEvery: null,
+    onlyPages: null,
     loseWriteAnswers: false,
     emptyCalendar: false,
     emptyDates: [],

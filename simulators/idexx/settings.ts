@@ -39,6 +39,7 @@ export const FAULT_CHECKS: Readonly<Record<keyof Faults, Check>> = {
   downAfter: orNull(isCount),
   downAs: oneOf('reset', 'maintenance'),
   loseSessionEvery: orNull(isPositive),
+  onlyPages: oneOf(null, 'forbidden', 'html'),
   loseWriteAnswers: isBoolean,
   emptyCalendar: isBoolean,
   emptyDates: listOf(isDay),

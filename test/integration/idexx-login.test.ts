@@ -132,6 +132,45 @@ describe('a browser', () => {
   });
 });
 
+describe('a portal that answers only its own pages', () => {
+  let setup: IdexxSetup;
+  beforeAll(async () => {
+    setup = await setUpIdexx({ settings: { daysAhead: 2 } });
+  });
+  afterAll(() => setup?.close());
+  const byPages = () => setup.portal.requests.filter(({ path }) => path === '/schedule').length;
+
+  test.each(['forbidden', 'html'] as const)('(%s) is read by them, with the same rules', async (onlyPages) => {
+    const { connection } = await setup.reopen();
+    const { syncBook } = await import('../../src/engine/schedule/sync-book.ts');
+    const run = () => syncBook(connection.ports, connection.settings, { trigger: 'manual' });
+    setup.portal.faults.onlyPages = onlyPages;
+    expect(await run()).toMatchObject({ state: 'completed', outcome: 'success' });
+    await setup.expectBook();
+    if (onlyPages === 'html') return;
+    // A session that ends is one new login here too.
+    const before = setup.portal.logins;
+    setup.portal.sessions.endAll();
+    expect(await run()).toMatchObject({ outcome: 'success' });
+    expect(setup.portal.logins).toBe(before + 1);
+    setup.portal.faults.repeatIds = true;
+    expect(await run()).toMatchObject({ state: 'failed', counts: { removed: 0 } });
+    setup.portal.faults.repeatIds = false;
+  });
+
+  test('is not asked by pages again and again when that does not help either', async () => {
+    const { connection } = await setup.reopen();
+    const { syncBook } = await import('../../src/engine/schedule/sync-book.ts');
+    Object.assign(setup.portal.faults, { onlyPages: null, html: true });
+    const before = byPages();
+    const result = await syncBook(connection.ports, connection.settings, { trigger: 'manual' });
+    expect(result).toMatchObject({ state: 'failed', error: { code: 'source_failed' }, counts: { removed: 0 } });
+    expect(byPages() - before).toBeLessThanOrEqual(5);
+    setup.portal.faults.html = false;
+    await setup.expectBook();
+  });
+});
+
 describe('a session', () => {
   let setup: IdexxSetup;
   afterEach(() => setup?.close());

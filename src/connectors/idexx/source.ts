@@ -5,14 +5,15 @@ import type { Clock, Random } from '../../ports/clock.ts';
 import type { ConsultationSource } from '../../ports/consultation-source.ts';
 import type { ConnectionKey } from '../../ports/document-records.ts';
 import type { OutboundLimit } from '../../ports/outbound-limit.ts';
-import type { PortalSessions } from '../../ports/portal-sessions.ts';
+import type { PortalSession, PortalSessions } from '../../ports/portal-sessions.ts';
 import { isObject } from './answer.ts';
 import type { BrowserPool } from './browser-pool.ts';
 import { doubt, readCalendar } from './calendar.ts';
 import { readAppointmentView, readScheduleConfigs } from './clinic-view.ts';
 import { consultationQuery, dateOfConsultation, readAllPages } from './consultations.ts';
-import { call } from './http.ts';
+import { type Answer, call, isRefusedToPrograms } from './http.ts';
 import { type IdexxCredentials, loginAt } from './login.ts';
+import { callByPage } from './page-call.ts';
 import { createSessionKeeper } from './session-keeper.ts';
 import type { IdexxSettings } from './settings.ts';
 import { stateOf } from './status.ts';
@@ -47,6 +48,8 @@ export function createIdexxSource(options: IdexxOptions): CalendarSource & Consu
       options.browsers.visit({ userAgent, signal }, loginAt(settings.portalUrl, credentials, settings.timeoutMs)),
   });
 
+  /** Whether pages of the portal are let ask in place of us: remembered, or each call would be refused first. */
+  let pages: 'not asked' | 'answered' | 'useless' = 'not asked';
   let kept: { readonly owner: string; readonly at: number; readonly clinic: CalendarClinic } | null = null;
 
   async function pace(context: ReadContext): Promise<void> {
@@ -65,7 +68,7 @@ export function createIdexxSource(options: IdexxOptions): CalendarSource & Consu
     let session = await keeper.current(context.signal);
     for (let renewed = false; ; renewed = true) {
       await pace(context);
-      const answer = await call(url, session, { userAgent, timeoutMs: settings.timeoutMs, signal: context.signal });
+      const answer = await send(url, session, context);
       if (answer.kind === 'json') {
         await keeper.used(session, answer.cookies);
         return answer.body;
@@ -75,7 +78,32 @@ export function createIdexxSource(options: IdexxOptions): CalendarSource & Consu
     }
   }
 
+  function send(url: string, session: PortalSession, { signal }: ReadContext): Promise<Answer> {
+    const { timeoutMs } = settings;
+    return pages === 'answered'
+      ? options.browsers.visit({ userAgent, signal }, callByPage(url, session, timeoutMs))
+      : call(url, session, { userAgent, timeoutMs, signal });
+  }
+
+  /** By HTTP; where that is refused to somebody who is logged in, a page of the portal is let ask, as long as that helps. */
   async function get(path: string, query: Record<string, string>, context: ReadContext): Promise<unknown> {
+    try {
+      return await getOften(path, query, context);
+    } catch (error) {
+      if (!(error instanceof SyncError) || !isRefusedToPrograms(error) || pages !== 'not asked') throw error;
+      pages = 'answered';
+      try {
+        return await getOften(path, query, context);
+      } catch {
+        context.signal.throwIfAborted();
+        // It is not about who asks.
+        pages = 'useless';
+        throw error;
+      }
+    }
+  }
+
+  async function getOften(path: string, query: Record<string, string>, context: ReadContext): Promise<unknown> {
     const url = new URL(`${settings.portalUrl}${path}`);
     for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
     let blocks = 0;
@@ -113,6 +141,7 @@ export function createIdexxSource(options: IdexxOptions): CalendarSource & Consu
   /** Beside the dates it is the only call, and it seldom says anything new. */
   async function clinic(context: ReadContext, maxAgeMs: number): Promise<CalendarClinic> {
     keeper.begin();
+    if (pages === 'useless') pages = 'not asked';
     // Other credentials may be those of another clinic.
     const { owner } = await keeper.current(context.signal);
     if (kept !== null && kept.owner === owner && clock.now() - kept.at < maxAgeMs) return kept.clinic;
