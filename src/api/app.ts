@@ -13,6 +13,7 @@ import { clinicRecordRoutes } from './routes/clinic-records.ts';
 import { clinikoRoutes } from './routes/cliniko.ts';
 import { connectionRunRoutes } from './routes/connection-runs.ts';
 import { connectionRoutes } from './routes/connections.ts';
+import { consistencyRoutes } from './routes/consistency.ts';
 import { credentialRoutes } from './routes/credentials.ts';
 import { documentPartRoutes } from './routes/document-parts.ts';
 import { documentRemovalRoutes } from './routes/document-removal.ts';
@@ -127,6 +128,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     failureDecisionRoutes(scope, options.services, access);
     credentialRoutes(scope, options.services, access);
     heldRoutes(scope, options.services, access);
+    consistencyRoutes(scope, options.services, access);
     documentRoutes(scope, options.services, access);
     documentPartRoutes(scope, options.services, access);
     documentRemovalRoutes(scope, options.services, access);

@@ -5,6 +5,7 @@ import type { AuditLog } from '../ports/audit-log.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
 import type { BookingDesk } from '../ports/booking-desk.ts';
 import type { ClinicReports } from '../ports/clinic-reports.ts';
+import type { ConsistencyStore } from '../ports/consistency-store.ts';
 import type { DocumentDesk } from '../ports/document-desk.ts';
 import type { Reports } from '../ports/reports.ts';
 import type { RunHistory } from '../ports/run-history.ts';
@@ -14,6 +15,7 @@ import type { RunStore } from '../ports/run-store.ts';
 import type { ScheduleStore } from '../ports/schedule-store.ts';
 import type { SearchIndex } from '../ports/search-index.ts';
 import type { SlotBook } from '../ports/slot-book.ts';
+import type { Upkeep } from '../ports/upkeep.ts';
 import type { Connection } from '../runs/connections.ts';
 import type { RunWatch } from '../runs/run-watch.ts';
 import type { SyncService } from '../runs/sync-service.ts';
@@ -49,6 +51,8 @@ export interface ApiServices {
   readonly blobs: BlobStore;
   readonly desk: DocumentDesk;
   readonly search: SearchIndex;
+  readonly consistency: ConsistencyStore;
+  readonly upkeep: Upkeep;
   /** Folder for uploads on their way into the blob store. */
   readonly scratch: string;
   readonly maxFileSize: number;

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { version } from '../version.ts';
 import { registerApply } from './commands/apply.ts';
 import { registerAudit } from './commands/audit.ts';
+import { registerConsistency } from './commands/consistency.ts';
 import { registerControl } from './commands/control.ts';
 import { registerCredentials } from './commands/credentials.ts';
 import { registerDemo } from './commands/demo.ts';
@@ -51,6 +52,7 @@ for (const register of [
   registerPlan,
   registerStatus,
   registerFailures,
+  registerConsistency,
   registerControl,
   registerHeld,
   registerVerify,

@@ -8,7 +8,7 @@ import { documentDefaults } from './documents.ts';
 import { databaseOfVariables, type Variables } from './environment.ts';
 import { resolveIdexx } from './idexx.ts';
 import { type Mistake, type Path, pathText } from './mistake.ts';
-import { parseDuration, parseSize } from './quantity.ts';
+import { parseDuration, parseSize, parseTimeOfDay } from './quantity.ts';
 import {
   type ClinikoConnectionFile,
   type ConfigFile,
@@ -87,6 +87,11 @@ export function resolveConfig(options: ResolveOptions): Config {
     organizations,
     stores: resolveStores(options, report),
     deletionGuard: { maxCount: 50, maxPercent: 10, minCount: 5, ...file.deletionGuard },
+    consistency: {
+      at: file.consistency?.at === 'never' ? null : parseTimeOfDay(file.consistency?.at ?? '02:30'),
+      timeBoxMs: parseDuration(file.consistency?.timeBox ?? '2h') ?? 0,
+      samplePercent: file.consistency?.samplePercent ?? 1,
+    },
     limits: {
       maxFileSize: size,
       filesPerBatch: limits?.filesPerBatch ?? variables.SYNC_BATCH_SIZE ?? 50,
