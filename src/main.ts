@@ -30,6 +30,7 @@ import type { BookingDesk } from './ports/booking-desk.ts';
 import type { ClinicReports } from './ports/clinic-reports.ts';
 import type { ConnectionRegistry } from './ports/connection-registry.ts';
 import type { ConsultationBook } from './ports/consultation-book.ts';
+import type { ConsistencyStore } from './ports/consistency-store.ts';
 import type { DocumentDeliveries } from './ports/document-deliveries.ts';
 import type { DocumentDesk } from './ports/document-desk.ts';
 import type { DocumentEvents } from './ports/document-events.ts';
@@ -53,7 +54,10 @@ import type { SearchIndex } from './ports/search-index.ts';
 import type { SessionStore } from './ports/session-store.ts';
 import type { SlotBook } from './ports/slot-book.ts';
 import type { MirrorRecords } from './ports/table-mirror.ts';
-import type { Connection } from './runs/connections.ts';
+import type { Upkeep } from './ports/upkeep.ts';
+import type { ConsistencyPorts } from './runs/check-consistency.ts';
+import type { RemotePorts } from './runs/compare-remote.ts';
+import type { Connection, FileConnection } from './runs/connections.ts';
 import { countWaits } from './runs/counted-waits.ts';
 import { type Tidied, tidy } from './runs/housekeeping.ts';
 import { logRuns } from './runs/logged-runs.ts';
@@ -70,6 +74,7 @@ import { createClinicReports } from './stores/postgres/clinic-reports.ts';
 import { createComponentTokenStore } from './stores/postgres/component-token-store.ts';
 import { createConnectionRegistry } from './stores/postgres/connection-registry.ts';
 import { createConsultationBook } from './stores/postgres/consultation-rows.ts';
+import { createConsistencyStore } from './stores/postgres/consistency-store.ts';
 import { createCredentialStore } from './stores/postgres/credential-store.ts';
 import { openDatabase } from './stores/postgres/database.ts';
 import { createDocumentDeliveries } from './stores/postgres/document-deliveries.ts';
@@ -101,6 +106,7 @@ import { createScheduleStore } from './stores/postgres/schedule-store.ts';
 import { createSessionStore } from './stores/postgres/session-store.ts';
 import { createSlotBook } from './stores/postgres/slot-book.ts';
 import { startEmbeddedPostgres } from './stores/postgres/supervisor.ts';
+import { createUpkeep } from './stores/postgres/upkeep.ts';
 import { announceWorker } from './stores/postgres/worker-presence.ts';
 import { createFileSpool } from './stores/spool/file-spool.ts';
 import { systemClock, systemRandom } from './stores/system-clock.ts';
@@ -144,6 +150,10 @@ export interface Chartsync {
   readonly deliveries: DocumentDeliveries;
   /** Document services on other machines, by `organisation/connection`. */
   readonly remotes: RemoteTargets;
+  readonly consistency: ConsistencyStore;
+  readonly upkeep: Upkeep;
+  /** Of this process, while it lives. */
+  readonly workerId: string;
   readonly mirrorRecords: MirrorRecords;
   /** Copies of our tables in the databases of sources. */
   readonly mirrors: readonly Mirror[];
@@ -307,6 +317,9 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
       documentWork,
       deliveries,
       remotes,
+      consistency: createConsistencyStore(records),
+      upkeep: createUpkeep(records),
+      workerId: presence.workerId,
       mirrorRecords: createMirrorRecords(records),
       mirrors,
       desk: createDocumentDesk(records),
@@ -368,6 +381,27 @@ export async function applyConfiguration(chartsync: Chartsync): ReturnType<Conne
   );
   await chartsync.mirrorRecords.configure(chartsync.mirrors.map((mirror) => mirror.key));
   return changes;
+}
+
+/** Null: the documents of the connection are for this machine. */
+export function remotePortsOf(chartsync: Chartsync, connection: FileConnection): RemotePorts | null {
+  const target = chartsync.remotes.get(`${connection.organizationId}/${connection.id}`);
+  if (target === undefined) return null;
+  const { records, deliveries, desk } = chartsync;
+  return { records, deliveries, desk, remote: target.remote, hashesDiffer: target.send === 'pdf' };
+}
+
+/** For the comparison of all stores. */
+export function consistencyPorts(chartsync: Chartsync, search: SearchIndex): ConsistencyPorts {
+  return {
+    store: chartsync.consistency,
+    desk: chartsync.desk,
+    blobs: chartsync.blobs,
+    search,
+    clock: systemClock,
+    holder: chartsync.workerId,
+    remoteOf: (connection) => remotePortsOf(chartsync, connection),
+  };
 }
 
 /** Removes what is kept only for a time, see `runs/housekeeping.ts`. */

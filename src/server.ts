@@ -19,12 +19,20 @@ import { toSyncError } from './domain/errors.ts';
 import type { RunResult } from './engine/run-session.ts';
 import { giveBackMemory } from './idle-memory.ts';
 import { createLogger } from './logger.ts';
-import { applyConfiguration, type Chartsync, openChartsync, type RecordDatabase, tidyOrganization } from './main.ts';
+import {
+  applyConfiguration,
+  type Chartsync,
+  consistencyPorts,
+  openChartsync,
+  type RecordDatabase,
+  tidyOrganization,
+} from './main.ts';
 import type { SearchIndex } from './ports/search-index.ts';
 import type { Connection } from './runs/connections.ts';
 import { createDocumentWatch } from './runs/document-watch.ts';
 import { createInspections } from './runs/inspections.ts';
 import { type MirrorWorker, startMirrors } from './runs/mirror-tables.ts';
+import { startNightly } from './runs/nightly.ts';
 import { createRunWatch } from './runs/run-watch.ts';
 import { type Scheduler, startScheduler } from './runs/scheduler.ts';
 import { createSyncService } from './runs/sync-service.ts';
@@ -151,6 +159,8 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
         documentWatch,
         components: chartsync.components,
         search,
+        consistency: chartsync.consistency,
+        upkeep: chartsync.upkeep,
         scratch: join(config.home, 'scratch'),
         maxFileSize: config.limits.maxFileSize,
         keys: chartsync.keys,
@@ -207,6 +217,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       return busy;
     });
     const scheduler = works && config.scheduler ? startSchedule(chartsync, logger) : null;
+    const nightly = works && config.scheduler ? keepWatch(chartsync, search, logger) : null;
     const housekeeping = works
       ? setInterval(() => {
           void keepHouse(chartsync, sessions).catch((error) =>
@@ -225,6 +236,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
         await scheduler?.stop();
         // Whoever follows documents comes back to another process.
         documentWatch.close();
+        await nightly?.stop();
         // Together: a caller that waits for a run's end keeps its connection open until the run has ended or is handed back.
         await Promise.all([
           (worker?.stop(GRACE_MS) ?? service.stop(GRACE_MS)).finally(() => watch.close()),
@@ -253,6 +265,20 @@ function startSchedule(chartsync: Chartsync, logger: ReturnType<typeof createLog
     clock: systemClock,
     onError: (connection, error) =>
       logger.error({ connection: connection?.id, code: error.code }, 'scheduled run could not be asked for'),
+  });
+}
+
+function keepWatch(chartsync: Chartsync, search: SearchIndex, logger: ReturnType<typeof createLogger>) {
+  const { config, connections, upkeep } = chartsync;
+  return startNightly({
+    ports: consistencyPorts(chartsync, search),
+    upkeep,
+    settings: config.consistency,
+    organizations: config.organizations,
+    connections,
+    clock: systemClock,
+    onError: (organization, error) =>
+      logger.warn({ organization: organization ?? undefined, code: error.code }, 'the stores could not be compared'),
   });
 }
 

@@ -19,6 +19,7 @@ import { connectionRunRoutes } from './routes/connection-runs.ts';
 import { connectionScheduleRoutes } from './routes/connection-schedule.ts';
 import { connectionRoutes } from './routes/connections.ts';
 import { consultationRoutes } from './routes/consultations.ts';
+import { consistencyRoutes } from './routes/consistency.ts';
 import { credentialRoutes } from './routes/credentials.ts';
 import { documentCopyRoutes } from './routes/document-copies.ts';
 import { documentDetailRoutes } from './routes/document-details.ts';
@@ -166,6 +167,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     failureDecisionRoutes(scope, options.services, access);
     credentialRoutes(scope, options.services, access);
     heldRoutes(scope, options.services, access);
+    consistencyRoutes(scope, options.services, access);
     documentRoutes(scope, options.services, access);
     documentPartRoutes(scope, options.services, access);
     documentRemovalRoutes(scope, options.services, access);

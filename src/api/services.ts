@@ -10,6 +10,7 @@ import type { BookView } from '../ports/book-view.ts';
 import type { BookingDesk } from '../ports/booking-desk.ts';
 import type { ClinicReports } from '../ports/clinic-reports.ts';
 import type { ConsultationBook } from '../ports/consultation-book.ts';
+import type { ConsistencyStore } from '../ports/consistency-store.ts';
 import type { DocumentDesk } from '../ports/document-desk.ts';
 import type { DocumentGroups } from '../ports/document-groups.ts';
 import type { FilesetMigrations } from '../ports/fileset-migrations.ts';
@@ -25,6 +26,7 @@ import type { ScheduleStore } from '../ports/schedule-store.ts';
 import type { SearchIndex } from '../ports/search-index.ts';
 import type { Person } from '../ports/session-store.ts';
 import type { SlotBook } from '../ports/slot-book.ts';
+import type { Upkeep } from '../ports/upkeep.ts';
 import type { Connection } from '../runs/connections.ts';
 import type { DocumentWatch } from '../runs/document-watch.ts';
 import type { Inspections } from '../runs/inspections.ts';
@@ -82,6 +84,8 @@ export interface ApiServices {
   readonly documentWatch: DocumentWatch;
   readonly components: ComponentTokens;
   readonly search: SearchIndex;
+  readonly consistency: ConsistencyStore;
+  readonly upkeep: Upkeep;
   /** Folder for uploads on their way into the blob store. */
   readonly scratch: string;
   readonly maxFileSize: number;

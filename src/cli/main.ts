@@ -4,6 +4,7 @@ import { version } from '../version.ts';
 import { registerApply } from './commands/apply.ts';
 import { registerAudit } from './commands/audit.ts';
 import { registerConsultations } from './commands/consultations.ts';
+import { registerConsistency } from './commands/consistency.ts';
 import { registerControl } from './commands/control.ts';
 import { registerCredentials } from './commands/credentials.ts';
 import { registerDemo } from './commands/demo.ts';
@@ -54,6 +55,7 @@ for (const register of [
   registerStatus,
   registerFailures,
   registerConsultations,
+  registerConsistency,
   registerControl,
   registerHeld,
   registerVerify,

@@ -32,6 +32,14 @@ export interface Config {
   /** Origins whose pages may hold the component and use the routes of one patient. */
   readonly components: { readonly origins: readonly string[] };
   readonly deletionGuard: { readonly maxCount: number; readonly maxPercent: number; readonly minCount: number };
+  /** The comparison of all stores, once in a night. */
+  readonly consistency: {
+    /** Minutes after midnight at the organisation; null: never by itself. */
+    readonly at: number | null;
+    readonly timeBoxMs: number;
+    /** Of the documents, those whose content is read and hashed. */
+    readonly samplePercent: number;
+  };
   readonly limits: LimitsConfig;
   readonly portals: PortalsConfig;
   readonly retention: {

@@ -80,6 +80,7 @@ describe('defaults', () => {
       },
       components: { origins: [] },
       deletionGuard: { maxCount: 50, maxPercent: 10, minCount: 5 },
+      consistency: { at: 150, timeBoxMs: 7_200_000, samplePercent: 1 },
       limits: {
         maxFileSize: 52_428_800,
         filesPerBatch: 50,

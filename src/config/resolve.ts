@@ -8,7 +8,7 @@ import { documentDefaults } from './documents.ts';
 import { databaseOfVariables, type Variables } from './environment.ts';
 import { resolveIdexx } from './idexx.ts';
 import { type Mistake, type Path, pathText } from './mistake.ts';
-import { parseDuration, parseSize } from './quantity.ts';
+import { parseDuration, parseSize, parseTimeOfDay } from './quantity.ts';
 import { resolveSchedule } from './schedule-text.ts';
 import type { ClinikoConnectionFile, ConfigFile, IdexxConnectionFile, VsrxConnectionFile } from './schema.ts';
 import type { ConfigSource } from './source.ts';
@@ -80,6 +80,11 @@ export function resolveConfig(options: ResolveOptions): Config {
     stores: resolveStores(options, report),
     components: { origins: (file.components?.origins ?? []).map((origin) => new URL(origin).origin) },
     deletionGuard: { maxCount: 50, maxPercent: 10, minCount: 5, ...file.deletionGuard },
+    consistency: {
+      at: file.consistency?.at === 'never' ? null : parseTimeOfDay(file.consistency?.at ?? '02:30'),
+      timeBoxMs: parseDuration(file.consistency?.timeBox ?? '2h') ?? 0,
+      samplePercent: file.consistency?.samplePercent ?? 1,
+    },
     limits: {
       maxFileSize: size,
       filesPerBatch: limits?.filesPerBatch ?? variables.SYNC_BATCH_SIZE ?? 50,

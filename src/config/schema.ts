@@ -371,6 +371,18 @@ export const ConfigFile = closed({
       pauseAfterFailures: optional(pauseAfterFailures()),
     }),
   ),
+  consistency: optional(
+    closed({
+      at: optional(
+        checkedText(
+          'a time of day such as 02:30, or never',
+          (v) => v === 'never' || (parseTimeOfDay(v) ?? 1440) < 1440,
+        ),
+      ),
+      timeBox: optional(duration(MINUTE, DAY, 'a time from 1m to 24h, such as 2h')),
+      samplePercent: optional(number(0, 100)),
+    }),
+  ),
   retention: optional(
     closed({
       runs: optional(durationOr('forever', DAY, 36_525 * DAY, 'a time from 1d, such as 90d')),

@@ -162,6 +162,45 @@ export const CONNECTION_EXAMPLES: Examples = {
   startConnection: { body: { mode: 'deep' }, answers: { 202: { sync_id: RUN, status: 'starting' } } },
   connectionRuns: { answers: { 200: { runs: [EXAMPLE_RUN] } } },
   retryFailures: { answers: { 202: { retried: 1, sync_id: RUN } } },
+  listConsistencyReports: {
+    answers: {
+      200: {
+        reports: [
+          {
+            id: '12',
+            started_at: '2026-03-03T15:30:00.000Z',
+            finished_at: '2026-03-03T15:41:12.000Z',
+            patients: 412,
+            documents: 3170,
+            sampled: 31,
+            unknown: 0,
+            consistent: false,
+            differences: [{ store: 'blob', kind: 'missing', count: 1 }],
+          },
+        ],
+      },
+    },
+  },
+  listConsistencyDifferences: {
+    answers: {
+      200: {
+        differences: [
+          {
+            store: 'blob',
+            kind: 'missing',
+            message: 'The document has no blob.',
+            connection_id: 'riverside-vsrx',
+            patient_uuid: PATIENT,
+            reference: REFERENCE,
+            document_uuid: DOCUMENT,
+            sha256: null,
+            code: 'blob_missing',
+          },
+        ],
+        next: null,
+      },
+    },
+  },
   heldSets: { answers: { 200: { held: [heldSet] } } },
   heldSet: {
     answers: {

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Chartsync } from '../../main.ts';
+import { type Chartsync, remotePortsOf } from '../../main.ts';
 import { compareIndex } from '../../runs/compare-index.ts';
 import { compareRemote, type RemotePorts, repairRemote } from '../../runs/compare-remote.ts';
 import { isKeyOf } from '../../runs/connections.ts';
@@ -11,7 +11,7 @@ import { type CommandRunner, fileConnectionNamed, UsageError } from '../context.
 import { EXIT } from '../exit-codes.ts';
 import type { Output } from '../output.ts';
 import { auditedCommand } from '../person.ts';
-import { mirrorDifference, remoteDifference, remotePortsOf } from '../remote-documents.ts';
+import { mirrorDifference, remoteDifference } from '../remote-documents.ts';
 import { indexPortsOf, neededIndexPortsOf, storeDifference } from '../search-index.ts';
 
 export function registerRepair(program: Command, runner: CommandRunner): void {

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { verifyFiles } from '../../engine/files/verify-files.ts';
+import { remotePortsOf } from '../../main.ts';
 import { compareIndex } from '../../runs/compare-index.ts';
 import { compareRemote } from '../../runs/compare-remote.ts';
 import { isBookConnection, isFileConnection, isKeyOf } from '../../runs/connections.ts';
@@ -9,7 +10,7 @@ import { verifyBook } from '../book-report.ts';
 import { type CommandRunner, connectionNamed, UsageError } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { verifyRecords } from '../record-report.ts';
-import { mirrorDifference, remoteDifference, remotePortsOf } from '../remote-documents.ts';
+import { mirrorDifference, remoteDifference } from '../remote-documents.ts';
 import { indexPortsOf, storeDifference } from '../search-index.ts';
 
 export function registerVerify(program: Command, runner: CommandRunner): void {
