@@ -47,6 +47,20 @@ test('/health tells of the browsers', async () => {
   ]);
 });
 
+test('the connection has the modes of a book, and no others', async () => {
+  setup.clinic.consultations = [];
+  const { body } = await documentedCall('GET', '/api/v1/connections', '/api/v1/connections');
+  expect(body.connections[0].modes).toEqual(['calendar', 'consultations']);
+  const path = '/api/v1/connections/{connectionId}/runs';
+  const start = (mode: string) =>
+    documentedCall('POST', '/api/v1/connections/front-desk/runs', path, { body: { mode } });
+  expect((await start('comprehensive')).status).toBe(422);
+  const started = await start('consultations');
+  expect(started.status).toBe(202);
+  // It is over before the others look.
+  await call('GET', `/api/idexx/schedule-sync/stream/${started.body.sync_id}`);
+});
+
 describe('the words of the second service', () => {
   const post = (path: string, body: object, headers: Record<string, string> = {}) =>
     documentedCall('POST', path, path, { body: { clinicId: CLINIC_ID, ...body }, headers });
