@@ -132,6 +132,14 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       services: {
         organizations: config.organizations.map(({ id, name, timeZone }) => ({ id, name, timeZone })),
         connections: chartsync.connections,
+        configured: {
+          settings(organizationId, connectionId) {
+            const organization = config.organizations.find(({ id }) => id === organizationId);
+            const found = organization?.connections.find(({ id }) => id === connectionId);
+            return found === undefined ? null : { connector: found.connector, settings: { ...found.settings } };
+          },
+          retention: config.retention,
+        },
         sync: service,
         helping,
         runs: chartsync.runs,

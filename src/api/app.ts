@@ -49,6 +49,7 @@ import { runRoutes } from './routes/runs.ts';
 import { scheduleSyncRoutes } from './routes/schedule-sync.ts';
 import { searchRoutes } from './routes/search.ts';
 import { SESSION_PATH, sessionRoutes } from './routes/session.ts';
+import { settingsRoutes } from './routes/settings.ts';
 import { SIGN_IN_PATHS, signInRoutes } from './routes/sign-in.ts';
 import { statisticsRoutes } from './routes/statistics.ts';
 import { syncRoutes } from './routes/sync.ts';
@@ -194,6 +195,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     clinicRecordRoutes(scope, options.services, access);
     keyRoutes(scope, options.services, access);
     userRoutes(scope, options.services, access);
+    settingsRoutes(scope, options.services, access);
     auditRoutes(scope, options.services, access);
     await scope.register(async (fhir) => fhirRoutes(fhir, options.services, access, options.version), {
       prefix: '/fhir',

@@ -45,6 +45,21 @@ export interface ApiServices {
   /** The configured ones. */
   readonly organizations: readonly NamedOrganization[];
   readonly connections: readonly Connection[];
+  /** What the configuration says, without secrets. */
+  readonly configured: {
+    /** Null: there is no such connection. */
+    settings(
+      organizationId: string,
+      connectionId: string,
+    ): { readonly connector: string; readonly settings: Readonly<Record<string, unknown>> } | null;
+    /** In ms; null: for ever. */
+    readonly retention: {
+      readonly runsMs: number | null;
+      readonly releasedBlobsMs: number;
+      readonly tombstonesMs: number | null;
+      readonly auditMs: number | null;
+    };
+  };
   readonly sync: SyncService;
   /** Runs of other processes that this one helps with. */
   readonly helping: () => number;

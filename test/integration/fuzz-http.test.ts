@@ -62,6 +62,8 @@ interface Question {
 async function ask({ method, path, query = '', organization = null, type, body }: Question) {
   const response = await fetch(`${practices.server.url}${path}${query === '' ? '' : `?${query}`}`, {
     method,
+    // Where a browser would go next is part of the answer.
+    redirect: 'manual',
     headers: {
       authorization: `Bearer ${practices.one.secret}`,
       ...(type === undefined ? {} : { 'content-type': type }),

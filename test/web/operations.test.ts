@@ -91,6 +91,30 @@ test('a schedule is tried, refused, chosen and taken back', async () => {
   await close();
 });
 
+test('the settings are shown without secrets, and only to who may change credentials', async () => {
+  const admin = await visit(scene, { key: scene.server.adminKey });
+  await admin.go(`/connections/${CONNECTION}`);
+  const section = admin.page.getByRole('region', { name: 'Settings', exact: true });
+  await section.getByText('.chartsync-share').waitFor();
+  const { username, password } = new URL(scene.setup.sourceUrl);
+  const text = (await section.textContent()) ?? '';
+  expect(text).toContain('fileBasePath');
+  expect(text).not.toContain(`${username}:`);
+  if (password !== '') expect(text).not.toContain(password);
+  await admin.page.getByRole('link', { name: 'Settings' }).click();
+  await admin.page.getByRole('heading', { name: 'How long things are kept' }).waitFor();
+  await admin.page.getByText('90 days').waitFor();
+  expect(admin.complaints).toEqual([]);
+  await admin.close();
+  const other = await visit(scene, { key: operator });
+  await other.go(`/connections/${CONNECTION}`);
+  await other.page.getByRole('heading', { name: 'Schedule' }).waitFor();
+  expect(await other.page.getByRole('region', { name: 'Settings', exact: true }).count()).toBe(0);
+  const asked = await other.context.request.get(`/api/v1/connections/${CONNECTION}/settings`);
+  expect(asked.status()).toBe(403);
+  await other.close();
+});
+
 test('all stores are compared, a lost content is found, and the search index is repaired after a preview', async () => {
   const { page, go, complaints, close } = await visit(scene, { key: operator });
   await go('/integrity');

@@ -69,6 +69,21 @@ const schedule = {
 const line = { unit: PATIENT, reference: REFERENCE, document_uuid: DOCUMENT, message: null, code: null, remedy: null };
 
 export const CONNECTION_EXAMPLES: Examples = {
+  connectionSettings: {
+    answers: {
+      200: {
+        connector: 'vsrx',
+        settings: {
+          database: 'mysql://ehr.riverside.example:3306/vsrx',
+          activate: 'recorded',
+          maxFileSize: 52_428_800,
+        },
+      },
+    },
+  },
+  retention: {
+    answers: { 200: { runs_days: 90, released_contents_days: 30, tombstones_days: null, audit_days: 2192 } },
+  },
   connectionSchedule: { answers: { 200: schedule } },
   previewSchedule: {
     body: { schedule: { every: '10m' } },
