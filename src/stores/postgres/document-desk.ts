@@ -107,7 +107,7 @@ export function createDocumentDesk(database: Database): DocumentDesk {
         const { rows } = await sql<{ sha256: string | null; gone: boolean }>`
           SELECT sha256, "deletedAt" IS NOT NULL AS gone FROM silknote_documents
           WHERE "organizationId" = ${organizationId} AND "silknoteDocumentUuid" = ${documentUuid}
-            AND (${patientUuid}::text IS NULL OR "patientUuid" = ${patientUuid})
+            AND (${patientUuid}::text IS NULL OR "patientUuid" = ${patientUuid} OR unit = ${patientUuid})
           FOR UPDATE`.execute(trx);
         const [row] = rows;
         if (row === undefined) return 'unknown';
@@ -294,7 +294,9 @@ async function sameReference(
   if (reference === null && clientFileId === null) return null;
   const { rows } = await sql<{ uuid: string; sha256: string | null }>`
     SELECT "silknoteDocumentUuid" AS uuid, sha256 FROM silknote_documents
-    WHERE "organizationId" = ${organizationId} AND "patientUuid" = ${patientUuid} AND "deletedAt" IS NULL
+    WHERE "organizationId" = ${organizationId} AND "deletedAt" IS NULL
+      -- One that was migrated is still the one that is brought again to its former fileset.
+      AND ("patientUuid" = ${patientUuid} OR ("sourceUnit" IS NOT NULL AND unit = ${patientUuid}))
       AND CASE WHEN ${reference}::text IS NULL THEN "clientFileId" = ${clientFileId}
                ELSE "vsrxReference" = ${reference} END
     ORDER BY "createdAt" LIMIT 1`.execute(trx);
