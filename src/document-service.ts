@@ -3,18 +3,26 @@ import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from './config/config.ts';
+import { createRemoteDocuments } from './connectors/vitalsign/remote-documents.ts';
 import { DOCUMENT_LIMITS, PROCESSOR_VERSION } from './documents/limits.ts';
 import { createDocumentProcessor } from './documents/processor.ts';
 import { type SyncError, toSyncError } from './domain/errors.ts';
+import type { DocumentDestination } from './engine/files/settings.ts';
 import type { BlobStore } from './ports/blob-store.ts';
+import type { DocumentDeliveries } from './ports/document-deliveries.ts';
+import type { GroupWork } from './ports/document-groups.ts';
+import type { ConnectionKey } from './ports/document-records.ts';
 import type { DocumentTask, DocumentWork } from './ports/document-work.ts';
 import type { SearchIndex } from './ports/search-index.ts';
+import { createDelivery, type DeliveryTarget } from './runs/deliver-document.ts';
+import { createDestination } from './runs/deliver-documents.ts';
 import { createDocumentSteps } from './runs/document-steps.ts';
 import { startDocumentWorker } from './runs/document-worker.ts';
+import { startGroupWorker } from './runs/group-worker.ts';
 import { createEmbeddings } from './stores/search/embeddings.ts';
 import { createLanceSearchIndex } from './stores/search/lancedb.ts';
 import { createNoSearchIndex } from './stores/search/none.ts';
-import { systemClock } from './stores/system-clock.ts';
+import { systemClock, systemRandom } from './stores/system-clock.ts';
 
 /** @param trouble hears why the index is not ready; what is missing in it is put there later */
 export async function openSearchIndex(config: Config, trouble: (error: SyncError) => void): Promise<SearchIndex> {
@@ -49,8 +57,26 @@ export interface DocumentServiceOptions {
   readonly work: DocumentWork;
   readonly blobs: BlobStore;
   readonly search: SearchIndex;
+  /** Absent: no PDFs of groups are made. */
+  readonly groups?: GroupWork;
+  readonly deliveries: DocumentDeliveries;
+  readonly remotes: RemoteTargets;
   readonly onEnd?: (task: DocumentTask, end: { readonly status: string; readonly code?: string }) => void;
   readonly onError?: (task: DocumentTask | null, error: SyncError) => void;
+}
+
+/** Connections whose documents go to another machine. */
+export type RemoteTargets = ReadonlyMap<string, DeliveryTarget>;
+
+export function remoteTargets(config: Config): RemoteTargets {
+  const targets = new Map<string, DeliveryTarget>();
+  for (const { organizationId, id, ...connection } of config.organizations.flatMap((o) => o.connections)) {
+    if (connection.connector !== 'vsrx' || connection.settings.documents === null) continue;
+    const { documents } = connection.settings;
+    const remote = createRemoteDocuments({ ...documents, apiKey: connection.credentials.documentsApiKey });
+    targets.set(`${organizationId}/${id}`, { connectionId: id, remote, send: documents.send });
+  }
+  return targets;
 }
 
 export interface DocumentService {
@@ -62,25 +88,37 @@ const PER_PROCESS = 12;
 /** No document is worked on for so long. */
 const ABANDONED_MS = 15 * 60_000;
 
-export async function startDocumentService(options: DocumentServiceOptions): Promise<DocumentService> {
-  const { config, work, blobs, search, onEnd, onError } = options;
+type StepsOptions = Pick<DocumentServiceOptions, 'config' | 'work' | 'blobs' | 'search' | 'deliveries' | 'remotes'>;
+
+async function openSteps(options: StepsOptions, workers: number) {
+  const { config, work, blobs, search, deliveries, remotes } = options;
   const scratch = join(config.home, 'scratch');
   await mkdir(scratch, { recursive: true, mode: 0o700 });
-  await removeAbandoned(scratch);
-  const perOrganization = config.limits.documentsAtOnce;
-  const content = createDocumentProcessor({
-    workers: Math.max(1, Math.min(perOrganization, availableParallelism())),
-    searchPath: config.programPath,
-  });
+  const content = createDocumentProcessor({ workers, searchPath: config.programPath });
+  const retry = { attempts: config.limits.retryAttempts, baseDelayMs: config.limits.retryDelayMs, maxDelayMs: 60_000 };
+  const deliver = createDelivery({ deliveries, blobs, retry, clock: systemClock, random: systemRandom });
+  const limits = { ...DOCUMENT_LIMITS, inputBytes: Math.max(DOCUMENT_LIMITS.inputBytes, config.limits.maxFileSize) };
   const perform = createDocumentSteps({
     work,
     blobs,
     content,
     search,
     scratch,
-    limits: { ...DOCUMENT_LIMITS, inputBytes: Math.max(DOCUMENT_LIMITS.inputBytes, config.limits.maxFileSize) },
+    limits,
     processorVersion: PROCESSOR_VERSION,
+    remote: { deliveries, deliver, target: (organizationId, id) => remotes.get(`${organizationId}/${id}`) },
   });
+  return { scratch, content, perform, limits };
+}
+
+export async function startDocumentService(options: DocumentServiceOptions): Promise<DocumentService> {
+  const { config, work, blobs, onEnd, onError } = options;
+  const perOrganization = config.limits.documentsAtOnce;
+  const { scratch, content, perform, limits } = await openSteps(
+    options,
+    Math.max(1, Math.min(perOrganization, availableParallelism())),
+  );
+  await removeAbandoned(scratch);
   const worker = startDocumentWorker({
     work,
     perform,
@@ -91,14 +129,46 @@ export async function startDocumentService(options: DocumentServiceOptions): Pro
     ...(onEnd === undefined ? {} : { onEnd }),
     ...(onError === undefined ? {} : { onError }),
   });
+  const groupWorker =
+    options.groups === undefined
+      ? null
+      : startGroupWorker({
+          groups: options.groups,
+          blobs,
+          content,
+          clock: systemClock,
+          scratch,
+          limits,
+          onError: (error) => onError?.(null, error),
+        });
   return {
     nudge: worker.nudge,
     async stop() {
-      await worker.stop();
+      await Promise.all([worker.stop(), groupWorker?.stop()]);
       await content.close();
     },
   };
 }
+
+/** For the runs of a connection. Null: its documents are for this machine. */
+export function openDestination(options: Omit<StepsOptions, 'search'>, key: ConnectionKey): DocumentDestination | null {
+  const { config, work, deliveries, remotes } = options;
+  const target = remotes.get(`${key.organizationId}/${key.connectionId}`);
+  if (target === undefined) return null;
+  return createDestination({
+    key,
+    work,
+    deliveries,
+    remote: target.remote,
+    clock: systemClock,
+    atMost: config.limits.documentsAtOnce || DELIVERIES_AT_ONCE,
+    // What goes to another machine is not in our index.
+    open: () => openSteps({ ...options, search: createNoSearchIndex() }, 1),
+  });
+}
+
+/** Where the content of documents is not read on this machine. */
+const DELIVERIES_AT_ONCE = 3;
 
 /** Copies of documents that a killed process left. */
 async function removeAbandoned(scratch: string): Promise<void> {

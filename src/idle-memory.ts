@@ -15,7 +15,7 @@ const REST_MS = [10_000, 45_000];
 /** @param isBusy is anything at work? @returns ends it */
 export function giveBackMemory(isBusy: () => boolean): () => void {
   setFlagsFromString('--expose-gc');
-  const collect = runInNewContext('gc') as () => void;
+  const collect = runInNewContext('gc') as (options: object) => void;
   setFlagsFromString('--no-expose-gc');
   let lastBusy = Date.now();
   let collected = 0;
@@ -25,7 +25,8 @@ export function giveBackMemory(isBusy: () => boolean): () => void {
       collected = 0;
     } else if (Date.now() - lastBusy >= (REST_MS[collected] ?? Number.POSITIVE_INFINITY)) {
       collected++;
-      collect();
+      // The thorough kind also shrinks the young generation, which the plain one leaves at its fullest size.
+      collect({ type: 'major', flavor: 'last-resort' });
     }
   }, LOOK_MS);
   timer.unref();

@@ -11,14 +11,15 @@ import { createPortalSessions } from './access/portal-sessions.ts';
 import { createRateLimits, type RateLimits } from './access/rate-limit.ts';
 import type { Config } from './config/config.ts';
 import { type BrowserPool, createBrowserPool } from './connectors/idexx/browser-pool.ts';
-import { startChromium } from './connectors/idexx/chromium.ts';
-import { openSearchIndex } from './document-service.ts';
+import { findChromium, startChromium } from './connectors/idexx/chromium.ts';
+import { openDestination, openSearchIndex, type RemoteTargets, remoteTargets } from './document-service.ts';
 import type { SyncError } from './domain/errors.ts';
 import {
   bookConnection,
   fileConnection,
   openCliniko,
   openIdexx,
+  openMirror,
   openVsrx,
   recordConnection,
 } from './open-connections.ts';
@@ -28,16 +29,23 @@ import type { BookView } from './ports/book-view.ts';
 import type { BookingDesk } from './ports/booking-desk.ts';
 import type { ClinicReports } from './ports/clinic-reports.ts';
 import type { ConnectionRegistry } from './ports/connection-registry.ts';
+import type { ConsultationBook } from './ports/consultation-book.ts';
+import type { ConsistencyStore } from './ports/consistency-store.ts';
+import type { DocumentDeliveries } from './ports/document-deliveries.ts';
 import type { DocumentDesk } from './ports/document-desk.ts';
 import type { DocumentEvents } from './ports/document-events.ts';
+import type { DocumentGroups, GroupWork } from './ports/document-groups.ts';
 import type { DocumentRecords } from './ports/document-records.ts';
 import type { DocumentWork } from './ports/document-work.ts';
 import type { FilesetMigrations } from './ports/fileset-migrations.ts';
 import type { FilesetReports } from './ports/fileset-reports.ts';
+import type { InspectionStore } from './ports/inspection-store.ts';
+import type { PatientDesk } from './ports/patient-desk.ts';
 import type { Reports } from './ports/reports.ts';
 import type { RetentionStore } from './ports/retention-store.ts';
 import type { RunBatches } from './ports/run-batches.ts';
 import type { RunHistory } from './ports/run-history.ts';
+import type { RunLog } from './ports/run-log.ts';
 import type { RunMetrics } from './ports/run-metrics.ts';
 import type { RunDispatcher, RunQueue } from './ports/run-queue.ts';
 import type { RunStore } from './ports/run-store.ts';
@@ -45,11 +53,19 @@ import type { ScheduleStore } from './ports/schedule-store.ts';
 import type { SearchIndex } from './ports/search-index.ts';
 import type { SessionStore } from './ports/session-store.ts';
 import type { SlotBook } from './ports/slot-book.ts';
-import type { Connection } from './runs/connections.ts';
+import type { MirrorRecords } from './ports/table-mirror.ts';
+import type { Upkeep } from './ports/upkeep.ts';
+import type { ConsistencyPorts } from './runs/check-consistency.ts';
+import type { RemotePorts } from './runs/compare-remote.ts';
+import type { Connection, FileConnection } from './runs/connections.ts';
 import { countWaits } from './runs/counted-waits.ts';
 import { type Tidied, tidy } from './runs/housekeeping.ts';
+import { logRuns } from './runs/logged-runs.ts';
+import type { Mirror } from './runs/mirror-tables.ts';
 import { createAzureBlobStore } from './stores/blobs/azure.ts';
 import { createFilesystemBlobStore } from './stores/blobs/filesystem.ts';
+import { preparedBeforePut } from './stores/blobs/prepared.ts';
+import { createAttachmentRecords } from './stores/postgres/attachment-records.ts';
 import { createAuditLog } from './stores/postgres/audit-log.ts';
 import { createBookView } from './stores/postgres/book-view.ts';
 import { createBookingDesk } from './stores/postgres/booking-desk.ts';
@@ -57,23 +73,32 @@ import { createClinicRecords } from './stores/postgres/clinic-records.ts';
 import { createClinicReports } from './stores/postgres/clinic-reports.ts';
 import { createComponentTokenStore } from './stores/postgres/component-token-store.ts';
 import { createConnectionRegistry } from './stores/postgres/connection-registry.ts';
+import { createConsultationBook } from './stores/postgres/consultation-rows.ts';
+import { createConsistencyStore } from './stores/postgres/consistency-store.ts';
 import { createCredentialStore } from './stores/postgres/credential-store.ts';
 import { openDatabase } from './stores/postgres/database.ts';
+import { createDocumentDeliveries } from './stores/postgres/document-deliveries.ts';
 import { createDocumentDesk } from './stores/postgres/document-desk.ts';
 import { createDocumentEvents } from './stores/postgres/document-events.ts';
+import { createDocumentGroups } from './stores/postgres/document-groups.ts';
 import { createDocumentRecords } from './stores/postgres/document-records.ts';
 import { createDocumentWork } from './stores/postgres/document-work.ts';
 import { createFilesetMigrations } from './stores/postgres/fileset-migrations.ts';
 import { createFilesetReports } from './stores/postgres/fileset-reports.ts';
+import { createGroupWork } from './stores/postgres/group-work.ts';
+import { createInspectionStore } from './stores/postgres/inspection-store.ts';
 import { createJobBoard } from './stores/postgres/job-board.ts';
 import { createKeyStore } from './stores/postgres/key-store.ts';
 import { migrateDatabase } from './stores/postgres/migrate.ts';
+import { createMirrorRecords } from './stores/postgres/mirror-records.ts';
 import { createOutboundLimit } from './stores/postgres/outbound-limit.ts';
+import { createPatientDesk } from './stores/postgres/patient-desk.ts';
 import { createSealedSessionStore } from './stores/postgres/portal-sessions.ts';
 import { createReports } from './stores/postgres/reports.ts';
 import { createRetentionStore } from './stores/postgres/retention-store.ts';
 import { createRunBatches } from './stores/postgres/run-batches.ts';
 import { createRunHistory } from './stores/postgres/run-history.ts';
+import { createRunLog } from './stores/postgres/run-log.ts';
 import { createRunMetrics } from './stores/postgres/run-metrics.ts';
 import { createRunQueue } from './stores/postgres/run-queue.ts';
 import { createRunStore } from './stores/postgres/run-store.ts';
@@ -81,6 +106,7 @@ import { createScheduleStore } from './stores/postgres/schedule-store.ts';
 import { createSessionStore } from './stores/postgres/session-store.ts';
 import { createSlotBook } from './stores/postgres/slot-book.ts';
 import { startEmbeddedPostgres } from './stores/postgres/supervisor.ts';
+import { createUpkeep } from './stores/postgres/upkeep.ts';
 import { announceWorker } from './stores/postgres/worker-presence.ts';
 import { createFileSpool } from './stores/spool/file-spool.ts';
 import { systemClock, systemRandom } from './stores/system-clock.ts';
@@ -90,29 +116,52 @@ import { version } from './version.ts';
 export { migrateDatabase } from './stores/postgres/migrate.ts';
 export { spooledFile, writeLines } from './stores/spool/file-spool.ts';
 
+/** Before there is a configuration. @returns the browser's program; null: there is none */
+export function findBrowser(env: Readonly<Record<string, string | undefined>>): string | null {
+  return findChromium(env.CHARTSYNC_CHROMIUM?.trim() || null);
+}
+
 export interface Chartsync {
   readonly config: Config;
   readonly connections: readonly Connection[];
   readonly registry: ConnectionRegistry;
   readonly runs: RunStore;
+  readonly runLog: RunLog;
   readonly queue: RunQueue;
   readonly batches: RunBatches;
   readonly dispatcher: RunDispatcher;
   readonly history: RunHistory;
   readonly records: DocumentRecords;
+  readonly inspections: InspectionStore;
   readonly reports: Reports;
   readonly clinic: ClinicReports;
   readonly filesets: FilesetReports;
   readonly book: SlotBook;
+  readonly consultations: ConsultationBook;
   readonly bookView: BookView;
   readonly bookings: BookingDesk;
   readonly browsers: BrowserPool;
+  /** Is there a browser that connections could log in with? */
+  browserInstalled(): boolean;
   readonly schedules: ScheduleStore;
   readonly retained: RetentionStore;
   readonly blobs: BlobStore;
   readonly documentWork: DocumentWork;
+  readonly deliveries: DocumentDeliveries;
+  /** Document services on other machines, by `organisation/connection`. */
+  readonly remotes: RemoteTargets;
+  readonly consistency: ConsistencyStore;
+  readonly upkeep: Upkeep;
+  /** Of this process, while it lives. */
+  readonly workerId: string;
+  readonly mirrorRecords: MirrorRecords;
+  /** Copies of our tables in the databases of sources. */
+  readonly mirrors: readonly Mirror[];
   readonly desk: DocumentDesk;
   readonly documentEvents: DocumentEvents;
+  readonly patients: PatientDesk;
+  readonly groups: DocumentGroups;
+  readonly groupWork: GroupWork;
   readonly migrations: FilesetMigrations;
   /** Opened when it is first asked for: most commands need none, and its library takes a while to load. */
   search(trouble?: (error: SyncError) => void): Promise<SearchIndex>;
@@ -174,7 +223,7 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
     closers.push(() => records.close());
     const presence = await announceWorker({ url: database.url });
     closers.push(() => presence.close());
-    const blobs = openBlobs(config);
+    const blobs = preparedBeforePut(openBlobs(config));
     closers.push(() => blobs.close());
 
     const documentRecords = createDocumentRecords(records);
@@ -183,7 +232,9 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
     const board = createJobBoard(database.url);
     closers.push(() => board.close());
     const work = { database: records, board, random: systemRandom, workerId: presence.workerId };
-    const runs = createRunStore(work);
+    const runLog = createRunLog(records);
+    closers.push(() => runLog.close());
+    const runs = logRuns(createRunStore(work), { log: runLog, clock: systemClock });
     const batches = createRunBatches(work);
     const spool = createFileSpool({ folder: join(config.home, 'spool'), newName: randomUUID });
     const clinicRecords = createClinicRecords(records);
@@ -192,6 +243,7 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
     closers.push(async () => (await index)?.close());
     const programVersion = await version();
     const book = createSlotBook(records);
+    const consultations = createConsultationBook(records);
     const sessions = createPortalSessions({ store: createSealedSessionStore(records), keys, clock: systemClock });
     const browsers = createBrowserPool({
       size: config.portals.browsers,
@@ -199,7 +251,15 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
       clock: systemClock,
     });
     closers.push(() => browsers.close());
+    const files = { wanted: createAttachmentRecords(records), documents: documentRecords, blobs };
     const apiKeys = createApiKeys({ store: createKeyStore(records), clock: systemClock });
+    const documentWork = createDocumentWork({ database: records, workerId: presence.workerId });
+    const deliveries = createDocumentDeliveries(records);
+    const remotes = remoteTargets(config);
+    const mirrors = config.organizations
+      .flatMap((organization) => organization.connections)
+      .flatMap((connection) => openMirror(connection, credentials) ?? []);
+    for (const mirror of mirrors) closers.push(() => mirror.tables.close());
     const common = { clock: systemClock, random: systemRandom, runs };
     const connections = config.organizations
       .flatMap((organization) => organization.connections)
@@ -207,14 +267,17 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
         if (connection.connector === 'cliniko') {
           const source = openCliniko(config, connection, { vault: credentials, limit, version: programVersion });
           closers.push(() => source.close());
-          return recordConnection(config, connection, { ...common, source, records: clinicRecords });
+          const attachments = connection.settings.attachments ? files : null;
+          return recordConnection(config, connection, { ...common, source, records: clinicRecords, attachments });
         }
         if (connection.connector === 'idexx') {
           const services = { vault: credentials, limit, version: programVersion, browsers, sessions };
           const source = openIdexx(config, connection, services);
           closers.push(() => source.close());
-          return bookConnection(config, connection, { ...common, source, book });
+          return bookConnection(config, connection, { ...common, source, book, consultations });
         }
+        const key = { organizationId: connection.organizationId, connectionId: connection.id };
+        const destination = openDestination({ config, work: documentWork, blobs, deliveries, remotes }, key);
         const opened = openVsrx(config, connection, credentials);
         closers.push(() => opened.source.close());
         return fileConnection(config, connection, {
@@ -224,6 +287,7 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
           batches,
           records: documentRecords,
           spool,
+          ...(destination === null ? {} : { destination }),
         });
       });
     return {
@@ -231,24 +295,38 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
       connections,
       registry: createConnectionRegistry(records),
       runs,
+      runLog,
       queue: createRunQueue(work),
       batches,
       dispatcher: board,
       history: createRunHistory(records),
       records: documentRecords,
+      inspections: createInspectionStore(records),
       reports: createReports(records),
       clinic: createClinicReports(records),
       filesets: createFilesetReports(records, { releasedMs: config.retention.releasedBlobsMs }),
       book,
+      consultations,
       bookView: createBookView(records),
       bookings: createBookingDesk({ database: records, random: systemRandom }),
       browsers,
+      browserInstalled: () => findChromium(config.portals.chromium) !== null,
       schedules: createScheduleStore(records),
       retained: createRetentionStore(records),
       blobs,
-      documentWork: createDocumentWork({ database: records, workerId: presence.workerId }),
+      documentWork,
+      deliveries,
+      remotes,
+      consistency: createConsistencyStore(records),
+      upkeep: createUpkeep(records),
+      workerId: presence.workerId,
+      mirrorRecords: createMirrorRecords(records),
+      mirrors,
       desk: createDocumentDesk(records),
       documentEvents: createDocumentEvents(records),
+      patients: createPatientDesk(records),
+      groups: createDocumentGroups(records),
+      groupWork: createGroupWork({ database: records, workerId: presence.workerId }),
       migrations: createFilesetMigrations(records),
       search: (trouble = () => undefined) => {
         index ??= openSearchIndex(config, trouble);
@@ -286,9 +364,9 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
 }
 
 /** Makes the registry say what the configuration says. */
-export function applyConfiguration(chartsync: Chartsync): ReturnType<ConnectionRegistry['apply']> {
+export async function applyConfiguration(chartsync: Chartsync): ReturnType<ConnectionRegistry['apply']> {
   const { organizations } = chartsync.config;
-  return chartsync.registry.apply(
+  const changes = await chartsync.registry.apply(
     organizations,
     organizations.flatMap((organization) =>
       organization.connections.map((connection) => ({
@@ -301,6 +379,29 @@ export function applyConfiguration(chartsync: Chartsync): ReturnType<ConnectionR
       })),
     ),
   );
+  await chartsync.mirrorRecords.configure(chartsync.mirrors.map((mirror) => mirror.key));
+  return changes;
+}
+
+/** Null: the documents of the connection are for this machine. */
+export function remotePortsOf(chartsync: Chartsync, connection: FileConnection): RemotePorts | null {
+  const target = chartsync.remotes.get(`${connection.organizationId}/${connection.id}`);
+  if (target === undefined) return null;
+  const { records, deliveries, desk } = chartsync;
+  return { records, deliveries, desk, remote: target.remote, hashesDiffer: target.send === 'pdf' };
+}
+
+/** For the comparison of all stores. */
+export function consistencyPorts(chartsync: Chartsync, search: SearchIndex): ConsistencyPorts {
+  return {
+    store: chartsync.consistency,
+    desk: chartsync.desk,
+    blobs: chartsync.blobs,
+    search,
+    clock: systemClock,
+    holder: chartsync.workerId,
+    remoteOf: (connection) => remotePortsOf(chartsync, connection),
+  };
 }
 
 /** Removes what is kept only for a time, see `runs/housekeeping.ts`. */

@@ -1,4 +1,5 @@
 /** Opens what the configuration says of each connection: its source, and what a run needs to know of it. Part of the wiring in `main.ts`. */
+import { join } from 'node:path';
 import type { CredentialVault } from './access/credentials.ts';
 import type {
   ClinikoConnectionConfig,
@@ -10,15 +11,20 @@ import type {
 import { createClinikoSource } from './connectors/cliniko/source.ts';
 import type { BrowserPool } from './connectors/idexx/browser-pool.ts';
 import { createIdexxSource } from './connectors/idexx/source.ts';
+import { sniffContentType } from './connectors/vsrx/content-type.ts';
 import { createEhrDatabase } from './connectors/vsrx/database.ts';
 import { createFileShare } from './connectors/vsrx/file-share.ts';
 import { createStoredCredentialsDatabase } from './connectors/vsrx/stored-credentials.ts';
+import { createTableMirror } from './connectors/vsrx/table-mirror.ts';
 import { RECORD_STREAMS } from './domain/clinic.ts';
+import { SyncError } from './domain/errors.ts';
 import type { CalendarSource } from './ports/calendar-source.ts';
 import type { ClinicSource } from './ports/clinic-source.ts';
+import type { ConsultationSource } from './ports/consultation-source.ts';
 import type { OutboundLimit } from './ports/outbound-limit.ts';
 import type { PortalSessions } from './ports/portal-sessions.ts';
 import type { BookConnection, FileConnection, RecordConnection } from './runs/connections.ts';
+import type { Mirror } from './runs/mirror-tables.ts';
 import { systemClock, systemRandom } from './stores/system-clock.ts';
 
 /** Small files are held in memory while they are copied; a batch holds at most this much of each. */
@@ -64,10 +70,16 @@ export function recordConnection(
     connector: 'cliniko',
     fullCompareAt: connection.settings.fullCompareAt,
     region: () => ports.source.region(),
-    settings: { organizationId, connectionId, guard: config.deletionGuard },
+    settings: { organizationId, connectionId, guard: config.deletionGuard, retry: retryOf(config) },
     ports,
   };
 }
+
+const retryOf = (config: Config) => ({
+  attempts: config.limits.retryAttempts,
+  baseDelayMs: config.limits.retryDelayMs,
+  maxDelayMs: 60_000,
+});
 
 export function fileConnection(
   config: Config,
@@ -89,11 +101,7 @@ export function fileConnection(
       filesPerBatch: config.limits.filesPerBatch,
       maxParallelUploads: config.limits.maxParallelUploads,
       fanOutUnits: config.limits.fanOutUnits,
-      retry: {
-        attempts: config.limits.retryAttempts,
-        baseDelayMs: config.limits.retryDelayMs,
-        maxDelayMs: 60_000,
-      },
+      retry: retryOf(config),
     },
     ports,
   };
@@ -108,7 +116,10 @@ export function openCliniko(
   const key = { organizationId: connection.organizationId, connectionId: connection.id };
   return createClinikoSource({
     settings,
-    streams: RECORD_STREAMS.filter((stream) => settings.unavailableBlocks || stream !== 'unavailable_blocks'),
+    streams: RECORD_STREAMS.filter((stream) => {
+      if (stream === 'unavailable_blocks') return settings.unavailableBlocks;
+      return stream === 'patient_attachments' ? settings.attachments : true;
+    }),
     // What the configuration says counts; what it leaves out may be stored.
     apiKey: async () => credentials?.apiKey ?? (await vault.open(key))?.credentials.apiKey ?? null,
     version,
@@ -116,6 +127,11 @@ export function openCliniko(
     limit,
     clock: systemClock,
     random: systemRandom,
+    contents: {
+      folder: join(config.home, 'scratch'),
+      maxBytes: config.limits.maxFileSize,
+      contentType: sniffContentType,
+    },
   });
 }
 
@@ -129,7 +145,7 @@ export function openIdexx(
     browsers: BrowserPool;
     sessions: PortalSessions;
   },
-): CalendarSource {
+): CalendarSource & ConsultationSource {
   const { settings, credentials } = connection;
   const key = { organizationId: connection.organizationId, connectionId: connection.id };
   return createIdexxSource({
@@ -192,6 +208,28 @@ export function openVsrx(config: Config, connection: VsrxConnectionConfig, vault
       smallFileSize: SMALL_FILE_SIZE,
     }),
   };
+}
+
+/** Null: the connection has no copy of our tables. */
+export function openMirror(connection: ConnectionConfig, vault: CredentialVault): Mirror | null {
+  if (connection.connector !== 'vsrx' || !connection.settings.mirrorTables) return null;
+  const { settings } = connection;
+  const key = { organizationId: connection.organizationId, connectionId: connection.id };
+  const tables = createTableMirror({
+    activation: settings.activate === 'source' ? 'source' : 'ours',
+    connectTimeoutMs: settings.timeouts.connectMs,
+    queryTimeoutMs: settings.timeouts.queryMs,
+    async url() {
+      const url = new URL(connection.credentials.databaseUrl);
+      if (url.password !== '') return url.href;
+      const { username, password } = (await vault.open(key))?.credentials ?? {};
+      if (username === undefined || password === undefined) throw new SyncError('credentials_missing');
+      url.username = encodeURIComponent(username);
+      url.password = encodeURIComponent(password);
+      return url.href;
+    },
+  });
+  return { key, tables };
 }
 
 function nameOf(column: { table: string; column: string }): string {

@@ -7,25 +7,37 @@ import { createAddressList } from './access/address.ts';
 import { createAuthenticator } from './access/authenticate.ts';
 import { createClientCertificates } from './access/client-certificate.ts';
 import { createTokens } from './access/jwt.ts';
+import { createOidcSignIn } from './access/oidc-sign-in.ts';
 import { createSessions, type Sessions } from './access/sessions.ts';
 import { type Access, createAccess } from './api/access.ts';
 import { createApp } from './api/app.ts';
 import { openWebApp } from './api/web-app.ts';
 import type { Config } from './config/config.ts';
+import { readSchedule, writeSchedule } from './config/schedule-text.ts';
 import { type DocumentService, startDocumentService } from './document-service.ts';
 import { toSyncError } from './domain/errors.ts';
 import type { RunResult } from './engine/run-session.ts';
 import { giveBackMemory } from './idle-memory.ts';
 import { createLogger } from './logger.ts';
-import { applyConfiguration, type Chartsync, openChartsync, type RecordDatabase, tidyOrganization } from './main.ts';
+import {
+  applyConfiguration,
+  type Chartsync,
+  consistencyPorts,
+  openChartsync,
+  type RecordDatabase,
+  tidyOrganization,
+} from './main.ts';
 import type { SearchIndex } from './ports/search-index.ts';
 import type { Connection } from './runs/connections.ts';
 import { createDocumentWatch } from './runs/document-watch.ts';
+import { createInspections } from './runs/inspections.ts';
+import { type MirrorWorker, startMirrors } from './runs/mirror-tables.ts';
+import { startNightly } from './runs/nightly.ts';
 import { createRunWatch } from './runs/run-watch.ts';
 import { type Scheduler, startScheduler } from './runs/scheduler.ts';
 import { createSyncService } from './runs/sync-service.ts';
 import { type RunWorker, startWorker } from './runs/worker.ts';
-import { systemClock } from './stores/system-clock.ts';
+import { systemClock, systemRandom } from './stores/system-clock.ts';
 import { createRunTraces, traceRequests } from './tracing.ts';
 import { version } from './version.ts';
 
@@ -69,10 +81,12 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       store: chartsync.sessions,
       keys: chartsync.keys,
       adminKey: key,
+      issuers: config.auth.oidc,
       clock: systemClock,
     });
     let ended = 0;
     let documents: DocumentService | null = null;
+    let mirrors: MirrorWorker | null = null;
     const search = await chartsync.search((error) => {
       logger.warn({ code: error.code }, 'the search index is not ready; documents are found when it is');
     });
@@ -86,6 +100,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       onEnd(connection, result) {
         watch.nudge();
         documents?.nudge();
+        mirrors?.nudge();
         traces.end(result);
         ended++;
         logger.info(
@@ -104,6 +119,12 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
         options.onRunEnd?.(connection, result);
       },
     });
+    const inspections = createInspections({
+      store: chartsync.inspections,
+      clock: systemClock,
+      random: systemRandom,
+      index: () => (search.capabilities.available ? { desk: chartsync.desk, search } : null),
+    });
     const works = role !== 'api';
     let worker: RunWorker | null = null;
     const helping = () => worker?.helping() ?? 0;
@@ -111,30 +132,53 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       services: {
         organizations: config.organizations.map(({ id, name, timeZone }) => ({ id, name, timeZone })),
         connections: chartsync.connections,
+        configured: {
+          settings(organizationId, connectionId) {
+            const organization = config.organizations.find(({ id }) => id === organizationId);
+            const found = organization?.connections.find(({ id }) => id === connectionId);
+            return found === undefined ? null : { connector: found.connector, settings: { ...found.settings } };
+          },
+          retention: config.retention,
+        },
         sync: service,
         helping,
         runs: chartsync.runs,
+        runLog: chartsync.runLog,
         queue: chartsync.queue,
         history: chartsync.history,
         schedules: chartsync.schedules,
+        scheduleText: { read: readSchedule, write: writeSchedule },
         watch,
         schedulerActive: config.scheduler,
+        inspections,
         reports: chartsync.reports,
         clinic: chartsync.clinic,
         filesets: chartsync.filesets,
         book: chartsync.book,
+        consultations: chartsync.consultations,
         bookView: chartsync.bookView,
         bookings: chartsync.bookings,
-        browsers: () => chartsync.browsers.stats(),
+        browsers: () => ({ ...chartsync.browsers.stats(), installed: chartsync.browserInstalled() }),
         blobs: chartsync.blobs,
         desk: chartsync.desk,
+        patients: chartsync.patients,
+        groups: chartsync.groups,
         migrations: chartsync.migrations,
         documentWatch,
         components: chartsync.components,
         search,
+        consistency: chartsync.consistency,
+        upkeep: chartsync.upkeep,
         scratch: join(config.home, 'scratch'),
         maxFileSize: config.limits.maxFileSize,
         keys: chartsync.keys,
+        people: (organizationId) => chartsync.sessions.people(organizationId),
+        signIn: createOidcSignIn({
+          issuers: config.auth.oidc,
+          store: chartsync.sessions,
+          organizations: config.organizations.map(({ id }) => id),
+          clock: systemClock,
+        }),
         credentials: chartsync.credentials,
         audit: chartsync.audit,
         metrics: chartsync.metrics,
@@ -172,6 +216,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
         })
       : null;
     if (works && config.limits.documentsAtOnce > 0) documents = await startDocuments(chartsync, search, logger);
+    if (works && chartsync.mirrors.length > 0) mirrors = keepMirrors(chartsync, logger);
     let seen = 0;
     const keepMemory = giveBackMemory(() => {
       // Runs may be shorter than the time between two looks.
@@ -180,6 +225,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       return busy;
     });
     const scheduler = works && config.scheduler ? startSchedule(chartsync, logger) : null;
+    const nightly = works && config.scheduler ? keepWatch(chartsync, search, logger) : null;
     const housekeeping = works
       ? setInterval(() => {
           void keepHouse(chartsync, sessions).catch((error) =>
@@ -198,11 +244,14 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
         await scheduler?.stop();
         // Whoever follows documents comes back to another process.
         documentWatch.close();
+        await nightly?.stop();
         // Together: a caller that waits for a run's end keeps its connection open until the run has ended or is handed back.
         await Promise.all([
           (worker?.stop(GRACE_MS) ?? service.stop(GRACE_MS)).finally(() => watch.close()),
           app.close(),
+          inspections.stop(),
           documents?.stop(),
+          mirrors?.stop(),
         ]);
         await chartsync.close();
       },
@@ -227,6 +276,33 @@ function startSchedule(chartsync: Chartsync, logger: ReturnType<typeof createLog
   });
 }
 
+function keepWatch(chartsync: Chartsync, search: SearchIndex, logger: ReturnType<typeof createLogger>) {
+  const { config, connections, upkeep } = chartsync;
+  return startNightly({
+    ports: consistencyPorts(chartsync, search),
+    upkeep,
+    settings: config.consistency,
+    organizations: config.organizations,
+    connections,
+    clock: systemClock,
+    onError: (organization, error) =>
+      logger.warn({ organization: organization ?? undefined, code: error.code }, 'the stores could not be compared'),
+  });
+}
+
+function keepMirrors(chartsync: Chartsync, logger: ReturnType<typeof createLogger>): MirrorWorker {
+  return startMirrors({
+    records: chartsync.mirrorRecords,
+    mirrors: chartsync.mirrors,
+    clock: systemClock,
+    onError: ({ key }, error) =>
+      logger.warn(
+        { organization: key.organizationId, connection: key.connectionId, code: error.code },
+        'the mirrored tables could not be written; what has changed waits',
+      ),
+  });
+}
+
 /** Logs tell how many and why, never which: a name of a document often is a patient's. */
 function startDocuments(
   chartsync: Chartsync,
@@ -237,7 +313,10 @@ function startDocuments(
     config: chartsync.config,
     work: chartsync.documentWork,
     blobs: chartsync.blobs,
+    deliveries: chartsync.deliveries,
+    remotes: chartsync.remotes,
     search,
+    groups: chartsync.groupWork,
     onEnd: (task, end) =>
       logger.debug({ organization: task.organizationId, state: end.status, code: end.code }, 'document done'),
     onError: (task, error) =>

@@ -86,8 +86,21 @@ export interface Faults {
     contentLinkWithoutPath: boolean;
     /** Seconds a link to the bytes is good for. */
     linkSeconds: number;
-    /** `redirect-elsewhere` sends to `foreignOrigin`. */
-    download: 'ok' | 'expired' | 'truncated' | 'html' | 'missing' | 'redirect-elsewhere';
+    /**
+     * `redirect-elsewhere` sends to `foreignOrigin`, `redirect` to the same link again, `endless` never stops sending, `stall` stops
+     * half-way without an end, `error` is a 500.
+     */
+    download:
+      | 'ok'
+      | 'expired'
+      | 'truncated'
+      | 'html'
+      | 'missing'
+      | 'redirect-elsewhere'
+      | 'redirect'
+      | 'endless'
+      | 'stall'
+      | 'error';
   };
 }
 

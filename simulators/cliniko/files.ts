@@ -2,6 +2,7 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
 import type { Faults } from './faults.ts';
 import { readForm } from './multipart.ts';
 import { type Seconds, secondsOf } from './time.ts';
@@ -19,8 +20,8 @@ export class Files {
   /** What can be fetched, by path; made when it is asked for. */
   readonly #documents = new Map<string, { name: string; type: string; bytes: () => Buffer }>();
   readonly #uploads = new Map<string, Buffer>();
-  /** Of every request: what it asked for and whether it was refused. */
-  readonly requests: { method: string; path: string; status: number }[] = [];
+  /** Of every request: what it asked for, whether it brought a key, and how it was answered. */
+  readonly requests: { method: string; path: string; authorized: boolean; status: number }[] = [];
   #origin = '';
 
   constructor(faults: Faults, now: () => Date) {
@@ -86,7 +87,8 @@ export class Files {
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', this.#origin);
-    const entry = { method: request.method ?? 'GET', path: url.pathname, status: 0 };
+    const entry = { method: request.method ?? 'GET', path: url.pathname, authorized: false, status: 0 };
+    entry.authorized = request.headers.authorization !== undefined;
     this.requests.push(entry);
     response.once('close', () => {
       entry.status = response.statusCode;
@@ -116,14 +118,28 @@ export class Files {
       response.writeHead(200, { 'Content-Type': 'text/html' }).end('<html><body>Please sign in</body></html>');
       return;
     }
+    if (download === 'error') {
+      refuse(response, 500, 'InternalError', 'We encountered an internal error. Please try again.');
+      return;
+    }
+    if (download === 'redirect') {
+      response.writeHead(307, { Location: url.href }).end();
+      return;
+    }
     const bytes = document.bytes();
+    if (download === 'endless') {
+      response.writeHead(200, { 'Content-Type': document.type });
+      Readable.from(endlessly(bytes)).pipe(response);
+      return;
+    }
     response.writeHead(200, {
       'Content-Type': document.type,
       'Content-Length': bytes.length,
       'Content-Disposition': `attachment; filename*=UTF-8''${encodeURIComponent(document.name)}`,
       ETag: `"${createHash('md5').update(bytes).digest('hex')}"`,
     });
-    if (download !== 'truncated') response.end(bytes);
+    if (download === 'stall') response.write(bytes.subarray(0, Math.floor(bytes.length / 2)));
+    else if (download !== 'truncated') response.end(bytes);
     else response.write(bytes.subarray(0, Math.floor(bytes.length / 2)), () => response.socket?.end());
   }
 
@@ -148,6 +164,10 @@ export class Files {
   #seconds(): Seconds {
     return secondsOf(this.#now());
   }
+}
+
+function* endlessly(bytes: Buffer): Generator<Buffer> {
+  for (;;) yield bytes;
 }
 
 function refuse(response: ServerResponse, status: number, code: string, message: string): void {

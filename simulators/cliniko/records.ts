@@ -133,7 +133,7 @@ export interface PatientAttachment extends Archivable {
   contentType: string | null;
   processedAt: Seconds | null;
   /** What it is called and of which type it is once processed. */
-  readonly source: { readonly filename: string; readonly contentType: string; readonly bytes: Buffer | null };
+  source: { readonly filename: string; readonly contentType: string; readonly bytes: Buffer | null };
   /** Reads that still see it unprocessed; null: processing never finishes. */
   readsUntilProcessed: number | null;
 }

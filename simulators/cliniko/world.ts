@@ -200,6 +200,20 @@ export class World extends Ledger {
     });
   }
 
+  archiveAttachment(id: string): void {
+    const attachment = this.tables.attachments.need(id);
+    attachment.archivedAt = this.now();
+    this.touch(attachment);
+  }
+
+  /** Other bytes under the same identifier, processed anew. */
+  replaceAttachment(id: string, bytes: Buffer): void {
+    const attachment = this.tables.attachments.need(id);
+    attachment.source = { ...attachment.source, bytes };
+    attachment.processedAt = this.now();
+    this.touch(attachment);
+  }
+
   /** Seen once more; after the last unprocessed reading it is processed. */
   readAttachment(attachment: PatientAttachment): void {
     if (attachment.processedAt !== null || attachment.readsUntilProcessed === null) return;

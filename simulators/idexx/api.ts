@@ -2,13 +2,14 @@
 import type { IncomingMessage } from 'node:http';
 import { calendarRows, daysAsked, wrap } from './calendar.ts';
 import { answerCall } from './calls.ts';
+import { consultationPage } from './consultations.ts';
 import type { Exchange, Reply } from './exchange.ts';
-import { type Faults, failsDates, spoilRows, spoilWrapper } from './faults.ts';
+import { type Faults, failsDates, spoilConsultations, spoilRows, spoilWrapper } from './faults.ts';
 import { cut, readBody, redirect, sendHtml, sendJson, sendText } from './http.ts';
 import { page } from './pages.ts';
 import type { PortalVariant } from './portal.ts';
 import type { Session, Sessions } from './sessions.ts';
-import { parseWall, wallAt } from './wall.ts';
+import { parseWall, type Wall, wallAt } from './wall.ts';
 import { answerWrite, readFields } from './writes.ts';
 
 export interface CallContext {
@@ -40,6 +41,11 @@ export async function handleCalls(exchange: Exchange, context: CallContext): Pro
   session.openCalls++;
   try {
     await context.delay();
+    if (faults.onlyPages !== null && request.headers['sec-fetch-site'] !== 'same-origin') {
+      return faults.onlyPages === 'html'
+        ? sendHtml(exchange.response, 200, page('One moment', '<h1>Checking your browser</h1>'))
+        : sendJson(exchange.response, 403, { message: 'Forbidden' });
+    }
     if (await context.spoil(exchange)) return;
     if (body) await write(exchange, context, session, body);
     else if (method === 'GET') read(exchange, context, session);
@@ -70,9 +76,10 @@ function refuse({ response }: Exchange, { variant, showLogin }: CallContext): vo
 function read(exchange: Exchange, context: CallContext, session: Session): void {
   const { path, query } = exchange;
   const { variant, now } = context;
+  const wall = wallAt(now(), session.clinic.timeZone);
   if (path === '/appointments/getCalendarEventData') calendar(exchange, context, session);
+  else if (path === '/consultations/search') consultations(exchange, context, session, wall);
   else {
-    const wall = wallAt(now(), session.clinic.timeZone);
     send(exchange, answerCall(path, { clinic: session.clinic, query, variant, wall }));
   }
 }
@@ -95,6 +102,16 @@ function calendar(exchange: Exchange, { faults, variant }: CallContext, session:
   }
   const rows = spoilRows(faults, calendarRows(session.clinic, start, end, variant), first, last);
   send(exchange, { status: 200, body: spoilWrapper(faults, wrap(rows, variant), rows) });
+}
+
+function consultations(exchange: Exchange, { faults, variant }: CallContext, session: Session, wall: Wall): void {
+  const page = (number: number | null) => {
+    const query = new URLSearchParams(exchange.query);
+    if (number !== null) query.set('page', String(number));
+    return consultationPage({ clinic: session.clinic, query, variant, wall });
+  };
+  const body = page(null);
+  send(exchange, { status: 200, body: spoilConsultations(faults, body, body.page, page) });
 }
 
 async function write(exchange: Exchange, context: CallContext, session: Session, body: Buffer): Promise<void> {

@@ -3,8 +3,15 @@ import type { Asked } from './exchange.ts';
 import { formatWall, parseWall } from './wall.ts';
 import { type Clinic, type Consultation, peopleOf } from './world.ts';
 
+export interface ConsultationPage {
+  readonly data: readonly Readonly<Record<string, unknown>>[];
+  readonly total: number;
+  readonly page: number;
+  readonly perPage: number;
+}
+
 /** One page of those between `date_start` and `date_end`; the newest first unless the order says `asc`. */
-export function consultationPage(asked: Asked): unknown {
+export function consultationPage(asked: Asked): ConsultationPage {
   const { clinic, query, variant } = asked;
   const from = parseWall(query.get('date_start') ?? '') ?? '0000-01-01 00:00:00';
   const to = parseWall(query.get('date_end') ?? '') ?? '9999-12-31 23:59:59';
@@ -57,7 +64,7 @@ function find(clinic: Clinic, id: string): Consultation | undefined {
   return clinic.consultations.find((consultation) => consultation.id === id);
 }
 
-function item({ clinic, variant }: Asked, consultation: Consultation): unknown {
+function item({ clinic, variant }: Asked, consultation: Consultation): Readonly<Record<string, unknown>> {
   const { id, appointmentId, patientId, providerId, consultedAt, status, clinicalNotes, vitals, diagnoses } =
     consultation;
   const { patientName, firstName, lastName } = peopleOf(clinic, patientId);

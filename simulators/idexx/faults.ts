@@ -1,5 +1,6 @@
 /** Everything that can be wrong with the portal. All switches may be changed between two requests. */
 import type { CalendarRow } from './calendar.ts';
+import type { ConsultationPage } from './consultations.ts';
 import { type Day, daysBetween } from './wall.ts';
 
 export interface Faults {
@@ -26,6 +27,8 @@ export interface Faults {
   downAs: 'reset' | 'maintenance';
   /** Every k-th JSON call finds its session ended. */
   loseSessionEvery: number | null;
+  /** JSON calls are refused to whoever is no page of the portal: with 403, or with an HTML page. */
+  onlyPages: 'forbidden' | 'html' | null;
   /** A write is done, but its answer never arrives. */
   loseWriteAnswers: boolean;
 
@@ -43,6 +46,11 @@ export interface Faults {
   outsideWindow: boolean;
   /** Calendar: fields have other names, or the list is in an object under a name nobody knows. */
   changedShape: 'fields' | 'wrapper' | null;
+  /**
+   * Consultations: the second page lacks one, or is the first one again; somebody writes one while they are read; one in three is
+   * left out and not counted; their fields have other names.
+   */
+  consultationPages: 'short' | 'same' | 'growing' | 'hidden' | 'renamed' | null;
 }
 
 export function noFaults(): Faults {
@@ -59,6 +67,7 @@ export function noFaults(): Faults {
     downAfter: null,
     downAs: 'reset',
     loseSessionEvery: null,
+    onlyPages: null,
     loseWriteAnswers: false,
     emptyCalendar: false,
     emptyDates: [],
@@ -68,6 +77,7 @@ export function noFaults(): Faults {
     repeatIds: false,
     outsideWindow: false,
     changedShape: null,
+    consultationPages: null,
   };
 }
 
@@ -111,6 +121,27 @@ export function spoilRows(faults: Faults, rows: readonly CalendarRow[], first: D
   if (faults.wrongTimes) out = out.map((row) => spoilTimes(row, faults.wrongTimes!));
   if (faults.changedShape === 'fields') out = out.map(renameFields);
   return out;
+}
+
+/** A page of consultations as the faults leave it. @param page its number. @param again the page with another number */
+export function spoilConsultations(
+  faults: Faults,
+  body: ConsultationPage,
+  page: number,
+  again: (page: number) => ConsultationPage,
+): ConsultationPage {
+  const how = faults.consultationPages;
+  if (how === 'short' && page === 2) return { ...body, data: body.data.slice(1) };
+  if (how === 'same' && page > 1) return { ...body, data: again(1).data.slice(0, body.data.length) };
+  if (how === 'growing' && page > 1) return { ...body, total: body.total + 1 };
+  if (how === 'hidden') {
+    const left = body.data.filter((_, i) => i % 3 !== 2);
+    return { ...body, data: left, total: left.length };
+  }
+  if (how === 'renamed') {
+    return { ...body, data: body.data.map(({ appointmentId, ...item }) => ({ ...item, visitId: appointmentId })) };
+  }
+  return body;
 }
 
 /** For a rename of the list itself. */

@@ -81,7 +81,8 @@ export async function startIdexx(options: IdexxOptions = {}): Promise<IdexxSimul
     if (!isLogin && !PAGES.has(path)) return false;
     // Read even when nobody cares, so that the connection can be used again.
     const fields = isPost ? await readForm(request) : null;
-    await wait0(isLogin && isPost ? latency.loginMs : latency.pageMs, wait);
+    const pageMs = path === '/login' ? (latency.loginPageMs ?? latency.pageMs) : latency.pageMs;
+    await wait0(isLogin && isPost ? latency.loginMs : pageMs, wait);
     if (await spoil(exchange, false)) return true;
     if (path === '/login') fields ? doors.login(request, response, fields) : doors.showLogin(request, response);
     else if (isLogin) fields ? doors.enterCode(request, response, fields) : doors.showCode(request, response);

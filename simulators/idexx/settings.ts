@@ -39,6 +39,7 @@ export const FAULT_CHECKS: Readonly<Record<keyof Faults, Check>> = {
   downAfter: orNull(isCount),
   downAs: oneOf('reset', 'maintenance'),
   loseSessionEvery: orNull(isPositive),
+  onlyPages: oneOf(null, 'forbidden', 'html'),
   loseWriteAnswers: isBoolean,
   emptyCalendar: isBoolean,
   emptyDates: listOf(isDay),
@@ -48,6 +49,7 @@ export const FAULT_CHECKS: Readonly<Record<keyof Faults, Check>> = {
   repeatIds: isBoolean,
   outsideWindow: isBoolean,
   changedShape: oneOf(null, 'fields', 'wrapper'),
+  consultationPages: oneOf(null, 'short', 'same', 'growing', 'hidden', 'renamed'),
 };
 
 export const VARIANT_CHECKS: Readonly<Record<keyof PortalVariant, Check>> = {

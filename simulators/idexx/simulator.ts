@@ -6,6 +6,8 @@ import type { Clinic } from './world.ts';
 
 export interface Latency {
   loginMs: number;
+  /** Of the page with the form; default: as other pages. */
+  loginPageMs?: number;
   pageMs: number;
   callMs: number;
 }

@@ -5,6 +5,7 @@
 import { createRemoteJWKSet, decodeJwt, errors, type JWTPayload, jwtVerify, type RemoteJWKSet } from 'jose';
 import { isScope, type Scope, scopesOfRole } from '../domain/scopes.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { SessionPerson } from '../ports/session-store.ts';
 import { AccessDenied, unauthorised } from './denied.ts';
 import type { Principal } from './principal.ts';
 import { isSafeUrl, type OidcIssuer } from './settings.ts';
@@ -142,17 +143,34 @@ async function discover(issuer: string): Promise<string> {
 }
 
 function principalOf(payload: JWTPayload, issuer: OidcIssuer): Principal {
-  const named = textsOf(claimOf(payload, issuer.claims.organizations));
+  return principalOfClaims(readClaims(payload, issuer), issuer);
+}
+
+/** What an issuer says of somebody, in its own words. */
+export type IssuerClaims = SessionPerson;
+
+export function readClaims(payload: JWTPayload, issuer: OidcIssuer): IssuerClaims {
+  const texts = (name: string) => [...new Set(textsOf(claimOf(payload, name)))];
+  return {
+    issuer: issuer.issuer,
+    subject: payload.sub ?? '',
+    organizations: texts(issuer.claims.organizations),
+    roles: texts(issuer.claims.roles),
+    scopes: texts(issuer.claims.scopes),
+  };
+}
+
+/** What that allows here. */
+export function principalOfClaims(claims: IssuerClaims, issuer: OidcIssuer): Principal {
   const { organizations: allowed } = issuer;
-  const roles = textsOf(claimOf(payload, issuer.claims.roles))
+  const roles = claims.roles
     .filter((value) => Object.hasOwn(issuer.roles, value))
     .flatMap((value) => scopesOfRole(issuer.roles[value]!));
-  const scopes = textsOf(claimOf(payload, issuer.claims.scopes)).filter(isScope);
   return {
     kind: 'token',
-    id: `${issuer.issuer}|${payload.sub}`,
-    organizations: [...new Set(named)].filter((name) => allowed === null || allowed.includes(name)),
-    scopes: [...new Set<Scope>([...scopes, ...roles])],
+    id: `${issuer.issuer}|${claims.subject}`,
+    organizations: claims.organizations.filter((name) => allowed === null || allowed.includes(name)),
+    scopes: [...new Set<Scope>([...claims.scopes.filter(isScope), ...roles])],
   };
 }
 

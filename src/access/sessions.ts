@@ -1,6 +1,6 @@
 /**
  * Sessions of the pages in the browser. A session begins with a key and may do what that key may, as long as the key is
- * valid: at most twelve hours, and one hour without a request. The secret is in the cookie alone; kept is its SHA-256.
+ * valid; or with a sign-in at an OpenID Connect issuer, and may do what the configuration makes of its claims: at most twelve hours, and one hour without a request. The secret is in the cookie alone; kept is its SHA-256.
  */
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { AuditEntry } from '../domain/audit-entry.ts';
@@ -8,7 +8,9 @@ import type { Clock } from '../ports/clock.ts';
 import type { SessionStore } from '../ports/session-store.ts';
 import type { ApiKeys } from './api-keys.ts';
 import { AccessDenied, unauthorised } from './denied.ts';
+import { type IssuerClaims, principalOfClaims } from './jwt.ts';
 import { administrator, type Principal } from './principal.ts';
+import type { OidcIssuer } from './settings.ts';
 
 /** What a request with the cookie presents. */
 export interface PresentedSession {
@@ -29,6 +31,8 @@ export interface Session {
 export interface Sessions {
   /** @returns with the secret for the cookie. @throws AccessDenied 400 unless the principal proved itself by a key */
   begin(principal: Principal, audit: AuditEntry): Promise<Session & { readonly secret: string }>;
+  /** @param claims what an issuer has just said, verified */
+  beginPerson(claims: IssuerClaims, audit: AuditEntry): Promise<Session & { readonly secret: string }>;
   /** @throws AccessDenied 401, 403 */
   authenticate(presented: PresentedSession): Promise<Principal>;
   find(secret: string): Promise<Session | null>;
@@ -43,6 +47,8 @@ export interface SessionOptions {
   readonly keys: ApiKeys;
   /** Null: there is none. */
   readonly adminKey: string | null;
+  /** Whose claims count. */
+  readonly issuers: readonly OidcIssuer[];
   readonly clock: Clock;
 }
 
@@ -51,7 +57,7 @@ const IDLE_MS = 3600_000;
 const TOUCH_MS = 60_000;
 const FORM = /^[A-Za-z0-9_-]{43}$/;
 
-export function createSessions({ store, keys, adminKey, clock }: SessionOptions): Sessions {
+export function createSessions({ store, keys, adminKey, issuers, clock }: SessionOptions): Sessions {
   async function valid(secret: string) {
     const session = FORM.test(secret) ? await store.find(hashOf(secret)) : null;
     const now = clock.now();
@@ -69,8 +75,11 @@ export function createSessions({ store, keys, adminKey, clock }: SessionOptions)
             ? { proof: hmac(secret, `key ${adminKey}`) }
             : null;
       if (key === null) throw new AccessDenied(400, 'invalid_request', 'A session begins with a key.');
-      const createdAt = await store.begin({ hash: hashOf(secret), key }, audit);
-      return { secret, csrfToken: csrfTokenOf(secret), expiresAt: createdAt + SESSION_MS };
+      return opened(secret, await store.begin({ hash: hashOf(secret), key }, audit));
+    },
+    async beginPerson(claims, audit) {
+      const secret = randomBytes(32).toString('base64url');
+      return opened(secret, await store.begin({ hash: hashOf(secret), key: { person: claims } }, audit));
     },
     async authenticate({ secret, unsafe, csrfToken }) {
       const session = await valid(secret);
@@ -80,7 +89,12 @@ export function createSessions({ store, keys, adminKey, clock }: SessionOptions)
         throw new AccessDenied(403, 'csrf_token', 'With a session, this needs its token in the header X-CSRF-Token.');
       }
       const { key } = session;
-      const principal = 'id' in key ? await keys.recall(key.id) : administratorBy(key.proof, secret);
+      const principal =
+        'id' in key
+          ? await keys.recall(key.id)
+          : 'person' in key
+            ? personBy(key.person)
+            : administratorBy(key.proof, secret);
       if (clock.now() - session.usedAt > TOUCH_MS) await store.touch(session.hash);
       return principal;
     },
@@ -91,6 +105,17 @@ export function createSessions({ store, keys, adminKey, clock }: SessionOptions)
     end: (secret, audit) => store.end(hashOf(secret), audit),
     tidy: () => store.purge(clock.now() - SESSION_MS, clock.now() - IDLE_MS),
   };
+
+  function opened(secret: string, createdAt: number) {
+    return { secret, csrfToken: csrfTokenOf(secret), expiresAt: createdAt + SESSION_MS };
+  }
+
+  /** The configuration may say something else of the issuer by now, or nothing any more. */
+  function personBy(claims: IssuerClaims): Principal {
+    const issuer = issuers.find((known) => known.issuer === claims.issuer && known.signIn !== null);
+    if (issuer === undefined) throw unauthorised('Nobody signs in at the issuer of this session any more.');
+    return principalOfClaims(claims, issuer);
+  }
 
   /** The administrator's key may have been replaced since. */
   function administratorBy(proof: string, secret: string): Principal {

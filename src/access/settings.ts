@@ -32,6 +32,21 @@ export interface OidcIssuer {
   readonly roles: Readonly<Record<string, Role>>;
   /** Organisations that this issuer may speak for; null: all that are configured. */
   readonly organizations: readonly string[] | null;
+  /** How people sign in to the pages there; null: only tokens of this issuer are taken. */
+  readonly signIn: OidcSignInSettings | null;
+}
+
+export interface OidcSignInSettings {
+  /** In our addresses: the issuer's place in the list, from 1. */
+  readonly id: string;
+  /** On the button. */
+  readonly name: string;
+  readonly clientId: string;
+  /** Secret. Null: a public client, protected by PKCE alone. */
+  readonly clientSecret: string | null;
+  readonly scope: string;
+  /** The address under which browsers reach Chartsync; null: as the request names it. */
+  readonly publicUrl: string | null;
 }
 
 export interface ClientCertificate {

@@ -4,6 +4,7 @@ import { auditEntry, audited, type Deed } from '../access/audit.ts';
 import type { Authenticator, Presented } from '../access/authenticate.ts';
 import { authorize } from '../access/authorize.ts';
 import { AccessDenied } from '../access/denied.ts';
+import type { IssuerClaims } from '../access/jwt.ts';
 import { actorOf, type Principal } from '../access/principal.ts';
 import type { RateLimits } from '../access/rate-limit.ts';
 import type { Session, Sessions } from '../access/sessions.ts';
@@ -43,6 +44,14 @@ export interface Access {
   patientOf(request: Asking): string | null;
   /** Begins a session with a key. @returns with the secret for the cookie. @throws AccessDenied 400, 401; RateLimited */
   signIn(request: FastifyRequest, reply: FastifyReply, key: string): Promise<Session & { readonly secret: string }>;
+  /** Begins a session for whom an issuer has just vouched. @returns with the secret for the cookie */
+  signInPerson(
+    request: FastifyRequest,
+    claims: IssuerClaims,
+    principal: Principal,
+  ): Promise<Session & { readonly secret: string }>;
+  /** Before anybody is known. @throws RateLimited */
+  countAnonymous(request: FastifyRequest): Promise<void>;
   /** Ends the session that the request was made with. @returns false when it was made with none */
   signOut(request: FastifyRequest): Promise<boolean>;
   /** The session that the request was made with; null: none. */
@@ -206,6 +215,11 @@ export function createAccess(options: AccessOptions): Access {
       const principal = await identify(request, reply, { authorization: undefined, apiKey: key, session: undefined });
       return sessions.begin(principal, auditEntry(sessionDeed(request, 'session.begin')));
     },
+    signInPerson(request, claims, principal) {
+      principals.set(request, principal);
+      return sessions.beginPerson(claims, auditEntry(sessionDeed(request, 'session.begin')));
+    },
+    countAnonymous: (request) => rateLimits.address(request.ip),
     async signOut(request) {
       const secret = sessionSecret(request);
       return secret !== undefined && sessions.end(secret, auditEntry(sessionDeed(request, 'session.end')));

@@ -11,20 +11,29 @@ import { describeRoutes } from './openapi.ts';
 import { createRequestTimes } from './request-times.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { bookingRoutes } from './routes/bookings.ts';
+import { caseSummaryRoutes } from './routes/case-summary.ts';
 import { clinicRecordRoutes } from './routes/clinic-records.ts';
 import { clinicScheduleRoutes } from './routes/clinic-schedule.ts';
 import { clinikoRoutes } from './routes/cliniko.ts';
 import { connectionRunRoutes } from './routes/connection-runs.ts';
+import { connectionScheduleRoutes } from './routes/connection-schedule.ts';
 import { connectionRoutes } from './routes/connections.ts';
+import { consultationRoutes } from './routes/consultations.ts';
+import { consistencyRoutes } from './routes/consistency.ts';
 import { credentialRoutes } from './routes/credentials.ts';
 import { documentCopyRoutes } from './routes/document-copies.ts';
+import { documentDetailRoutes } from './routes/document-details.ts';
 import { documentPartRoutes } from './routes/document-parts.ts';
 import { documentRemovalRoutes } from './routes/document-removal.ts';
 import { documentRoutes } from './routes/documents.ts';
+import { duplicateRoutes } from './routes/duplicates.ts';
 import { failureDecisionRoutes } from './routes/failure-decisions.ts';
 import { filesetRoutes } from './routes/filesets.ts';
+import { groupRoutes } from './routes/groups.ts';
 import { healthRoutes } from './routes/health.ts';
 import { heldRoutes } from './routes/held.ts';
+import { idexxStatusRoutes } from './routes/idexx-status.ts';
+import { inspectionRoutes } from './routes/inspections.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { landingRoute } from './routes/landing.ts';
 import { metricsRoutes } from './routes/metrics.ts';
@@ -32,15 +41,21 @@ import { migrationRoutes } from './routes/migrations.ts';
 import { patientDocumentRoutes } from './routes/patient-documents.ts';
 import { patientEventRoutes } from './routes/patient-events.ts';
 import { patientSyncRoutes } from './routes/patient-sync.ts';
+import { patientRoutes } from './routes/patients.ts';
 import { processRoutes } from './routes/process.ts';
 import { runDetailRoutes } from './routes/run-details.ts';
+import { runLogRoutes } from './routes/run-log.ts';
 import { runRoutes } from './routes/runs.ts';
 import { scheduleSyncRoutes } from './routes/schedule-sync.ts';
 import { searchRoutes } from './routes/search.ts';
 import { SESSION_PATH, sessionRoutes } from './routes/session.ts';
+import { settingsRoutes } from './routes/settings.ts';
+import { SIGN_IN_PATHS, signInRoutes } from './routes/sign-in.ts';
 import { statisticsRoutes } from './routes/statistics.ts';
 import { syncRoutes } from './routes/sync.ts';
 import { syncManagementRoutes } from './routes/sync-management.ts';
+import { syncPhaseRoutes } from './routes/sync-phases.ts';
+import { userRoutes } from './routes/users.ts';
 import { createEstimate } from './run-answers.ts';
 import type { ApiServices } from './services.ts';
 import { serveSockets } from './sockets.ts';
@@ -68,7 +83,12 @@ const PUBLIC = new Set(['/', '/health', '/ready', '/openapi.json']);
 function isPublic({ method, routeOptions: { url = '' } }: FastifyRequest): boolean {
   if (url === SESSION_PATH) return method === 'POST';
   return (
-    PUBLIC.has(url) || isAsset(url) || url.startsWith(COMPONENT_FILES) || url === DOCS || url.startsWith(`${DOCS}/`)
+    PUBLIC.has(url) ||
+    SIGN_IN_PATHS.has(url) ||
+    isAsset(url) ||
+    url.startsWith(COMPONENT_FILES) ||
+    url === DOCS ||
+    url.startsWith(`${DOCS}/`)
   );
 }
 
@@ -134,16 +154,21 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
       await componentFiles(scope, web.folder);
     }
     sessionRoutes(scope, options.services, access);
+    signInRoutes(scope, options.services.signIn, access);
     syncRoutes(scope, options.services, access);
     syncManagementRoutes(scope, options.services, access);
     runRoutes(scope, options.services, access, createEstimate(options.services.history, Date.now));
     runDetailRoutes(scope, options.services, access);
+    runLogRoutes(scope, options.services, access);
     statisticsRoutes(scope, options.services, access);
     connectionRoutes(scope, options.services, access);
     connectionRunRoutes(scope, options.services, access);
+    connectionScheduleRoutes(scope, options.services, access);
+    inspectionRoutes(scope, options.services, access);
     failureDecisionRoutes(scope, options.services, access);
     credentialRoutes(scope, options.services, access);
     heldRoutes(scope, options.services, access);
+    consistencyRoutes(scope, options.services, access);
     documentRoutes(scope, options.services, access);
     documentPartRoutes(scope, options.services, access);
     documentRemovalRoutes(scope, options.services, access);
@@ -152,15 +177,25 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     filesetRoutes(scope, options.services, access);
     patientSyncRoutes(scope, options.services, access);
     patientDocumentRoutes(scope, options.services, access);
+    patientRoutes(scope, options.services, access);
+    documentDetailRoutes(scope, options.services, access);
+    caseSummaryRoutes(scope, options.services, access);
+    groupRoutes(scope, options.services, access);
+    duplicateRoutes(scope, options.services, access);
     migrationRoutes(scope, options.services, access);
     patientEventRoutes(scope, options.services, access);
     searchRoutes(scope, options.services, access);
     clinikoRoutes(scope, options.services, access);
     scheduleSyncRoutes(scope, options.services, access);
+    idexxStatusRoutes(scope, options.services, access);
+    syncPhaseRoutes(scope, options.services, access);
+    consultationRoutes(scope, options.services, access);
     bookingRoutes(scope, options.services, access);
     clinicScheduleRoutes(scope, options.services, access);
     clinicRecordRoutes(scope, options.services, access);
     keyRoutes(scope, options.services, access);
+    userRoutes(scope, options.services, access);
+    settingsRoutes(scope, options.services, access);
     auditRoutes(scope, options.services, access);
     await scope.register(async (fhir) => fhirRoutes(fhir, options.services, access, options.version), {
       prefix: '/fhir',

@@ -118,14 +118,14 @@ export const FreshnessAnswer = Type.Object(
 );
 
 export const ScrapeBody = Type.Object(
-  { type: Type.Literal('schedule'), clinicId: text(64), date: Type.Optional(date()) },
+  { type: Type.Enum(['schedule', 'consultation']), clinicId: text(64), date: Type.Optional(date()) },
   open,
 );
 export const ScrapeAnswer = Type.Object(
   {
     success: Type.Boolean(),
     sessionId: Type.String(),
-    scrapeType: Type.Literal('schedule'),
+    scrapeType: Type.Enum(['schedule', 'consultation']),
     recordsScraped: count(),
     errors: Type.Array(Type.String()),
     durationMs: count(),

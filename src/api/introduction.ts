@@ -27,6 +27,11 @@ export const TAGS = [
   { name: 'sync management', description: 'The runs of an organisation: start them all, what was, what is going on.' },
   { name: 'runs', description: 'One run: its progress, its stream of events, its cancellation.' },
   { name: 'connections', description: 'How the connections are; pause, resume, credentials of their sources.' },
+  {
+    name: 'inspections',
+    description:
+      'What a run would do, whether a source can be reached, whether all stores agree; and the repair of the search index.',
+  },
   { name: 'failures', description: 'Items that failed: try them again, or leave them alone.' },
   { name: 'held removals', description: 'Removals that were held back for a person to decide.' },
   { name: 'cliniko', description: 'The connection to Cliniko: start it, try it, see how it is.' },

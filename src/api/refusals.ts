@@ -21,9 +21,14 @@ export const Refusal = Type.Object(
       retry_after: nullable(Type.Integer({ description: 'Seconds.' })),
     }),
     errors: Type.Optional(
-      Type.Array(Type.String(), { description: 'Of /api/idexx/schedule-sync: the same sentence.' }),
+      Type.Array(Type.String(), { description: 'Of routes of the earlier IDEXX services: the same sentence.' }),
     ),
-    durationMs: Type.Optional(Type.Integer({ description: 'Of /api/idexx/schedule-sync.' })),
+    validationErrors: Type.Optional(
+      Type.Array(Type.Object({ field: Type.String(), message: Type.String() }), {
+        description: 'Of /api/sync/inbound, outbound, full and reconcile: each field that is not as it must be.',
+      }),
+    ),
+    durationMs: Type.Optional(Type.Integer({ description: 'Of routes of the earlier IDEXX services.' })),
     syncId: Type.Optional(nullable(Type.String({ description: 'The run that is in the way, or that failed.' }))),
     timestamp: Type.String({ format: 'date-time', description: 'When it was refused.' }),
   },

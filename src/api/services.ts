@@ -2,24 +2,34 @@
 import type { ApiKeys } from '../access/api-keys.ts';
 import type { ComponentTokens } from '../access/component-tokens.ts';
 import type { CredentialVault } from '../access/credentials.ts';
+import type { OidcSignIn } from '../access/oidc-sign-in.ts';
+import type { Schedule } from '../domain/schedule.ts';
 import type { AuditLog } from '../ports/audit-log.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
 import type { BookView } from '../ports/book-view.ts';
 import type { BookingDesk } from '../ports/booking-desk.ts';
 import type { ClinicReports } from '../ports/clinic-reports.ts';
+import type { ConsultationBook } from '../ports/consultation-book.ts';
+import type { ConsistencyStore } from '../ports/consistency-store.ts';
 import type { DocumentDesk } from '../ports/document-desk.ts';
+import type { DocumentGroups } from '../ports/document-groups.ts';
 import type { FilesetMigrations } from '../ports/fileset-migrations.ts';
 import type { FilesetReports } from '../ports/fileset-reports.ts';
+import type { PatientDesk } from '../ports/patient-desk.ts';
 import type { Reports } from '../ports/reports.ts';
 import type { RunHistory } from '../ports/run-history.ts';
+import type { RunLog } from '../ports/run-log.ts';
 import type { RunMetrics } from '../ports/run-metrics.ts';
 import type { RunQueue } from '../ports/run-queue.ts';
 import type { RunStore } from '../ports/run-store.ts';
 import type { ScheduleStore } from '../ports/schedule-store.ts';
 import type { SearchIndex } from '../ports/search-index.ts';
+import type { Person } from '../ports/session-store.ts';
 import type { SlotBook } from '../ports/slot-book.ts';
+import type { Upkeep } from '../ports/upkeep.ts';
 import type { Connection } from '../runs/connections.ts';
 import type { DocumentWatch } from '../runs/document-watch.ts';
+import type { Inspections } from '../runs/inspections.ts';
 import type { RunWatch } from '../runs/run-watch.ts';
 import type { SyncService } from '../runs/sync-service.ts';
 
@@ -35,34 +45,70 @@ export interface ApiServices {
   /** The configured ones. */
   readonly organizations: readonly NamedOrganization[];
   readonly connections: readonly Connection[];
+  /** What the configuration says, without secrets. */
+  readonly configured: {
+    /** Null: there is no such connection. */
+    settings(
+      organizationId: string,
+      connectionId: string,
+    ): { readonly connector: string; readonly settings: Readonly<Record<string, unknown>> } | null;
+    /** In ms; null: for ever. */
+    readonly retention: {
+      readonly runsMs: number | null;
+      readonly releasedBlobsMs: number;
+      readonly tombstonesMs: number | null;
+      readonly auditMs: number | null;
+    };
+  };
   readonly sync: SyncService;
   /** Runs of other processes that this one helps with. */
   readonly helping: () => number;
   readonly runs: RunStore;
+  readonly runLog: Pick<RunLog, 'read'>;
   readonly queue: RunQueue;
   readonly history: RunHistory;
   readonly schedules: ScheduleStore;
+  /** Schedules in the words of the configuration. */
+  readonly scheduleText: {
+    read(value: unknown): { readonly schedule: Schedule | null } | { readonly mistakes: readonly string[] };
+    write(schedule: Schedule | null): unknown;
+  };
   readonly watch: RunWatch;
   /** Does this installation run anything by itself? */
   readonly schedulerActive: boolean;
+  readonly inspections: Inspections;
   readonly reports: Reports;
   readonly clinic: ClinicReports;
   readonly filesets: FilesetReports;
   readonly book: SlotBook;
+  readonly consultations: ConsultationBook;
   readonly bookView: BookView;
   readonly bookings: BookingDesk;
   /** Browsers of this process. */
-  readonly browsers: () => { readonly total: number; readonly inUse: number; readonly available: number };
+  readonly browsers: () => {
+    readonly total: number;
+    readonly inUse: number;
+    readonly available: number;
+    readonly installed: boolean;
+  };
   readonly blobs: BlobStore;
   readonly desk: DocumentDesk;
+  readonly patients: PatientDesk;
+  readonly groups: DocumentGroups;
   readonly migrations: FilesetMigrations;
   readonly documentWatch: DocumentWatch;
   readonly components: ComponentTokens;
   readonly search: SearchIndex;
+  readonly consistency: ConsistencyStore;
+  readonly upkeep: Upkeep;
   /** Folder for uploads on their way into the blob store. */
   readonly scratch: string;
   readonly maxFileSize: number;
   readonly keys: ApiKeys;
+  /** Who signed in at an issuer. */
+  readonly people: (organizationId: string) => Promise<readonly Person[]>;
+  /** At issuers, for people at a browser. */
+  readonly signIn: OidcSignIn;
   readonly credentials: CredentialVault;
   readonly audit: AuditLog;
   readonly metrics: RunMetrics;

@@ -4,7 +4,6 @@
  * matter which process does the work.
  */
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { Server, type Socket } from 'socket.io';
 import { AccessDenied } from '../access/denied.ts';
@@ -47,7 +46,7 @@ export function serveSockets(app: FastifyInstance, options: SocketsOptions): voi
   });
   io.use((socket, next) => {
     const data = socket.data as { -readonly [K in keyof SocketData]: SocketData[K] };
-    data.caller = callerOf(socket.request, options.isTrustedProxy, app.log);
+    data.caller = callerOf(socket as unknown as OurSocket, options.isTrustedProxy, app.log);
     data.rooms = new Map();
     void access.admitSocket(data.caller, proofOf(socket as unknown as OurSocket)).then(
       () => next(),
@@ -134,7 +133,11 @@ function proofOf({ handshake }: OurSocket) {
   };
 }
 
-function callerOf(request: IncomingMessage, isTrustedProxy: (address: string) => boolean, log: FastifyBaseLogger) {
+function callerOf(
+  { request, handshake }: OurSocket,
+  isTrustedProxy: (address: string) => boolean,
+  log: FastifyBaseLogger,
+) {
   const peer = request.socket.remoteAddress ?? '';
   // From the nearest to the farthest, as long as each is one of ours.
   const chain = String(request.headers['x-forwarded-for'] ?? '')
@@ -147,11 +150,16 @@ function callerOf(request: IncomingMessage, isTrustedProxy: (address: string) =>
     if (next === undefined) break;
     ip = next;
   }
+  // Browsers cannot send headers with a socket.
+  const { organizationId } = handshake.auth as { organizationId?: unknown };
   return {
     id: `req_${randomUUID()}`,
     ip,
     method: 'GET',
-    headers: request.headers,
+    headers: {
+      ...request.headers,
+      ...(typeof organizationId === 'string' ? { 'x-organization-id': organizationId } : {}),
+    },
     log,
     socket: { remoteAddress: peer },
   } satisfies Asking;

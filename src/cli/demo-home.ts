@@ -4,9 +4,12 @@ import { join, resolve } from 'node:path';
 import type { Environment } from '../config/source.ts';
 import type { RecordDatabase } from '../main.ts';
 import { keptAccount } from './demo-cliniko.ts';
+import { keptPortal } from './demo-portal.ts';
 
 export const DEMO_CONNECTION = 'riverside-vsrx';
 export const DEMO_CLINIKO = 'riverside-cliniko';
+export const DEMO_IDEXX = 'riverside-front-desk';
+const DEMO_CLINIC = '5c0a1f2e-3b4d-4c5e-8f60-718293a4b5c6';
 const SOURCE_DATABASE = 'vsrx_sample';
 /** Whoever sets one of these means something else than the sample. */
 const CONFIGURING = ['CHARTSYNC_CONFIG', 'DATABASE_URL', 'VSRX_MYSQL_CONNECTION_STRING', 'MYSQL_HOST'];
@@ -28,6 +31,10 @@ export function demoAccountFile(home: string): string {
   return join(demoHome(home), 'cliniko.json');
 }
 
+export function demoPortalFile(home: string): string {
+  return join(demoHome(home), 'idexx.json');
+}
+
 export function demoFiles(home: string): string {
   return join(demoHome(home), 'vsrx', 'login');
 }
@@ -41,17 +48,23 @@ export async function isDemo(env: Environment, cwd: string, named: string | unde
 /** The sample's source database lies beside ours on the embedded server, whose port changes: the file refers to it by name. */
 export async function demoEnvironment(env: Environment, database: RecordDatabase, home: string): Promise<Environment> {
   const account = await keptAccount(demoAccountFile(home));
+  const portal = await keptPortal(demoPortalFile(home));
   return {
     // The terminal is told of each run in a line of its own.
     SYNC_LOG_LEVEL: 'warn',
     ...env,
     CHARTSYNC_SAMPLE_CLINIKO: account?.url ?? 'http://127.0.0.1:9/v1',
     CHARTSYNC_SAMPLE_CLINIKO_KEY: account?.apiKey ?? 'none-of-ours-au1',
+    CHARTSYNC_SAMPLE_PORTAL: portal?.url ?? 'http://127.0.0.1:9',
+    CHARTSYNC_SAMPLE_COMPANY: portal?.companyId ?? 'none',
+    CHARTSYNC_SAMPLE_USER: portal?.username ?? 'none',
+    CHARTSYNC_SAMPLE_PASSWORD: portal?.password ?? 'none',
     CHARTSYNC_SAMPLE_DATABASE: (await database.urlOf(SOURCE_DATABASE)) ?? database.url,
   };
 }
 
-export async function writeDemoFile(home: string): Promise<void> {
+/** @param withPortal there is a browser to log in with */
+export async function writeDemoFile(home: string, withPortal: boolean): Promise<void> {
   await mkdir(demoHome(home), { recursive: true });
   await writeFile(
     demoFile(home),
@@ -77,10 +90,24 @@ organizations:
         schedule: { every: 1m }
         settings: { baseUrl: "\${CHARTSYNC_SAMPLE_CLINIKO}", contactEmail: it@riverside.example }
         credentials: { apiKey: "\${CHARTSYNC_SAMPLE_CLINIKO_KEY}" }
-limits: { retryDelay: 1s }
+${withPortal ? PORTAL : ''}limits: { retryDelay: 1s }
 `,
   );
 }
+
+const PORTAL = `      - id: ${DEMO_IDEXX}
+        connector: idexx
+        schedule: { every: 1m }
+        settings:
+          portalUrl: "\${CHARTSYNC_SAMPLE_PORTAL}"
+          clinicId: ${DEMO_CLINIC}
+          breaks: [{ name: Lunch, from: "12:00", to: "13:00", on: [mon, tue, wed, thu, fri] }]
+          consultations: { every: 5m }
+        credentials:
+          companyId: "\${CHARTSYNC_SAMPLE_COMPANY}"
+          username: "\${CHARTSYNC_SAMPLE_USER}"
+          password: "\${CHARTSYNC_SAMPLE_PASSWORD}"
+`;
 
 function exists(path: string): Promise<boolean> {
   return access(path).then(

@@ -3,6 +3,8 @@ import { Command } from 'commander';
 import { version } from '../version.ts';
 import { registerApply } from './commands/apply.ts';
 import { registerAudit } from './commands/audit.ts';
+import { registerConsultations } from './commands/consultations.ts';
+import { registerConsistency } from './commands/consistency.ts';
 import { registerControl } from './commands/control.ts';
 import { registerCredentials } from './commands/credentials.ts';
 import { registerDemo } from './commands/demo.ts';
@@ -52,6 +54,8 @@ for (const register of [
   registerPlan,
   registerStatus,
   registerFailures,
+  registerConsultations,
+  registerConsistency,
   registerControl,
   registerHeld,
   registerVerify,

@@ -32,6 +32,7 @@ export function planAndReport(options: PlanRequest): Promise<ExitCode> {
   if (out !== null)
     throw new UsageError('--out is for connections that copy files: what changes here, a run finds itself.');
   if (unit !== null) throw new UsageError('--patient is for connections that copy files.');
+  if (mode === 'consultations') throw new UsageError('There is a plan for the calendar only, not for consultations.');
   if (isBookConnection(connection)) return planBookChanges({ ...options, connection });
   return planRecordChanges({ ...options, connection, mode: mode as RecordMode });
 }

@@ -15,7 +15,9 @@ export async function planRecordChanges(request: RecordRequest & { mode: RecordM
   const { output } = request;
   const plans = await look(request, request.mode);
   const sum = sumOf(plans);
-  output.emit('plan', { lists: plans, ...sum });
+  const files = await filesToBring(request.connection);
+  output.emit('plan', { lists: plans, ...sum, ...files });
+  sayFiles(output, files);
   output.say(
     `Would add ${sum.added}, update ${sum.updated}; ${sum.same} unchanged. ${absenceOf(plans)} Nothing was changed.`,
   );
@@ -26,9 +28,11 @@ export async function verifyRecords(request: RecordRequest): Promise<ExitCode> {
   const { output } = request;
   const plans = await look(request, 'comprehensive');
   const sum = sumOf(plans);
-  const differences = sum.added + sum.updated + sum.absent;
+  const files = await filesToBring(request.connection);
+  const differences = sum.added + sum.updated + sum.absent + (files.attachmentsWithoutDocument ?? 0);
   const complete = plans.every((plan) => plan.complete);
-  output.emit('verified', { lists: plans, differences, complete });
+  output.emit('verified', { lists: plans, differences, complete, ...files });
+  sayFiles(output, files);
   output.say(
     differences === 0
       ? `${sum.same} records agree with the source: no difference.`
@@ -36,6 +40,21 @@ export async function verifyRecords(request: RecordRequest): Promise<ExitCode> {
   );
   if (!complete) output.say('Some lists changed while they were read, so nothing is said about what they lack.');
   return differences === 0 && complete ? EXIT.done : EXIT.partial;
+}
+
+interface Files {
+  /** Stored attachments whose document is not there, or not as the source has it. Absent: the connection copies no files. */
+  readonly attachmentsWithoutDocument?: number;
+}
+
+async function filesToBring({ ports, settings }: RecordConnection): Promise<Files> {
+  if (ports.attachments === null) return {};
+  return { attachmentsWithoutDocument: await ports.attachments.wanted.countWanted(settings) };
+}
+
+function sayFiles(output: Output, { attachmentsWithoutDocument: count }: Files): void {
+  if (count !== undefined && count > 0)
+    output.say(`${count} attachments that are known already are still to be brought as documents.`);
 }
 
 async function look(request: RecordRequest, mode: RecordMode): Promise<readonly StreamPlan[]> {

@@ -59,7 +59,21 @@ const Issuer = closed({
     }),
   ),
   organizations: optional(organizationList()),
+  signIn: optional(
+    closed({
+      clientId: text('the id under which the issuer knows Chartsync'),
+      clientSecret: optional(text('the secret that the issuer gave for that id')),
+      name: optional(text('what the button on the sign-in page calls the issuer')),
+      scope: optional(text('the scopes to ask for, such as "openid roles"', /(^| )openid( |$)/)),
+      publicUrl: optional(checkedText('the address of Chartsync, such as https://chartsync.clinic.example', isOwnUrl)),
+    }),
+  ),
 });
+
+function isOwnUrl(value: string): boolean {
+  const url = URL.parse(value);
+  return url !== null && isSafeUrl(url) && url.pathname === '/' && url.search === '' && url.hash === '';
+}
 
 const Certificate = closed({
   fingerprint: checkedText(
@@ -150,6 +164,17 @@ function issuersOf({ file, variables, organizations, mistake, variableMistake }:
       claims: { organizations: 'org_id', scopes: 'scope', roles: 'roles', ...entry.claims },
       roles: entry.roles ?? {},
       organizations: entry.organizations ?? null,
+      signIn:
+        entry.signIn === undefined
+          ? null
+          : {
+              id: String(i + 1),
+              name: entry.signIn.name ?? new URL(entry.issuer).host,
+              clientId: entry.signIn.clientId,
+              clientSecret: entry.signIn.clientSecret ?? null,
+              scope: entry.signIn.scope ?? 'openid',
+              publicUrl: entry.signIn.publicUrl === undefined ? null : new URL(entry.signIn.publicUrl).origin,
+            },
     };
   });
 }

@@ -68,6 +68,8 @@ export function resolveCliniko(
       fullCompareAt: compareAt === 'never' ? null : parseTimeOfDay(compareAt),
       notes: settings.notes ?? false,
       unavailableBlocks: settings.unavailableBlocks ?? true,
+      attachments: settings.attachments ?? false,
+      attachmentHosts: settings.attachmentHosts ?? [],
     },
     credentials: connection.credentials ?? null,
   };

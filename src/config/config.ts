@@ -32,6 +32,14 @@ export interface Config {
   /** Origins whose pages may hold the component and use the routes of one patient. */
   readonly components: { readonly origins: readonly string[] };
   readonly deletionGuard: { readonly maxCount: number; readonly maxPercent: number; readonly minCount: number };
+  /** The comparison of all stores, once in a night. */
+  readonly consistency: {
+    /** Minutes after midnight at the organisation; null: never by itself. */
+    readonly at: number | null;
+    readonly timeBoxMs: number;
+    /** Of the documents, those whose content is read and hashed. */
+    readonly samplePercent: number;
+  };
   readonly limits: LimitsConfig;
   readonly portals: PortalsConfig;
   readonly retention: {
@@ -77,6 +85,8 @@ export interface ClinikoConnectionConfig extends AnyConnectionConfig {
     /** Minutes after midnight, in the connection's zone, of the nightly read of everything. Null: never by itself. */
     readonly fullCompareAt: number | null;
     readonly unavailableBlocks: boolean;
+    /** Copy files of patients. */
+    readonly attachments: boolean;
   };
   /** Secret. Null: stored ones are used. */
   readonly credentials: { readonly apiKey: string } | null;
@@ -110,6 +120,9 @@ export interface IdexxConnectionConfig extends AnyConnectionConfig {
     readonly moveHolds: boolean;
     /** A window without a single entry is taken as it is. */
     readonly believeEmpty: boolean;
+    readonly consultationDaysBack: number;
+    /** Null: only when somebody asks. */
+    readonly consultationsEveryMs: number | null;
   };
   /** Secret. Null: stored ones are used. */
   readonly credentials: { readonly companyId: string; readonly username: string; readonly password: string } | null;
@@ -120,7 +133,7 @@ export interface VsrxConnectionConfig extends AnyConnectionConfig {
   /** Without secrets: may be stored and shown. */
   readonly settings: VsrxSettings;
   /** Secret. */
-  readonly credentials: { readonly databaseUrl: string };
+  readonly credentials: { readonly databaseUrl: string; readonly documentsApiKey: string | null };
 }
 
 export interface VsrxSettings {
@@ -137,6 +150,19 @@ export interface VsrxSettings {
   readonly modes: { readonly deepMs: number | null; readonly checksumMs: number | null };
   readonly maxFileSize: number;
   readonly timeouts: { readonly connectMs: number; readonly queryMs: number; readonly fileMs: number };
+  /** Null: the documents are for this service. */
+  readonly documents: RemoteDocumentsConfig | null;
+  /** Keep the silknote tables of the source's database in step. */
+  readonly mirrorTables: boolean;
+}
+
+/** A document service on another machine. */
+export interface RemoteDocumentsConfig {
+  readonly endpoint: string;
+  readonly organization: string | null;
+  /** `pdf`: what is none is sent as PDF. */
+  readonly send: 'original' | 'pdf';
+  readonly timeoutMs: number;
 }
 
 export interface StoresConfig {

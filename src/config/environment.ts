@@ -6,7 +6,7 @@ import { isAddressRange } from '../access/settings.ts';
 import { isIssuerUrl } from './issuer-url.ts';
 import { checkedText, choice, integer, switchOf, text } from './leaf.ts';
 import type { Mistake } from './mistake.ts';
-import { isDatabaseUrl } from './schema.ts';
+import { isDatabaseUrl, isHttpUrl } from './schema.ts';
 import type { Environment } from './source.ts';
 
 const POSTGRES = new Set(['postgres:', 'postgresql:']);
@@ -57,6 +57,9 @@ const VARIABLES = {
   MYSQL_PASSWORD: text('a password'),
   MYSQL_DATABASE: text('the name of a database'),
   VSRX_FILE_BASE_PATH: text('the path of a folder'),
+  VITALSIGN_PROCESS_ENDPOINT: checkedText('the address of a document service', isHttpUrl),
+  SilknoteDocAnalysis_SERVER_PATH: checkedText('the address of a document service', isHttpUrl),
+  CHARTSYNC_DOCUMENTS_KEY: text('the key of the document service', /^[\x21-\x7e]{8,4096}$/),
   SYNC_BATCH_SIZE: integer(1, 1000),
   SYNC_RETRY_ATTEMPTS: integer(1, 20),
   SYNC_RETRY_DELAY_MS: integer(0, 600_000),

@@ -14,6 +14,8 @@ const MINUTE = 60_000;
 const DEFAULT_TIMEOUT = '30s';
 const DEFAULT_STALE = '60m';
 const DEFAULT_ALARM = '4h';
+const DAYS_BACK = 7;
+const MAX_AGE = '30m';
 
 const LOOPBACK = /^(127(\.\d{1,3}){3}|\[::1\]|localhost)$/;
 const VENDOR = /(^|\.)(idexxneo\.com|idexxneocloud\.com|neo\.vet|neosuite\.com)$/;
@@ -59,6 +61,7 @@ export function resolveIdexx(
       timeZone,
       timeoutMs: parseDuration(settings.timeout ?? DEFAULT_TIMEOUT) ?? 0,
       requestsPerSecond: defaults.requestsPerSecond,
+      clinicMaxAgeMs: settings.settingsMaxAge === 'none' ? 0 : (parseDuration(settings.settingsMaxAge ?? MAX_AGE) ?? 0),
       daysAhead: settings.daysAhead ?? 14,
       staleAfterMinutes: minutes(settings.staleAfter ?? DEFAULT_STALE),
       alarmAfterMinutes: minutes(settings.alarmAfter ?? DEFAULT_ALARM),
@@ -74,6 +77,8 @@ export function resolveIdexx(
         })) ?? null,
       moveHolds: settings.moveHolds ?? false,
       believeEmpty: settings.emptyCalendar === 'believed',
+      consultationDaysBack: settings.consultations?.daysBack ?? DAYS_BACK,
+      consultationsEveryMs: settings.consultations === undefined ? null : parseDuration(settings.consultations.every),
     },
     credentials: connection.credentials ?? null,
   };

@@ -80,6 +80,7 @@ describe('defaults', () => {
       },
       components: { origins: [] },
       deletionGuard: { maxCount: 50, maxPercent: 10, minCount: 5 },
+      consistency: { at: 150, timeBoxMs: 7_200_000, samplePercent: 1 },
       limits: {
         maxFileSize: 52_428_800,
         filesPerBatch: 50,
@@ -490,6 +491,60 @@ describe('the search index', () => {
   ])('%s is refused', async (text, path) => {
     const mistakes = await mistakesOf(`stores: { search: ${text} }`);
     expect(mistakes.map((m) => m.path)).toEqual([`stores.search.${path}`]);
+  });
+});
+
+describe('documents of a VSRX connection', () => {
+  const documentsOf = (config: Config) => {
+    const { settings, credentials } = config.organizations[0]!.connections[0] as VsrxConnectionConfig;
+    return { ...settings.documents, apiKey: credentials.documentsApiKey };
+  };
+
+  test('go to another machine by the file, or by the variables of a VitalSign installation', async () => {
+    const own = 'documents: { kind: remote, endpoint: "https://documents.example/", apiKey: "${DOCUMENTS}" }';
+    expect(documentsOf(await load(connection('', own), { DOCUMENTS: SECRET }))).toEqual({
+      endpoint: 'https://documents.example',
+      organization: null,
+      send: 'original',
+      timeoutMs: 120_000,
+      apiKey: SECRET,
+    });
+    const env = {
+      VITALSIGN_PROCESS_ENDPOINT: 'https://vitalsign.example/api/process',
+      SilknoteDocAnalysis_SERVER_PATH: 'https://vitalsign.example',
+      CHARTSYNC_DOCUMENTS_KEY: SECRET,
+    };
+    expect(documentsOf(await load(connection(''), env))).toMatchObject({
+      endpoint: 'https://vitalsign.example/api/process',
+      send: 'pdf',
+      apiKey: SECRET,
+    });
+    const here = await load(connection('', 'documents: { kind: here }'), env);
+    expect((here.organizations[0]!.connections[0] as VsrxConnectionConfig).settings.documents).toBeNull();
+  });
+
+  test('never cross a network without TLS unless that is meant, and have one place', async () => {
+    const own = 'documents: { kind: remote, endpoint: "http://documents.example" }';
+    expect(await mistakesOf(connection('', own))).toMatchObject([
+      { path: 'organizations[0].connections[0].documents.endpoint' },
+    ]);
+    expect(await mistakesOf(connection('', own), { CHARTSYNC_ALLOW_PRIVATE_SOURCES: '1' })).toEqual([]);
+    expect(await mistakesOf(connection('', 'documents: { kind: remote }'))).toMatchObject([
+      { path: 'organizations[0].connections[0].documents.endpoint' },
+    ]);
+    const env = {
+      VITALSIGN_PROCESS_ENDPOINT: 'https://one.example',
+      SilknoteDocAnalysis_SERVER_PATH: 'https://two.example',
+    };
+    expect(await mistakesOf(connection(''), env)).toMatchObject([{ path: 'VITALSIGN_PROCESS_ENDPOINT' }]);
+  });
+
+  test('are mirrored only into MySQL or MariaDB', async () => {
+    expect(await mistakesOf(connection('mirrorTables: true'))).toEqual([]);
+    const postgres = connection('mirrorTables: true').replace('mysql:', 'postgres:');
+    expect(await mistakesOf(postgres)).toMatchObject([
+      { path: 'organizations[0].connections[0].settings.mirrorTables' },
+    ]);
   });
 });
 

@@ -1,22 +1,16 @@
 /** Joins file, variables and defaults, and refuses what contradicts itself. */
 import { join, resolve } from 'node:path';
-import type { EverySchedule, Schedule } from '../domain/schedule.ts';
+import type { EverySchedule } from '../domain/schedule.ts';
 import { resolveAuth } from './auth.ts';
 import { resolveCliniko } from './cliniko.ts';
 import type { Config, ConnectionConfig, OrganizationConfig, SearchConfig, StoresConfig } from './config.ts';
+import { documentDefaults } from './documents.ts';
 import { databaseOfVariables, type Variables } from './environment.ts';
 import { resolveIdexx } from './idexx.ts';
 import { type Mistake, type Path, pathText } from './mistake.ts';
-import { parseDuration, parseSize } from './quantity.ts';
-import {
-  type ClinikoConnectionFile,
-  type ConfigFile,
-  type IdexxConnectionFile,
-  parseWindow,
-  type ScheduleFile,
-  type VsrxConnectionFile,
-  WEEKDAYS,
-} from './schema.ts';
+import { parseDuration, parseSize, parseTimeOfDay } from './quantity.ts';
+import { resolveSchedule } from './schedule-text.ts';
+import type { ClinikoConnectionFile, ConfigFile, IdexxConnectionFile, VsrxConnectionFile } from './schema.ts';
 import type { ConfigSource } from './source.ts';
 import { resolveVsrx } from './vsrx.ts';
 
@@ -51,7 +45,6 @@ export interface ResolveOptions {
 type Report = (path: Path, message: string) => void;
 
 const MINUTE = 60_000;
-const OFFICE_DAYS = [1, 2, 3, 4, 5];
 const AZURE_CONNECTION = /(^|;)\s*(AccountName|BlobEndpoint)=[^;]|(^|;)\s*UseDevelopmentStorage=true/i;
 
 export function resolveConfig(options: ResolveOptions): Config {
@@ -87,6 +80,11 @@ export function resolveConfig(options: ResolveOptions): Config {
     stores: resolveStores(options, report),
     components: { origins: (file.components?.origins ?? []).map((origin) => new URL(origin).origin) },
     deletionGuard: { maxCount: 50, maxPercent: 10, minCount: 5, ...file.deletionGuard },
+    consistency: {
+      at: file.consistency?.at === 'never' ? null : parseTimeOfDay(file.consistency?.at ?? '02:30'),
+      timeBoxMs: parseDuration(file.consistency?.timeBox ?? '2h') ?? 0,
+      samplePercent: file.consistency?.samplePercent ?? 1,
+    },
     limits: {
       maxFileSize: size,
       filesPerBatch: limits?.filesPerBatch ?? variables.SYNC_BATCH_SIZE ?? 50,
@@ -119,6 +117,7 @@ function resolveOrganizations(options: ResolveOptions, maxFileSize: number, repo
   const { file, variables, mistakes, folder } = options;
   const database = databaseOfVariables(variables, mistakes);
   const fileBasePath = variables.VSRX_FILE_BASE_PATH ?? null;
+  const documents = documentDefaults(variables, mistakes);
   // Without a file the variables of a VSRX installation are one connection by themselves.
   const fromVariables = options.fileName === null && (database !== null || fileBasePath !== null);
   const organizations: WellFormedFile['organizations'] = fromVariables
@@ -167,7 +166,7 @@ function resolveOrganizations(options: ResolveOptions, maxFileSize: number, repo
                 },
                 mistake,
               )
-            : resolveVsrx(connection, { ...common, database, fileBasePath, maxFileSize, folder }, mistake);
+            : resolveVsrx(connection, { ...common, database, fileBasePath, maxFileSize, documents, folder }, mistake);
       if (complete) connections.push(complete);
     }
     const { id, name = id, timeZone = 'UTC' } = organization;
@@ -211,22 +210,6 @@ function defaultSchedule(variables: Variables): EverySchedule | null {
   if (variables.ENABLE_AUTO_SYNC === false) return null;
   const minutes = variables.AUTO_SYNC_INTERVAL_MINUTES ?? variables.SYNC_INTERVAL_MINUTES ?? 30;
   return { kind: 'every', everyMs: minutes * MINUTE };
-}
-
-function resolveSchedule(schedule: ScheduleFile): Schedule | null {
-  if (schedule === 'manual') return null;
-  if ('cron' in schedule) return { kind: 'cron', cron: schedule.cron };
-  const everyMs = parseDuration(schedule.every) ?? 0;
-  if (!('between' in schedule)) return { kind: 'every', everyMs };
-  const window = parseWindow(schedule.between) ?? { from: 0, to: 1 };
-  return {
-    kind: 'window',
-    everyMs,
-    fromMinute: window.from,
-    toMinute: window.to,
-    days: schedule.on?.map((day) => WEEKDAYS.indexOf(day) + 1).sort() ?? OFFICE_DAYS,
-    elseMs: schedule.else === undefined || schedule.else === 'never' ? null : parseDuration(schedule.else),
-  };
 }
 
 function resolveSearch({ file, home, folder }: ResolveOptions, report: Report): SearchConfig {

@@ -28,7 +28,7 @@ export const WEEKDAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as con
 
 const interval = () => duration(MINUTE, 7 * DAY, 'a time from 1m to 7d, such as 10m or 2h');
 
-const Schedule = Type.Union(
+export const ScheduleShape = Type.Union(
   [
     closed({ every: interval() }),
     closed({
@@ -111,6 +111,7 @@ const VsrxSettings = closed({
   ),
   maxFileSize: optional(maxFileSize()),
   timeouts: optional(closed({ connect: optional(timeout()), query: optional(timeout()), file: optional(timeout()) })),
+  mirrorTables: optional(switchOf()),
 });
 
 function maxFileSize() {
@@ -123,22 +124,40 @@ function pauseAfterFailures() {
   });
 }
 
+const Documents = Type.Union(
+  [
+    closed({ kind: Type.Literal('here') }),
+    closed({
+      kind: Type.Literal('remote'),
+      endpoint: optional(
+        checkedText('the address of the document service, such as https://documents.example.org', isHttpUrl),
+      ),
+      apiKey: optional(text('the key of the document service', /^[\x21-\x7e]{8,4096}$/)),
+      organization: optional(identifier()),
+      send: optional(choice(['original', 'pdf'])),
+      timeout: optional(timeout()),
+    }),
+  ],
+  { discriminator: 'kind' },
+);
+
 const VsrxConnection = closed({
   id: identifier(),
   connector: Type.Literal('vsrx'),
-  schedule: optional(Schedule),
+  schedule: optional(ScheduleShape),
   timeout: optional(durationOr('none', SECOND, 7 * DAY, 'a time from 1s to 7d, such as 2h')),
   pauseAfterFailures: optional(pauseAfterFailures()),
   settings: optional(VsrxSettings),
   credentials: optional(
     closed({ username: text('the user name for the database'), password: text('the password for the database') }),
   ),
+  documents: optional(Documents),
 });
 
 const ClinikoConnection = closed({
   id: identifier(),
   connector: Type.Literal('cliniko'),
-  schedule: optional(Schedule),
+  schedule: optional(ScheduleShape),
   timeout: optional(durationOr('none', SECOND, 7 * DAY, 'a time from 1s to 7d, such as 2h')),
   pauseAfterFailures: optional(pauseAfterFailures()),
   settings: optional(
@@ -163,12 +182,18 @@ const ClinikoConnection = closed({
       ),
       notes: optional(switchOf()),
       unavailableBlocks: optional(switchOf()),
+      attachments: optional(switchOf()),
+      attachmentHosts: optional(
+        Type.Array(text('the name of a host such as files.example.com', /^(?=.{1,253}$)[a-z0-9-]+(\.[a-z0-9-]+)+$/), {
+          maxItems: 20,
+        }),
+      ),
     }),
   ),
   credentials: optional(closed({ apiKey: text('an API key of Cliniko', /^[\x21-\x7e]{8,200}$/) })),
 });
 
-function isHttpUrl(value: string): boolean {
+export function isHttpUrl(value: string): boolean {
   const url = URL.parse(value);
   return (
     url !== null &&
@@ -187,7 +212,7 @@ const days = () =>
 const IdexxConnection = closed({
   id: identifier(),
   connector: Type.Literal('idexx'),
-  schedule: optional(Schedule),
+  schedule: optional(ScheduleShape),
   timeout: optional(durationOr('none', SECOND, 7 * DAY, 'a time from 1s to 7d, such as 5m')),
   pauseAfterFailures: optional(pauseAfterFailures()),
   settings: optional(
@@ -222,6 +247,13 @@ const IdexxConnection = closed({
       ),
       moveHolds: optional(switchOf()),
       emptyCalendar: optional(choice(['doubted', 'believed'])),
+      settingsMaxAge: optional(durationOr('none', SECOND, DAY, 'a time from 1s to 1d, such as 30m')),
+      consultations: optional(
+        closed({
+          every: duration(MINUTE, 7 * DAY, 'a time from 1m to 7d, such as 60m'),
+          daysBack: optional(integer(0, 59)),
+        }),
+      ),
       timeout: optional(timeout()),
     }),
   ),
@@ -339,6 +371,18 @@ export const ConfigFile = closed({
       pauseAfterFailures: optional(pauseAfterFailures()),
     }),
   ),
+  consistency: optional(
+    closed({
+      at: optional(
+        checkedText(
+          'a time of day such as 02:30, or never',
+          (v) => v === 'never' || (parseTimeOfDay(v) ?? 1440) < 1440,
+        ),
+      ),
+      timeBox: optional(duration(MINUTE, DAY, 'a time from 1m to 24h, such as 2h')),
+      samplePercent: optional(number(0, 100)),
+    }),
+  ),
   retention: optional(
     closed({
       runs: optional(durationOr('forever', DAY, 36_525 * DAY, 'a time from 1d, such as 90d')),
@@ -352,4 +396,4 @@ export type ConfigFile = Type.Static<typeof ConfigFile>;
 export type IdexxConnectionFile = Type.Static<typeof IdexxConnection>;
 export type ClinikoConnectionFile = Type.Static<typeof ClinikoConnection>;
 export type VsrxConnectionFile = Type.Static<typeof VsrxConnection>;
-export type ScheduleFile = Type.Static<typeof Schedule>;
+export type ScheduleFile = Type.Static<typeof ScheduleShape>;

@@ -4,6 +4,7 @@ import { resolveMapping, type TableMapping } from '../connectors/vsrx/mapping.ts
 import { SyncError } from '../domain/errors.ts';
 import type { Schedule } from '../domain/schedule.ts';
 import type { VsrxConnectionConfig } from './config.ts';
+import { type DocumentDefaults, resolveDocuments } from './documents.ts';
 import type { Path } from './mistake.ts';
 import { parseDuration, parseSize } from './quantity.ts';
 import type { VsrxConnectionFile } from './schema.ts';
@@ -22,6 +23,7 @@ export interface VsrxDefaults {
   readonly database: string | null;
   readonly fileBasePath: string | null;
   readonly maxFileSize: number;
+  readonly documents: DocumentDefaults;
   /** Relative paths begin here. */
   readonly folder: string;
 }
@@ -45,6 +47,10 @@ export function resolveVsrx(
     );
   }
   const mapping = mappingOf(settings, defaults, mistake);
+  if (settings.mirrorTables === true && given !== null && !/^(mysql|mariadb):/.test(given)) {
+    mistake(['settings', 'mirrorTables'], 'is for a source database of MySQL or MariaDB');
+  }
+  const documents = resolveDocuments(connection.documents, defaults.documents, mistake);
   const url = given === null ? null : new URL(given);
   if (url && connection.credentials) {
     if (url.username !== '' || url.password !== '') {
@@ -88,8 +94,10 @@ export function resolveVsrx(
         queryMs: time(settings.timeouts?.query),
         fileMs: time(settings.timeouts?.file),
       },
+      documents: documents?.remote ?? null,
+      mirrorTables: settings.mirrorTables ?? false,
     },
-    credentials: { databaseUrl },
+    credentials: { databaseUrl, documentsApiKey: documents?.apiKey ?? null },
   };
 }
 

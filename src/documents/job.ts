@@ -4,6 +4,7 @@ import type {
   DocumentInput,
   DocumentLimits,
   DocumentProgram,
+  MergedPdf,
   ProcessedDocument,
   RetryAdvice,
 } from '../ports/document-content.ts';
@@ -25,6 +26,11 @@ export interface Job {
   readonly today: string;
 }
 
+/** One PDF of several. */
+export interface MergeJob extends Pick<Job, 'limits' | 'folder' | 'workFolder'> {
+  readonly files: readonly string[];
+}
+
 export interface Refused {
   readonly verdict: 'refused';
   readonly code: DocumentErrorCode;
@@ -38,6 +44,6 @@ export type FromWorker =
   | { readonly kind: 'ready' }
   /** All but the thumbnail is there. This is the result if drawing it kills the worker. */
   | { readonly kind: 'readable'; readonly result: ProcessedDocument }
-  | { readonly kind: 'done'; readonly result: ProcessedDocument | Refused }
+  | { readonly kind: 'done'; readonly result: ProcessedDocument | MergedPdf | Refused }
   /** The machine failed, not the document. `code` is that of the system call. */
   | { readonly kind: 'failed'; readonly code: string | null };

@@ -6,11 +6,12 @@ import type {
   DocumentContent,
   DocumentInput,
   DocumentProgram,
+  MergedPdf,
   ProcessedDocument,
   ProcessOptions,
   RefusedDocument,
 } from '../ports/document-content.ts';
-import type { Job, Refused } from './job.ts';
+import type { Job, MergeJob, Refused } from './job.ts';
 import { findProgram } from './programs.ts';
 import { retryAdvice } from './refusal.ts';
 import { RESULT_FILES } from './result-files.ts';
@@ -57,20 +58,25 @@ class DocumentProcessor implements DocumentContent {
     }
     const folder = resolve(options.folder);
     const workFolder = await workFolderIn(folder);
-    let done = false;
-    try {
-      const answer = await this.#pool.run(
-        this.#job({ ...input, path: resolve(input.path) }, options, folder, workFolder),
-        signal,
-      );
-      if (answer.kind === 'failed') throw machineFailure(answer.code);
-      if (answer.result.verdict === 'refused') return refusedDocument(answer.result);
-      done = true;
-      return answer.result;
-    } finally {
-      const leftovers = done ? [] : RESULT_FILES.map((name) => join(folder, name));
-      await Promise.all([workFolder, ...leftovers].map((path) => rm(path, { recursive: true, force: true })));
-    }
+    const result = await this.#run(
+      this.#job({ ...input, path: resolve(input.path) }, options, folder, workFolder),
+      signal,
+    );
+    if (result.verdict === 'merged') throw machineFailure(null);
+    return result;
+  }
+
+  async merge(
+    files: readonly string[],
+    { folder: given, limits, signal }: Pick<ProcessOptions, 'folder' | 'limits' | 'signal'>,
+  ): Promise<MergedPdf | RefusedDocument> {
+    if (signal.aborted) throw new SyncError('cancelled');
+    for (const file of files) await sizeOf(file);
+    const folder = resolve(given);
+    const workFolder = await workFolderIn(folder);
+    const result = await this.#run({ files: files.map((file) => resolve(file)), limits, folder, workFolder }, signal);
+    if (result.verdict === 'processed') throw machineFailure(null);
+    return result;
   }
 
   installed(): ReadonlySet<DocumentProgram> {
@@ -79,6 +85,21 @@ class DocumentProcessor implements DocumentContent {
 
   async close(): Promise<void> {
     await this.#pool.close();
+  }
+
+  /** Leaves no file where it has no result. */
+  async #run(job: Job | MergeJob, signal: AbortSignal): Promise<ProcessedDocument | MergedPdf | RefusedDocument> {
+    let done = false;
+    try {
+      const answer = await this.#pool.run(job, signal);
+      if (answer.kind === 'failed') throw machineFailure(answer.code);
+      if (answer.result.verdict === 'refused') return refusedDocument(answer.result);
+      done = true;
+      return answer.result;
+    } finally {
+      const leftovers = done ? [] : RESULT_FILES.map((name) => join(job.folder, name));
+      await Promise.all([job.workFolder, ...leftovers].map((path) => rm(path, { recursive: true, force: true })));
+    }
   }
 
   #job(input: DocumentInput, options: ProcessOptions, folder: string, workFolder: string): Job {

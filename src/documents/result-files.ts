@@ -7,8 +7,9 @@ export const RENDITION_FILE = 'rendition.pdf';
 export const PAGES_FILE = 'pages.jsonl';
 export const TABLES_FILE = 'tables.jsonl';
 export const THUMBNAIL_FILE = 'thumbnail.png';
+export const MERGED_FILE = 'merged.pdf';
 
-export const RESULT_FILES: readonly string[] = [RENDITION_FILE, PAGES_FILE, TABLES_FILE, THUMBNAIL_FILE];
+export const RESULT_FILES: readonly string[] = [RENDITION_FILE, PAGES_FILE, TABLES_FILE, THUMBNAIL_FILE, MERGED_FILE];
 
 /** @param path of `ProcessedDocument.pages` */
 export async function* readPages(path: string): AsyncGenerator<DocumentPage> {

@@ -1,6 +1,6 @@
 /** A few workers, used again and again: a start takes longer than most documents. */
 import { SyncError } from '../domain/errors.ts';
-import type { FromWorker, Job } from './job.ts';
+import type { FromWorker, Job, MergeJob } from './job.ts';
 import { WorkerProcess } from './worker-process.ts';
 
 export interface WorkerPoolOptions {
@@ -27,7 +27,7 @@ export class WorkerPool {
   }
 
   /** @throws SyncError `cancelled` by `signal` or by {@link close}; what {@link WorkerProcess.run} throws */
-  async run(job: Job, signal: AbortSignal): Promise<Extract<FromWorker, { kind: 'done' | 'failed' }>> {
+  async run(job: Job | MergeJob, signal: AbortSignal): Promise<Extract<FromWorker, { kind: 'done' | 'failed' }>> {
     const either = AbortSignal.any([signal, this.#closing.signal]);
     await this.#takePlace(either);
     try {

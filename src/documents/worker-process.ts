@@ -8,7 +8,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { SyncError } from '../domain/errors.ts';
 import type { ProcessedDocument } from '../ports/document-content.ts';
-import type { FromWorker, Job, Refused } from './job.ts';
+import type { FromWorker, Job, MergeJob, Refused } from './job.ts';
 import { residentBytes } from './process-memory.ts';
 import { retryAdvice } from './refusal.ts';
 
@@ -86,7 +86,7 @@ export class WorkerProcess {
    * @returns the answer of the worker, or the verdict about a worker that had to be killed or died
    * @throws SyncError `cancelled`; `unexpected` when the worker does not start
    */
-  async run(job: Job, signal: AbortSignal): Promise<JobAnswer> {
+  async run(job: Job | MergeJob, signal: AbortSignal): Promise<JobAnswer> {
     const ready = await this.#ready;
     if (signal.aborted) throw new SyncError('cancelled');
     if (!ready) {

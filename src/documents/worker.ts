@@ -2,7 +2,8 @@
 import { writeFileSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import type { FromWorker, Job } from './job.ts';
+import type { FromWorker, Job, MergeJob } from './job.ts';
+import { mergePdfs } from './merge-pdfs.ts';
 import { processJob } from './process-job.ts';
 
 /** The service goes first when there is little processor time. */
@@ -12,12 +13,15 @@ function answer(message: FromWorker): void {
   process.send?.(message);
 }
 
-async function perform(job: Job): Promise<void> {
+async function perform(job: Job | MergeJob): Promise<void> {
   // Programs that documents are given to keep their scratch and settings there.
   process.env.TMPDIR = job.workFolder;
   process.env.HOME = job.workFolder;
   try {
-    const result = await processJob(job, (readable) => answer({ kind: 'readable', result: readable }));
+    const result =
+      'files' in job
+        ? await mergePdfs(job)
+        : await processJob(job, (readable) => answer({ kind: 'readable', result: readable }));
     answer({ kind: 'done', result });
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
@@ -35,7 +39,7 @@ try {
 // Parsers leave promises behind that nobody waits for; what they reject with is not an answer.
 process.on('unhandledRejection', () => undefined);
 process.on('disconnect', () => process.exit());
-process.on('message', (message) => void perform(message as Job));
+process.on('message', (message) => void perform(message as Job | MergeJob));
 // A thread, because a document may keep this one from noticing that the parent is gone.
 new Worker(new URL('./orphan-watch.ts', import.meta.url), { workerData: process.ppid }).unref();
 answer({ kind: 'ready' });

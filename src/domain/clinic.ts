@@ -15,6 +15,7 @@ export const RECORD_STREAMS = [
   'group_appointments',
   'attendees',
   'unavailable_blocks',
+  'patient_attachments',
 ] as const;
 export type RecordStream = (typeof RECORD_STREAMS)[number];
 
@@ -145,6 +146,22 @@ export interface BlockData extends Dated {
   readonly deletedAt: string | null;
 }
 
+/** A file that somebody put into a patient's record. It becomes a document. */
+export interface AttachmentData extends Dated {
+  readonly patient: string | null;
+  readonly fileName: string | null;
+  readonly description: string | null;
+  /** What the source says; its bytes may say otherwise. */
+  readonly mimeType: string | null;
+  readonly sizeBytes: number | null;
+  readonly processedAt: string | null;
+  /** The source has finished with it: its content can be fetched. */
+  readonly ready: boolean;
+  /** Where its content is, below the source's address: that can change, ids do not. */
+  readonly contentPath: string;
+  readonly archivedAt: string | null;
+}
+
 export interface StreamData {
   businesses: BusinessData;
   practitioners: PractitionerData;
@@ -154,6 +171,7 @@ export interface StreamData {
   group_appointments: AppointmentData;
   attendees: AttendeeData;
   unavailable_blocks: BlockData;
+  patient_attachments: AttachmentData;
 }
 
 export interface ClinicRecord<S extends RecordStream = RecordStream> {
@@ -162,4 +180,13 @@ export interface ClinicRecord<S extends RecordStream = RecordStream> {
   /** Equal text = nothing that we keep has changed. */
   readonly fingerprint: string;
   readonly data: StreamData[S];
+}
+
+/** The source still shows the record and says that it is no more. Others are kept with their state; an attachment goes. */
+export function isWithdrawn(record: ClinicRecord): boolean {
+  return isAttachment(record) && record.data.archivedAt !== null;
+}
+
+export function isAttachment(record: ClinicRecord): record is ClinicRecord<'patient_attachments'> {
+  return record.stream === 'patient_attachments';
 }

@@ -108,6 +108,12 @@ export const ERROR_CATALOGUE = {
     summary: 'The source system refused a request as wrong.',
     remedy: 'Check baseUrl, which ends in /v1. If it is right, report the status. Nothing was removed because of it.',
   },
+  consultation_unlinked: {
+    action: 'skip',
+    summary: 'The consultation names no appointment that is stored of this clinic, so nobody can say where it belongs.',
+    remedy:
+      'Enter its appointment in the portal, or read the dates of its appointment ("schedule-sync" with startDate); else skip it. It is never linked by a name.',
+  },
   source_rate_limited: {
     action: 'retry',
     summary: 'The source system asked us to slow down.',
@@ -170,6 +176,44 @@ export const ERROR_CATALOGUE = {
     action: 'retry',
     summary: 'The file changed while it was read.',
     remedy: 'Nothing: it is read again in the next run.',
+  },
+  // Attachments of a source over HTTP
+  attachment_missing: {
+    action: 'skip',
+    summary: 'The source lists an attachment whose content it does not have.',
+    remedy: 'Open it in the source system. If it does not open there either, archive it or upload it again.',
+  },
+  attachment_link_refused: {
+    action: 'skip',
+    summary: 'The content of an attachment is said to be at a place that is not trusted, so it was not fetched.',
+    remedy:
+      'If the source system really keeps its files there, name the host in attachmentHosts. No key was sent to that place.',
+  },
+  attachment_refused: {
+    action: 'retry',
+    summary: 'The place that keeps the content of an attachment refused the link to it, which may have expired.',
+    remedy: 'Nothing: it is tried again with a new link. If it stays, check that the clock of this machine is right.',
+  },
+  attachment_mismatch: {
+    action: 'retry',
+    summary: 'What came is not the whole content of the attachment, or something else.',
+    remedy: 'Nothing was stored of it, and it is tried again. If it stays, open the attachment in the source system.',
+  },
+  attachment_unavailable: {
+    action: 'retry',
+    summary: 'The place that keeps the contents of attachments does not answer.',
+    remedy:
+      'Nothing: it is tried again. If it stays, check that this machine may reach the host that the message names.',
+  },
+  attachment_unprocessed: {
+    action: 'skip',
+    summary: 'The source has not finished with an attachment for more than a day, so it has no content.',
+    remedy: 'Open it in the source system; if it does not open there, upload it again.',
+  },
+  attachment_without_patient: {
+    action: 'skip',
+    summary: 'The source does not say whose an attachment is, so it was not stored.',
+    remedy: 'Open it in the source system and upload it again in the record of its patient.',
   },
   // Blob store
   blob_unavailable: {
@@ -283,6 +327,22 @@ export const ERROR_CATALOGUE = {
     action: 'stop',
     summary: 'The embeddings endpoint refuses the settings, or answers with other vectors than they say.',
     remedy: 'Correct key, model or dimensions in stores.search.embeddings.',
+  },
+  // Document service on another machine
+  remote_unavailable: {
+    action: 'retry',
+    summary: 'The document service on the other machine does not answer.',
+    remedy: 'Check that it runs and that documents.endpoint is right. What was not sent is sent when it answers.',
+  },
+  remote_credentials: {
+    action: 'stop',
+    summary: 'The document service on the other machine refused the key.',
+    remedy: 'Correct documents.apiKey of the connection; the key needs documents:read, documents:write and sync:read.',
+  },
+  remote_refused: {
+    action: 'skip',
+    summary: 'The document service on the other machine refused a document.',
+    remedy: 'Look there for the reason. A run that a person starts sends the document again.',
   },
   // Home folder
   home_disk_full: {

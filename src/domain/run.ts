@@ -26,8 +26,8 @@ export type FileMode = (typeof FILE_MODES)[number];
 export const RECORD_MODES = ['incremental', 'comprehensive', 'active', 'patients-only'] as const;
 export type RecordMode = (typeof RECORD_MODES)[number];
 
-/** A clinic's book is always read for its whole window. */
-export const BOOK_MODES = ['calendar'] as const;
+/** A clinic's book is always read for its whole window; what was written down about visits is read by itself. */
+export const BOOK_MODES = ['calendar', 'consultations'] as const;
 export type BookMode = (typeof BOOK_MODES)[number];
 
 /** What a run is for. `plan`: executes a plan file; `held`: applies an approved set of held removals. */

@@ -11,6 +11,9 @@ const DAY = 24 * 60 * MINUTE;
 
 /** Codes that only a person can mend. */
 const LASTING: ReadonlySet<ErrorCode> = new Set([
+  'attachment_link_refused',
+  'attachment_unprocessed',
+  'attachment_without_patient',
   'file_path_refused',
   'file_not_regular',
   'file_too_large',

@@ -85,7 +85,8 @@ export interface ClinicRecords {
   finishUnit(
     fence: Fence,
     unit: {
-      readonly stream: RecordStream;
+      /** Also what became of the documents of a source. */
+      readonly stream: RecordStream | 'documents';
       readonly outcome: 'success' | 'partial' | 'failed';
       readonly counts: Readonly<Record<string, number>>;
       readonly errors: readonly string[];

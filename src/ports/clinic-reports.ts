@@ -22,8 +22,10 @@ export interface PatientRecord {
   readonly archivedAt: string | null;
   readonly deletedAt: string | null;
   readonly mergedAt: string | null;
-  /** Ours and the source's id of the patient that this one was merged into. */
-  readonly mergedInto: { readonly id: string; readonly reference: string } | null;
+  /** Merged into another one, whether that is known or not. */
+  readonly merged: boolean;
+  /** The source's id of the patient that this one was merged into, and ours; null: that one is not known. */
+  readonly mergedInto: { readonly id: string | null; readonly reference: string } | null;
   readonly isActive: boolean;
   readonly activityStatus: string;
   readonly recentAppointmentCount: number;
@@ -93,9 +95,27 @@ export interface BusinessRecord {
   readonly updatedAt: string;
 }
 
+/** Half open, ISO instants. */
+export interface Range {
+  readonly from?: string;
+  readonly before?: string;
+}
+
+/** All have to hold the value, each in one of its ranges. */
+export type Ranges = readonly (readonly Range[])[];
+
+/** A record by what its source, or a former one, calls it. */
+export interface Identifier {
+  readonly connectionId?: string;
+  readonly reference?: string;
+  /** Of patients only. */
+  readonly oldReference?: string;
+}
+
 /** What every list understands. */
 interface ListQuestion {
   readonly organizationId: string;
+  /** 0: nothing but how many there are. */
   readonly limit: number;
   /** Key of the last item of the page before; null: the first page. */
   readonly after: readonly string[] | null;
@@ -103,9 +123,11 @@ interface ListQuestion {
   readonly connectionId?: string | undefined;
   /** Id in the source. */
   readonly reference?: string | undefined;
-  /** ISO instants: changed in our store then or later, before. */
+  /** One of them. */
+  readonly identifiers?: readonly Identifier[] | undefined;
+  /** ISO instant: changed in our store then or later. */
   readonly updatedFrom?: string | undefined;
-  readonly updatedBefore?: string | undefined;
+  readonly updated?: Ranges | undefined;
   /** Also what the source has deleted or lost. */
   readonly deleted?: boolean | undefined;
 }
@@ -114,21 +136,29 @@ export interface PatientQuestion extends ListQuestion {
   /** With a visit in the last 30 days or to come. */
   readonly active?: boolean | undefined;
   readonly archived?: boolean | undefined;
-  /** Begin of one of the names, whatever the case. */
-  readonly name?: string | undefined;
-  readonly family?: string | undefined;
-  readonly given?: string | undefined;
+  /** Neither archived nor merged into another one. */
+  readonly inUse?: boolean | undefined;
+  /** How one of the names begins, whatever the case: one of these texts. */
+  readonly names?: readonly string[] | undefined;
+  readonly families?: readonly string[] | undefined;
+  readonly givens?: readonly string[] | undefined;
   readonly birthDate?: string | undefined;
+  /** Of whole days. */
+  readonly born?: Ranges | undefined;
 }
 
 export interface AppointmentQuestion extends ListQuestion {
   /** ISO instants: starts then or later, before. */
   readonly from?: string | undefined;
   readonly before?: string | undefined;
+  readonly starts?: Ranges | undefined;
   readonly statuses?: readonly AppointmentState[] | undefined;
-  readonly patientId?: string | undefined;
-  readonly practitionerId?: string | undefined;
-  readonly businessId?: string | undefined;
+  /** Of those whose patient arrived: only the ones that are over at an instant, or are not. */
+  readonly arrivedAndOver?: { readonly over: boolean; readonly at: string } | undefined;
+  /** One of them. */
+  readonly patientIds?: readonly string[] | undefined;
+  readonly practitionerIds?: readonly string[] | undefined;
+  readonly businessIds?: readonly string[] | undefined;
   readonly kind?: 'individual' | 'group' | undefined;
 }
 
@@ -136,6 +166,8 @@ export interface Page<T> {
   readonly items: readonly T[];
   /** Null: there are no more. */
   readonly next: readonly string[] | null;
+  /** Of all pages; only when no items were asked for. */
+  readonly total?: number;
 }
 
 export interface ClinicTotals {

@@ -9,6 +9,7 @@
  * - Nothing is ever written to the source.
  */
 import type { ClinicRecord, RecordStream } from '../domain/clinic.ts';
+import type { BlobContent } from './blob-store.ts';
 
 export interface SourcePage {
   readonly records: readonly ClinicRecord[];
@@ -30,6 +31,21 @@ export interface ReadQuestion {
   readonly createdFrom: string | null;
   /** ISO instant: only appointments that start then or later. */
   readonly startsFrom: string | null;
+}
+
+/** What is known of a content before it is fetched. */
+export interface WantedContent {
+  readonly contentPath: string;
+  readonly sizeBytes: number | null;
+  readonly mimeType: string | null;
+}
+
+/** A content in a file of ours. */
+export interface FetchedContent extends BlobContent {
+  /** By its bytes; null when unknown. */
+  readonly mimeType: string | null;
+  /** Removes the file. Always called. */
+  close(): Promise<void>;
 }
 
 export interface ClinicSource {
@@ -58,6 +74,15 @@ export interface ClinicSource {
     references: readonly string[],
     context: { readonly signal: AbortSignal; readonly urgent: boolean },
   ): Promise<readonly ClinicRecord[]>;
+  /**
+   * Fetches the content of an attachment: whole, of the size that was told, and not larger than the limit. Short trouble is
+   * waited out inside. Errors that concern this content only: `attachment_missing`, `attachment_link_refused`,
+   * `attachment_refused`, `attachment_mismatch`, `attachment_unavailable`, `file_too_large`, `file_empty`.
+   */
+  fetchContent(
+    wanted: WantedContent,
+    context: { readonly signal: AbortSignal; readonly urgent: boolean },
+  ): Promise<FetchedContent>;
   /** Where the source is, as far as the key tells; null when there is none. */
   region(): Promise<string | null>;
   close(): Promise<void>;

@@ -129,10 +129,26 @@ export interface RefusedDocument {
   readonly detectedType: string | null;
 }
 
+export interface MergedPdf {
+  readonly verdict: 'merged';
+  readonly pdf: { readonly path: string; readonly bytes: number; readonly sha256: string };
+  readonly pageCount: number;
+  /** Where each file begins, from 1; null: no page of it could be taken. */
+  readonly firstPages: readonly (number | null)[];
+}
+
 export type DocumentProgram = 'libreoffice' | 'tesseract';
 
 export interface DocumentContent {
   process(input: DocumentInput, options: ProcessOptions): Promise<ProcessedDocument | RefusedDocument>;
+  /**
+   * One PDF of several, in their order, within the same limits. The same files come to the same bytes.
+   * @param files PDFs on a local disk
+   */
+  merge(
+    files: readonly string[],
+    options: Pick<ProcessOptions, 'folder' | 'limits' | 'signal'>,
+  ): Promise<MergedPdf | RefusedDocument>;
   /** Programs that are there now. They are looked for anew each time, since one can be installed while Chartsync runs. */
   installed(): ReadonlySet<DocumentProgram>;
   /** Ends all workers; documents in work end with SyncError `cancelled`. */

@@ -5,7 +5,7 @@
  * - Every change asks for its work in the same transaction, see `DocumentWork`.
  * - Only live documents are listed and found.
  * - `upload` is idempotent by (patient, reference), also against documents that a connection brought: the same reference again
- *   answers with the document that is there, and changes nothing. What was uploaded belongs to no connection, so no run ever
+ *   answers with the document that is there – or was migrated from there –, and changes nothing. What was uploaded belongs to no connection, so no run ever
  *   removes it.
  * - `remove` hides at once and is fine when it was removed already. What the source still lists comes back with the next run.
  * - `restore` brings back the same document while its content is still stored. It is then kept against its source until that
@@ -65,6 +65,8 @@ export interface Upload {
   readonly mimeType: string | null;
   readonly sha256: string;
   readonly sizeBytes: number;
+  /** A patient without a fileset gets one, with this owner. Absent: such an upload is refused. */
+  readonly newPatient?: { readonly ownerUuid: string | null };
 }
 
 export type UploadResult =
@@ -100,6 +102,8 @@ export interface DocumentDesk {
     page: { readonly limit: number; readonly after?: string },
   ): Promise<DeskPage>;
   find(organizationId: string, documentUuid: string): Promise<DeskDocument | null>;
+  /** The newest live document of the patient with this id of the client. */
+  findByClientId(organizationId: string, patientUuid: string, clientFileId: string): Promise<DeskDocument | null>;
   /** Live documents of the patient among these. */
   names(
     organizationId: string,
@@ -109,7 +113,7 @@ export interface DocumentDesk {
   /** Announces a content that is about to be stored. @returns whether it is stored already */
   announce(organizationId: string, content: BlobCare): Promise<'wanted' | 'stored'>;
   upload(upload: Upload): Promise<UploadResult>;
-  /** @param patientUuid null: of any patient */
+  /** @param patientUuid whose it is, or was when it was brought; null: of any patient */
   remove(
     organizationId: string,
     documentUuid: string,

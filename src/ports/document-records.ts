@@ -57,6 +57,8 @@ export interface DocumentWrite {
   readonly mimeType: string | null;
   readonly sourceSize: number;
   readonly sourceModifiedAt: number;
+  /** Shown with a new document; absent: that of files of a share. */
+  readonly sourceSystem?: string;
 }
 
 export type DocumentWriteResult = 'added' | 'updated' | 'moved' | 'same';

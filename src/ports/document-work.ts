@@ -76,7 +76,8 @@ export type TaskEnd =
 export interface DocumentWork {
   /** Organisations with something to do now. */
   due(): Promise<readonly string[]>;
-  claim(organizationId: string, atMost: number, take: number): Promise<readonly DocumentTask[]>;
+  /** @param connectionId only of documents that this connection brought */
+  claim(organizationId: string, atMost: number, take: number, connectionId?: string): Promise<readonly DocumentTask[]>;
   /** What people see of a document at work. */
   showStage(task: DocumentTask, stage: DocumentStage): Promise<void>;
   rendition(organizationId: string, sha256: string): Promise<Rendition | null>;

@@ -27,12 +27,41 @@ export interface QueueGauges {
   readonly oldestQueuedSeconds: number;
 }
 
+/** What is still to be done about documents. */
+export interface OutboxGauges {
+  readonly organizationId: string;
+  readonly waiting: number;
+  readonly working: number;
+  /** Of those that wait, those whose last try failed. */
+  readonly failing: number;
+  readonly oldestSeconds: number;
+  /** Documents whose content could not be read, or that another machine refused. */
+  readonly refused: number;
+}
+
+export interface MirrorGauges extends ConnectionKey {
+  readonly pending: number;
+  readonly oldestSeconds: number;
+}
+
+export interface ConsistencyGauges {
+  readonly organizationId: string;
+  /** Epoch seconds of the last one that came to its end. */
+  readonly finishedAt: number;
+  readonly store: string | null;
+  readonly kind: string | null;
+  readonly count: number;
+}
+
 export interface MetricsSnapshot {
   /** Seconds, ascending. */
   readonly durationBounds: readonly number[];
   readonly totals: readonly RunTotals[];
   readonly connections: readonly ConnectionGauges[];
   readonly queues: readonly QueueGauges[];
+  readonly outbox: readonly OutboxGauges[];
+  readonly mirrors: readonly MirrorGauges[];
+  readonly consistency: readonly ConsistencyGauges[];
   readonly failures: readonly (ConnectionKey & { readonly code: string; readonly items: number })[];
 }
 

@@ -161,6 +161,18 @@ export interface RunStore {
     decision: { approve: boolean; by: string; note: string | null },
     at: number,
   ): Promise<boolean>;
+  /**
+   * Decides some items of a pending set: they become a set of their own, decided at once, with the same proof; the others
+   * wait on. All of them: the set itself is decided. @returns the id of the decided set; null when the set is not pending
+   * (any more) or does not hold every one of them
+   */
+  decideHeldItems(
+    organizationId: string,
+    setId: string,
+    documentUuids: readonly string[],
+    decision: { approve: boolean; by: string; note: string | null },
+    at: number,
+  ): Promise<string | null>;
   /** Records what became of the items of an approved set. */
   completeHeldSet(
     fence: Fence,

@@ -1,4 +1,6 @@
 /** What the scheduler asks of the stores. */
+import type { AuditEntry } from '../domain/audit-entry.ts';
+import type { Schedule } from '../domain/schedule.ts';
 import type { ConnectionKey } from './document-records.ts';
 
 export interface ScheduleState extends ConnectionKey {
@@ -13,9 +15,25 @@ export interface ScheduleState extends ConnectionKey {
   readonly paused: boolean;
   /** A run waits or is at work. */
   readonly open: boolean;
+  /** As a person said it in the pages; null: as the configuration says. */
+  readonly chosen: ChosenSchedule | null;
+}
+
+export interface ChosenSchedule {
+  /** Null: only when somebody asks. */
+  readonly schedule: Schedule | null;
+  readonly updatedAt: string;
+  readonly updatedBy: string;
 }
 
 export interface ScheduleStore {
   /** All connections that are not removed. */
   states(): Promise<readonly ScheduleState[]>;
+  /** The audit entry is written in the same transaction. @param schedule undefined: as the configuration says, from now on */
+  choose(
+    connection: ConnectionKey,
+    schedule: Schedule | null | undefined,
+    by: string,
+    audit: AuditEntry,
+  ): Promise<void>;
 }

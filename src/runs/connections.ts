@@ -4,6 +4,7 @@ import type { Schedule } from '../domain/schedule.ts';
 import type { FilePorts, FileSettings } from '../engine/files/settings.ts';
 import type { RecordPorts, RecordSettings } from '../engine/records/settings.ts';
 import type { BookPorts, BookSettings } from '../engine/schedule/settings.ts';
+import type { ConnectionKey } from '../ports/document-records.ts';
 
 interface AnyConnection {
   readonly organizationId: string;
@@ -73,6 +74,10 @@ export function isRecordConnection(connection: Connection): connection is Record
 
 export function isBookConnection(connection: Connection): connection is BookConnection {
   return connection.connector === 'idexx';
+}
+
+export function isKeyOf(connection: Connection, key: ConnectionKey): boolean {
+  return connection.organizationId === key.organizationId && connection.id === key.connectionId;
 }
 
 /** What the credentials of a connection consist of. */

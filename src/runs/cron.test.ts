@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { Temporal } from 'temporal-polyfill';
 import { describe, expect, test } from 'vitest';
+import type { Schedule } from '../domain/schedule.ts';
 import { nextCron } from './cron.ts';
 import { dueAt, nextStart } from './scheduler.ts';
 
@@ -97,6 +98,7 @@ describe('after failures', () => {
     lastFailureCode: null,
     paused: false,
     open: false,
+    chosen: null,
   };
   const failed = (n: number, code: string) => ({
     ...state,
@@ -129,5 +131,10 @@ describe('after failures', () => {
   test('a paused connection and one without schedule never start', () => {
     expect(nextStart(connection, { ...state, paused: true }, NOW)).toBe(Number.POSITIVE_INFINITY);
     expect(nextStart({ ...connection, schedule: null }, state, NOW)).toBe(Number.POSITIVE_INFINITY);
+    // What a person said counts, whatever the configuration says.
+    const said = (schedule: Schedule | null) => ({ ...state, chosen: { schedule, updatedAt: '', updatedBy: '' } });
+    expect(nextStart(connection, said(null), NOW)).toBe(Number.POSITIVE_INFINITY);
+    const hourly = said({ kind: 'every', everyMs: 3600_000 });
+    expect(nextStart({ ...connection, schedule: null }, hourly, NOW)).toBe(NOW + 3600_000);
   });
 });

@@ -10,9 +10,11 @@ import { pipeline } from 'node:stream/promises';
 import { SyncError } from '../domain/errors.ts';
 import { type BlobStore, blobName } from '../ports/blob-store.ts';
 import type { DocumentContent, DocumentLimits, ProcessedDocument } from '../ports/document-content.ts';
+import type { DocumentDeliveries } from '../ports/document-deliveries.ts';
 import type { BlobCare } from '../ports/document-records.ts';
 import type { DocumentTask, DocumentWork, ProcessedRendition, Rendition, TaskEnd } from '../ports/document-work.ts';
 import type { SearchIndex } from '../ports/search-index.ts';
+import type { createDelivery, DeliveryTarget, SentContent } from './deliver-document.ts';
 import { readPageLines } from './page-lines.ts';
 
 export interface DocumentStepsOptions {
@@ -25,6 +27,12 @@ export interface DocumentStepsOptions {
   readonly limits: DocumentLimits;
   /** Raised when the same content comes to something else. */
   readonly processorVersion: number;
+  /** Documents of some connections belong to a service on another machine. */
+  readonly remote?: {
+    readonly deliveries: DocumentDeliveries;
+    readonly deliver: ReturnType<typeof createDelivery>;
+    target(organizationId: string, connectionId: string): DeliveryTarget | undefined;
+  };
 }
 
 /** The document ends so, or `again`: its content may fare better on a second try. */
@@ -39,6 +47,8 @@ export function createDocumentSteps(options: DocumentStepsOptions) {
 
   return async function perform(task: DocumentTask, signal: AbortSignal): Promise<StepsEnd> {
     await leaveFormerPatients(task, signal);
+    const delivered = await deliver(task, signal);
+    if (delivered !== null) return delivered;
     if (task.document === null) return takeOut(task, signal);
     const live: LiveTask = { ...task, document: task.document };
     const known = await work.rendition(task.organizationId, live.document.sha256);
@@ -52,6 +62,28 @@ export function createDocumentSteps(options: DocumentStepsOptions) {
     await index(live, rendition, signal);
     return { status: 'complete' };
   };
+
+  /** Null: the document belongs here. */
+  async function deliver(task: DocumentTask, signal: AbortSignal): Promise<StepsEnd | null> {
+    const { remote } = options;
+    const subject = remote === undefined ? null : await remote.deliveries.subject(task);
+    const target = subject === null ? undefined : remote?.target(task.organizationId, subject.connectionId);
+    if (remote === undefined || subject === null || target === undefined) return null;
+    await remote.deliver(task, subject, target, contentOf, signal);
+    return { status: task.document === null ? 'gone' : 'complete' };
+
+    async function contentOf(document: LiveTask['document']): Promise<SentContent> {
+      const { sha256, sizeBytes: size, originalName: fileName, mimeType } = document;
+      const original = { sha256, size, fileName, mimeType };
+      if (target?.send !== 'pdf') return original;
+      const known = await work.rendition(task.organizationId, sha256);
+      const rendition = known ?? (task.document === null ? null : await process({ ...task, document }, signal));
+      if (rendition === null) return original;
+      if (rendition.verdict === 'refused') throw new SyncError(rendition.code);
+      if (rendition.pdf === null) return { ...original, mimeType: 'application/pdf' };
+      return { ...rendition.pdf, fileName: `${fileName}.pdf`, mimeType: 'application/pdf' };
+    }
+  }
 
   /** A refusal that may have been bad luck is not believed the first time. */
   function isDoubtful(rendition: Rendition, task: DocumentTask): boolean {

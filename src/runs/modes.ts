@@ -1,9 +1,18 @@
 /** How much a run reads: which mode is due by the schedule, and what the words of a request mean for each kind of connection. */
 import { Temporal } from 'temporal-polyfill';
 import { SyncError } from '../domain/errors.ts';
-import { BOOK_MODES, FILE_MODES, type FileMode, RECORD_MODES, type RecordMode, type RunMode } from '../domain/run.ts';
+import {
+  BOOK_MODES,
+  type BookMode,
+  FILE_MODES,
+  type FileMode,
+  RECORD_MODES,
+  type RecordMode,
+  type RunMode,
+} from '../domain/run.ts';
 import type { ScheduleState } from '../ports/schedule-store.ts';
 import {
+  type BookConnection,
   type Connection,
   type FileConnection,
   isBookConnection,
@@ -11,13 +20,16 @@ import {
   type RecordConnection,
 } from './connections.ts';
 
+/** For so long after a failure only the calendar is read by itself. */
+const AFTER_FAILURE_MS = 15 * 60_000;
+
 /** The most thorough mode that is due. */
 export function modeDue(
   connection: Connection,
-  state: Pick<ScheduleState, 'lastCompletedByMode'>,
+  state: Pick<ScheduleState, 'lastCompletedByMode' | 'lastFailureAt'>,
   now: number,
 ): RunMode {
-  if (isBookConnection(connection)) return 'calendar';
+  if (isBookConnection(connection)) return bookModeDue(connection, state, now);
   return isFileConnection(connection) ? fileModeDue(connection, state, now) : recordModeDue(connection, state, now);
 }
 
@@ -33,6 +45,20 @@ export function fileModeDue(
     everyMs !== null && now - (state.lastCompletedByMode[mode] ?? first) >= everyMs;
   if (due('checksum', connection.modes.checksumEveryMs)) return 'checksum';
   return due('deep', connection.modes.deepEveryMs) ? 'deep' : 'quick';
+}
+
+/** The calendar first: what is said of consultations refers to its appointments. */
+export function bookModeDue(
+  connection: Pick<BookConnection, 'settings'>,
+  state: Pick<ScheduleState, 'lastCompletedByMode' | 'lastFailureAt'>,
+  now: number,
+): BookMode {
+  const every = connection.settings.consultationsEveryMs;
+  const { calendar, consultations = 0 } = state.lastCompletedByMode;
+  if (every === null || calendar === undefined || now - consultations < every) return 'calendar';
+  // A list that fails must not keep the calendar from being read.
+  const failed = state.lastFailureAt !== null && now - state.lastFailureAt < Math.min(every, AFTER_FAILURE_MS);
+  return failed ? 'calendar' : 'consultations';
 }
 
 /** Everything at first, and then once after each passing of the night's time in the connection's zone. */

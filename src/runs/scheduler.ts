@@ -34,7 +34,8 @@ const EXPECTED: ReadonlySet<ErrorCode> = new Set(['connection_busy', 'connection
 export function startScheduler(options: SchedulerOptions): Scheduler {
   const { store, queue, clock } = options;
   const ended = new AbortController();
-  const scheduled = options.connections.filter((c) => c.schedule !== null && !c.dryRun);
+  // A person may give any of them a schedule, at any time.
+  const scheduled = options.connections.filter((c) => !c.dryRun);
   let failing = false;
 
   async function look(): Promise<void> {
@@ -93,13 +94,42 @@ export function nextStart(
   state: ScheduleState,
   now: number,
 ): number {
-  if (connection.schedule === null || state.paused) return Number.POSITIVE_INFINITY;
-  const due = dueAt(connection.schedule, state.lastStartedAt, now, connection.timeZone);
+  const schedule = scheduleOf(connection, state);
+  if (schedule === null || state.paused) return Number.POSITIVE_INFINITY;
+  const due = dueAt(schedule, state.lastStartedAt, now, connection.timeZone);
   if (state.consecutiveFailures === 0 || state.lastFailureAt === null) return due;
   const again = Math.max(now, state.lastFailureAt + waitAfterFailures(state.consecutiveFailures, chanceOf(state)));
   // What passes by itself is tried again before its time; what a person must mend is not hammered.
   const passes = ERROR_CATALOGUE[state.lastFailureCode as ErrorCode]?.action === 'retry';
   return passes ? Math.min(due, again) : Math.max(due, again);
+}
+
+/** What a person said counts before the configuration. Null: only when somebody asks. */
+export function scheduleOf(
+  connection: Pick<Connection, 'schedule'>,
+  state: Pick<ScheduleState, 'chosen'> | undefined,
+): Schedule | null {
+  return state?.chosen ? state.chosen.schedule : connection.schedule;
+}
+
+/** The next times at which the schedule alone would start it, each run begun when it is due. Epoch ms. */
+export function firings(
+  schedule: Schedule | null,
+  lastStart: number | null,
+  now: number,
+  timeZone: string,
+  count: number,
+): number[] {
+  const found: number[] = [];
+  let last = lastStart;
+  for (let at = now; schedule !== null && found.length < count; ) {
+    const next = dueAt(schedule, last, at, timeZone);
+    if (!Number.isFinite(next)) break;
+    found.push(next);
+    last = next;
+    at = next;
+  }
+  return found;
 }
 
 /** The jitter of a failure: by chance, but the same for every process and every look. */

@@ -8,6 +8,7 @@ import { syncRecords } from '../engine/records/sync-records.ts';
 import type { RunResult, SessionOptions } from '../engine/run-session.ts';
 import { applyHeldBook } from '../engine/schedule/apply-held.ts';
 import { syncBook, windowOf } from '../engine/schedule/sync-book.ts';
+import { MOST_CONSULTATION_DATES, syncConsultations } from '../engine/schedule/sync-consultations.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ClaimedRun } from '../ports/run-queue.ts';
 import type { RunProgress } from '../ports/run-store.ts';
@@ -160,8 +161,11 @@ export function runOnce(
 ): Promise<RunResult> {
   const { mode, unit, ...rest } = request;
   if (isBookConnection(connection)) {
-    const window = unit === undefined ? {} : { window: windowOf(unit) };
-    return syncBook(connection.ports, connection.settings, { ...rest, ...window });
+    const isCalendar = mode !== 'consultations';
+    const window =
+      unit === undefined ? {} : { window: windowOf(unit, isCalendar ? undefined : MOST_CONSULTATION_DATES) };
+    const work = isCalendar ? syncBook : syncConsultations;
+    return work(connection.ports, connection.settings, { ...rest, ...window });
   }
   return isFileConnection(connection)
     ? syncFiles(connection.ports, connection.settings, {

@@ -9,6 +9,7 @@ import { cliniko } from './benchmarks/cliniko.ts';
 import { firstSyncAzure } from './benchmarks/first-sync-azure.ts';
 import { firstSyncFolder } from './benchmarks/first-sync-folder.ts';
 import { growth } from './benchmarks/growth.ts';
+import { idexx } from './benchmarks/idexx.ts';
 import { nothingToDo } from './benchmarks/nothing-to-do.ts';
 import { patientInAMillion } from './benchmarks/patient-in-a-million.ts';
 import { runs } from './benchmarks/runs.ts';
@@ -27,6 +28,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   growth,
   runs,
   cliniko,
+  idexx,
   search,
 ];
 

@@ -10,8 +10,14 @@ export type SubjectName =
   | 'azure-loop'
   | 'cliniko-sync'
   | 'folder-loop'
+  | 'idexx-calls'
+  | 'idexx-logins'
+  | 'idexx-many'
+  | 'idexx-pages'
+  | 'idexx-sync'
   | 'patient-loop'
   | 'read-pages'
+  | 'slot-counts'
   | 'stream-both'
   | 'sync';
 

@@ -13,6 +13,10 @@ export interface ClinicStoresUnderTest {
   overtake(fence: Fence): Promise<Fence>;
   /** What is computed about a patient. */
   activity(fence: Fence, patient: string): Promise<{ active: boolean; total: number; next: string | null }>;
+  /** When the record last changed as it is shown, epoch ms. */
+  changedAt(fence: Fence, list: 'patients' | 'appointments', reference: string): Promise<number>;
+  /** Name of the type of a patient's next visit. */
+  nextType(fence: Fence, patient: string): Promise<string | null>;
   close(): Promise<void>;
 }
 
@@ -232,6 +236,121 @@ export function describeClinicRecords(name: string, makeStores: () => Promise<Cl
       await records.computeActivity(fence, NOW, false);
       expect(await stores.activity(fence, '1')).toMatchObject({ active: false, total: 0 });
       expect(await stores.activity(fence, '2')).toMatchObject({ active: true, total: 1 });
+    });
+
+    it.each([
+      ['into one that nobody knows', { mergedAt: iso(NOW), mergedInto: '99' }],
+      ['without a word into whom', { mergedAt: iso(NOW), mergedInto: null }],
+    ])('a patient that was merged %s is not active', async (_name, merged) => {
+      const fence = await begin();
+      await add(fence, patient('1'));
+      await add(fence, appointment('a', NOW + DAY));
+      await records.computeActivity(fence, NOW, false);
+      await records.write(fence, 'patients', { added: [], updated: [patient('1', merged)] }, {}, NOW);
+      await records.computeActivity(fence, NOW, false);
+      expect(await stores.activity(fence, '1')).toEqual({ active: false, total: 0, next: null });
+    });
+
+    it('dates a patient anew when what is computed changes, also by time alone, and only then', async () => {
+      const fence = await begin();
+      await add(fence, patient('1'));
+      await add(fence, appointment('a', NOW - 5 * DAY));
+      await records.computeActivity(fence, NOW + 1, false);
+      expect(await stores.changedAt(fence, 'patients', '1')).toBe(NOW + 1);
+      await records.computeActivity(fence, NOW + 2, true);
+      expect(await stores.changedAt(fence, 'patients', '1')).toBe(NOW + 1);
+      await records.computeActivity(fence, NOW + 26 * DAY, false);
+      expect(await stores.changedAt(fence, 'patients', '1')).toBe(NOW + 26 * DAY);
+      expect(await stores.changedAt(fence, 'appointments', 'a')).toBe(NOW);
+    });
+
+    it('dates appointments and patients anew that are shown with the name of a type, when it changes', async () => {
+      const fence = await begin();
+      const type = (name: string): ClinicRecord<'appointment_types'> => ({
+        stream: 'appointment_types',
+        reference: '9',
+        fingerprint: name,
+        data: {
+          createdAt: iso(NOW),
+          updatedAt: iso(NOW),
+          name,
+          category: null,
+          durationMinutes: 30,
+          maxAttendees: 1,
+          archivedAt: null,
+        },
+      });
+      await add(fence, type('Consultation'));
+      await add(fence, patient('1'), patient('2'));
+      const other = { patient: '2', appointmentType: '8', state: 'noshow' as const };
+      await add(fence, appointment('a', NOW + DAY), appointment('b', NOW + DAY, other));
+      await records.computeActivity(fence, NOW, false);
+      expect(await stores.nextType(fence, '1')).toBe('Consultation');
+      const renamed = { added: [], updated: [type('First visit')] };
+      await records.write(fence, 'appointment_types', renamed, {}, NOW + 1);
+      await records.computeActivity(fence, NOW + 2, false);
+      expect(await stores.nextType(fence, '1')).toBe('First visit');
+      expect(await stores.changedAt(fence, 'appointments', 'a')).toBe(NOW + 1);
+      expect(await stores.changedAt(fence, 'patients', '1')).toBe(NOW + 2);
+      expect(await stores.changedAt(fence, 'appointments', 'b')).toBe(NOW);
+      expect(await stores.changedAt(fence, 'patients', '2')).toBe(NOW);
+    });
+
+    it('dates a group appointment anew when its attendees change', async () => {
+      const fence = await begin();
+      const group = { ...appointment('g', NOW + DAY, { patient: null }), stream: 'group_appointments' as const };
+      const attendee = (cancelledAt: string | null): ClinicRecord<'attendees'> => ({
+        stream: 'attendees',
+        reference: 't',
+        fingerprint: String(cancelledAt),
+        data: {
+          createdAt: iso(NOW),
+          updatedAt: iso(NOW),
+          appointment: 'g',
+          patient: '1',
+          arrived: false,
+          archivedAt: null,
+          deletedAt: null,
+          cancelledAt,
+          cancellationReason: null,
+          state: cancelledAt === null ? 'booked' : 'cancelled',
+        },
+      });
+      await add(fence, group);
+      await records.write(fence, 'attendees', { added: [attendee(null)], updated: [] }, {}, NOW + 1);
+      expect(await stores.changedAt(fence, 'appointments', 'g')).toBe(NOW + 1);
+      await records.write(fence, 'attendees', { added: [], updated: [attendee(iso(NOW))] }, {}, NOW + 2);
+      expect(await stores.changedAt(fence, 'appointments', 'g')).toBe(NOW + 2);
+      const gone = (await records.find(fence, 'attendees', ['t'])).get('t')!;
+      await records.remove(fence, 'attendees', [removalOf(gone)], NOW + 3);
+      expect(await stores.changedAt(fence, 'appointments', 'g')).toBe(NOW + 3);
+    });
+
+    it('dates appointments anew when the zone of their place changes, and not when its name does', async () => {
+      const fence = await begin();
+      const place = (name: string, timeZone: string): ClinicRecord<'businesses'> => ({
+        stream: 'businesses',
+        reference: '8',
+        fingerprint: `${name} ${timeZone}`,
+        data: {
+          createdAt: iso(NOW),
+          updatedAt: iso(NOW),
+          name,
+          address: null,
+          timeZone,
+          archivedAt: null,
+          deletedAt: null,
+        },
+      });
+      await add(fence, place('One', 'Australia/Sydney'));
+      await add(fence, appointment('a', NOW), appointment('b', NOW, { business: '7' }));
+      const change = (one: ClinicRecord, at: number) =>
+        records.write(fence, 'businesses', { added: [], updated: [one] }, {}, at);
+      await change(place('Two', 'Australia/Sydney'), NOW + 1);
+      expect(await stores.changedAt(fence, 'appointments', 'a')).toBe(NOW);
+      await change(place('Two', 'Australia/Perth'), NOW + 2);
+      expect(await stores.changedAt(fence, 'appointments', 'a')).toBe(NOW + 2);
+      expect(await stores.changedAt(fence, 'appointments', 'b')).toBe(NOW);
     });
 
     it('moves an appointment from one patient to another', async () => {

@@ -127,6 +127,36 @@ export function describeHeldSets(name: string, makeStores: () => Promise<StoresU
       expect(states).toEqual(['pending', 'superseded', 'superseded', 'superseded']);
     });
 
+    it.each([true, false])(
+      'decides some items as a set of their own, the others wait (approve: %s)',
+      async (approve) => {
+        const fence = await begin();
+        const { organizationId } = fence;
+        const id = (await hold(fence, [heldItem('d1'), heldItem('d2'), heldItem('d3')]))!;
+        const some = (uuids: string[], organization = organizationId) =>
+          runs.decideHeldItems(organization, id, uuids, { approve, by: 'Nadia Sample', note: 'Seen' }, AT + 5);
+        expect(await some(['d1'], 'other')).toBeNull();
+        expect(await some([])).toBeNull();
+        expect(await some(['d1', 'unknown'])).toBeNull();
+        const decided = (await some(['d2', 'd2', 'd1']))!;
+        expect(decided).not.toBe(id);
+        const state = approve ? 'approved' : 'rejected';
+        expect(await runs.heldSet(organizationId, decided)).toMatchObject({
+          set: { state, itemCount: 2, runId: fence.runId, evidence: EVIDENCE, decidedBy: 'Nadia Sample', note: 'Seen' },
+          items: ['d1', 'd2'].map((documentUuid) => ({ documentUuid, state: approve ? 'held' : 'kept' })),
+        });
+        expect(await runs.heldSet(organizationId, id)).toMatchObject({
+          set: { state: 'pending', itemCount: 1, decidedAt: null },
+          items: [{ documentUuid: 'd3', state: 'held' }],
+        });
+        // What is left is found as it is by the next run, and the last one decides the set itself.
+        expect(await hold(fence, [heldItem('d3')], null, AT + 6)).toBe(id);
+        expect(await some(['d3'])).toBe(id);
+        expect(await stateOf(fence, id)).toBe(state);
+        expect(await some(['d3'])).toBeNull();
+      },
+    );
+
     it('decides only a pending set, once, of the own organisation', async () => {
       const fence = await begin();
       const { organizationId } = fence;

@@ -17,7 +17,8 @@ const said: string[] = [];
 beforeAll(async () => {
   setup = await setUpCliniko({
     account: { patients: 40, appointments: 120, keyBase: KEY_BASE },
-    settings: { notes: true },
+    settings: { notes: true, attachments: true },
+    sections: { limits: { retryDelay: '5ms', documentsAtOnce: 2 } },
   });
   const { tables } = setup.world;
   for (const patient of tables.patients.rows) {
@@ -30,6 +31,16 @@ beforeAll(async () => {
     const names = { firstName: `${PERSONAL}first`, lastName: `${PERSONAL}last`, email: `${PERSONAL}@example.invalid` };
     setup.world.editPatient(patient.id, { ...names, phone: PHONE, extra });
   }
+  for (const attachment of tables.attachments.rows) {
+    attachment.filename = `${PERSONAL} scan.txt`;
+    attachment.description = `${PERSONAL} letter`;
+  }
+  setup.world.attach(tables.patients.rows[0]!.id, {
+    filename: `${PERSONAL}.txt`,
+    contentType: 'text/plain',
+    description: `${PERSONAL} note`,
+    bytes: Buffer.from(`${PERSONAL} was here`),
+  });
   for (const appointment of tables.appointments.rows) appointment.notes = `${PERSONAL} came late`;
 });
 afterAll(() => setup?.close());
@@ -42,11 +53,11 @@ const cli = async (...args: string[]) => {
 
 function expectNothingPersonal(): void {
   for (const text of said) {
-    for (const word of [PERSONAL.toLowerCase(), DIGITS]) expect(text.toLowerCase()).not.toContain(word);
+    for (const word of [PERSONAL.toLowerCase(), DIGITS, 'x-amz']) expect(text.toLowerCase()).not.toContain(word);
   }
 }
 
-test('commands, the service with a failing source, and what is kept about runs', { timeout: 180_000 }, async () => {
+test('commands, the service with a failing source, and what is kept about runs', { timeout: 600_000 }, async () => {
   expect((await cli('plan', CONNECTION, '--mode', 'comprehensive', '--json')).code).toBe(0);
   expect((await cli('sync', CONNECTION, '--json')).code).toBe(0);
   expect((await cli('verify', CONNECTION, '--json')).code).toBe(0);
@@ -54,6 +65,12 @@ test('commands, the service with a failing source, and what is kept about runs',
   expect((await cli('sync', CONNECTION)).code).toBe(3);
   await cli('failures', CONNECTION);
   setup.simulator.faults.answers = [];
+  const files = setup.world.tables.attachments.rows;
+  setup.simulator.faults.attachments.download = 'truncated';
+  setup.world.replaceAttachment(files.at(-1)!.id, Buffer.from(`${PERSONAL} is here no more`));
+  expect((await cli('sync', CONNECTION)).code).toBe(3);
+  expect((await cli('failures', CONNECTION)).stdout).toContain('attachment_mismatch');
+  setup.simulator.faults.attachments.download = 'ok';
 
   const env = { ...setup.environment, SYNC_LOG_LEVEL: 'debug' };
   const server = startCli(['serve', '--json'], { cwd: tmpdir(), env });
@@ -89,6 +106,9 @@ test('commands, the service with a failing source, and what is kept about runs',
     expect((await call('GET', path, false)).text.includes(path.includes('ppointment') ? '2' : PERSONAL)).toBe(true);
   }
   expect((await call('POST', '/fhir/Patient/_search', false)).text).toContain(PERSONAL);
+  // The files are worked on as well.
+  await until(async () => (await setup.query('SELECT 1 FROM document_outbox')).length === 0);
+  expect(await setup.query("SELECT 1 FROM silknote_documents WHERE status = 'complete'")).not.toEqual([]);
   setup.simulator.faults.listKey = 'records';
   const failing = await call('GET', `/api/v1/cliniko/test-connection/${organization}`);
   expect(failing.status).toBe(200);
@@ -98,6 +118,7 @@ test('commands, the service with a failing source, and what is kept about runs',
     '/api/v1/connections',
     '/api/v1/failures',
     '/api/v1/audit',
+    '/api/v1/held',
     `/api/v1/cliniko/status/${organization}?include_logs=true`,
     `/api/v1/cliniko/patients/${organization}/stats`,
     `/api/v1/sync/history/${organization}`,
@@ -127,6 +148,8 @@ test('commands, the service with a failing source, and what is kept about runs',
   // What is copied, and nothing else; clinical notes of patients and numbers of insurances are not.
   expect([...holding].sort()).toEqual([
     'appointments.notes',
+    'patient_attachments.description',
+    'patient_attachments.file_name',
     'patients.address',
     'patients.email',
     'patients.first_name',
@@ -134,5 +157,8 @@ test('commands, the service with a failing source, and what is kept about runs',
     'patients.name',
     'patients.phone',
     'patients.phones',
+    'silknote_documents.originalName',
+    'silknote_documents.title',
+    'silknote_patient_filesets.patientName',
   ]);
 });

@@ -36,10 +36,10 @@ interface Demo {
   end(signal: NodeJS.Signals): Promise<number | null>;
 }
 
-function demo(home: string, port = '0'): Demo {
+function demo(home: string, port = '0', more: Readonly<Record<string, string>> = {}): Demo {
   const child = spawn(process.execPath, [START, '--still'], {
     cwd: folder,
-    env: { PATH: process.env.PATH ?? '', CHARTSYNC_HOME: join(folder, home), PORT: port },
+    env: { PATH: process.env.PATH ?? '', CHARTSYNC_HOME: join(folder, home), PORT: port, ...more },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });
@@ -103,7 +103,7 @@ const byId = (lines: readonly Record<string, unknown>[], ...ids: string[]) =>
 const env = () => ({ CHARTSYNC_HOME: join(folder, 'home') });
 
 test('ready with URL and key, documents arrive, Ctrl-C stops all of it, kill -9 is recovered from', {
-  timeout: 300_000,
+  timeout: 600_000,
 }, async () => {
   const first = demo('home');
   await first.said(/Ready after/);
@@ -120,6 +120,9 @@ test('ready with URL and key, documents arrive, Ctrl-C stops all of it, kill -9 
   });
   expect(answer.status).toBe(200);
   expect(await answer.json()).toMatchObject({ success: true });
+  // The clinic's book comes by the browser.
+  await first.said(/serving a sample portal of IDEXX Neo/);
+  await first.said(/run of riverside-front-desk: \w+ – added [1-9]/);
   const status = await runCli(['status', '--json'], { cwd: folder, env: env() });
   const [copied, connection] = byId(status.lines, 'riverside-cliniko', 'riverside-vsrx');
   expect(copied).toMatchObject({ state: 'active' });
@@ -127,8 +130,9 @@ test('ready with URL and key, documents arrive, Ctrl-C stops all of it, kill -9 
   const documents = (connection as { documents: number }).documents;
   expect(documents).toBeGreaterThan(200);
 
-  // A second one finds the port taken and says so.
-  const second = demo('other', new URL(url).port);
+  // A second one, without a browser, says so; then it finds the port taken and says that.
+  const second = demo('other', new URL(url).port, { CHARTSYNC_CHROMIUM: join(folder, 'none') });
+  await second.said(/no sample portal of IDEXX Neo: there is no Chromium/);
   await second.said(/Port \d+ is in use/);
   expect(await second.ended()).toBe(1);
   expect(second.text()).not.toMatch(/^\s+at .+:\d+:\d+/m);

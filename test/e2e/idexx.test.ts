@@ -39,6 +39,36 @@ test('stored credentials, plan, sync, verify: each says what it did', { timeout:
   expect(setup.portal.logins).toBe(1);
 });
 
+test('consultations: what is read, and which of them nobody can place', { timeout: 240_000 }, async () => {
+  const [event] = setup.clinic.events.filter((e) => e.kind === 'appointment' && e.start.startsWith(setup.window.from));
+  const common = { patientId: setup.clinic.patients[0]!.id, providerId: null, status: 'Completed' as const };
+  const written = { reason: 'Sample', clinicalNotes: 'Sample note.', dischargeSummary: '', vitals: null, lines: [] };
+  setup.clinic.consultations = [event!.id, null].map((appointmentId, i) => ({
+    ...common,
+    ...written,
+    id: `77000${i}`,
+    appointmentId,
+    consultedAt: `${setup.window.from} 09:0${i}:00`,
+    diagnoses: [],
+  }));
+  const synced = await cli(['sync', 'front-desk', '--mode', 'consultations']);
+  expect(synced.code, synced.stdout + synced.stderr).toBe(3);
+  const shown = await cli(['consultations', 'front-desk', '--json']);
+  expect(shown.lines).toContainEqual({ type: 'counts', linked: 1, noAppointmentId: 1, appointmentUnknown: 0 });
+  const lost = await cli(['consultations', 'front-desk', '--quarantined']);
+  expect(lost.stdout).toContain('names no appointment');
+  expect(lost.stdout).toContain('770001');
+  expect(lost.stdout).not.toContain('770000');
+  expect(lost.stdout + shown.stdout).not.toContain('Sample');
+  const failures = await cli(['failures', 'front-desk']);
+  expect(failures.stdout).toContain('consultation_unlinked');
+  expect((await cli(['failures', 'front-desk', '--skip', 'all'])).code).toBe(0);
+  expect((await cli(['sync', 'front-desk', '--mode', 'consultations'])).code).toBe(0);
+  expect((await cli(['plan', 'front-desk', '--mode', 'consultations'])).code).toBe(2);
+  const status = await cli(['status', '--json']);
+  expect(status.lines[0]).toMatchObject({ connectionId: 'front-desk', lastSuccessAt: expect.any(String) });
+});
+
 test('what only copies of files have is refused in words', { timeout: 120_000 }, async () => {
   const patient = await cli(['sync', 'front-desk', '--patient', '5d1c3e7a-0b42-4f86-9a17-2e60c8d4b935']);
   expect(patient).toMatchObject({ code: 2, stderr: expect.stringContaining('--patient') });

@@ -14,12 +14,24 @@ const OTHER = 'org_other';
 let setup: ClinikoSetup;
 let server: RunningServer;
 let documented: DescribedPaths;
+/** Merged into one that is known, and into one that is not. */
+let merged: readonly string[];
 
 beforeAll(async () => {
   setup = await setUpCliniko({
     account: { patients: 130, appointments: 400 },
     others: [{ id: OTHER, name: 'Other', connections: [] }],
   });
+  const [one, two, three, lost] = setup.world.tables.patients.rows.filter(
+    (row) => row.archivedAt === null && row.deletedAt === null && row.mergedInto === null,
+  );
+  setup.world.mergePatients(one!.id, two!.id);
+  // Merged into a patient that the copy never sees.
+  setup.world.mergePatients(three!.id, lost!.id);
+  three!.archivedAt = null;
+  setup.world.removeSilently(lost!.id);
+  merged = [one!.id, three!.id];
+  setup.world.editPatient(two!.id, { extra: { old_reference_id: 'Former-17' } });
   await setup.run('comprehensive');
   const config = await loadConfig({ env: setup.environment, cwd: setup.environment.CHARTSYNC_HOME! });
   server = await serve({
@@ -36,16 +48,18 @@ afterAll(async () => {
 interface Call {
   readonly organization?: string;
   readonly body?: unknown;
-  readonly form?: Record<string, string>;
+  readonly form?: Record<string, string> | [string, string][];
   readonly key?: string;
+  readonly prefer?: string;
 }
 
-async function call(method: string, path: string, { organization = ORGANIZATION, body, form, key }: Call = {}) {
+async function call(method: string, path: string, { organization = ORGANIZATION, body, form, key, prefer }: Call = {}) {
   const response = await fetch(`${server.url}${path}`, {
     method,
     headers: {
       authorization: `Bearer ${key ?? server.adminKey}`,
       'x-organization-id': organization,
+      ...(prefer === undefined ? {} : { prefer }),
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       ...(form === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
     },
@@ -288,6 +302,229 @@ describe('FHIR', () => {
     // The next page of it would be of everybody.
     const short = await call('POST', '/fhir/Patient/_search', { form: { family: family.slice(0, 1), _count: '1' } });
     expect(short.body.link.map((link: { relation: string }) => link.relation)).toEqual(['self']);
+  });
+
+  interface Found {
+    readonly id: string;
+    readonly start: string;
+    readonly active: boolean;
+    readonly birthDate?: string;
+    readonly status: string;
+    readonly identifier: { system: string; value: string }[];
+    readonly link?: { type: string; other: { reference?: string; identifier?: { value: string } } }[];
+  }
+
+  /** All pages, followed by their links. */
+  async function search(first: string): Promise<Found[]> {
+    const found: Found[] = [];
+    for (let url: string | undefined = first; url !== undefined; ) {
+      const { status, body } = await call('GET', `/fhir/${url}`);
+      expect(status, url).toBe(200);
+      found.push(...body.entry.map((entry: { resource: Found }) => entry.resource));
+      url = body.link.find((link: { relation: string }) => link.relation === 'next')?.url;
+    }
+    expect(new Set(found.map(({ id }) => id)).size).toBe(found.length);
+    return found;
+  }
+
+  /** By the parameters in a body, on one page. */
+  async function find(form: [string, string][]): Promise<Found[]> {
+    const { status, body } = await call('POST', '/fhir/Patient/_search', { form: [...form, ['_count', '200']] });
+    expect(status).toBe(200);
+    return body.entry.map((entry: { resource: Found }) => entry.resource);
+  }
+
+  test('dates may be years, months, days and instants, with every prefix, in lists, and given twice', async () => {
+    const everything = await search('Appointment?_count=200');
+    const days = everything.map(({ start }) => start.slice(0, 10)).sort();
+    const day = days[Math.floor(days.length / 2)]!;
+    const [month, year] = [day.slice(0, 7), day.slice(0, 4)];
+    const other = days.find((one) => !one.startsWith(month))!.slice(0, 7);
+    const at = everything.map(({ start }) => start).sort()[10]!;
+    const cases: [string, (start: string) => boolean][] = [
+      [`date=${year}`, (start) => start.startsWith(year)],
+      [`date=${month}`, (start) => start.startsWith(month)],
+      [`date=${day}`, (start) => start.startsWith(day)],
+      [`date=eq${at}`, (start) => start === at],
+      [`date=${at.slice(0, 19)}Z`, (start) => start.slice(0, 19) === at.slice(0, 19)],
+      [`date=ne${month}`, (start) => !start.startsWith(month)],
+      [`date=ge${month}`, (start) => start >= month],
+      [`date=gt${month}`, (start) => start.slice(0, 7) > month],
+      [`date=sa${day}`, (start) => start.slice(0, 10) > day],
+      [`date=lt${day}`, (start) => start < day],
+      [`date=le${day}`, (start) => start.slice(0, 10) <= day],
+      [`date=eb${year}`, (start) => start < year],
+      [`date=ge${other}&date=lt${day}`, (start) => start >= other && start < day],
+      [`date=${month},${other}`, (start) => start.startsWith(month) || start.startsWith(other)],
+      [`date=ge${encodeURIComponent('1999-12-31T23:30:00+10:00')}`, () => true],
+    ];
+    for (const [query, fits] of cases) {
+      const wanted = everything.filter(({ start }) => fits(start)).map(({ id }) => id);
+      expect((await search(`Appointment?${query}&_count=40`)).map(({ id }) => id).sort(), query).toEqual(wanted.sort());
+    }
+    const soon = await search(`Appointment?date=ap${new Date().toISOString().slice(0, 10)}&_count=200`);
+    expect(soon.length).toBeLessThan(everything.length);
+    for (const wrong of ['2026-13', '2026-02-30', '0000', '2026-1', '20261', 'ge', '2026-11-30T10:00', '2026,x', ',']) {
+      expect((await call('GET', `/fhir/Appointment?date=${wrong}`)).status, wrong).toBe(400);
+    }
+    expect(await search('Appointment?_lastUpdated=lt2020')).toEqual([]);
+    expect(await search(`Appointment?_lastUpdated=ge2020&_count=200`)).toHaveLength(everything.length);
+  });
+
+  test('dates of birth are searched for in the same forms, in a body', async () => {
+    const everybody = await find([]);
+    const born = everybody.flatMap(({ birthDate }) => birthDate ?? []).sort();
+    const middle = born[Math.floor(born.length / 2)]!;
+    const year = middle.slice(0, 4);
+    const cases: [string[], (date: string) => boolean][] = [
+      [[`ge${middle}`], (date) => date >= middle],
+      [[`lt${year}`], (date) => date < year],
+      [[year], (date) => date.startsWith(year)],
+      [[middle.slice(0, 7)], (date) => date.startsWith(middle.slice(0, 7))],
+      [[`ne${middle}`], (date) => date !== middle],
+      [[`ge${year}-01-01`, `le${middle}`], (date) => date >= `${year}-01-01` && date <= middle],
+      [[`${middle},${born[0]}`], (date) => date === middle || date === born[0]],
+    ];
+    for (const [values, fits] of cases) {
+      const wanted = everybody.filter(({ birthDate }) => birthDate !== undefined && fits(birthDate));
+      const found = await find(values.map((value) => ['birthdate', value]));
+      expect(found.map(({ id }) => id).sort(), String(values)).toEqual(wanted.map(({ id }) => id).sort());
+      expect(found.length).toBeGreaterThan(0);
+    }
+    const instant = { form: { birthdate: '1980-01-01T00:00:00Z' } };
+    expect((await call('POST', '/fhir/Patient/_search', instant)).status).toBe(400);
+  });
+
+  test.each(['_count=0', '_summary=count'])('%s tells only how many there are', async (wish) => {
+    for (const query of [
+      'Patient?',
+      'Patient?active=false&',
+      'Appointment?status=booked&',
+      'Practitioner?',
+      'Location?',
+    ]) {
+      const { status, body } = await call('GET', `/fhir/${query}${wish}`);
+      expect(status).toBe(200);
+      expect(check(body)).toEqual([]);
+      expect(body.entry).toBeUndefined();
+      expect(body.link.map((link: { relation: string }) => link.relation)).toEqual(['self']);
+      expect(body.total).toBe((await search(`${query}_count=200`)).length);
+    }
+    expect((await call('GET', '/fhir/Patient?_summary=text')).status).toBe(400);
+    expect((await call('GET', '/fhir/Patient?_count=-1')).status).toBe(400);
+  });
+
+  test('several of _id, identifier, status and patient are a list; an _id that is given again narrows', async () => {
+    const [a, b, c] = await search('Patient?_count=3');
+    const ids = (found: Found[]) => found.map(({ id }) => id).sort();
+    expect(ids(await search(`Patient?_id=${a!.id},${b!.id},nobody`))).toEqual([a!.id, b!.id].sort());
+    expect(ids(await search(`Patient?_id=${a!.id},${b!.id}&_id=${b!.id},${c!.id}`))).toEqual([b!.id]);
+    expect(await search(`Patient?_id=${a!.id}&_id=${b!.id}`)).toEqual([]);
+    expect(await search('Patient?_id=,')).toEqual([]);
+    const named = [a!, b!].map(({ identifier }) => `${identifier[0]!.system}|${identifier[0]!.value}`);
+    expect(ids(await search(`Patient?identifier=${encodeURIComponent(named.join(','))}`))).toEqual(
+      [a!.id, b!.id].sort(),
+    );
+    expect(ids(await search(`Patient?identifier=${a!.identifier[0]!.value}`))).toEqual([a!.id]);
+    const old = encodeURIComponent('urn:chartsync:connection:cliniko:old-reference|Former-17');
+    const former = await search(`Patient?identifier=${old}`);
+    expect(former.map(({ identifier }) => identifier[1]!.value)).toEqual(['Former-17']);
+    expect(ids(await search('Patient?identifier=Former-17'))).toEqual(ids(former));
+    // Another list, an older system, none at all: the same number is somebody else there.
+    for (const system of [
+      'urn:chartsync:connection:cliniko:appointments',
+      'urn:chartsync:connection:cliniko:old-reference',
+      'urn:other',
+      '',
+    ]) {
+      const wanted = `Patient?identifier=${encodeURIComponent(`${system}|${a!.identifier[0]!.value}`)}`;
+      expect(await search(wanted), system).toEqual([]);
+    }
+    const both = await search(`Appointment?patient=Patient/${a!.id},${b!.id}&_count=200`);
+    const each = [...(await search(`Appointment?patient=${a!.id}`)), ...(await search(`Appointment?patient=${b!.id}`))];
+    expect(ids(both)).toEqual([...new Set(ids(each))]);
+  });
+
+  test('who arrived is found as arrived until it is over, and as fulfilled afterwards', async () => {
+    const everything = await search('Appointment?_count=200');
+    for (const status of [
+      'arrived',
+      'fulfilled',
+      'booked',
+      'noshow',
+      'booked,fulfilled',
+      'arrived,fulfilled',
+      'waitlist',
+    ]) {
+      const wanted = everything.filter((one) => status.split(',').includes(one.status)).map(({ id }) => id);
+      expect((await search(`Appointment?status=${status}`)).map(({ id }) => id).sort(), status).toEqual(wanted.sort());
+    }
+    expect(everything.some((one) => one.status === 'fulfilled')).toBe(true);
+    expect((await call('GET', '/fhir/Appointment?status=lost')).status).toBe(400);
+  });
+
+  test('active patients are neither archived nor merged, also when nobody knows into whom', async () => {
+    const [active, inactive] = [await search('Patient?active=true'), await search('Patient?active=false')];
+    expect(active.every((patient) => patient.active)).toBe(true);
+    expect(inactive.some((patient) => patient.active)).toBe(false);
+    expect(active.length + inactive.length).toBe((await search('Patient?_count=200')).length);
+    const known = new Map(inactive.map((patient) => [patient.identifier[0]!.value, patient]));
+    const [one, lost] = merged.map((reference) => known.get(reference)!);
+    expect(one!.link).toEqual([
+      { type: 'replaced-by', other: { reference: expect.stringMatching(/^Patient\/[0-9a-f-]{36}$/) } },
+    ]);
+    expect(lost!.link).toEqual([
+      {
+        type: 'replaced-by',
+        other: { type: 'Patient', identifier: { system: expect.any(String), value: expect.any(String) } },
+      },
+    ]);
+    const { body } = await call('GET', `/api/v1/patients/${lost!.id}`);
+    expect(body).toMatchObject({
+      is_active: false,
+      merged_into: null,
+      merged_at: expect.any(String),
+      archived_at: null,
+    });
+  });
+
+  test('a parameter that is not known is refused, or passed over and told when the client asks for it', async () => {
+    for (const prefer of [undefined, 'handling=strict', 'return=minimal']) {
+      const answer = await call('GET', '/fhir/Patient?colour=Qzblue', prefer === undefined ? {} : { prefer });
+      expect([answer.status, answer.body.resourceType]).toEqual([400, 'OperationOutcome']);
+    }
+    const prefer = 'respond-async; handling=lenient';
+    const { status, body } = await call('GET', '/fhir/Patient?colour=Qzblue&active=true&_count=2', { prefer });
+    expect(status).toBe(200);
+    expect(check(body)).toEqual([]);
+    expect(body.entry.map((entry: { search: { mode: string } }) => entry.search.mode)).toEqual([
+      'match',
+      'match',
+      'outcome',
+    ]);
+    expect(body.entry[2].resource).toMatchObject({
+      resourceType: 'OperationOutcome',
+      issue: [{ severity: 'warning' }],
+    });
+    for (const { url } of body.link)
+      expect([url.includes('active=true'), url.includes('colour')]).toEqual([true, false]);
+    // Personal data in a URL, and a modifier that would change the question, are never passed over.
+    for (const query of ['family=Qz', 'family:exact=Qz', '_id:not=1', 'active:missing=true']) {
+      expect((await call('GET', `/fhir/Patient?${query}`, { prefer })).status, query).toBe(400);
+    }
+  });
+
+  test('every page keeps the parameters of the search', async () => {
+    const { body } = await call('GET', '/fhir/Appointment?status=booked,cancelled&date=ge2000&date=lt2100&_count=5');
+    for (const { url } of body.link) {
+      const query = new URLSearchParams(url.split('?')[1]);
+      expect([query.get('status'), query.getAll('date'), query.get('_count')]).toEqual([
+        'booked,cancelled',
+        ['ge2000', 'lt2100'],
+        '5',
+      ]);
+    }
+    expect(body.link.map((link: { relation: string }) => link.relation)).toEqual(['self', 'next']);
   });
 
   test('says what it can do, and refuses what it cannot', async () => {

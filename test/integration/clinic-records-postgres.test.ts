@@ -29,6 +29,21 @@ describeClinicRecords('postgres', async () => {
       const [row] = rows;
       return { active: row.active, total: row.total, next: row.next?.toISOString() ?? null };
     },
+    async changedAt({ organizationId }, list, reference) {
+      const column = list === 'patients' ? 'cliniko_patient_id' : 'cliniko_appointment_id';
+      const { rows } = await database.pool.query(
+        `SELECT updated_at AS at FROM ${list} WHERE organization_id = $1 AND ${column} = $2`,
+        [organizationId, reference],
+      );
+      return rows[0].at.getTime();
+    },
+    async nextType({ organizationId }, patient) {
+      const { rows } = await database.pool.query(
+        'SELECT next_appointment_type AS name FROM patients WHERE organization_id = $1 AND cliniko_patient_id = $2',
+        [organizationId, patient],
+      );
+      return rows[0].name;
+    },
     async close() {
       await database.close();
       await stores.close();

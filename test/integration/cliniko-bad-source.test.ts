@@ -113,6 +113,26 @@ describe('an account that was copied before', () => {
   });
 });
 
+test('no question is asked twice, also when a filter shows only hidden records', async () => {
+  const setup = await setUpCliniko({ account: { patients: 40, appointments: 20 }, settings: { attachments: true } });
+  try {
+    Object.assign(setup.simulator.faults, { anyValue: 'only' });
+    for (const patient of setup.world.tables.patients.rows.slice(0, 5)) setup.world.removeSilently(patient.id);
+    for (const mode of ['comprehensive', 'comprehensive'] as const) {
+      const told = setup.simulator.requests.length;
+      expect(await setup.run(mode)).toMatchObject({ outcome: 'success' });
+      const asked = setup.simulator.requests
+        .slice(told)
+        .filter((request) => /\/(patients|appointment_types|patient_attachments)$/.test(request.path))
+        .map((request) => `${request.path}?${request.query}`);
+      expect(asked.filter((request, i) => asked.indexOf(request) !== i)).toEqual([]);
+      setup.world.removeSilently(setup.world.tables.patients.rows[0]!.id);
+    }
+  } finally {
+    await setup.close();
+  }
+});
+
 describe('keys', () => {
   test('of another account: nothing of either is mixed or removed, and the connection stops', async () => {
     setup = await setUpCliniko({

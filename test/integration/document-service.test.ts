@@ -50,6 +50,8 @@ async function start(programPath: string): Promise<DocumentService> {
     config: { ...config, programPath },
     work: chartsync.documentWork,
     blobs: chartsync.blobs,
+    deliveries: chartsync.deliveries,
+    remotes: chartsync.remotes,
     search: await chartsync.search(),
     onEnd: () => ended.resolve(),
   });

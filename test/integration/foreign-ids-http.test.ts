@@ -21,6 +21,7 @@ const KIND_OF_PARAMETER: Readonly<Record<string, keyof Ids>> = {
   documentId: 'document',
   clinicId: 'clinic',
   bookingId: 'booking',
+  inspectionId: 'inspection',
 };
 /** Nothing reads documents here, and nothing is asked for. */
 const NOT_ANSWERED: Readonly<Record<string, number>> = {
@@ -29,6 +30,11 @@ const NOT_ANSWERED: Readonly<Record<string, number>> = {
   documentText: 409,
   searchPatientByAddress: 400,
   queryFullByAddress: 400,
+  // No document and no group has the id of the patient, and nobody has saved a summary.
+  patientFile: 404,
+  group: 404,
+  groupPdf: 404,
+  caseSummary: 404,
 };
 const KINDS = Object.keys(NOBODY) as (keyof Ids)[];
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-/;

@@ -13,6 +13,8 @@ import { NOBODY, setUpTwoPractices, type TwoPractices } from '../support/two-pra
 import { until } from '../support/until.ts';
 
 const CASES = 40;
+/** Thousands of requests: a busy machine takes its time. */
+const LONG_MS = 900_000;
 const PROJECT = resolve(import.meta.dirname, '../..');
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-/;
 
@@ -62,6 +64,8 @@ interface Question {
 async function ask({ method, path, query = '', organization = null, type, body }: Question) {
   const response = await fetch(`${practices.server.url}${path}${query === '' ? '' : `?${query}`}`, {
     method,
+    // Where a browser would go next is part of the answer.
+    redirect: 'manual',
     headers: {
       authorization: `Bearer ${practices.one.secret}`,
       ...(type === undefined ? {} : { 'content-type': type }),
@@ -137,125 +141,133 @@ const value = fc.oneof(
 /** As they are: parts of an address that stand for no text. */
 const undecodable = fc.constantFrom('%ED%A0%80', '%C0%AF', '%zz', '%', '%FF');
 
-test('no question in any wrong form is answered with an error of ours or with what is not the caller’s', async () => {
-  expect(operations.length).toBeGreaterThan(30);
-  const answered = new Set<number>();
-  const own = practices.one.ids.organization;
-  const other = practices.other.ids.organization;
-  // Its own key is not among them: revoked, it would ask nothing any more.
-  const ownIds = Object.entries(practices.one.ids).flatMap(([kind, id]) => (kind === 'key' ? [] : [id]));
-  for (const [index, operation] of operations.entries()) {
-    const pathValue = fc.oneof(
-      { weight: 3, arbitrary: odd.map(encode) },
-      {
-        weight: 2,
-        arbitrary: fc.constantFrom(...Object.values(practices.other.ids), ...ownIds),
-      },
-      { weight: 1, arbitrary: undecodable },
-    );
-    const asked = fc.record({
-      path: fc.array(pathValue, { minLength: 3, maxLength: 3 }),
-      query: fc.dictionary(
-        fc.oneof(
-          fc.constantFrom(...operation.parameters.filter((p) => p.in === 'query').map((p) => p.name), 'other'),
-          fc.string({ maxLength: 8 }),
+test(
+  'no question in any wrong form is answered with an error of ours or with what is not the caller’s',
+  async () => {
+    expect(operations.length).toBeGreaterThan(30);
+    const answered = new Set<number>();
+    const own = practices.one.ids.organization;
+    const other = practices.other.ids.organization;
+    // Its own key is not among them: revoked, it would ask nothing any more.
+    const ownIds = Object.entries(practices.one.ids).flatMap(([kind, id]) => (kind === 'key' ? [] : [id]));
+    for (const [index, operation] of operations.entries()) {
+      const pathValue = fc.oneof(
+        { weight: 3, arbitrary: odd.map(encode) },
+        {
+          weight: 2,
+          arbitrary: fc.constantFrom(...Object.values(practices.other.ids), ...ownIds),
+        },
+        { weight: 1, arbitrary: undecodable },
+      );
+      const asked = fc.record({
+        path: fc.array(pathValue, { minLength: 3, maxLength: 3 }),
+        query: fc.dictionary(
+          fc.oneof(
+            fc.constantFrom(...operation.parameters.filter((p) => p.in === 'query').map((p) => p.name), 'other'),
+            fc.string({ maxLength: 8 }),
+          ),
+          odd,
+          { maxKeys: 3 },
         ),
-        odd,
-        { maxKeys: 3 },
-      ),
-      body: fc.oneof(
-        fc.constantFrom(
-          '',
-          '{',
-          '[',
-          'null',
-          '"x"',
-          `{"a":"${'x'.repeat(2_000_000)}"}`,
-          '{"__proto__":{"admin":true}}',
+        body: fc.oneof(
+          fc.constantFrom(
+            '',
+            '{',
+            '[',
+            'null',
+            '"x"',
+            `{"a":"${'x'.repeat(2_000_000)}"}`,
+            '{"__proto__":{"admin":true}}',
+          ),
+          fc
+            .dictionary(fc.constantFrom(...Object.keys(operation.body?.properties ?? {}), 'other'), value)
+            .map((body) => JSON.stringify(body)),
         ),
-        fc
-          .dictionary(fc.constantFrom(...Object.keys(operation.body?.properties ?? {}), 'other'), value)
-          .map((body) => JSON.stringify(body)),
-      ),
-      type: fc.constantFrom(
-        'application/json',
-        'application/json',
-        'text/plain',
-        'application/xml',
-        'multipart/form-data',
-        'nonsense',
-      ),
-      organization: fc.constantFrom(null, own, own, other, NOBODY.organization),
-    });
-    const samples = fc.sample(asked, { numRuns: CASES, seed: 42 + index });
-    for (const sample of samples) {
-      const used: string[] = [];
-      const path = operation.path.replace(/\{\w+\}/g, () => {
-        used.push(sample.path[used.length % 3]!);
-        return used.at(-1)!;
+        type: fc.constantFrom(
+          'application/json',
+          'application/json',
+          'text/plain',
+          'application/xml',
+          'multipart/form-data',
+          'nonsense',
+        ),
+        organization: fc.constantFrom(null, own, own, other, NOBODY.organization),
       });
-      const query = Object.entries(sample.query)
-        .map(([name, text]) => `${encode(name)}=${encode(text)}`)
-        .join('&');
-      const { organization, type, body } = sample;
-      const bare = operation.method === 'GET' || operation.method === 'HEAD';
-      const question = { method: operation.method, path, query, organization };
-      const answer = await ask(bare ? question : { ...question, type, body });
-      const { status, text, what } = answer;
-      answered.add(status);
-      if (organization === other && operation.needsKey) expect(status, what).not.toBe(200);
-      if (operation.method === 'HEAD') {
-        expect(text, what).toBe('');
-        continue;
+      const samples = fc.sample(asked, { numRuns: CASES, seed: 42 + index });
+      for (const sample of samples) {
+        const used: string[] = [];
+        const path = operation.path.replace(/\{\w+\}/g, () => {
+          used.push(sample.path[used.length % 3]!);
+          return used.at(-1)!;
+        });
+        const query = Object.entries(sample.query)
+          .map(([name, text]) => `${encode(name)}=${encode(text)}`)
+          .join('&');
+        const { organization, type, body } = sample;
+        const bare = operation.method === 'GET' || operation.method === 'HEAD';
+        const question = { method: operation.method, path, query, organization };
+        const answer = await ask(bare ? question : { ...question, type, body });
+        const { status, text, what } = answer;
+        answered.add(status);
+        if (organization === other && operation.needsKey) expect(status, what).not.toBe(200);
+        if (operation.method === 'HEAD') {
+          expect(text, what).toBe('');
+          continue;
+        }
+        // A path with a part of dots or of nothing is another route's, or nobody's.
+        if (used.some((part) => /^\.{0,2}$/.test(part))) {
+          if (status >= 400) expectRefusal(answer);
+          continue;
+        }
+        expect(Object.keys(operation.responses), what).toContain(String(status));
+        const schema = operation.responses[status]?.content?.['application/json']?.schema;
+        if (schema === undefined) continue;
+        const [, errors] = Schema.Errors(schema, JSON.parse(text));
+        expect(errors, what).toEqual([]);
       }
-      // A path with a part of dots or of nothing is another route's, or nobody's.
-      if (used.some((part) => /^\.{0,2}$/.test(part))) {
-        if (status >= 400) expectRefusal(answer);
-        continue;
-      }
-      expect(Object.keys(operation.responses), what).toContain(String(status));
-      const schema = operation.responses[status]?.content?.['application/json']?.schema;
-      if (schema === undefined) continue;
-      const [, errors] = Schema.Errors(schema, JSON.parse(text));
-      expect(errors, what).toEqual([]);
     }
-  }
-  for (const status of [200, 400, 403, 404, 413, 414, 415]) expect([...answered]).toContain(status);
-  await untilNothingRuns();
-});
+    for (const status of [200, 400, 403, 404, 413, 414, 415]) expect([...answered]).toContain(status);
+    await untilNothingRuns();
+  },
+  LONG_MS,
+);
 
-test('a body with half a character is refused, wherever it stands', async () => {
-  const asked = operations.filter(({ method }) => method !== 'GET' && method !== 'HEAD');
-  expect(asked.length).toBeGreaterThan(15);
-  for (const operation of asked) {
-    const path = operation.path.replace(/\{\w+\}/g, NOBODY.connection);
-    const fields = Object.keys(operation.body?.properties ?? {});
-    for (const half of halves) {
-      for (const body of [
-        ...fields.map((field) => ({ ...(operation.example as object), [field]: `a${half}b` })),
-        { [half]: 1 },
-        { other: [[{ inner: half }]] },
-        half,
+test(
+  'a body with half a character is refused, wherever it stands',
+  async () => {
+    const asked = operations.filter(({ method }) => method !== 'GET' && method !== 'HEAD');
+    expect(asked.length).toBeGreaterThan(15);
+    for (const operation of asked) {
+      const path = operation.path.replace(/\{\w+\}/g, NOBODY.connection);
+      const fields = Object.keys(operation.body?.properties ?? {});
+      for (const half of halves) {
+        for (const body of [
+          ...fields.map((field) => ({ ...(operation.example as object), [field]: `a${half}b` })),
+          { [half]: 1 },
+          { other: [[{ inner: half }]] },
+          half,
+        ]) {
+          const text = JSON.stringify(body);
+          const answer = await ask({ method: operation.method, path, type: 'application/json', body: text });
+          expect(answer.status, answer.what).toBe(400);
+          expectRefusal(answer);
+        }
+      }
+      // Bytes that are no UTF-8: half a character written as bytes, a byte that never occurs.
+      for (const bytes of [
+        [0x22, 0xed, 0xa0, 0x80, 0x22],
+        [0x7b, 0xff, 0x7d],
       ]) {
-        const text = JSON.stringify(body);
-        const answer = await ask({ method: operation.method, path, type: 'application/json', body: text });
-        expect(answer.status, answer.what).toBe(400);
-        expectRefusal(answer);
+        const body = new Uint8Array(bytes);
+        const answer = await ask({ method: operation.method, path, type: 'application/json', body });
+        // Where no body is wanted, none is looked at.
+        if (operation.body !== null) expect(answer.status, answer.what).toBe(400);
       }
     }
-    // Bytes that are no UTF-8: half a character written as bytes, a byte that never occurs.
-    for (const bytes of [
-      [0x22, 0xed, 0xa0, 0x80, 0x22],
-      [0x7b, 0xff, 0x7d],
-    ]) {
-      const body = new Uint8Array(bytes);
-      const answer = await ask({ method: operation.method, path, type: 'application/json', body });
-      // Where no body is wanted, none is looked at.
-      if (operation.body !== null) expect(answer.status, answer.what).toBe(400);
-    }
-  }
-  await untilNothingRuns();
-});
+    await untilNothingRuns();
+  },
+  LONG_MS,
+);
 
 test('text that PostgreSQL cannot keep is refused where it would be kept', async () => {
   const { connection } = practices.one.ids;
@@ -270,24 +282,28 @@ test('text that PostgreSQL cannot keep is refused where it would be kept', async
   }
 });
 
-test('a method that a route has not is refused, known or not', async () => {
-  const paths = Map.groupBy(operations, ({ path }) => path);
-  for (const [template, known] of paths) {
-    const path = template.replace(/\{\w+\}/g, NOBODY.key);
-    const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND', 'REPORT', 'NONSENSE'];
-    for (const method of methods.filter((name) => !known.some((operation) => operation.method === name))) {
-      for (const body of method === 'GET' || method === 'HEAD' ? [undefined] : [undefined, '{"a":1}']) {
-        const type = body === undefined ? {} : { type: 'application/json', body };
-        const answer = await ask({ method, path, ...type });
-        // What is no method is noticed before anybody looks for a route.
-        const early = method === 'NONSENSE' ? [400] : [];
-        expect([404, 405, ...early], answer.what).toContain(answer.status);
-        if (method === 'HEAD') expect(answer.text).toBe('');
-        else expectRefusal(answer);
+test(
+  'a method that a route has not is refused, known or not',
+  async () => {
+    const paths = Map.groupBy(operations, ({ path }) => path);
+    for (const [template, known] of paths) {
+      const path = template.replace(/\{\w+\}/g, NOBODY.key);
+      const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND', 'REPORT', 'NONSENSE'];
+      for (const method of methods.filter((name) => !known.some((operation) => operation.method === name))) {
+        for (const body of method === 'GET' || method === 'HEAD' ? [undefined] : [undefined, '{"a":1}']) {
+          const type = body === undefined ? {} : { type: 'application/json', body };
+          const answer = await ask({ method, path, ...type });
+          // What is no method is noticed before anybody looks for a route.
+          const early = method === 'NONSENSE' ? [400] : [];
+          expect([404, 405, ...early], answer.what).toContain(answer.status);
+          if (method === 'HEAD') expect(answer.text).toBe('');
+          else expectRefusal(answer);
+        }
       }
     }
-  }
-});
+  },
+  LONG_MS,
+);
 
 async function untilNothingRuns(): Promise<void> {
   await until(async () => {

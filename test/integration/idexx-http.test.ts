@@ -1,61 +1,17 @@
 /** A clinic's book over HTTP: copied by the words that came before, and places held, confirmed and given back. */
-import Schema from 'typebox/schema';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { addDays } from '../../simulators/idexx/wall.ts';
-import { loadConfig } from '../../src/config/load.ts';
-import { type RunningServer, serve } from '../../src/server.ts';
-import { type DescribedPaths, describedPaths } from '../support/description.ts';
-import { CLINIC_ID, type IdexxSetup, ORGANIZATION, setUpIdexx } from '../support/idexx-setup.ts';
+import { type IdexxService, serveIdexx } from '../support/idexx-http.ts';
+import { CLINIC_ID, type IdexxSetup, ORGANIZATION } from '../support/idexx-setup.ts';
 
+let service: IdexxService;
 let setup: IdexxSetup;
-let server: RunningServer;
-let documented: DescribedPaths;
-
+let { call, documentedCall } = {} as IdexxService;
 beforeAll(async () => {
-  setup = await setUpIdexx({ settings: { daysAhead: 10 } });
-  const config = await loadConfig({ env: setup.environment, cwd: setup.folder });
-  const database = { url: setup.databaseUrl, urlOf: () => null, close: async () => undefined };
-  server = await serve({ config, database });
-  documented = describedPaths((await call('GET', '/openapi.json')).body);
+  service = await serveIdexx({ settings: { daysAhead: 10 } });
+  ({ setup, call, documentedCall } = service);
 });
-afterAll(async () => {
-  await server?.stop();
-  await setup?.close();
-});
-
-interface Call {
-  readonly body?: unknown;
-  readonly key?: string;
-  readonly headers?: Record<string, string>;
-}
-
-async function call(method: string, path: string, { body, key, headers = {} }: Call = {}) {
-  const response = await fetch(`${server.url}${path}`, {
-    method,
-    headers: {
-      authorization: `Bearer ${key ?? server.adminKey}`,
-      'x-organization-id': ORGANIZATION,
-      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-      ...headers,
-    },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  const text = await response.text();
-  const isJson = response.headers.get('content-type')?.startsWith('application/json') === true;
-  // biome-ignore lint/suspicious/noExplicitAny: answers of every route
-  return { status: response.status, text, body: (isJson ? JSON.parse(text) : null) as any };
-}
-
-/** Holds a JSON answer to what the description says of it. */
-async function documentedCall(method: string, path: string, route: string, options: Call = {}) {
-  const answer = await call(method, path, options);
-  const schema =
-    documented[route]?.[method.toLowerCase()]?.responses[answer.status]?.content?.['application/json']?.schema;
-  expect(schema, `${method} ${route} ${answer.status} ${answer.text}`).toBeDefined();
-  const [, errors] = Schema.Errors(schema as object, answer.body);
-  expect(errors).toEqual([]);
-  return answer;
-}
+afterAll(() => service?.close());
 
 const SYNC = '/api/idexx/schedule-sync';
 const CLINIC = '/api/v1/clinics/{clinicId}';

@@ -99,6 +99,76 @@ describe('a browser', () => {
     await pool.close();
     await until(async () => (await processesOf(started[1]!.pid)).length === 0);
   });
+
+  test('that dies between and during twenty logins costs those alone, and nothing is left behind', {
+    timeout: 240_000,
+  }, async () => {
+    const clinic = createClinic({ oddities: false, daysAhead: 1, daysBack: 0 });
+    const portal = await startIdexx({ clinics: [clinic] });
+    const { username, password } = clinic.accounts[0]!;
+    const login = loginAt(portal.url, { companyId: clinic.companyId, username, password }, 10_000);
+    const started: RunningBrowser[] = [];
+    const start = async () => {
+      const browser = await startChromium(null);
+      started.push(browser);
+      return browser;
+    };
+    const pool = createBrowserPool({ size: 1, start, clock: systemClock, maxVisits: 15 });
+    const ends: string[] = [];
+    for (let i = 0; i < 20; i++) {
+      // While nobody visits it: the next one must not notice.
+      if (i % 10 === 4) process.kill(started.at(-1)!.pid, 'SIGKILL');
+      const visit = pool.visit(visitor, (context) => {
+        if (i % 10 === 9) process.kill(started.at(-1)!.pid, 'SIGKILL');
+        return login(context);
+      });
+      ends.push(await visit.then(() => 'in').catch((error) => error.code));
+    }
+    expect(ends.filter((end) => end !== 'in')).toHaveLength(2);
+    expect(ends.flatMap((end, i) => (end === 'in' ? [] : [i % 10]))).toEqual([9, 9]);
+    await pool.close();
+    await portal.stop();
+    for (const { pid } of started) await until(async () => (await processesOf(pid)).length === 0);
+  });
+});
+
+describe('a portal that answers only its own pages', () => {
+  let setup: IdexxSetup;
+  beforeAll(async () => {
+    setup = await setUpIdexx({ settings: { daysAhead: 2 } });
+  });
+  afterAll(() => setup?.close());
+  const byPages = () => setup.portal.requests.filter(({ path }) => path === '/schedule').length;
+
+  test.each(['forbidden', 'html'] as const)('(%s) is read by them, with the same rules', async (onlyPages) => {
+    const { connection } = await setup.reopen();
+    const { syncBook } = await import('../../src/engine/schedule/sync-book.ts');
+    const run = () => syncBook(connection.ports, connection.settings, { trigger: 'manual' });
+    setup.portal.faults.onlyPages = onlyPages;
+    expect(await run()).toMatchObject({ state: 'completed', outcome: 'success' });
+    await setup.expectBook();
+    if (onlyPages === 'html') return;
+    // A session that ends is one new login here too.
+    const before = setup.portal.logins;
+    setup.portal.sessions.endAll();
+    expect(await run()).toMatchObject({ outcome: 'success' });
+    expect(setup.portal.logins).toBe(before + 1);
+    setup.portal.faults.repeatIds = true;
+    expect(await run()).toMatchObject({ state: 'failed', counts: { removed: 0 } });
+    setup.portal.faults.repeatIds = false;
+  });
+
+  test('is not asked by pages again and again when that does not help either', async () => {
+    const { connection } = await setup.reopen();
+    const { syncBook } = await import('../../src/engine/schedule/sync-book.ts');
+    Object.assign(setup.portal.faults, { onlyPages: null, html: true });
+    const before = byPages();
+    const result = await syncBook(connection.ports, connection.settings, { trigger: 'manual' });
+    expect(result).toMatchObject({ state: 'failed', error: { code: 'source_failed' }, counts: { removed: 0 } });
+    expect(byPages() - before).toBeLessThanOrEqual(5);
+    setup.portal.faults.html = false;
+    await setup.expectBook();
+  });
 });
 
 describe('a session', () => {

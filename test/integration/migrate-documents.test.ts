@@ -217,6 +217,35 @@ test('the command is all or nothing, also when it is killed, and can be given ag
   const wrong = [...args.slice(0, 3), '--to', '00000000-0000-4000-8000-000000000001', '--plan'];
   expect(await runCli(wrong, options)).toMatchObject({ code: 2 });
   expect(await runCli([...args, '--plan', '--apply'], options)).toMatchObject({ code: 2 });
+  // Half a dozen processes start one after another.
+}, 600_000);
+
+test('who knows a document only by its former fileset brings it once, and can remove it', async () => {
+  const reference = '5a3bb0f1-7a63-4c0e-9d3e-0f1f5f3c9a14';
+  const bring = async () => {
+    const form = new FormData();
+    form.append('patientUuid', former);
+    form.append('metadata', JSON.stringify({ vsrxReference: reference }));
+    form.append('file', new Blob(['A pushed letter.']), 'pushed.txt');
+    const response = await fetch(`${server.url}/api/process`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${server.adminKey}` },
+      body: form,
+    });
+    return (await response.json()) as { documentUuid: string; created: boolean };
+  };
+  const { documentUuid } = await bring();
+  expect((await migrate({ documentIds: [documentUuid] })).json).toMatchObject({ documents: 1 });
+  expect(await bring()).toMatchObject({ documentUuid, created: false });
+  expect((await documentsOf(former))[reference]).toBeUndefined();
+  expect((await documentsOf(present))[reference]).toBe(documentUuid);
+  const stranger = '00000000-0000-4000-8000-000000000002';
+  const remove = (patientUuid: string) => ask('DELETE', '/api/documents/delete', { documentUuid, patientUuid });
+  expect((await remove(stranger)).status).toBe(404);
+  expect((await remove(former)).status).toBe(200);
+  expect((await documentsOf(present))[reference]).toBeUndefined();
+  await settled();
+  await expectEqualStores(setup, records);
 });
 
 test('what would clash with a document of the other patient stays, and only what was named goes', async () => {

@@ -159,6 +159,13 @@ test('a socket without a right key is not let in, and one that names its patient
   for (const auth of [{}, { token: 'nonsense' }, { silknotePatientUuid: one.ids.patient }, { token: 5 }]) {
     await expect(connect(auth)).rejects.toMatchObject({ data: { error_type: 'unauthorised' } });
   }
+  const { adminKey } = practices.server;
+  const administrator = await connect({ token: adminKey, organizationId: one.ids.organization });
+  expect(await join(administrator, one.ids.patient)).toMatchObject({ status: 'ok' });
+  expect(await join(administrator, other.ids.patient)).toMatchObject({ error: 'not_found' });
+  expect(await join(await connect({ token: adminKey }), one.ids.patient)).toMatchObject({ status: 'error' });
+  const wrong = await connect({ token: one.secret, organizationId: other.ids.organization });
+  expect(await join(wrong, one.ids.patient)).toMatchObject({ status: 'error', error: 'organization_mismatch' });
   const connected = await connect({ token: one.secret, silknotePatientUuid: one.ids.patient });
   await until(async () => (await join(connected, one.ids.patient)).alreadyJoined === true);
 });

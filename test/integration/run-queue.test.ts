@@ -173,24 +173,27 @@ describe('admission', () => {
     expect(await two.queue.claim(second!.runId)).not.toBeNull();
   });
 
-  test('of two processes that ask for the same firing only one gets a run', async () => {
-    const org = await organization();
-    const schedule = run(org, 1, { trigger: 'schedule' });
-    const asked = await Promise.allSettled(
-      [one, two, one, two].map((p) => p.queue.enqueue(schedule, { ...refuse, ifLastStartedAt: null })),
-    );
-    const won = asked.flatMap((a) => (a.status === 'fulfilled' && a.value !== null ? [a.value] : []));
-    expect(won).toHaveLength(1);
-    const claimed = await one.queue.claim(won[0]!.runId);
-    await finish(one, claimed!.fence);
-    // Too late: the run that it did not know of has even ended.
-    expect(await two.queue.enqueue(schedule, { ...refuse, ifLastStartedAt: null })).toBeNull();
-    const states = await createScheduleStore(admin).states();
-    const { lastStartedAt } = states.find((s) => s.organizationId === org && s.connectionId === 'c1')!;
-    expect(await two.queue.enqueue(schedule, { ...refuse, ifLastStartedAt: lastStartedAt })).toMatchObject({
-      state: 'starting',
-    });
-  });
+  test.each(['quick', 'incremental', 'comprehensive', 'calendar', 'consultations'] as const)(
+    'of two processes that ask for the same firing (%s) only one gets a run, and so at the next one',
+    async (mode) => {
+      const org = await organization();
+      const schedule = run(org, 1, { trigger: 'schedule', mode });
+      const asked = await Promise.allSettled(
+        [one, two, one, two].map((p) => p.queue.enqueue(schedule, { ...refuse, ifLastStartedAt: null })),
+      );
+      const won = asked.flatMap((a) => (a.status === 'fulfilled' && a.value !== null ? [a.value] : []));
+      expect(won).toHaveLength(1);
+      const claimed = await one.queue.claim(won[0]!.runId);
+      await finish(one, claimed!.fence);
+      // Too late: the run that it did not know of has even ended.
+      expect(await two.queue.enqueue(schedule, { ...refuse, ifLastStartedAt: null })).toBeNull();
+      const states = await createScheduleStore(admin).states();
+      const { lastStartedAt } = states.find((s) => s.organizationId === org && s.connectionId === 'c1')!;
+      expect(await two.queue.enqueue(schedule, { ...refuse, ifLastStartedAt: lastStartedAt })).toMatchObject({
+        state: 'starting',
+      });
+    },
+  );
 
   test('a run past the queue keeps to the limit as well', async () => {
     const org = await organization({ running: 2 });

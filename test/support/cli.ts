@@ -3,6 +3,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 const STACK = /^\s+at .+:\d+:\d+|node:internal/m;
+/** As in bin/chartsync. */
+export const COMPILE_CACHE = fileURLToPath(new URL('../../node_modules/.cache/chartsync', import.meta.url));
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 
 export interface CliResult {
@@ -34,7 +36,7 @@ export function startCli(args: readonly string[], options: CliOptions): CliProce
   const [program, ...before] = [...(options.through ?? []), process.execPath];
   const child = spawn(program!, [...before, MAIN, ...args], {
     cwd: options.cwd,
-    env: { PATH: process.env.PATH ?? '', ...options.env },
+    env: { PATH: process.env.PATH ?? '', NODE_COMPILE_CACHE: COMPILE_CACHE, ...options.env },
     stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   });
   child.stdin?.end(options.input);

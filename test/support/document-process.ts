@@ -15,7 +15,10 @@ await startDocumentService({
   config,
   work: chartsync.documentWork,
   blobs: chartsync.blobs,
+  deliveries: chartsync.deliveries,
+  remotes: chartsync.remotes,
   search: await chartsync.search(),
+  groups: chartsync.groupWork,
 });
 process.stdout.write('working\n');
 setInterval(() => undefined, 60_000);

@@ -14,6 +14,7 @@ import { loadConfig } from '../../src/config/load.ts';
 import type { DateWindow } from '../../src/domain/reconcile-appointments.ts';
 import type { RunResult } from '../../src/engine/run-session.ts';
 import { syncBook, usualWindow } from '../../src/engine/schedule/sync-book.ts';
+import { syncConsultations } from '../../src/engine/schedule/sync-consultations.ts';
 import { applyConfiguration, type Chartsync, openChartsync } from '../../src/main.ts';
 import { type BookConnection, isBookConnection } from '../../src/runs/connections.ts';
 import { testDatabase } from './postgres.ts';
@@ -34,6 +35,8 @@ export interface IdexxSetup {
   /** The window of a run now. */
   readonly window: DateWindow;
   run(window?: DateWindow, signal?: AbortSignal): Promise<RunResult>;
+  /** A run for consultations. */
+  consult(window?: DateWindow): Promise<RunResult>;
   query<Row extends object>(text: string, values?: unknown[]): Promise<Row[]>;
   /** The book agrees with the calendar: appointments, and places of every slot. */
   expectBook(window?: DateWindow): Promise<void>;
@@ -92,7 +95,14 @@ export async function setUpIdexx(options: IdexxSetupOptions = {}): Promise<Idexx
             id: CONNECTION,
             connector: 'idexx',
             schedule: 'manual',
-            settings: { portalUrl: portal.url, clinicId: CLINIC_ID, breaks, timeout: '10s', ...settings },
+            settings: {
+              portalUrl: portal.url,
+              clinicId: CLINIC_ID,
+              breaks,
+              timeout: '10s',
+              settingsMaxAge: 'none',
+              ...settings,
+            },
             ...(credentials === null ? {} : { credentials }),
           },
         ],
@@ -142,6 +152,11 @@ export async function setUpIdexx(options: IdexxSetupOptions = {}): Promise<Idexx
         trigger: 'manual',
         ...(window === undefined ? {} : { window }),
         ...(signal === undefined ? {} : { signal }),
+      }),
+    consult: (window) =>
+      syncConsultations(first.connection.ports, first.connection.settings, {
+        trigger: 'manual',
+        ...(window === undefined ? {} : { window }),
       }),
     expectBook: (window = windowNow()) => expectBook(portal, clinic, window, query),
     calls() {

@@ -36,7 +36,9 @@ export interface PracticeSetup {
   readonly chartsync: Chartsync;
   readonly connection: FileConnection;
   /** The environment with another configuration: the changes replace settings of the connection and top-level sections. */
-  environmentWith(changes: Pick<SetupOptions, 'settings' | 'sections'>): Promise<PracticeSetup['environment']>;
+  environmentWith(
+    changes: Pick<SetupOptions, 'settings' | 'sections' | 'connection'>,
+  ): Promise<PracticeSetup['environment']>;
   /** Another Chartsync on the same stores, as after a restart. Closed with the setup. */
   reopen(): Promise<{ chartsync: Chartsync; connection: FileConnection }>;
   close(): Promise<void>;
@@ -51,6 +53,8 @@ export interface SetupOptions {
   /** JSON of the `stores` and other top-level sections. */
   readonly sections?: Record<string, unknown>;
   readonly settings?: Record<string, unknown>;
+  /** Of the connection, beside its settings. */
+  readonly connection?: Record<string, unknown>;
 }
 
 export async function setUpPractice(options: SetupOptions = {}): Promise<PracticeSetup> {
@@ -96,6 +100,7 @@ export async function setUpPractice(options: SetupOptions = {}): Promise<Practic
               activate: 'all',
               ...options.settings,
             },
+            ...options.connection,
           },
         ],
       },
@@ -129,10 +134,10 @@ export async function setUpPractice(options: SetupOptions = {}): Promise<Practic
     environment,
     config,
     ...first,
-    async environmentWith({ settings = {}, sections = {} }) {
+    async environmentWith({ settings = {}, sections = {}, connection: own = {} }) {
       const [organization] = file.organizations;
       const [connection] = organization!.connections;
-      const changed = { ...connection!, settings: { ...connection!.settings, ...settings } };
+      const changed = { ...connection!, ...own, settings: { ...connection!.settings, ...settings } };
       const other = { ...file, organizations: [{ ...organization!, connections: [changed] }], ...sections };
       const path = join(folder, `other-${randomUUID()}.yaml`);
       await writeFile(path, JSON.stringify(other, null, 2));

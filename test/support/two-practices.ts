@@ -12,6 +12,7 @@ import { loadConfig } from '../../src/config/load.ts';
 import { type RunningServer, serve } from '../../src/server.ts';
 import { testDatabase } from './postgres.ts';
 import { setUpPractice } from './practice-setup.ts';
+import { until } from './until.ts';
 
 /** One thing of each kind that an address can name. */
 export interface Ids {
@@ -26,6 +27,7 @@ export interface Ids {
   readonly reference: string;
   readonly clinic: string;
   readonly booking: string;
+  readonly inspection: string;
 }
 
 export interface Tenant {
@@ -64,6 +66,7 @@ export const NOBODY: Ids = {
   reference: '00000000-0000-4000-8000-000000000003',
   clinic: '00000000-0000-4000-8000-000000000004',
   booking: '00000000-0000-4000-8000-000000000005',
+  inspection: 'inspection_00000000-0000-4000-8000-000000000006',
 };
 
 /** @param limits instead of: nothing reads documents */
@@ -203,6 +206,9 @@ async function furnish(server: RunningServer, name: string, sourceUrl: string, r
     version: stored[0]![0]!,
     pages: [{ number: 1, text: `A report of ${name}.` }],
   });
+  const inspection: string = (await ask('POST', `/api/v1/connections/${connection}/inspections`, { kind: 'plan' })).body
+    .id;
+  await until(async () => (await ask('GET', `/api/v1/inspections/${inspection}`)).body.state === 'done');
   const { clinic, booking } = await furnishClinic(recordsUrl, organization, connection, name);
   const neighbour = items.find(({ patient_uuid }) => patient_uuid !== item.patient_uuid)!;
   const failure = failures.find(({ reference }) => reference !== '')!;
@@ -219,6 +225,7 @@ async function furnish(server: RunningServer, name: string, sourceUrl: string, r
       reference: item.reference,
       clinic,
       booking,
+      inspection,
     },
     secret,
     neighbour: { patient: neighbour.patient_uuid, document: neighbour.document_uuid },
@@ -231,6 +238,7 @@ async function furnish(server: RunningServer, name: string, sourceUrl: string, r
         held.id,
         clinic,
         booking,
+        inspection,
         ...runs.map(({ sync_id }) => sync_id),
         ...items.flatMap(({ document_uuid, patient_uuid, reference }) => [document_uuid, patient_uuid, reference]),
         ...failures.flatMap(({ patient_uuid, reference }) => [patient_uuid, reference]),

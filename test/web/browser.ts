@@ -49,19 +49,26 @@ export function openBrowser(): Promise<Browser> {
   });
 }
 
-export interface SceneOptions extends Pick<SetupOptions, 'settings' | 'sections'> {
-  /** Another organisation, without connections. */
+export interface SceneOptions extends Pick<SetupOptions, 'sections' | 'settings'> {
+  /** Name of another organisation, without connections. */
   readonly second?: string;
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
-export async function openScene({ second, ...own }: SceneOptions = {}): Promise<Scene> {
-  const setup = await setUpPractice({ patients: 6, attachments: 40, ...own });
-  if (second !== undefined) {
+export async function openScene(options: SceneOptions = {}): Promise<Scene> {
+  const { sections, settings } = options;
+  const setup = await setUpPractice({
+    patients: 6,
+    attachments: 40,
+    ...(sections === undefined ? {} : { sections }),
+    ...(settings === undefined ? {} : { settings }),
+  });
+  if (options.second !== undefined) {
     const file = JSON.parse(await readFile(setup.environment.CHARTSYNC_CONFIG, 'utf8'));
-    file.organizations.push({ id: 'org_second', name: second, timeZone: 'UTC', connections: [] });
+    file.organizations.push({ id: 'org_second', name: options.second, timeZone: 'UTC', connections: [] });
     await writeFile(setup.environment.CHARTSYNC_CONFIG, JSON.stringify(file));
   }
-  const config = await loadConfig({ env: setup.environment, cwd: setup.folder });
+  const config = await loadConfig({ env: { ...setup.environment, ...options.environment }, cwd: setup.folder });
   const database = { url: setup.environment.DATABASE_URL, urlOf: () => null, close: async () => undefined };
   const server = await serve({ config, database });
   const browser = await openBrowser();

@@ -25,7 +25,9 @@ test('sign in, see what needs a person, sign out', async () => {
   await page.getByRole('heading', { name: 'Needs a person' }).waitFor();
   await page.getByText(`of ${CONNECTION} failed`).waitFor();
   // What an operator may not do is not offered.
-  expect(await page.getByRole('link', { name: 'Integrity' }).count()).toBe(0);
+  await page.getByRole('link', { name: 'Integrity' }).click();
+  await page.getByRole('heading', { name: 'Do all stores agree?' }).waitFor();
+  expect(await page.getByRole('heading', { name: 'Who did what' }).count()).toBe(0);
   const [cookie] = await context.cookies();
   expect(cookie).toMatchObject({ httpOnly: true, sameSite: 'Strict' });
   expect(await page.evaluate('document.cookie + JSON.stringify({ ...localStorage })')).not.toContain('cs_');
@@ -63,6 +65,7 @@ test('find out why a run was partial, retry what failed, compare', async () => {
   await page.waitForURL(`**/runs/${firstRun}`);
   await page.getByRole('heading', { name: 'Why it is not complete' }).waitFor();
   await page.getByText('Restore the file on the share').first().waitFor();
+  await page.getByRole('list', { name: 'Log of this run' }).getByText('Ended: done in part').waitFor();
   await page.getByRole('button', { name: 'Retry what failed' }).click();
   await page.waitForURL((url) => url.pathname.startsWith('/runs/') && !url.pathname.endsWith(firstRun));
   await page.getByText('The run has ended: done in part.').waitFor();
@@ -101,6 +104,9 @@ test('watch a run and cancel it', async () => {
     await dialog.getByRole('button', { name: 'Cancel the run' }).click();
     await page.getByText('The run is asked to stop.').waitFor();
     await page.getByText('The run has ended: cancelled.').waitFor();
+    const log = page.getByRole('list', { name: 'Log of this run' }).getByRole('listitem');
+    await log.filter({ hasText: 'Ended: cancelled' }).waitFor();
+    await log.filter({ hasText: 'Step: ' }).first().waitFor();
   } finally {
     await release();
   }
@@ -122,7 +128,7 @@ test('pause a connection and let it go on', async () => {
   await close();
 });
 
-test('inspect held deletions, and reject them', async () => {
+test('inspect held deletions, keep some of them at first, then reject the others', async () => {
   const set = await scene.emptySource();
   const { page, go, complaints, close } = await visit(scene, { key: await scene.key('operator') });
   await go('/');
@@ -140,8 +146,22 @@ test('inspect held deletions, and reject them', async () => {
   ]);
   // Named by its id, never by what the source calls it.
   expect(download.suggestedFilename()).toMatch(/^[\da-f]{8}-/);
-  await page.getByRole('button', { name: 'Reject: keep them' }).first().click();
   const dialog = page.getByRole('dialog');
+  const before = (await scene.ask('GET', `/api/v1/held/${set}`)).body.items.length;
+  for (const i of [0, 1])
+    await page
+      .getByRole('checkbox', { name: /^Select [\da-f]{8}-/ })
+      .nth(i)
+      .check();
+  await page.getByText(`Only the 2 selected of ${before} are decided`).waitFor();
+  await page.getByRole('button', { name: 'Reject the 2 selected: keep them' }).first().click();
+  await dialog.getByLabel('Note').fill('These two are scanned again.');
+  await dialog.getByRole('button', { name: 'Reject the 2 selected: keep them' }).click();
+  await page.getByText(`Decided. ${before - 2} documents of the set still wait.`).waitFor();
+  expect((await scene.ask('GET', `/api/v1/held/${set}`)).body).toMatchObject({
+    set: { state: 'pending', items: before - 2 },
+  });
+  await page.getByRole('button', { name: 'Reject: keep them' }).first().click();
   await dialog.getByLabel('Note').fill('The source was restored from an old copy.');
   await dialog.getByRole('button', { name: 'Reject: keep them' }).click();
   await page.getByText('rejected, kept').waitFor();
@@ -166,7 +186,8 @@ test('a key is made, shown once and revoked, and the audit log is found whole', 
   await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click();
   await page.getByText('The key is revoked.').waitFor();
   await page.getByRole('link', { name: 'Integrity' }).click();
-  await page.getByRole('button', { name: 'Verify now' }).click();
+  const log = page.getByRole('region', { name: 'Is the audit log whole?' });
+  await log.getByRole('button', { name: 'Verify now' }).click();
   await page.getByText(/^Whole: all [\d,]+ entries fit\.$/).waitFor();
   await page.getByLabel('Action').fill('key.revoke');
   await page.getByRole('button', { name: 'Search' }).click();

@@ -44,6 +44,23 @@ const session = {
 export const ACCESS_EXAMPLES: Examples = {
   signIn: { body: { key: secretOf(KEY) }, answers: { 201: session } },
   session: { answers: { 200: session } },
+  signInProviders: { answers: { 200: { providers: [{ id: '1', name: 'Riverside staff' }] } } },
+  listUsers: {
+    answers: {
+      200: {
+        users: [
+          {
+            issuer: 'https://login.example.org/realms/clinic',
+            subject: '4f1c9b7e-user',
+            role: 'viewer',
+            scopes: ['sync:read'],
+            first_at: '2026-02-16T22:10:00.000Z',
+            last_at: NOW,
+          },
+        ],
+      },
+    },
+  },
   signOut: { answers: { 200: { message: 'Signed out' } } },
   listKeys: { answers: { 200: { keys: [key] } } },
   createKey: {

@@ -76,6 +76,32 @@ function refused(reason: string, message: string, otherTimes: readonly object[] 
   return { ...refusal(message, details, { reason, otherTimes }), timestamp: NOW };
 }
 
+const status = {
+  last_scrape: { type: 'schedule', status: 'completed', timestamp: ENDED, records_scraped: 27 },
+  system_status: 'healthy',
+  uptime_seconds: 86_400,
+};
+const ended = { success: true, syncId: SYNC, partialSuccess: false, durationMs: 4210, timestamp: NOW };
+const clinic = { id: CLINIC, name: 'front-desk', timezone: 'America/Los_Angeles' };
+const slotStats = { totalGenerated: 504, slotDurationMinutes: 15, defaultCapacity: 4 };
+const appointmentStats = {
+  appointmentsFound: 27,
+  appointmentsAdded: 21,
+  appointmentsUpdated: 4,
+  appointmentsRemoved: 1,
+};
+const caseStats = { total: 31, created: 6, updated: 1, skipped: 24, failed: 1, deleted: 0 };
+const quarantined = {
+  message:
+    '1 consultations name no appointment that is stored: see GET /api/v1/clinics/…/consultations?state=quarantined.',
+  context: 'quarantine',
+};
+const full = { clinicId: CLINIC, durationMs: 9030, timestamp: NOW };
+const inbound = {
+  schedule: { success: true, syncId: SYNC, partialSuccess: false, stats: slotStats },
+  appointments: { success: true, syncId: SYNC, partialSuccess: false, stats: appointmentStats },
+};
+
 export const BOOK_EXAMPLES: Examples = {
   scheduleSync: {
     body: { clinicId: CLINIC, daysAhead: 14 },
@@ -135,6 +161,85 @@ export const BOOK_EXAMPLES: Examples = {
         errors: [],
         durationMs: 940,
         timestamp: NOW,
+      },
+    },
+  },
+  idexxStatus: { answers: { 200: status } },
+  idexxSyncStatus: { answers: { 200: status } },
+  inboundSchedule: {
+    body: { clinicId: CLINIC, daysAhead: 14 },
+    answers: {
+      200: { ...ended, message: '504 slots are stored.', clinic, dateRange: range, stats: slotStats },
+    },
+  },
+  inboundAppointments: {
+    body: { clinicId: CLINIC, daysAhead: 14 },
+    answers: {
+      200: { ...ended, message: '27 appointments are stored.', clinic, dateRange: range, stats: appointmentStats },
+    },
+  },
+  outboundCases: {
+    body: { clinicId: CLINIC, startDate: '2026-02-24', endDate: '2026-03-03' },
+    answers: { 200: { ...ended, partialSuccess: true, stats: caseStats, errors: [quarantined] } },
+  },
+  reconcileCases: {
+    body: { clinicId: CLINIC, lookbackDays: 30 },
+    answers: {
+      200: {
+        ...ended,
+        partialSuccess: true,
+        stats: { ...caseStats, reconciled: 31 },
+        deletedCases: [],
+        errors: [quarantined],
+      },
+    },
+  },
+  fullSync: {
+    body: { clinicId: CLINIC, backwardDays: 7, scheduleDaysAhead: 14 },
+    answers: {
+      200: {
+        ...full,
+        success: true,
+        results: {
+          outbound: { success: true, syncId: SYNC, partialSuccess: false, stats: { ...caseStats, failed: 0 } },
+          inbound,
+        },
+      },
+      207: {
+        ...full,
+        success: false,
+        results: {
+          outbound: {
+            success: false,
+            syncId: SYNC,
+            error: 'The source could not be read to its end, or its counts do not agree.',
+            code: 'source_incomplete',
+          },
+          inbound,
+        },
+      },
+    },
+  },
+  outboundEnrich: { body: { clinicId: CLINIC }, answers: {} },
+  outboundFull: { body: { clinicId: CLINIC }, answers: {} },
+  clinicConsultations: {
+    answers: {
+      200: {
+        clinicId: CLINIC,
+        counts: { linked: 118, quarantined: 2, noAppointmentId: 1, appointmentUnknown: 1 },
+        consultations: [
+          {
+            id: '4d3c2b1a-6f5e-4807-9182-a3b4c5d6e7f8',
+            neoConsultationId: '77120',
+            neoAppointmentId: null,
+            consultedAt: BEGUN,
+            date: '2026-03-03',
+            status: 'completed',
+            caseId: null,
+            quarantineReason: 'no_appointment_id',
+          },
+        ],
+        next: null,
       },
     },
   },

@@ -8,6 +8,7 @@ import {
   EXAMPLE_RUN,
   type Examples,
   HELD_SET,
+  INSPECTION,
   NOW,
   PATIENT,
   REFERENCE,
@@ -38,7 +39,77 @@ const credentials = {
 
 const share = '6b0f8e2d4c917a53';
 
+const inspection = {
+  id: INSPECTION,
+  connection_id: CONNECTION,
+  kind: 'plan',
+  state: 'done',
+  mode: null,
+  content: false,
+  preview: null,
+  asked_by: 'key examplekey000001',
+  started_at: BEGUN,
+  finished_at: ENDED,
+  checked: 3,
+  counts: { add: 1, remove: 1, move: 1, removed: 1, missing: 0, same: 1850 },
+  complete: true,
+  held: null,
+  checksums: {},
+  error: null,
+};
+const schedule = {
+  schedule: { every: '10m' },
+  configured: 'manual',
+  by: 'person',
+  updated_at: NOW,
+  updated_by: 'key examplekey000001',
+  time_zone: 'Australia/Sydney',
+  next: [10, 20, 30, 40, 50].map((minutes) => `2026-03-03T09:${minutes}:00.000Z`),
+};
+const line = { unit: PATIENT, reference: REFERENCE, document_uuid: DOCUMENT, message: null, code: null, remedy: null };
+
 export const CONNECTION_EXAMPLES: Examples = {
+  connectionSettings: {
+    answers: {
+      200: {
+        connector: 'vsrx',
+        settings: {
+          database: 'mysql://ehr.riverside.example:3306/vsrx',
+          activate: 'recorded',
+          maxFileSize: 52_428_800,
+        },
+      },
+    },
+  },
+  retention: {
+    answers: { 200: { runs_days: 90, released_contents_days: 30, tombstones_days: null, audit_days: 2192 } },
+  },
+  connectionSchedule: { answers: { 200: schedule } },
+  previewSchedule: {
+    body: { schedule: { every: '10m' } },
+    answers: { 200: { valid: true, mistakes: [], next: schedule.next } },
+  },
+  chooseSchedule: { body: { schedule: { every: '10m' } }, answers: { 200: schedule } },
+  forgetSchedule: {
+    answers: {
+      200: { ...schedule, schedule: 'manual', by: 'configuration', updated_at: null, updated_by: null, next: [] },
+    },
+  },
+  beginInspection: { body: { kind: 'plan' }, answers: { 202: { id: INSPECTION } } },
+  inspections: { answers: { 200: { inspections: [inspection] } } },
+  inspection: {
+    answers: {
+      200: {
+        ...inspection,
+        lines: [
+          { ...line, what: 'add', document_uuid: null },
+          { ...line, what: 'move' },
+          { ...line, what: 'remove', message: 'Not in the source any more.' },
+        ],
+      },
+    },
+  },
+  cancelInspection: { answers: { 200: { message: 'It is asked to stop', id: INSPECTION } } },
   connections: {
     answers: {
       200: {
@@ -106,6 +177,45 @@ export const CONNECTION_EXAMPLES: Examples = {
   startConnection: { body: { mode: 'deep' }, answers: { 202: { sync_id: RUN, status: 'starting' } } },
   connectionRuns: { answers: { 200: { runs: [EXAMPLE_RUN] } } },
   retryFailures: { answers: { 202: { retried: 1, sync_id: RUN } } },
+  listConsistencyReports: {
+    answers: {
+      200: {
+        reports: [
+          {
+            id: '12',
+            started_at: '2026-03-03T15:30:00.000Z',
+            finished_at: '2026-03-03T15:41:12.000Z',
+            patients: 412,
+            documents: 3170,
+            sampled: 31,
+            unknown: 0,
+            consistent: false,
+            differences: [{ store: 'blob', kind: 'missing', count: 1 }],
+          },
+        ],
+      },
+    },
+  },
+  listConsistencyDifferences: {
+    answers: {
+      200: {
+        differences: [
+          {
+            store: 'blob',
+            kind: 'missing',
+            message: 'The document has no blob.',
+            connection_id: 'riverside-vsrx',
+            patient_uuid: PATIENT,
+            reference: REFERENCE,
+            document_uuid: DOCUMENT,
+            sha256: null,
+            code: 'blob_missing',
+          },
+        ],
+        next: null,
+      },
+    },
+  },
   heldSets: { answers: { 200: { held: [heldSet] } } },
   heldSet: {
     answers: {

@@ -1,5 +1,6 @@
 /** Examples: documents – how far they are, their text, what is found in them. */
 import {
+  BEGUN,
   CONNECTION,
   DOCUMENT,
   ENDED,
@@ -12,6 +13,7 @@ import {
   RUN,
 } from './practice.ts';
 
+const SECOND_DOCUMENT = '2b9e4c71-d05f-4a86-b317-8f6c0d25ea94';
 const HASH = '5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef';
 const copy = (store: string, place: string) => ({
   store,
@@ -59,6 +61,69 @@ const full = {
   ],
 };
 
+const medicalDocument = {
+  clientFileId: REFERENCE,
+  silknoteDocumentUuid: DOCUMENT,
+  silknotePatientUuid: PATIENT,
+  originalName: 'Specialist report.docx',
+  storedPath: `${ORGANIZATION}/${HASH}`,
+  status: 'complete',
+  category: null,
+  uploadDate: '2026-02-18T01:12:00.000Z',
+  type: 'application/vnd.openxmlformats-officedocument.wordprocessingml.document',
+  size: 48211,
+  title: 'Specialist report',
+  format: {
+    mimeType: 'application/vnd.openxmlformats-officedocument.wordprocessingml.document',
+    extension: 'docx',
+  },
+  fileSize: 48211,
+  hash: HASH,
+  pageCount: 3,
+  documentDate: '2026-02-17',
+  processedAt: ENDED,
+  author: null,
+  sourceSystem: 'VSRX_SYNC',
+  groupingStatus: 'ungrouped',
+  vsrxReference: REFERENCE,
+  filename: 'Specialist report.docx',
+  originalFilename: 'Specialist report.docx',
+  personIsAuthorOfDocument: false,
+  content: { analysisResult: {}, extractedSchemas: [], enrichedSchemas: [], pageImages: [] },
+  alerts: [],
+  confidence: 0.9,
+  isIncorrectPatient: false,
+  detectedPatientInfo: null,
+};
+
+const duplicate = {
+  silknoteDocumentUuid: DOCUMENT,
+  silknotePatientUuid: PATIENT,
+  originalName: 'Specialist report.docx',
+  sourceSystem: 'VSRX_SYNC',
+  vsrxReference: REFERENCE,
+  uploadDate: '2026-02-18T01:12:00.000Z',
+};
+const duplicates = {
+  duplicates: [
+    {
+      hash: HASH,
+      sizeBytes: 48211,
+      documents: [
+        duplicate,
+        {
+          ...duplicate,
+          silknoteDocumentUuid: SECOND_DOCUMENT,
+          sourceSystem: 'USER_UPLOAD',
+          vsrxReference: null,
+          uploadDate: '2026-02-19T02:30:00.000Z',
+        },
+      ],
+    },
+  ],
+  next: null,
+};
+
 const fileset = {
   silknotePatientUuid: PATIENT,
   patientName: 'Avery Sample',
@@ -70,6 +135,21 @@ const fileset = {
   connections: [CONNECTION],
   updatedAt: ENDED,
 };
+const group = {
+  id: 'group_7e0b3d52-1c94-4f68-8a2d-b5f1c60e9d37',
+  silknotePatientUuid: PATIENT,
+  title: 'Referral with findings',
+  createdAt: NOW,
+  createdBy: `key ${KEY}`,
+  status: 'complete',
+  error: null,
+  pageCount: 5,
+  documents: [
+    { silknoteDocumentUuid: DOCUMENT, originalName: 'Specialist report.docx', removed: false, firstPage: 1 },
+    { silknoteDocumentUuid: SECOND_DOCUMENT, originalName: 'Findings.pdf', removed: false, firstPage: 4 },
+  ],
+};
+const waiting = group.documents.map((document) => ({ ...document, firstPage: null }));
 
 const OTHER_PATIENT = '71b0c5de-2f38-4d9a-8c64-0e5ab7d1f392';
 
@@ -193,6 +273,89 @@ export const DOCUMENT_EXAMPLES: Examples = {
       },
     },
   },
+  patientWithFiles: {
+    answers: {
+      200: {
+        patient: {
+          id: PATIENT,
+          silknotePatientUuid: PATIENT,
+          name: 'Avery Example',
+          dateOfBirth: '04/05/1961',
+          gender: 'Other',
+          summaryGenerationCount: 0,
+          fileSet: [DOCUMENT],
+          caseSummary: null,
+          vectorStore: null,
+          activatedUse: true,
+          activatedUseTime: BEGUN,
+        },
+        files: [medicalDocument],
+        count: 1,
+        next: null,
+        timestamp: NOW,
+      },
+    },
+  },
+  patientFiles: { answers: { 200: { files: [medicalDocument], count: 1, next: null } } },
+  patientFile: { answers: { 200: medicalDocument } },
+  activatePatient: {
+    body: { activatedUse: true },
+    answers: {
+      200: {
+        success: true,
+        silknotePatientUuid: PATIENT,
+        activatedUse: true,
+        activatedUseTime: BEGUN,
+        activatedBy: `key ${KEY}`,
+        message: 'The patient is activated.',
+      },
+    },
+  },
+  documentDetails: { answers: { 200: medicalDocument } },
+  documentMetadata: { answers: { 200: medicalDocument } },
+  reprocessDocument: { answers: { 202: { success: true, documentUuid: DOCUMENT, status: 'queued' } } },
+  setPatientInfo: {
+    body: { patientName: 'Example, Avery', dateOfBirth: '1961-05-04' },
+    answers: {
+      200: { ...medicalDocument, detectedPatientInfo: { name: 'Example, Avery', dateOfBirth: '1961-05-04' } },
+    },
+  },
+  acknowledgeAlert: {
+    body: { patientId: PATIENT, documentId: DOCUMENT, alertType: 'INCORRECT_PATIENT' },
+    answers: { 200: { success: true, documentUuid: DOCUMENT, alertType: 'INCORRECT_PATIENT' } },
+  },
+  caseSummary: {
+    answers: {
+      200: { silknotePatientUuid: PATIENT, caseSummary: { text: 'A healed fracture.' }, summaryGenerationCount: 0 },
+    },
+  },
+  saveCaseSummary: { body: { caseSummary: { text: 'A healed fracture.' } }, answers: {} },
+  patientDuplicates: { answers: { 200: duplicates } },
+  duplicates: { answers: { 200: duplicates } },
+  createGroup: {
+    body: { documentIds: [DOCUMENT, SECOND_DOCUMENT], title: 'Referral with findings' },
+    answers: { 200: group, 201: { ...group, status: 'waiting', pageCount: null, documents: waiting } },
+  },
+  groups: { answers: { 200: { patientUuid: PATIENT, groups: [group] } } },
+  group: { answers: { 200: group } },
+  groupProposals: {
+    answers: {
+      200: {
+        patientUuid: PATIENT,
+        proposals: [
+          {
+            date: '2026-02-17',
+            type: 'application/pdf',
+            documents: group.documents.map(({ silknoteDocumentUuid, originalName }) => ({
+              silknoteDocumentUuid,
+              originalName,
+            })),
+          },
+        ],
+      },
+    },
+  },
+  clearConversation: { answers: { 200: { success: true, cleared: 0, message: 'No conversation is kept.' } } },
   migrateDocuments: {
     body: { targetPatientUuid: OTHER_PATIENT, dryRun: false },
     answers: { 200: { ...migrated, dryRun: false, migrationId: MIGRATION.id } },

@@ -19,6 +19,8 @@ export const KEY = 'examplekey000001';
 export const NEXT_KEY = 'examplekey000002';
 export const HELD_SET = 'held_2f9d7c61-8a04-4e3b-95b8-c1d60e7f4a52';
 
+export const INSPECTION = 'inspection_7c3e9a52-1f64-4d08-8b7a-20d95e61c3f8';
+
 /** At nine o'clock of an invented morning. */
 export const RUN = 'sync_org_riverside_20260303_090000_1a2b3c4d';
 export const BEGUN = '2026-03-03T09:00:00.000Z';

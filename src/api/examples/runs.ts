@@ -66,7 +66,29 @@ const triggered = (message: string) => ({
   timestamp: BEGUN,
 });
 
+const logLine = { step: null, code: null, message: null, unit: null, reference: null, counts: {} };
+
 export const RUN_EXAMPLES: Examples = {
+  syncRunLog: {
+    answers: {
+      200: {
+        lines: [
+          { ...logLine, id: 41, at: BEGUN, event: 'step', step: 'Reading' },
+          {
+            ...logLine,
+            id: 42,
+            at: ENDED,
+            event: 'failed',
+            code: 'file_missing',
+            message: ERROR_CATALOGUE.file_missing.summary,
+            unit: PATIENT,
+            reference: REFERENCE,
+          },
+          { ...logLine, id: 43, at: ENDED, event: 'ended', step: 'partial', counts: { added: 12, failed: 1 } },
+        ],
+      },
+    },
+  },
   syncVsrx: {
     answers: {
       200: {

@@ -46,7 +46,7 @@ export function patientResource(record: PatientRecord): Resource {
         ? []
         : [{ use: 'old', system: systemOf(record.connectionId, 'old-reference'), value: record.oldReferenceId }]),
     ],
-    active: record.archivedAt === null && record.deletedAt === null && record.mergedInto === null,
+    active: record.archivedAt === null && record.deletedAt === null && !record.merged,
     name: [
       ...(record.firstName === null && record.lastName === null ? [] : [official]),
       ...(record.preferredFirstName === null ? [] : [{ use: 'nickname', given: [record.preferredFirstName] }]),
@@ -58,11 +58,15 @@ export function patientResource(record: PatientRecord): Resource {
     gender: genderOf(record.sex),
     birthDate: record.birthDate,
     address: addressOf(record.address),
-    link:
-      record.mergedInto === null
-        ? []
-        : [{ other: { reference: `Patient/${record.mergedInto.id}` }, type: 'replaced-by' }],
+    link: record.mergedInto === null ? [] : [{ other: referenceTo(record, record.mergedInto), type: 'replaced-by' }],
   });
+}
+
+/** A patient that is not in our copy is named by its id in the source. */
+function referenceTo({ connectionId }: PatientRecord, patient: { id: string | null; reference: string }) {
+  return patient.id === null
+    ? { type: 'Patient', identifier: { system: systemOf(connectionId, 'patients'), value: patient.reference } }
+    : { reference: `Patient/${patient.id}` };
 }
 
 function contactPoint(phone: { type: string; number: string }) {

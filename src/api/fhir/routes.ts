@@ -1,4 +1,5 @@
 /** `/fhir`: copied patients, appointments, practitioners and places as FHIR R4, to read and to search. */
+import { randomUUID } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import type { Page } from '../../ports/clinic-reports.ts';
@@ -9,8 +10,9 @@ import { ACCESS_REFUSALS } from '../refusals.ts';
 import { SelectOrganization } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
 import { capabilityStatement } from './capabilities.ts';
+import type { Parameters } from './parameters.ts';
 import type { Resource } from './resources.ts';
-import { KINDS, type Parameters, type SearchKind } from './search.ts';
+import { KINDS, type SearchKind } from './search.ts';
 
 const FHIR_JSON = 'application/fhir+json';
 const DEFAULT_COUNT = 50;
@@ -26,7 +28,7 @@ const REFUSED = Object.fromEntries(
   [...ACCESS_REFUSALS, 413, 414, 415].map((status) => [status, anything('An OperationOutcome that says why.')]),
 );
 
-const EVERYWHERE = ['_id', '_count', '_lastUpdated', '_page', '_format', 'identifier'];
+const EVERYWHERE = ['_id', '_count', '_lastUpdated', '_page', '_format', '_summary', 'identifier'];
 /** A name may be given again, and then both count. */
 const OneOrMore = Type.Union([Type.String(), Type.Array(Type.String())]);
 
@@ -76,10 +78,9 @@ export function fhirRoutes(app: FastifyInstance, services: ApiServices, access: 
       async (request, reply) => {
         const organizationId = await access.authorize(request, 'records:read');
         const { items } = await kind.find(services.clinic, organizationId, {
-          ids: [request.params.id],
           limit: 1,
           after: null,
-          parameters: {},
+          parameters: { _id: [request.params.id] },
           deleted: true,
         });
         const [found] = items;
@@ -98,22 +99,20 @@ export function fhirRoutes(app: FastifyInstance, services: ApiServices, access: 
     const search = async (
       request: FastifyRequest,
       reply: FastifyReply,
-      parameters: Parameters,
+      given: Parameters,
       personal: boolean,
     ): Promise<unknown> => {
       const organizationId = await access.authorize(request, 'records:read');
-      refuseUnknown(kind, parameters, personal);
-      const limit = countOf(parameters);
+      const { parameters, ignored } = understood(kind, given, personal, isLenient(request));
       const page = await kind.find(services.clinic, organizationId, {
-        ids: parameters._id?.[0]?.split(','),
-        limit,
+        limit: countOf(parameters),
         after: decodeKey(parameters._page?.[0]),
         parameters,
         deleted: false,
       });
       const action = 'fhir.search';
       await access.note(request, { organizationId, action, details: { type: kind.type, items: page.items.length } });
-      return reply.type(FHIR_JSON).send(bundleOf(kind, page, parameters, personal));
+      return reply.type(FHIR_JSON).send(bundleOf(kind, page, parameters, personal, ignored));
     };
 
     app.get<{ Querystring: Record<string, string | string[]> }>(
@@ -122,7 +121,7 @@ export function fhirRoutes(app: FastifyInstance, services: ApiServices, access: 
         schema: {
           ...shared,
           summary: `Search for ${kind.type}`,
-          description: `Parameters: ${kind.parameters.join(', ')}, _id, _count, _lastUpdated, identifier. Personal data never stands in a URL: search by it with POST _search.`,
+          description: `Parameters: ${kind.parameters.join(', ')}, _id, _count, _lastUpdated, _summary=count, identifier. A value may be a list with commas, of which one has to fit; a date may be a year or a month, with a prefix; dates and _id that are given again narrow. _count=0 answers with the number of matches only. Unknown parameters are refused, or ignored with the header Prefer: handling=lenient. Personal data never stands in a URL: search by it with POST _search.`,
           operationId: `fhirSearch${kind.type}`,
           querystring: Type.Object(
             Object.fromEntries([...EVERYWHERE, ...kind.parameters].map((name) => [name, Type.Optional(OneOrMore)])),
@@ -172,29 +171,62 @@ function listsOf(query: Record<string, string | string[]>): Parameters {
   return parametersOf(search);
 }
 
-/** A parameter that is passed over would answer another question than was asked. */
-function refuseUnknown(kind: SearchKind, parameters: Parameters, personal: boolean): void {
-  for (const name of Object.keys(parameters)) {
-    if (EVERYWHERE.includes(name) || kind.parameters.includes(name)) continue;
-    if (kind.personal.includes(name)) {
-      if (personal) continue;
+/** Whether the client asks that parameters which are not known be passed over (R4, "Search", `Prefer`). */
+function isLenient(request: FastifyRequest): boolean {
+  return [request.headers.prefer ?? []].flat().some((value) => /(^|[\s,;])handling\s*=\s*"?lenient\b/i.test(value));
+}
+
+/**
+ * A parameter that is passed over answers another question than was asked: only when the client asks for that, and never one that
+ * is known with a modifier, or personal data in a URL.
+ */
+function understood(
+  kind: SearchKind,
+  given: Parameters,
+  personal: boolean,
+  lenient: boolean,
+): { parameters: Parameters; ignored: string[] } {
+  const parameters: Record<string, readonly string[] | undefined> = {};
+  const ignored: string[] = [];
+  for (const [name, values] of Object.entries(given)) {
+    const [base = '', modifier] = name.split(/[:.]/, 2);
+    const isPersonal = kind.personal.includes(base);
+    const isKnown = EVERYWHERE.includes(base) || kind.parameters.includes(base) || isPersonal;
+    if (isPersonal && !personal) {
       throw new HttpError(
         400,
         'invalid_request',
-        `Search by ${name} with POST ${kind.type}/_search: it is personal data.`,
+        `Search by ${base} with POST ${kind.type}/_search: it is personal data.`,
       );
     }
-    throw new HttpError(400, 'invalid_request', `${kind.type} has no such search parameter.`);
+    if (isKnown && modifier !== undefined) {
+      throw new HttpError(400, 'invalid_request', `${base} is searched for without a modifier.`);
+    }
+    if (isKnown) parameters[name] = values;
+    else if (lenient) ignored.push(name);
+    else throw new HttpError(400, 'invalid_request', `${kind.type} has no such search parameter.`);
   }
+  return { parameters, ignored };
 }
 
+/** @returns 0 when only the number of matches is asked for */
 function countOf(parameters: Parameters): number {
-  const asked = Number(parameters._count?.[0] ?? DEFAULT_COUNT);
-  if (!Number.isInteger(asked) || asked < 1) throw new HttpError(400, 'invalid_request', '_count is a number from 1.');
+  const summary = parameters._summary?.[0];
+  if (summary !== undefined && summary !== 'count' && summary !== 'false')
+    throw new HttpError(400, 'invalid_request', '_summary is count or false.');
+  if (summary === 'count') return 0;
+  const asked = Number(parameters._count?.[0] || DEFAULT_COUNT);
+  if (!Number.isInteger(asked) || asked < 0) throw new HttpError(400, 'invalid_request', '_count is a number from 0.');
   return Math.min(asked, MAX_COUNT);
 }
 
-function bundleOf(kind: SearchKind, page: Page<Resource>, parameters: Parameters, personal: boolean): object {
+function bundleOf(
+  kind: SearchKind,
+  page: Page<Resource>,
+  parameters: Parameters,
+  personal: boolean,
+  ignored: readonly string[],
+): object {
   // What was sent in a body does not get into a URL, and without it the next page would be of another question.
   const isPersonal = personal && kind.personal.some((name) => parameters[name] !== undefined);
   const next = isPersonal ? null : encodeKey(page.next);
@@ -208,6 +240,14 @@ function bundleOf(kind: SearchKind, page: Page<Resource>, parameters: Parameters
     const text = search.toString();
     return `${kind.type}${text === '' ? '' : `?${text}`}`;
   };
+  const entry = [
+    ...page.items.map((resource) => ({
+      fullUrl: `urn:uuid:${resource.id}`,
+      resource,
+      search: { mode: 'match' },
+    })),
+    ...(ignored.length === 0 ? [] : [ignoredEntry(ignored.length)]),
+  ];
   return {
     resourceType: 'Bundle',
     type: 'searchset',
@@ -215,11 +255,19 @@ function bundleOf(kind: SearchKind, page: Page<Resource>, parameters: Parameters
       { relation: 'self', url: link(parameters._page?.[0] ?? null) },
       ...(next === null ? [] : [{ relation: 'next', url: link(next) }]),
     ],
-    entry: page.items.map((resource) => ({
-      fullUrl: `urn:uuid:${resource.id}`,
-      resource,
-      search: { mode: 'match' },
-    })),
+    ...(page.total === undefined ? {} : { total: page.total }),
+    ...(entry.length === 0 && page.total !== undefined ? {} : { entry }),
+  };
+}
+
+/** What was passed over is told with the matches. Names that nobody offers are not repeated: they may hold anything. */
+function ignoredEntry(count: number): object {
+  const text = `${count} search parameters are not known and were ignored.`;
+  const issue = [{ severity: 'warning', code: 'not-supported', details: { text } }];
+  return {
+    fullUrl: `urn:uuid:${randomUUID()}`,
+    resource: { resourceType: 'OperationOutcome', issue },
+    search: { mode: 'outcome' },
   };
 }
 

@@ -1,7 +1,7 @@
 /** The kinds of resources and what each can be searched by. */
 import { APPOINTMENT_STATES, type AppointmentState } from '../../domain/clinic.ts';
-import type { ClinicReports, Page } from '../../ports/clinic-reports.ts';
-import { HttpError } from '../errors.ts';
+import type { ClinicReports, Identifier, Page } from '../../ports/clinic-reports.ts';
+import { commonOf, datesOf, flagOf, listOf, listsOf, type Parameters, partsOf, refuse } from './parameters.ts';
 import {
   appointmentResource,
   locationResource,
@@ -10,11 +10,8 @@ import {
   type Resource,
 } from './resources.ts';
 
-/** Name → every value that was given. */
-export type Parameters = Readonly<Record<string, readonly string[] | undefined>>;
-
 export interface FindQuestion {
-  readonly ids: readonly string[] | undefined;
+  /** 0: only how many there are. */
   readonly limit: number;
   readonly after: readonly string[] | null;
   readonly parameters: Parameters;
@@ -23,6 +20,8 @@ export interface FindQuestion {
 
 export interface SearchKind {
   readonly type: string;
+  /** How identifiers of the source are called, see `systemOf`. */
+  readonly list: string;
   readonly parameters: readonly string[];
   /** Personal data: only in a body. */
   readonly personal: readonly string[];
@@ -32,115 +31,97 @@ export interface SearchKind {
 export const KINDS: readonly SearchKind[] = [
   {
     type: 'Patient',
+    list: 'patients',
     parameters: ['active'],
     personal: ['name', 'family', 'given', 'birthdate'],
     async find(clinic, organizationId, question) {
       const { parameters } = question;
       const active = flagOf(parameters, 'active');
       const page = await clinic.patients({
-        ...commonOf(organizationId, question),
-        archived: active === undefined ? undefined : !active,
-        name: oneOf(parameters, 'name'),
-        family: oneOf(parameters, 'family'),
-        given: oneOf(parameters, 'given'),
-        birthDate: dateOf(parameters, 'birthdate'),
+        ...inAll(this, organizationId, question),
+        inUse: active,
+        names: listOf(parameters, 'name'),
+        families: listOf(parameters, 'family'),
+        givens: listOf(parameters, 'given'),
+        born: datesOf(parameters, 'birthdate', { daysOnly: true }),
       });
       return { ...page, items: page.items.map(patientResource) };
     },
   },
   {
     type: 'Appointment',
+    list: 'appointments',
     parameters: ['date', 'status', 'patient', 'practitioner', 'location', 'actor'],
     personal: [],
     async find(clinic, organizationId, question) {
       const { parameters } = question;
-      const { from, before } = rangeOf(parameters, 'date');
+      const now = Date.now();
       const actor = actorOf(parameters);
-      const statuses = statesOf(oneOf(parameters, 'status'));
+      const { statuses, over } = statesOf(commonOf(listsOf(parameters, 'status')));
       const page = await clinic.appointments({
-        ...commonOf(organizationId, question),
-        from,
-        before,
+        ...inAll(this, organizationId, question),
+        starts: datesOf(parameters, 'date'),
         statuses,
+        arrivedAndOver: over === undefined ? undefined : { over, at: new Date(now).toISOString() },
         // What the source deleted is entered in error.
         deleted: question.deleted || statuses?.includes('deleted') === true,
-        patientId: referenceOf(parameters, 'patient', 'Patient') ?? actor.Patient,
-        practitionerId: referenceOf(parameters, 'practitioner', 'Practitioner') ?? actor.Practitioner,
-        businessId: referenceOf(parameters, 'location', 'Location') ?? actor.Location,
+        patientIds: referencesOf(parameters, 'patient', 'Patient') ?? actor.Patient,
+        practitionerIds: referencesOf(parameters, 'practitioner', 'Practitioner') ?? actor.Practitioner,
+        businessIds: referencesOf(parameters, 'location', 'Location') ?? actor.Location,
       });
-      return { ...page, items: page.items.map((record) => appointmentResource(record, Date.now())) };
+      return { ...page, items: page.items.map((record) => appointmentResource(record, now)) };
     },
   },
   {
     type: 'Practitioner',
+    list: 'practitioners',
     parameters: ['active'],
     personal: [],
     async find(clinic, organizationId, question) {
       const active = flagOf(question.parameters, 'active');
-      const page = await clinic.practitioners({ ...commonOf(organizationId, question), active });
+      const page = await clinic.practitioners({ ...inAll(this, organizationId, question), active });
       return { ...page, items: page.items.map(practitionerResource) };
     },
   },
   {
     type: 'Location',
+    list: 'businesses',
     parameters: [],
     personal: [],
     async find(clinic, organizationId, question) {
-      const page = await clinic.businesses(commonOf(organizationId, question));
+      const page = await clinic.businesses(inAll(this, organizationId, question));
       return { ...page, items: page.items.map(locationResource) };
     },
   },
 ];
 
-function commonOf(organizationId: string, question: FindQuestion) {
-  const { ids, limit, after, parameters, deleted } = question;
-  const { from, before } = rangeOf(parameters, '_lastUpdated');
-  const { connectionId, reference } = identifierOf(oneOf(parameters, 'identifier'));
+/** What every kind understands. */
+function inAll(kind: SearchKind, organizationId: string, question: FindQuestion) {
+  const { limit, after, parameters, deleted } = question;
   return {
     organizationId,
     limit,
     after,
-    ids,
     deleted,
-    connectionId,
-    reference,
-    updatedFrom: from,
-    updatedBefore: before,
+    ids: commonOf(listsOf(parameters, '_id')),
+    identifiers: listOf(parameters, 'identifier')?.flatMap((text) => identifiersOf(kind, text)),
+    updated: datesOf(parameters, '_lastUpdated'),
   };
 }
 
-function refuse(name: string, expected: string): HttpError {
-  return new HttpError(400, 'invalid_request', `${name} is ${expected}.`);
-}
+const SYSTEM = /^urn:chartsync:connection:([\w-]{1,64}):([a-z-]+)$/;
 
-function oneOf(parameters: Parameters, name: string): string | undefined {
-  const values = parameters[name];
-  if (values !== undefined && values.length > 1) throw refuse(name, 'given once');
-  return values?.[0];
-}
-
-function flagOf(parameters: Parameters, name: string): boolean | undefined {
-  const value = oneOf(parameters, name);
-  if (value !== undefined && value !== 'true' && value !== 'false') throw refuse(name, 'true or false');
-  return value === undefined ? undefined : value === 'true';
-}
-
-function dateOf(parameters: Parameters, name: string): string | undefined {
-  const value = oneOf(parameters, name);
-  if (value === undefined) return undefined;
-  const isDate = /^\d{4}-\d\d-\d\d$/.test(value) && new Date(`${value}T00:00:00Z`).toJSON()?.startsWith(value);
-  if (!isDate) throw refuse(name, 'a date such as 1980-01-31');
-  return value;
-}
-
-/** `system|value` or the value alone, as the resources show it. */
-function identifierOf(text: string | undefined): { connectionId?: string; reference?: string } {
-  if (text === undefined) return {};
+/** `system|value` as the resources show it, the value alone, or the system alone with its bar. */
+function identifiersOf(kind: SearchKind, text: string): Identifier[] {
   const bar = text.indexOf('|');
-  const connectionId = /^urn:chartsync:connection:([\w-]{1,64}):/.exec(text.slice(0, Math.max(0, bar)))?.[1];
-  // A system that is not ours has nothing here.
-  if (bar > 0 && connectionId === undefined) return { reference: '' };
-  return { reference: text.slice(bar + 1), ...(connectionId === undefined ? {} : { connectionId }) };
+  const hasOld = kind.type === 'Patient';
+  if (bar < 0) return [{ reference: text }, ...(hasOld ? [{ oldReference: text }] : [])];
+  const [, connectionId, list] = SYSTEM.exec(text.slice(0, bar)) ?? [];
+  const value = text.slice(bar + 1);
+  // Neither a system that is not ours nor one of other records has anything here, and nothing is without a system.
+  if (connectionId === undefined) return [];
+  if (list === kind.list) return [{ connectionId, ...(value === '' ? {} : { reference: value }) }];
+  return hasOld && list === 'old-reference' && value !== '' ? [{ connectionId, oldReference: value }] : [];
 }
 
 const ACTORS: Readonly<Record<string, string>> = {
@@ -149,21 +130,24 @@ const ACTORS: Readonly<Record<string, string>> = {
   Location: 'location',
 };
 
-function actorOf(parameters: Parameters): Readonly<Record<string, string | undefined>> {
-  const value = oneOf(parameters, 'actor');
-  if (value === undefined) return {};
+function actorOf(parameters: Parameters): Readonly<Record<string, string[] | undefined>> {
+  const values = parameters.actor;
+  if (values === undefined) return {};
+  const [value = '', ...others] = values.flatMap(partsOf);
   const [type = '', id = '', more] = value.split('/');
   const name = Object.hasOwn(ACTORS, type) ? ACTORS[type] : undefined;
-  if (name === undefined || id === '' || more !== undefined) {
+  if (name === undefined || id === '' || more !== undefined || others.length > 0) {
     throw refuse('actor', `one of ${Object.keys(ACTORS).join(', ')} with its id, such as Patient/…`);
   }
   if (parameters[name] !== undefined) throw refuse('actor', `given once: there is ${name} already`);
-  return { [type]: id };
+  return { [type]: [id] };
 }
 
-function referenceOf(parameters: Parameters, name: string, type: string): string | undefined {
-  const value = oneOf(parameters, name);
-  return value?.startsWith(`${type}/`) === true ? value.slice(type.length + 1) : value;
+/** Ids, each with or without its type. */
+function referencesOf(parameters: Parameters, name: string, type: string): string[] | undefined {
+  return listOf(parameters, name)?.map((value) =>
+    value.startsWith(`${type}/`) ? value.slice(type.length + 1) : value,
+  );
 }
 
 const STATES: Readonly<Record<string, readonly AppointmentState[]>> = {
@@ -174,45 +158,26 @@ const STATES: Readonly<Record<string, readonly AppointmentState[]>> = {
   noshow: ['noshow'],
   cancelled: ['cancelled'],
   'entered-in-error': ['archived', 'deleted'],
+  // FHIR knows these; the sources do not.
+  proposed: [],
+  pending: [],
+  'checked-in': [],
+  waitlist: [],
 };
 
-function statesOf(text: string | undefined): AppointmentState[] | undefined {
-  if (text === undefined) return undefined;
+/** @returns `over` when of those whose patient arrived only some are wanted */
+function statesOf(names: readonly string[] | undefined): { statuses?: AppointmentState[]; over?: boolean } {
+  if (names === undefined) return {};
   const wanted = new Set(
-    text.split(',').flatMap((name) => {
+    names.flatMap((name) => {
       const states = Object.hasOwn(STATES, name) ? STATES[name] : undefined;
       if (states === undefined) throw refuse('status', `some of ${Object.keys(STATES).join(', ')}`);
       return states;
     }),
   );
-  return APPOINTMENT_STATES.filter((state) => wanted.has(state));
-}
-
-const DATE = /^(eq|ge|gt|le|lt)?(\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d))?)$/;
-const DAY_MS = 24 * 3600 * 1000;
-
-/** Prefixes of FHIR dates; a date without a time is the whole day in UTC. Half open. */
-function rangeOf(parameters: Parameters, name: string): { from?: string; before?: string } {
-  let from = Number.NEGATIVE_INFINITY;
-  let before = Number.POSITIVE_INFINITY;
-  for (const value of parameters[name] ?? []) {
-    // In a URL a plus sign is a blank.
-    const [, prefix = 'eq', text = ''] = DATE.exec(value.replace(' ', '+')) ?? [];
-    const start = Date.parse(text.includes('T') ? text : `${text}T00:00:00Z`);
-    if (!(start > Date.parse('0001-01-02T00:00:00Z')))
-      throw refuse(name, 'a date or an instant with its offset, with eq, ge, gt, le or lt before it');
-    const end = start + (text.includes('T') ? 1 : DAY_MS);
-    if (prefix === 'ge') from = Math.max(from, start);
-    else if (prefix === 'gt') from = Math.max(from, end);
-    else if (prefix === 'lt') before = Math.min(before, start);
-    else if (prefix === 'le') before = Math.min(before, end);
-    else {
-      from = Math.max(from, start);
-      before = Math.min(before, end);
-    }
-  }
+  const arrived = ['arrived', 'fulfilled'].filter((name) => names.includes(name));
   return {
-    ...(Number.isFinite(from) ? { from: new Date(from).toISOString() } : {}),
-    ...(Number.isFinite(before) ? { before: new Date(before).toISOString() } : {}),
+    statuses: APPOINTMENT_STATES.filter((state) => wanted.has(state)),
+    ...(arrived.length === 1 ? { over: arrived[0] === 'fulfilled' } : {}),
   };
 }

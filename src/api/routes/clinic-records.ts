@@ -143,7 +143,7 @@ export function clinicRecordRoutes(app: FastifyInstance, services: ApiServices, 
       const page = await clinic.patients({
         ...questionOf(organizationId, body),
         ...(body.ids === undefined ? {} : { ids: body.ids }),
-        name: body.name,
+        names: body.name === undefined ? undefined : [body.name],
         birthDate: body.birth_date,
       });
       await note(request, organizationId, 'patients.search', page.items.length);
@@ -215,9 +215,9 @@ export function clinicRecordRoutes(app: FastifyInstance, services: ApiServices, 
         from: instant(query.from),
         before: instant(query.before),
         statuses: query.status === undefined ? undefined : statesOf(query.status),
-        patientId: query.patient,
-        practitionerId: query.practitioner,
-        businessId: query.business,
+        patientIds: listOf(query.patient),
+        practitionerIds: listOf(query.practitioner),
+        businessIds: listOf(query.business),
         kind: query.kind,
         reference: query.cliniko_appointment_id,
       });
@@ -253,6 +253,10 @@ export function clinicRecordRoutes(app: FastifyInstance, services: ApiServices, 
       return appointmentAnswer(found);
     },
   );
+}
+
+function listOf(id: string | undefined): string[] | undefined {
+  return id === undefined ? undefined : [id];
 }
 
 /** @throws HttpError 400 */

@@ -4,6 +4,7 @@ import { Type } from 'typebox';
 import { SyncError, toSyncError } from '../../domain/errors.ts';
 import type { RecordMode } from '../../domain/run.ts';
 import { isRecordConnection, type RecordConnection } from '../../runs/connections.ts';
+import { scheduleOf } from '../../runs/scheduler.ts';
 import type { Access } from '../access.ts';
 import { failureAnswer, HttpError } from '../errors.ts';
 import { ACCESS_REFUSALS, refusals } from '../refusals.ts';
@@ -271,7 +272,8 @@ export function clinikoRoutes(app: FastifyInstance, services: ApiServices, acces
       const schedule = states.find((s) => s.organizationId === organizationId && s.connectionId === connection.id);
       const failedWith = schedule?.consecutiveFailures === 0 ? null : (schedule?.lastFailureCode ?? null);
       const refused = failedWith === 'source_credentials' || failedWith === 'credentials_missing';
-      const enabled = services.schedulerActive && connection.schedule !== null && schedule?.paused === false;
+      const enabled =
+        services.schedulerActive && scheduleOf(connection, schedule) !== null && schedule?.paused === false;
       const last = report?.lastSuccessAt ?? null;
       const status = statusOf({
         paused: schedule?.paused ?? false,

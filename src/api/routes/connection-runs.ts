@@ -1,7 +1,7 @@
 /** `/api/v1/connections/:connectionId/runs`: start a run of one connection, and its past ones. */
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
-import { FILE_MODES, RECORD_MODES } from '../../domain/run.ts';
+import { BOOK_MODES, FILE_MODES, RECORD_MODES } from '../../domain/run.ts';
 import { checkMode, modeFor } from '../../runs/modes.ts';
 import type { Access } from '../access.ts';
 import { HttpError } from '../errors.ts';
@@ -17,7 +17,7 @@ const ConnectionPath = Type.Object({
   connectionId: Type.String({ maxLength: 64, description: 'Id of the connection.' }),
 });
 
-const MODES = [...FILE_MODES, ...RECORD_MODES] as const;
+const MODES = [...FILE_MODES, ...RECORD_MODES, ...BOOK_MODES] as const;
 type Mode = (typeof MODES)[number];
 
 interface Params {
@@ -95,5 +95,6 @@ export function connectionRunRoutes(app: FastifyInstance, services: ApiServices,
 
 /** What a person may ask a connection of this kind for. */
 export function connectionModes(connector: string): readonly Mode[] {
+  if (connector === 'idexx') return BOOK_MODES;
   return connector === 'vsrx' ? FILE_MODES : RECORD_MODES;
 }

@@ -139,12 +139,15 @@ export function documentRemovalRoutes(app: FastifyInstance, services: ApiService
     const organizationId = await access.authorize(request, 'documents:write');
     const documentUuid = uuidOf(documentId);
     const only = access.patientOf(request);
-    if (only !== null && patientUuid !== null && patientUuid !== only) throw noDocument();
     await access.audited(
       request,
       { organizationId, action: 'document.remove', subject: { kind: 'document', id: documentUuid } },
       async () => {
-        const result = await services.desk.remove(organizationId, documentUuid, only ?? patientUuid);
+        const found = only === null ? null : await services.desk.find(organizationId, documentUuid);
+        if (only !== null && (found === null || found.patientUuid !== only || (patientUuid ?? only) !== only)) {
+          throw noDocument();
+        }
+        const result = await services.desk.remove(organizationId, documentUuid, patientUuid);
         if (result === 'unknown') throw noDocument();
         return result;
       },

@@ -1,15 +1,16 @@
 /** `/health`: how the parts are. `/ready`: can it work? Both without key, and without anything to learn from. */
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
+import { isBookConnection } from '../../runs/connections.ts';
 import type { ApiServices } from '../services.ts';
 
 const Check = Type.Object({
-  name: Type.Enum(['process', 'memory', 'database', 'sync_queue']),
+  name: Type.Enum(['process', 'memory', 'environment', 'database', 'sync_queue', 'browser_pool']),
   status: Type.Enum(['pass', 'warn', 'fail']),
   message: Type.String(),
 });
 type Check = {
-  name: 'process' | 'memory' | 'database' | 'sync_queue';
+  name: 'process' | 'memory' | 'environment' | 'database' | 'sync_queue' | 'browser_pool';
   status: 'pass' | 'warn' | 'fail';
   message: string;
 };
@@ -139,5 +140,27 @@ async function look(services: ApiServices): Promise<Check[]> {
   } finally {
     clearTimeout(late);
   }
-  return result;
+  result.push(environment(services));
+  const pool = browserPool(services);
+  return pool === null ? result : [...result, pool];
+}
+
+/** What is configured is looked at when it is loaded: here only whether there is anything to do. Which, is nobody's business. */
+function environment({ connections }: ApiServices): Check {
+  return connections.length === 0
+    ? { name: 'environment', status: 'warn', message: 'No connection is configured.' }
+    : { name: 'environment', status: 'pass', message: 'It is configured.' };
+}
+
+/** @returns null when no connection needs a browser */
+function browserPool({ connections, browsers }: ApiServices): Check | null {
+  if (!connections.some(isBookConnection)) return null;
+  const { inUse, total, available, installed } = browsers();
+  // A process that only answers needs none.
+  if (!installed) return { name: 'browser_pool', status: 'warn', message: 'There is no browser to log in with.' };
+  return {
+    name: 'browser_pool',
+    status: available === 0 ? 'warn' : 'pass',
+    message: `${inUse} of ${total} browsers are in use.`,
+  };
 }

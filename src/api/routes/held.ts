@@ -39,7 +39,16 @@ const SetPath = Type.Object({ setId: Type.String({ maxLength: 64, description: '
 // Null is what no body arrives as.
 const Decision = Type.Union([
   Type.Object(
-    { note: Type.Optional(Type.String({ maxLength: 1000, description: 'Why; no patients.' })) },
+    {
+      note: Type.Optional(Type.String({ maxLength: 1000, description: 'Why; no patients.' })),
+      documents: Type.Optional(
+        Type.Array(Type.String({ maxLength: 100 }), {
+          minItems: 1,
+          maxItems: 20_000,
+          description: 'Only these of its items: they become a set of their own, the others wait on. Absent: all.',
+        }),
+      ),
+    },
     { additionalProperties: false },
   ),
   Type.Null(),
@@ -121,16 +130,34 @@ export function heldRoutes(app: FastifyInstance, services: ApiServices, access: 
     },
   );
 
+  /** @returns the id of what was decided */
+  async function decide(
+    organizationId: string,
+    setId: string,
+    decision: { approve: boolean; by: string; note: string | null },
+    documents: readonly string[] | undefined,
+  ): Promise<string> {
+    const { runs } = services;
+    const decided =
+      documents === undefined
+        ? (await runs.decideHeldSet(organizationId, setId, decision, Date.now())) && setId
+        : await runs.decideHeldItems(organizationId, setId, documents, decision, Date.now());
+    if (decided) return decided;
+    const message =
+      documents === undefined ? 'Somebody else has decided it by now.' : 'Not all of these wait in the set.';
+    throw new HttpError(409, 'not_pending', message);
+  }
+
   for (const approve of [true, false]) {
     const verb = approve ? 'approve' : 'reject';
-    app.post<SetParams & { Body: { note?: string } | null }>(
+    app.post<SetParams & { Body: { note?: string; documents?: string[] } | null }>(
       `/api/v1/held/:setId/${verb}`,
       {
         schema: {
           summary: approve ? 'Remove exactly the documents of the set' : 'Keep the documents of the set',
           description: approve
-            ? 'Each is looked up once more by a run; what the source shows again is kept. Approving an approved set again starts the run again.'
-            : 'They are not held again until the source shows them.',
+            ? 'Each is looked up once more by a run; what the source shows again is kept. Approving an approved set again starts the run again. The answer names the decided set.'
+            : 'They are not held again until the source shows them. The answer names the decided set.',
           operationId: `${verb}HeldSet`,
           tags: ['held removals'],
           headers: SelectOrganization,
@@ -156,25 +183,29 @@ export function heldRoutes(app: FastifyInstance, services: ApiServices, access: 
         const deed = { organizationId, action: `held.${verb}`, subject: { kind: 'held_set', id: set.id } };
         const { kind, id } = access.principalOf(request);
         const decision = { approve, by: `${kind} ${id}`, note: request.body?.note ?? null };
+        const some = again ? undefined : request.body?.documents;
         const run = {
           organizationId,
           connectionId: set.connectionId,
           mode: 'held' as const,
           trigger: 'api' as const,
           unit: null,
-          heldSetId: set.id,
         };
-        const started = await access.audited(request, deed, async () => {
-          if (!again && !(await services.runs.decideHeldSet(organizationId, set.id, decision, Date.now()))) {
-            throw new HttpError(409, 'not_pending', 'Somebody else has decided it by now.');
-          }
-          return approve ? services.queue.enqueue(run, { whenBusy: 'queue' }) : null;
-        });
+        const work = async () => {
+          const decided = again ? set.id : await decide(organizationId, set.id, decision, some);
+          const started = approve
+            ? await services.queue.enqueue({ ...run, heldSetId: decided }, { whenBusy: 'queue' })
+            : null;
+          return { decided, syncId: started?.runId ?? null };
+        };
+        const { decided, syncId } = await access.audited(request, deed, work, ({ decided }) => ({
+          details: decided === set.id ? {} : { decided },
+        }));
         return {
           message: approve ? 'Removal started' : 'The documents are kept',
-          set_id: set.id,
-          items: set.itemCount,
-          sync_id: started?.runId ?? null,
+          set_id: decided,
+          items: some === undefined ? set.itemCount : new Set(some).size,
+          sync_id: syncId,
         };
       },
     );

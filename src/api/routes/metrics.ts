@@ -6,6 +6,7 @@ import { usualWindow } from '../../engine/schedule/sync-book.ts';
 import type { MetricsSnapshot } from '../../ports/run-metrics.ts';
 import { isBookConnection } from '../../runs/connections.ts';
 import type { Access } from '../access.ts';
+import { describeDocuments } from '../document-metrics.ts';
 import { ACCESS_REFUSALS, refusals } from '../refusals.ts';
 import type { RequestTimes } from '../request-times.ts';
 import { SelectOrganization } from '../schemas.ts';
@@ -37,7 +38,9 @@ export function metricsRoutes(app: FastifyInstance, services: ApiServices, acces
       describeProcess(registry, services);
       registry.registerMetric(times.histogram);
       await describeBooks(registry, services, organizations);
-      describeRuns(registry, await services.metrics.snapshot(organizations), Date.now());
+      const snapshot = await services.metrics.snapshot(organizations);
+      describeRuns(registry, snapshot, Date.now());
+      describeDocuments(registry, snapshot, await services.upkeep.states());
       return reply.type(registry.contentType).send(await registry.metrics());
     },
   );

@@ -51,6 +51,7 @@ interface Metadata {
   readonly description?: unknown;
   readonly uploadDate?: unknown;
   readonly sourceSystem?: unknown;
+  readonly createPatient?: unknown;
 }
 
 export async function processRoutes(app: FastifyInstance, services: ApiServices, access: Access): Promise<void> {
@@ -78,7 +79,8 @@ export async function processRoutes(app: FastifyInstance, services: ApiServices,
             file,
             metadata: {
               type: 'string',
-              description: 'JSON: vsrxReference, description, uploadDate, sourceSystem. Other fields are ignored.',
+              description:
+                'JSON: vsrxReference, description, uploadDate, sourceSystem; createPatient true: a patient who is not known yet gets a fileset. Other fields are ignored.',
             },
           },
           ['file'],
@@ -111,6 +113,9 @@ export async function processRoutes(app: FastifyInstance, services: ApiServices,
             title: textOf(metadata.description),
             uploadedAt: instantOf(metadata.uploadDate),
             sourceSystem: textOf(metadata.sourceSystem)?.slice(0, 50) ?? 'upload',
+            ...(metadata.createPatient === true
+              ? { newPatient: { ownerUuid: normaliseUuid(String(request.headers['x-silknote-user-uuid'] ?? '')) } }
+              : {}),
           });
           if (result.outcome === 'no_patient') throw new HttpError(404, 'not_found', 'No such patient.');
           const { documentUuid, sameContent, outcome } = result;

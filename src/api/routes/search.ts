@@ -195,6 +195,30 @@ export function searchRoutes(app: FastifyInstance, services: ApiServices, access
     },
   );
 
+  app.post<Patient>(
+    '/api/vector-search/:uuid/clear',
+    {
+      config: { component: 'patient' },
+      schema: {
+        ...common,
+        summary: 'Forget the conversation about the documents of a patient',
+        description: 'No conversation is kept, so there is nothing to forget. The index of the documents stays.',
+        operationId: 'clearConversation',
+        response: {
+          200: Type.Object(
+            { success: Type.Literal(true), cleared: Type.Integer({ minimum: 0 }), message: Type.String() },
+            { description: 'No conversation is there.' },
+          ),
+          ...refusals(...ACCESS_REFUSALS),
+        },
+      },
+    },
+    async (request) => {
+      await patientOf(services, access, request, 'documents:read');
+      return { success: true, cleared: 0, message: 'No conversation is kept.' };
+    },
+  );
+
   async function search(request: FastifyRequest, { text, limit, after }: Asked) {
     const { organizationId, patientUuid } = await patientOf(services, access, request, 'documents:read');
     if (text === undefined) throw new HttpError(400, 'invalid_request', 'What is asked for is missing.');

@@ -5,6 +5,7 @@ import { SyncError } from '../../domain/errors.ts';
 import type { Enqueued } from '../../ports/run-queue.ts';
 import type { Connection } from '../../runs/connections.ts';
 import { modeFor, type Thoroughness } from '../../runs/modes.ts';
+import { scheduleOf } from '../../runs/scheduler.ts';
 import type { Access } from '../access.ts';
 import { HttpError } from '../errors.ts';
 import { ACCESS_REFUSALS, refusals } from '../refusals.ts';
@@ -184,12 +185,10 @@ export function syncManagementRoutes(app: FastifyInstance, services: ApiServices
         services.history.open([organizationId]),
         services.schedules.states(),
       ]);
-      const active = (connection: Connection) =>
-        connection.schedule !== null &&
-        !connection.dryRun &&
-        states.some(
-          (s) => s.organizationId === organizationId && s.connectionId === connection.id && s.paused === false,
-        );
+      const active = (connection: Connection) => {
+        const state = states.find((s) => s.organizationId === organizationId && s.connectionId === connection.id);
+        return state?.paused === false && !connection.dryRun && scheduleOf(connection, state) !== null;
+      };
       return {
         organization_id: organizationId,
         sync_running: open.length > 0,

@@ -5,6 +5,7 @@ import { SyncError, toSyncError } from '../../domain/errors.ts';
 import { normaliseUuid } from '../../domain/reference.ts';
 import { FILE_MODES, type FileMode, type ItemFailure } from '../../domain/run.ts';
 import { type Difference, type VerifyResult, verifyFiles } from '../../engine/files/verify-files.ts';
+import { blobName } from '../../ports/blob-store.ts';
 import type { RunUnit } from '../../ports/reports.ts';
 import type { RunEnd } from '../../ports/run-store.ts';
 import { compareIndex, type IndexComparison } from '../../runs/compare-index.ts';
@@ -232,7 +233,9 @@ async function patientStatus(
   if (fileset === null && sourceFiles === 0 && sourceError === null) {
     throw new HttpError(404, 'not_found', 'No such patient.');
   }
-  const documents = results.reduce((sum, r) => sum + r.documents, 0);
+  // Also those that were brought instead of fetched.
+  const documents = (await services.desk.list(organizationId, unit, { limit: 1 })).total;
+  differences.push(...(await lostUploads(services, organizationId, unit)));
   const lost = differences.filter((d) => d.store === 'blob' && d.kind === 'missing').length;
   const known = sourceError === null;
   const index = await indexOf(services, organizationId, unit, request);
@@ -270,6 +273,26 @@ async function patientStatus(
     ],
     ...(sourceError === null ? {} : { sourceError: { code: sourceError.code, message: sourceError.message } }),
   };
+}
+
+/** Uploaded documents without a blob: no connection compares them. */
+async function lostUploads(services: ApiServices, organizationId: string, unit: string): Promise<Difference[]> {
+  const lost: Difference[] = [];
+  for (let after: string | undefined; ; ) {
+    const page = await services.desk.list(organizationId, unit, {
+      limit: 500,
+      ...(after === undefined ? {} : { after }),
+    });
+    for (const { connectionId, reference, documentUuid, sha256 } of page.documents) {
+      if (connectionId !== null) continue;
+      if ((await services.blobs.stat(blobName(organizationId, sha256))) !== null) continue;
+      const message = 'The document has no blob.';
+      const what = { store: 'blob', kind: 'missing', message, code: 'blob_missing' } as const;
+      lost.push({ ...what, unit, reference, documentUuid, sha256 });
+    }
+    if (page.next === null) return lost;
+    after = page.next;
+  }
 }
 
 /** Null: there is no index, or it does not answer now. */

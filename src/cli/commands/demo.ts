@@ -3,20 +3,23 @@ import { openPracticeDatabase } from '../../../simulators/vsrx/database.ts';
 import { createPracticeLife } from '../../../simulators/vsrx/life.ts';
 import { createSamplePractice } from '../../../simulators/vsrx/practice.ts';
 import { loadConfig } from '../../config/load.ts';
-import { openRecordDatabase } from '../../main.ts';
+import { findBrowser, openRecordDatabase } from '../../main.ts';
 import { serve } from '../../server.ts';
 import { type CommandRunner, UsageError } from '../context.ts';
 import { startDemoAccount } from '../demo-cliniko.ts';
 import {
   DEMO_CLINIKO,
   DEMO_CONNECTION,
+  DEMO_IDEXX,
   demoAccountFile,
   demoEnvironment,
   demoFile,
   demoFiles,
+  demoPortalFile,
   homeFolder,
   writeDemoFile,
 } from '../demo-home.ts';
+import { startDemoPortal } from '../demo-portal.ts';
 import { EXIT } from '../exit-codes.ts';
 import { duration } from '../output.ts';
 import { untilAborted } from './serve.ts';
@@ -43,8 +46,10 @@ export function registerDemo(program: Command, runner: CommandRunner): void {
         const database = await openRecordDatabase({ home, databaseUrl: null }, (sentence) =>
           output.say(`  ${sentence}`),
         );
-        await writeDemoFile(home);
+        const browser = findBrowser(runner.env);
+        await writeDemoFile(home, browser !== null);
         const account = await startDemoAccount(demoAccountFile(home));
+        const portal = browser === null ? null : await startDemoPortal(demoPortalFile(home));
         // Also when the start fails: while it listens, the process would not end.
         try {
           const env = await demoEnvironment(runner.env, database, home);
@@ -61,6 +66,11 @@ export function registerDemo(program: Command, runner: CommandRunner): void {
           }
           output.say(
             `  serving a sample Cliniko account: ${account.patients} patients, ${account.appointments} appointments`,
+          );
+          output.say(
+            portal === null
+              ? '  no sample portal of IDEXX Neo: there is no Chromium to log in with (apt-get install chromium, or CHARTSYNC_CHROMIUM)'
+              : `  serving a sample portal of IDEXX Neo: a clinic with ${portal.appointments} entries in its calendar`,
           );
           const config = await loadConfig({ env, cwd, file: demoFile(home) });
           const server = await serve({
@@ -93,8 +103,8 @@ Open the URL in a browser and sign in with the key. Or try, in another terminal:
   curl -X POST -H "Authorization: Bearer ${server.adminKey}" "${server.url}/api/sync/vsrx?wait=true"
 
 The practice's files are in ${files}
-The sample Cliniko account is at ${account.url}
-Every minute both change a little and are synchronised. Ctrl-C stops everything.
+The sample Cliniko account is at ${account.url}${portal === null ? '' : `\nThe sample portal is at ${portal.url}; its clinic: bin/chartsync sync ${DEMO_IDEXX}, bin/chartsync consultations ${DEMO_IDEXX}`}
+Every minute all of them change a little and are synchronised. Ctrl-C stops everything.
 `);
           const life = createPracticeLife({
             seed: SEED + Math.floor(started / 1000),
@@ -105,6 +115,7 @@ Every minute both change a little and are synchronised. Ctrl-C stops everything.
           const timer = setInterval(() => {
             if (options.still) return;
             account.step();
+            portal?.step();
             step = step.then(() => life.step()).catch(() => undefined);
           }, LIFE_MS);
           await untilAborted(signal);
@@ -115,6 +126,7 @@ Every minute both change a little and are synchronised. Ctrl-C stops everything.
           output.say('Stopped.');
           return EXIT.done;
         } finally {
+          await portal?.stop();
           await account.stop();
         }
       }),

@@ -1,17 +1,23 @@
 import type { Command } from 'commander';
+import { type Chartsync, remotePortsOf } from '../../main.ts';
 import { compareIndex } from '../../runs/compare-index.ts';
+import { compareRemote, type RemotePorts, repairRemote } from '../../runs/compare-remote.ts';
+import { isKeyOf } from '../../runs/connections.ts';
+import { compareMirror, repairMirror } from '../../runs/mirror-tables.ts';
 import { rebuildIndex } from '../../runs/rebuild-index.ts';
 import { repairIndex } from '../../runs/repair-index.ts';
 import { organizationNamed, patientOf } from '../arguments.ts';
 import { type CommandRunner, fileConnectionNamed, UsageError } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
+import type { Output } from '../output.ts';
 import { auditedCommand } from '../person.ts';
-import { neededIndexPortsOf, storeDifference } from '../search-index.ts';
+import { mirrorDifference, remoteDifference } from '../remote-documents.ts';
+import { indexPortsOf, neededIndexPortsOf, storeDifference } from '../search-index.ts';
 
 export function registerRepair(program: Command, runner: CommandRunner): void {
   program
     .command('repair')
-    .description('bring the search index to what the records say')
+    .description('bring the search index, or the document service on another machine, to what the records say')
     .argument('<connection>', 'id of the connection; the index of its organisation is repaired')
     .option('--plan', 'print what would be done; changes nothing')
     .option('--apply', 'do it; each item is looked at again at that moment')
@@ -19,9 +25,28 @@ export function registerRepair(program: Command, runner: CommandRunner): void {
     .action((name: string, options: { plan?: boolean; apply?: boolean; patient?: string }, command: Command) =>
       runner.runOpened(command, async ({ chartsync, output, signal }) => {
         if ((options.plan === true) === (options.apply === true)) throw new UsageError('Say either --plan or --apply.');
-        const { organizationId } = fileConnectionNamed(chartsync, name, 'repair');
+        const connection = fileConnectionNamed(chartsync, name, 'repair');
+        const { organizationId } = connection;
         const patientUuid = patientOf(options.patient);
-        const ports = await neededIndexPortsOf(chartsync);
+        const elsewhere = remotePortsOf(chartsync, connection);
+        if (elsewhere !== null) {
+          const scope = { key: connection.settings, unit: patientUuid, signal };
+          return repairElsewhere({ chartsync, output, ports: elsewhere, scope, apply: options.apply === true });
+        }
+        const mirror = chartsync.mirrors.find((it) => isKeyOf(connection, it.key));
+        if (mirror !== undefined && options.apply === true) {
+          const { mirrorRecords } = chartsync;
+          const found = await compareMirror(mirrorRecords, mirror, signal);
+          const details = { differences: found.length };
+          await auditedCommand(chartsync, runner.env, { organizationId, action: 'mirror.repair', details }, () =>
+            repairMirror(mirrorRecords, mirror, found, signal),
+          );
+          for (const difference of found)
+            output.emit('repaired', { ...mirrorDifference(difference), result: 'written' });
+          output.say(`${found.length} differences of the mirrored tables were written again.`);
+        }
+        const ports = mirror === undefined ? await neededIndexPortsOf(chartsync) : await indexPortsOf(chartsync);
+        if (ports === null) return EXIT.done;
         const { entries, differences } = await compareIndex(ports, { organizationId, patientUuid, signal });
         if (options.plan === true) {
           for (const difference of differences) output.emit('difference', storeDifference(difference));
@@ -57,6 +82,46 @@ export function registerRepair(program: Command, runner: CommandRunner): void {
         return EXIT.done;
       }),
     );
+
+  async function repairElsewhere(repair: {
+    chartsync: Chartsync;
+    output: Output;
+    ports: RemotePorts;
+    scope: Parameters<typeof compareRemote>[1];
+    apply: boolean;
+  }) {
+    const { chartsync, output, ports, scope, apply } = repair;
+    const { documents, differences } = await compareRemote(ports, scope);
+    if (!apply) {
+      for (const difference of differences) output.emit('difference', remoteDifference(difference));
+      output.table(
+        ['difference', 'patient', 'reference', 'what would be done'],
+        differences.map(({ kind, patientUuid, reference }) => [
+          `${kind} remote`,
+          patientUuid,
+          reference ?? '',
+          kind === 'surplus' || reference === null ? 'nothing: look there' : 'send it again',
+        ]),
+      );
+      output.say(`${documents} documents on the other machine, ${differences.length} differences.`);
+      return differences.length === 0 ? EXIT.done : EXIT.partial;
+    }
+    const { organizationId } = scope.key;
+    const counts = { asked: 0, left: 0 };
+    const deed = { organizationId, action: 'remote.repair', details: { differences: differences.length } };
+    await auditedCommand(chartsync, runner.env, deed, async () => {
+      for (const difference of differences) {
+        const result = await repairRemote(ports, scope.key, difference);
+        counts[result]++;
+        output.emit('repaired', { ...remoteDifference(difference), result });
+      }
+    });
+    output.say(
+      `${differences.length} differences: ${counts.asked} documents are sent again by the service or the next run, ` +
+        `${counts.left} are left for a person.`,
+    );
+    return counts.left === 0 ? EXIT.done : EXIT.partial;
+  }
 
   program
     .command('rebuild-index')

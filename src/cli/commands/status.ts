@@ -44,6 +44,27 @@ export function registerStatus(program: Command, runner: CommandRunner): void {
         }
         if (statuses.some((s) => s.heldItems > 0)) output.say('Removals wait for a decision: chartsync held list');
         if (statuses.some((s) => s.openFailures > 0)) output.say('Items failed: chartsync failures <connection>');
+        for (const { id } of chartsync.config.organizations) {
+          const [report] = await chartsync.consistency.reports(id, 1);
+          if (report === undefined) continue;
+          output.emit('consistency', { organizationId: id, ...report });
+          const found = report.totals.reduce((sum, { count }) => sum + count, 0);
+          const when = report.finishedAt === null ? 'not at its end' : duration(now - Date.parse(report.finishedAt));
+          output.say(
+            `Stores of ${id} compared ${report.finishedAt === null ? when : `${when} ago`}: ` +
+              (found === 0 ? 'no difference.' : `${found} differences, see chartsync consistency.`),
+          );
+        }
+        for (const { key } of chartsync.mirrors) {
+          const lag = await chartsync.mirrorRecords.lag(key);
+          output.emit('mirror', { ...key, ...lag });
+          if (lag.pending > 0)
+            output.say(`${lag.pending} changes wait for the mirrored tables of ${key.connectionId}.`);
+        }
+        for (const state of await chartsync.upkeep.states()) {
+          output.emit('upkeep', state);
+          if (state.code !== null) output.say(`${state.task} failed: ${state.code}.`);
+        }
         return EXIT.done;
       }),
     );

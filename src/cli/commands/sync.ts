@@ -1,7 +1,8 @@
 import { type Command, Option } from 'commander';
 import { SyncError } from '../../domain/errors.ts';
 import { BOOK_MODES, FILE_MODES, RECORD_MODES } from '../../domain/run.ts';
-import { isFileConnection } from '../../runs/connections.ts';
+import { isFileConnection, isKeyOf } from '../../runs/connections.ts';
+import { catchUp } from '../../runs/mirror-tables.ts';
 import { checkMode, modeFor } from '../../runs/modes.ts';
 import { runOnce } from '../../runs/sync-service.ts';
 import { patientOf } from '../arguments.ts';
@@ -20,7 +21,7 @@ interface SyncOptions {
 const MODES =
   'files: quick (default) compares records, deep also looks at size and time of each file, checksum hashes each file; ' +
   'Cliniko: incremental (default) reads what changed, comprehensive everything, active all patients and the appointments ' +
-  'from 30 days back on, patients-only no appointments; IDEXX: calendar (default) reads all dates of the window';
+  'from 30 days back on, patients-only no appointments; IDEXX: calendar (default) reads all dates of the window, consultations what was written down about visits';
 
 export function registerSync(program: Command, runner: CommandRunner): void {
   program
@@ -71,6 +72,9 @@ export function registerSync(program: Command, runner: CommandRunner): void {
             details: { run: runId, state, outcome },
           }));
           bar?.stop();
+          // Where no service runs, nobody else would write it.
+          const mirror = chartsync.mirrors.find(({ key }) => isKeyOf(connection, key));
+          if (mirror !== undefined) await catchUp(chartsync.mirrorRecords, mirror, signal);
           return reportRun(output, connection.id, result);
         } catch (error) {
           bar?.stop();

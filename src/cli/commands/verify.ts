@@ -1,12 +1,16 @@
 import type { Command } from 'commander';
 import { verifyFiles } from '../../engine/files/verify-files.ts';
+import { remotePortsOf } from '../../main.ts';
 import { compareIndex } from '../../runs/compare-index.ts';
-import { isBookConnection, isFileConnection } from '../../runs/connections.ts';
+import { compareRemote } from '../../runs/compare-remote.ts';
+import { isBookConnection, isFileConnection, isKeyOf } from '../../runs/connections.ts';
+import { compareMirror } from '../../runs/mirror-tables.ts';
 import { patientOf } from '../arguments.ts';
 import { verifyBook } from '../book-report.ts';
 import { type CommandRunner, connectionNamed, UsageError } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { verifyRecords } from '../record-report.ts';
+import { mirrorDifference, remoteDifference } from '../remote-documents.ts';
 import { indexPortsOf, storeDifference } from '../search-index.ts';
 
 export function registerVerify(program: Command, runner: CommandRunner): void {
@@ -53,12 +57,35 @@ export function registerVerify(program: Command, runner: CommandRunner): void {
           const { kind, patientUuid, documentUuid, message } = difference;
           rows.push([`${kind} index`, patientUuid, documentUuid, '', message]);
         }
-        const differences = result.differences + (index?.differences.length ?? 0);
-        output.emit('verified', { ...result, differences, indexed: index?.entries ?? null });
+        const key = connection.settings;
+        const elsewhere = remotePortsOf(chartsync, connection);
+        const remote = elsewhere === null ? null : await compareRemote(elsewhere, { key, unit, signal });
+        for (const difference of remote?.differences ?? []) {
+          output.emit('difference', remoteDifference(difference));
+          const { kind, patientUuid, reference, message } = difference;
+          rows.push([`${kind} remote`, patientUuid, reference ?? '', '', message]);
+        }
+        const mirror = chartsync.mirrors.find((it) => isKeyOf(connection, it.key));
+        const copied = mirror === undefined ? [] : await compareMirror(chartsync.mirrorRecords, mirror, signal);
+        for (const difference of copied) {
+          output.emit('difference', mirrorDifference(difference));
+          rows.push([
+            `${difference.kind} mirror`,
+            difference.patientUuid,
+            difference.documentUuid,
+            '',
+            difference.message,
+          ]);
+        }
+        const differences =
+          result.differences + (index?.differences.length ?? 0) + (remote?.differences.length ?? 0) + copied.length;
+        const counts = { indexed: index?.entries ?? null, remote: remote?.documents ?? null };
+        output.emit('verified', { ...result, differences, ...counts });
         if (rows.length > 0) output.table(['difference', 'patient', 'item', 'code', 'what'], rows);
         output.say(
           `${result.sourceItems} files in the source, ${result.documents} documents, ${result.blobs} blobs` +
-            `${index === null ? '' : `, ${index.entries} documents in the index`}: ` +
+            `${index === null ? '' : `, ${index.entries} documents in the index`}` +
+            `${remote === null ? '' : `, ${remote.documents} on the other machine`}: ` +
             (differences === 0 ? 'no difference.' : `${differences} differences.`),
         );
         if (!result.complete)

@@ -40,6 +40,11 @@ export interface RequestContext {
 export interface Http {
   /** @param authorization header value. @param limitKey what shares the limit */
   get(url: string, authorization: string, limitKey: string, context: RequestContext): Promise<Answer>;
+  /**
+   * Asks for something that is elsewhere. @returns the address that the answer names, as it is; nothing is sent there. Null: the
+   * answer is no redirect
+   */
+  redirect(url: string, authorization: string, limitKey: string, context: RequestContext): Promise<string | null>;
 }
 
 const MAX_BODY_BYTES = 32 * 1024 * 1024;
@@ -73,36 +78,43 @@ export function createHttp(options: HttpOptions): Http {
     }
   }
 
-  return {
-    async get(url, authorization, limitKey, context) {
-      let blocks = 0;
-      for (let attempt = 1; ; ) {
-        const waitedMs = await pace(limitKey, context);
-        try {
-          return await ask(url, authorization, context.signal, options, (status) =>
-            options.onRequest?.({ status, waitedMs }),
-          );
-        } catch (error) {
-          context.signal.throwIfAborted();
-          if (!(error instanceof SyncError) || error.action !== 'retry') throw error;
-          if (error.code === 'source_rate_limited') {
-            if (++blocks > MAX_BLOCKS) throw error;
-            const wait = Math.min(LONGEST_BLOCK_MS, Math.max(SHORTEST_BLOCK_MS, error.retryAfterMs ?? 0));
-            // Everybody who uses the same user waits; jitter keeps them from coming back together.
-            if (requestsPerMinute !== null) await limit.block(limitKey, wait);
-            await clock.sleep(wait + random.next() * 500, context.signal);
-            continue;
-          }
-          if (attempt >= options.attempts) throw error;
-          const ceiling = Math.min(LONGEST_RETRY_MS, options.retryDelayMs * 2 ** (attempt - 1));
-          await clock.sleep(
-            Math.max(random.next() * ceiling, Math.min(error.retryAfterMs ?? 0, LONGEST_BLOCK_MS)),
-            context.signal,
-          );
-          attempt++;
+  async function patiently<T>(
+    limitKey: string,
+    context: RequestContext,
+    once: (onStatus: (status: number) => void) => Promise<T>,
+  ): Promise<T> {
+    let blocks = 0;
+    for (let attempt = 1; ; ) {
+      const waitedMs = await pace(limitKey, context);
+      try {
+        return await once((status) => options.onRequest?.({ status, waitedMs }));
+      } catch (error) {
+        context.signal.throwIfAborted();
+        if (!(error instanceof SyncError) || error.action !== 'retry') throw error;
+        if (error.code === 'source_rate_limited') {
+          if (++blocks > MAX_BLOCKS) throw error;
+          const wait = Math.min(LONGEST_BLOCK_MS, Math.max(SHORTEST_BLOCK_MS, error.retryAfterMs ?? 0));
+          // Everybody who uses the same user waits; jitter keeps them from coming back together.
+          if (requestsPerMinute !== null) await limit.block(limitKey, wait);
+          await clock.sleep(wait + random.next() * 500, context.signal);
+          continue;
         }
+        if (attempt >= options.attempts) throw error;
+        const ceiling = Math.min(LONGEST_RETRY_MS, options.retryDelayMs * 2 ** (attempt - 1));
+        await clock.sleep(
+          Math.max(random.next() * ceiling, Math.min(error.retryAfterMs ?? 0, LONGEST_BLOCK_MS)),
+          context.signal,
+        );
+        attempt++;
       }
-    },
+    }
+  }
+
+  return {
+    get: (url, authorization, limitKey, context) =>
+      patiently(limitKey, context, (onStatus) => ask(url, authorization, context.signal, options, onStatus)),
+    redirect: (url, authorization, limitKey, context) =>
+      patiently(limitKey, context, (onStatus) => askWhere(url, authorization, context.signal, options, onStatus)),
   };
 }
 
@@ -113,25 +125,7 @@ async function ask(
   options: HttpOptions,
   onStatus: (status: number) => void,
 ): Promise<Answer> {
-  const deadline = AbortSignal.timeout(options.timeoutMs);
-  let response: Response | null = null;
-  let text: string;
-  try {
-    response = await fetch(url, {
-      headers: { authorization, accept: 'application/json', 'user-agent': options.userAgent },
-      redirect: 'manual',
-      signal: AbortSignal.any([signal, deadline]),
-    });
-    onStatus(response.status);
-    text = await bodyOf(response);
-  } catch (error) {
-    signal.throwIfAborted();
-    if (error instanceof SyncError) throw error;
-    if (deadline.aborted)
-      throw new SyncError('source_timeout', { detail: `Limit: ${options.timeoutMs} ms.`, cause: error });
-    if (response !== null) throw new SyncError('source_failed', { detail: 'An answer broke off.', cause: error });
-    throw new SyncError('source_unreachable', { action: 'retry', detail: connectionDetail(error), cause: error });
-  }
+  const { response, text } = await exchange(url, authorization, signal, options, onStatus);
   const date = Date.parse(response.headers.get('date') ?? '');
   const serverTime = Number.isNaN(date) ? null : date;
   if (response.status !== 200) throw refusal(response, options.clock.now());
@@ -140,6 +134,49 @@ async function ask(
   } catch (error) {
     // Half a body, or a page of the proxy in between: worth another try, and never an empty list.
     throw new SyncError('source_failed', { detail: 'A page was not JSON.', cause: error });
+  }
+}
+
+const REDIRECTS: ReadonlySet<number> = new Set([302, 303, 307]);
+
+async function askWhere(
+  url: string,
+  authorization: string,
+  signal: AbortSignal,
+  options: HttpOptions,
+  onStatus: (status: number) => void,
+): Promise<string | null> {
+  const { response } = await exchange(url, authorization, signal, options, onStatus);
+  const location = response.headers.get('location');
+  if (REDIRECTS.has(response.status) && location !== null) return location;
+  if (response.status === 200) return null;
+  throw refusal(response, options.clock.now());
+}
+
+async function exchange(
+  url: string,
+  authorization: string,
+  signal: AbortSignal,
+  options: HttpOptions,
+  onStatus: (status: number) => void,
+): Promise<{ response: Response; text: string }> {
+  const deadline = AbortSignal.timeout(options.timeoutMs);
+  let response: Response | null = null;
+  try {
+    response = await fetch(url, {
+      headers: { authorization, accept: 'application/json', 'user-agent': options.userAgent },
+      redirect: 'manual',
+      signal: AbortSignal.any([signal, deadline]),
+    });
+    onStatus(response.status);
+    return { response, text: await bodyOf(response) };
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof SyncError) throw error;
+    if (deadline.aborted)
+      throw new SyncError('source_timeout', { detail: `Limit: ${options.timeoutMs} ms.`, cause: error });
+    if (response !== null) throw new SyncError('source_failed', { detail: 'An answer broke off.', cause: error });
+    throw new SyncError('source_unreachable', { action: 'retry', detail: connectionDetail(error), cause: error });
   }
 }
 

@@ -6,6 +6,7 @@ import { hash } from 'node:crypto';
 import {
   type AppointmentData,
   type AppointmentFlags,
+  type AttachmentData,
   type AttendeeData,
   appointmentState,
   type ClinicRecord,
@@ -107,6 +108,7 @@ const MAPPERS: { readonly [S in RecordStream]: Mapper<S> } = {
     archivedAt: instantOf(record, 'archived_at'),
     deletedAt: instantOf(record, 'deleted_at'),
   }),
+  patient_attachments: attachmentOf,
 };
 
 function startOf(record: Json): string {
@@ -157,6 +159,36 @@ function attendeeOf(record: Json): AttendeeData {
     cancellationReason: integerOf(record, 'cancellation_reason'),
     state: appointmentState(flags),
   };
+}
+
+function attachmentOf(record: Json): AttachmentData {
+  const sizeBytes = integerOf(record, 'size');
+  return {
+    ...dated(record),
+    patient: linkOf(record, 'patient'),
+    fileName: textOf(record, 'filename'),
+    description: textOf(record, 'description'),
+    mimeType: textOf(record, 'content_type'),
+    sizeBytes,
+    processedAt: instantOf(record, 'processed_at'),
+    // Older records may not say that they are processed; what has a size is.
+    ready: flagOf(record, 'processing_completed') ?? sizeBytes !== null,
+    contentPath: contentPathOf(record),
+    archivedAt: instantOf(record, 'archived_at'),
+  };
+}
+
+/** Of the link only its path is taken, and only one of this very record: the key goes nowhere else. */
+function contentPathOf(record: Json): string {
+  const id = idOf(record, 'patient_attachments');
+  const { content } = record;
+  const self = isObject(content) && isObject(content.links) ? content.links.self : undefined;
+  const path = `patient_attachments/${id}`;
+  if (self === undefined || self === null || self === '') return `${path}/content`;
+  const pathname = typeof self === 'string' ? URL.parse(self)?.pathname : undefined;
+  const found = [path, `${path}/content`].find((known) => pathname?.endsWith(`/${known}`));
+  if (found === undefined) throw changed('The content of an attachment is said to be at another place.');
+  return found;
 }
 
 function addressOf(record: Json): PostalAddress | null {

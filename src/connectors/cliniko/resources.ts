@@ -33,4 +33,5 @@ export const RESOURCES: Readonly<Record<RecordStream, Resource>> = {
     key: 'unavailable_blocks',
     hidden: ['archived_at', 'deleted_at'],
   },
+  patient_attachments: { paths: ['patient_attachments'], key: 'patient_attachments', hidden: ['archived_at'] },
 };

@@ -9,4 +9,6 @@ export interface ClinikoSettings {
   readonly timeoutMs: number;
   /** Keep the notes of appointments. */
   readonly notes: boolean;
+  /** Hosts, beside the vendor's store of files, from which contents of attachments may come. */
+  readonly attachmentHosts: readonly string[];
 }

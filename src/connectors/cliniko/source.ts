@@ -7,6 +7,7 @@ import type { Clock, Random } from '../../ports/clock.ts';
 import type { OutboundLimit } from '../../ports/outbound-limit.ts';
 import { changed, isObject, type Json, type ListAnswer, listOf } from './answer.ts';
 import { authorizationOf, shardOf, vendorUrl } from './api-key.ts';
+import { type ContentOptions, fetchContent } from './content.ts';
 import { idOf, instantOf } from './fields.ts';
 import { type Answer, createHttp, type RequestContext } from './http.ts';
 import { recordOf } from './mapping.ts';
@@ -24,6 +25,8 @@ export interface ClinikoOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly onRequest?: (told: { readonly status: number; readonly waitedMs: number }) => void;
+  /** Where contents of attachments are kept until they are stored, and how large they may be. */
+  readonly contents: Pick<ContentOptions, 'folder' | 'maxBytes' | 'contentType'>;
 }
 
 interface Question {
@@ -49,8 +52,9 @@ interface Session {
 
 export function createClinikoSource(options: ClinikoOptions): ClinicSource {
   const { settings, clock } = options;
+  const userAgent = `Chartsync/${options.version} (${settings.contactEmail})`;
   const http = createHttp({
-    userAgent: `Chartsync/${options.version} (${settings.contactEmail})`,
+    userAgent,
     timeoutMs: settings.timeoutMs,
     attempts: options.retry.attempts,
     retryDelayMs: options.retry.delayMs,
@@ -60,6 +64,16 @@ export function createClinikoSource(options: ClinikoOptions): ClinicSource {
     random: options.random,
     ...(options.onRequest === undefined ? {} : { onRequest: options.onRequest }),
   });
+  const contents: ContentOptions = {
+    ...options.contents,
+    userAgent,
+    timeoutMs: settings.timeoutMs,
+    attempts: options.retry.attempts,
+    retryDelayMs: options.retry.delayMs,
+    hosts: settings.attachmentHosts,
+    clock,
+    random: options.random,
+  };
   const mapping = { notes: settings.notes };
   let session: Session | null = null;
   const refused = new Map<RecordStream, Set<HiddenBy>>();
@@ -131,10 +145,11 @@ export function createClinikoSource(options: ClinikoOptions): ClinicSource {
       if (isWhole(stream, hidden)) continue;
       // What the server refuses is known by now, and asking for it again would read the plain list once more.
       const sent = sentOf(stream, hidden);
-      const unknown = sent.filter((name) => !adding.has(name));
+      // With one filter the question with all of them was the question with this one.
+      const unknown = sent.length === 1 ? [] : sent.filter((name) => !adding.has(name));
       yield question(
         sent.filter((name) => adding.has(name)),
-        false,
+        unknown.length === 0,
       );
       for (const name of unknown) yield question([name], name === unknown.at(-1));
     }
@@ -278,7 +293,7 @@ export function createClinikoSource(options: ClinikoOptions): ClinicSource {
         // Nothing is taken for granted here: each kind of hidden records is asked for by itself.
         const { paths, hidden: kinds } = RESOURCES[stream];
         const sets: readonly (readonly HiddenBy[])[] =
-          kinds.length === 0 ? [[]] : [[], kinds, ...kinds.map((name) => [name])];
+          kinds.length === 0 ? [[]] : [[], kinds, ...(kinds.length === 1 ? [] : kinds.map((name) => [name]))];
         for (const { path, hidden } of paths.flatMap((path) => sets.map((hidden) => ({ path, hidden })))) {
           const build = (names: readonly HiddenBy[]) => {
             const url = urlOf(path, nothing, names);
@@ -292,6 +307,12 @@ export function createClinikoSource(options: ClinikoOptions): ClinicSource {
       }
       const wanted = new Set(references);
       return [...found.values()].filter((record) => wanted.has(record.reference));
+    },
+    async fetchContent(wanted, context) {
+      const opened = session ?? (await open());
+      const { base, authorization } = opened;
+      const ask = (path: string) => http.redirect(`${base}/${path}`, authorization, opened.limitKey, context);
+      return fetchContent(contents, new URL(base), wanted, ask, context);
     },
     async region() {
       const apiKey = await options.apiKey().catch(() => null);

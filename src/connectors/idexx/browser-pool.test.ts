@@ -21,13 +21,14 @@ function createWorld() {
         });
       }),
   };
-  const browsers: { alive: boolean; open: boolean }[] = [];
+  const browsers: { alive: boolean; open: boolean; healthy: boolean }[] = [];
   const start = async (): Promise<RunningBrowser> => {
-    const own = { alive: true, open: true };
+    const own = { alive: true, open: true, healthy: true };
     browsers.push(own);
     return {
       pid: browsers.length,
       isAlive: () => own.alive && own.open,
+      isHealthy: async () => own.healthy,
       visit: <T>(_options: object, work: Visit<T>) => work(null as never),
       close: async () => {
         own.open = false;
@@ -91,6 +92,22 @@ test('replaces a browser after so many visits, when it is too old, and when it h
   expect(world.open()).toBe(1);
   await pool.close();
   expect(world.open()).toBe(0);
+});
+
+test('replaces a browser that does not open a page, or whose last visit failed', async () => {
+  const world = createWorld();
+  const pool = createBrowserPool({ ...world, size: 1 });
+  const visit = () => pool.visit(visitor, async () => 'done');
+  await visit();
+  world.browsers[0]!.healthy = false;
+  await visit();
+  expect(world.browsers).toHaveLength(2);
+  await expect(pool.visit(visitor, () => Promise.reject(new Error('page closed')))).rejects.toMatchObject({
+    code: 'browser_unavailable',
+  });
+  await visit();
+  expect(world.browsers).toHaveLength(3);
+  expect(world.open()).toBe(1);
 });
 
 test('closes a browser that nobody uses', async () => {

@@ -28,6 +28,8 @@ interface Member {
   readonly browser: RunningBrowser;
   readonly startedAt: number;
   visits: number;
+  /** A visit failed: it may be the browser's fault. */
+  failed: boolean;
   /** Ends the wait after which an idle one is closed. */
   idle: AbortController | null;
 }
@@ -48,7 +50,10 @@ export function createBrowserPool(options: BrowserPoolOptions): BrowserPool {
   }
 
   const isGood = (member: Member) =>
-    member.browser.isAlive() && member.visits < maxVisits && clock.now() - member.startedAt < maxAgeMs;
+    !member.failed &&
+    member.browser.isAlive() &&
+    member.visits < maxVisits &&
+    clock.now() - member.startedAt < maxAgeMs;
 
   async function takePlace(signal: AbortSignal): Promise<void> {
     if (inUse < size) {
@@ -88,10 +93,11 @@ export function createBrowserPool(options: BrowserPoolOptions): BrowserPool {
   async function takeBrowser(): Promise<Member> {
     for (let member = idle.pop(); member !== undefined; member = idle.pop()) {
       member.idle?.abort();
-      if (isGood(member)) return member;
+      // It may have died without a word since it was used.
+      if (isGood(member) && (await member.browser.isHealthy())) return member;
       end(member);
     }
-    return { browser: await options.start(), startedAt: clock.now(), visits: 0, idle: null };
+    return { browser: await options.start(), startedAt: clock.now(), visits: 0, failed: false, idle: null };
   }
 
   function giveBrowser(member: Member): void {
@@ -128,6 +134,7 @@ export function createBrowserPool(options: BrowserPoolOptions): BrowserPool {
         try {
           return await member.browser.visit({ userAgent }, work);
         } catch (error) {
+          member.failed = true;
           signal.throwIfAborted();
           if (error instanceof SyncError) throw error;
           throw new SyncError('browser_unavailable', { detail: 'It ended, or did not do as it was told.' });

@@ -8,6 +8,8 @@ import { SyncError } from '../../domain/errors.ts';
 export interface RunningBrowser {
   readonly pid: number;
   isAlive(): boolean;
+  /** Opens a page, to see whether it can. Never rejects. */
+  isHealthy(): Promise<boolean>;
   /** Opens a context for one visitor and closes it after `work`. */
   visit<T>(options: { readonly userAgent: string }, work: Visit<T>): Promise<T>;
   /** Ends it with everything that it has started. Never rejects. */
@@ -25,6 +27,7 @@ const USUAL_PLACES = [
 ];
 const START_MS = 30_000;
 const CLOSE_MS = 5000;
+const HEALTH_MS = 5000;
 
 /** @returns null when there is none */
 export function findChromium(configured: string | null): string | null {
@@ -66,6 +69,16 @@ export async function startChromium(configured: string | null): Promise<RunningB
   return {
     pid,
     isAlive: () => alive && browser.isConnected(),
+    async isHealthy() {
+      const late = new Promise<false>((resolve) => setTimeout(resolve, HEALTH_MS, false).unref());
+      const look = async () => {
+        const context = await browser.newContext();
+        await context.newPage();
+        await context.close();
+        return true;
+      };
+      return Promise.race([look().catch(() => false), late]);
+    },
     async visit(options, work) {
       const context = await browser.newContext({ ...options, acceptDownloads: false, serviceWorkers: 'block' });
       try {

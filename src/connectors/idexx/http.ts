@@ -10,6 +10,7 @@ export type Answer =
 
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
 const EXPIRED = new Set([401, 419]);
+const NOT_JSON = 'An answer was not JSON.';
 
 /** @throws SyncError; those with the action `retry` may pass */
 export async function call(
@@ -41,23 +42,46 @@ export async function call(
     if (response !== null) throw new SyncError('source_failed', { detail: 'An answer broke off.' });
     throw new SyncError('source_unreachable', { action: 'retry' });
   }
-  if (isExpired(response, text)) return { kind: 'expired' };
-  if (response.status !== 200) throw refusal(response);
-  try {
-    return { kind: 'json', body: JSON.parse(text), cookies: cookiesAfter(session.cookies, response) };
-  } catch {
-    // Half a body, or a page of something in between: never an empty list.
-    throw new SyncError('source_failed', { detail: 'An answer was not JSON.' });
-  }
+  const { status, headers } = response;
+  const raw = { status, url, text, location: headers.get('location'), retryAfter: headers.get('retry-after') };
+  return answerOf(raw, () => cookiesAfter(session.cookies, response));
 }
 
-function isExpired(response: Response, text: string): boolean {
-  if (EXPIRED.has(response.status)) return true;
-  if (response.status >= 300 && response.status < 400) {
-    const target = URL.parse(response.headers.get('location') ?? '', response.url);
+/** What came back, however it was asked for. */
+export interface RawAnswer {
+  readonly status: number;
+  readonly url: string;
+  readonly text: string;
+  readonly location: string | null;
+  readonly retryAfter: string | null;
+}
+
+/** @param cookies those of the session after the answer. @throws SyncError */
+export function answerOf(raw: RawAnswer, cookies: () => readonly PortalCookie[]): Answer {
+  if (isExpired(raw)) return { kind: 'expired' };
+  if (raw.status !== 200) throw refusal(raw);
+  let body: unknown;
+  try {
+    body = JSON.parse(raw.text);
+  } catch {
+    // Half a body, or a page of something in between: never an empty list.
+    throw new SyncError('source_failed', { detail: NOT_JSON });
+  }
+  return { kind: 'json', body, cookies: cookies() };
+}
+
+/** Somebody who is logged in was answered, but not with what a page of the portal gets. */
+export function isRefusedToPrograms(error: SyncError): boolean {
+  return error.code === 'source_permission' || error.detail === NOT_JSON;
+}
+
+function isExpired({ status, url, text, location }: RawAnswer): boolean {
+  if (EXPIRED.has(status)) return true;
+  if (status >= 300 && status < 400) {
+    const target = URL.parse(location ?? '', url);
     return target !== null && /\/login(\/|$)/.test(target.pathname);
   }
-  return response.status === 200 && isLoginPage(text) && !/^\s*[[{]/.test(text);
+  return status === 200 && isLoginPage(text) && !/^\s*[[{]/.test(text);
 }
 
 async function bodyOf(response: Response): Promise<string> {
@@ -73,12 +97,11 @@ async function bodyOf(response: Response): Promise<string> {
   return Buffer.concat(parts).toString('utf8');
 }
 
-function refusal(response: Response): SyncError {
-  const { status } = response;
+function refusal({ status, retryAfter }: RawAnswer): SyncError {
   const detail = `Status: ${status}.`;
   if (status === 403) return new SyncError('source_permission', { action: 'fail', detail });
   if (status === 429) {
-    const seconds = Number(response.headers.get('retry-after'));
+    const seconds = Number(retryAfter);
     return new SyncError('source_rate_limited', { detail, ...(seconds > 0 ? { retryAfterMs: seconds * 1000 } : {}) });
   }
   if (status >= 500 || status === 408) return new SyncError('source_failed', { detail });

@@ -5,6 +5,8 @@ export interface IdexxSettings {
   /** IANA zone of the clinic: the portal's times have none. */
   readonly timeZone: string;
   readonly timeoutMs: number;
+  /** How long what the portal said about hours, columns and types may be used without asking again. */
+  readonly clinicMaxAgeMs: number;
   /** Calls in a second; null: no limit, for stand-ins. */
   readonly requestsPerSecond: number | null;
 }

@@ -1,16 +1,19 @@
 /** `CalendarSource` on the IDEXX Neo portal: a person's login in a browser, then its calendar by HTTP with that session. */
 import { SyncError } from '../../domain/errors.ts';
-import type { CalendarSource, ReadContext } from '../../ports/calendar-source.ts';
+import type { CalendarClinic, CalendarSource, ReadContext } from '../../ports/calendar-source.ts';
 import type { Clock, Random } from '../../ports/clock.ts';
+import type { ConsultationSource } from '../../ports/consultation-source.ts';
 import type { ConnectionKey } from '../../ports/document-records.ts';
 import type { OutboundLimit } from '../../ports/outbound-limit.ts';
-import type { PortalSessions } from '../../ports/portal-sessions.ts';
+import type { PortalSession, PortalSessions } from '../../ports/portal-sessions.ts';
 import { isObject } from './answer.ts';
 import type { BrowserPool } from './browser-pool.ts';
 import { doubt, readCalendar } from './calendar.ts';
 import { readAppointmentView, readScheduleConfigs } from './clinic-view.ts';
-import { call } from './http.ts';
+import { consultationQuery, dateOfConsultation, readAllPages } from './consultations.ts';
+import { type Answer, call, isRefusedToPrograms } from './http.ts';
 import { type IdexxCredentials, loginAt } from './login.ts';
+import { callByPage } from './page-call.ts';
 import { createSessionKeeper } from './session-keeper.ts';
 import type { IdexxSettings } from './settings.ts';
 import { stateOf } from './status.ts';
@@ -34,7 +37,7 @@ const LONGEST_RETRY_MS = 10_000;
 const LONGEST_BLOCK_MS = 60_000;
 const MAX_BLOCKS = 5;
 
-export function createIdexxSource(options: IdexxOptions): CalendarSource {
+export function createIdexxSource(options: IdexxOptions): CalendarSource & ConsultationSource {
   const { key, settings, clock, random } = options;
   // No disguise: the portal may know who visits it.
   const userAgent = `Mozilla/5.0 (compatible; Chartsync/${options.version})`;
@@ -44,6 +47,10 @@ export function createIdexxSource(options: IdexxOptions): CalendarSource {
     login: (credentials, signal) =>
       options.browsers.visit({ userAgent, signal }, loginAt(settings.portalUrl, credentials, settings.timeoutMs)),
   });
+
+  /** Whether pages of the portal are let ask in place of us: remembered, or each call would be refused first. */
+  let pages: 'not asked' | 'answered' | 'useless' = 'not asked';
+  let kept: { readonly owner: string; readonly at: number; readonly clinic: CalendarClinic } | null = null;
 
   async function pace(context: ReadContext): Promise<void> {
     if (settings.requestsPerSecond === null) return;
@@ -61,7 +68,7 @@ export function createIdexxSource(options: IdexxOptions): CalendarSource {
     let session = await keeper.current(context.signal);
     for (let renewed = false; ; renewed = true) {
       await pace(context);
-      const answer = await call(url, session, { userAgent, timeoutMs: settings.timeoutMs, signal: context.signal });
+      const answer = await send(url, session, context);
       if (answer.kind === 'json') {
         await keeper.used(session, answer.cookies);
         return answer.body;
@@ -71,7 +78,32 @@ export function createIdexxSource(options: IdexxOptions): CalendarSource {
     }
   }
 
+  function send(url: string, session: PortalSession, { signal }: ReadContext): Promise<Answer> {
+    const { timeoutMs } = settings;
+    return pages === 'answered'
+      ? options.browsers.visit({ userAgent, signal }, callByPage(url, session, timeoutMs))
+      : call(url, session, { userAgent, timeoutMs, signal });
+  }
+
+  /** By HTTP; where that is refused to somebody who is logged in, a page of the portal is let ask, as long as that helps. */
   async function get(path: string, query: Record<string, string>, context: ReadContext): Promise<unknown> {
+    try {
+      return await getOften(path, query, context);
+    } catch (error) {
+      if (!(error instanceof SyncError) || !isRefusedToPrograms(error) || pages !== 'not asked') throw error;
+      pages = 'answered';
+      try {
+        return await getOften(path, query, context);
+      } catch {
+        context.signal.throwIfAborted();
+        // It is not about who asks.
+        pages = 'useless';
+        throw error;
+      }
+    }
+  }
+
+  async function getOften(path: string, query: Record<string, string>, context: ReadContext): Promise<unknown> {
     const url = new URL(`${settings.portalUrl}${path}`);
     for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
     let blocks = 0;
@@ -96,8 +128,7 @@ export function createIdexxSource(options: IdexxOptions): CalendarSource {
     }
   }
 
-  async function clinic(context: ReadContext) {
-    keeper.begin();
+  async function askForClinic(context: ReadContext): Promise<CalendarClinic> {
     try {
       return readAppointmentView(await get('/appointments/getAppointmentView', {}, context));
     } catch (error) {
@@ -107,13 +138,25 @@ export function createIdexxSource(options: IdexxOptions): CalendarSource {
     }
   }
 
+  /** Beside the dates it is the only call, and it seldom says anything new. */
+  async function clinic(context: ReadContext, maxAgeMs: number): Promise<CalendarClinic> {
+    keeper.begin();
+    if (pages === 'useless') pages = 'not asked';
+    // Other credentials may be those of another clinic.
+    const { owner } = await keeper.current(context.signal);
+    if (kept !== null && kept.owner === owner && clock.now() - kept.at < maxAgeMs) return kept.clinic;
+    const at = clock.now();
+    kept = { owner, at, clinic: await askForClinic(context) };
+    return kept.clinic;
+  }
+
   return {
     async check(signal) {
       const began = clock.now();
-      await clinic({ signal, urgent: true });
+      await clinic({ signal, urgent: true }, 0);
       return { responseMs: clock.now() - began };
     },
-    clinic,
+    clinic: (context) => clinic(context, settings.clinicMaxAgeMs),
     async readDate(date, about, context) {
       const readAt = clock.now();
       const query = { start: `${date} 00:00:00`, end: `${nextDate(date)} 00:00:00` };
@@ -132,12 +175,29 @@ export function createIdexxSource(options: IdexxOptions): CalendarSource {
         const isGone = found.deleted === true || stateOf(String(found.status)).state === 'cancelled';
         return isGone || dateOf(start) !== date ? 'elsewhere' : 'there';
       } catch (error) {
-        const isUnknown = error instanceof SyncError && error.detail === 'Status: 404.';
-        if (isUnknown) return 'elsewhere';
+        if (isUnknown(error)) return 'elsewhere';
+        throw error;
+      }
+    },
+    readConsultations(window, context, onPage) {
+      const about = { window, timeZone: settings.timeZone };
+      const ask = (page: number) => get('/consultations/search', consultationQuery(window, page), context);
+      return readAllPages(ask, about, onPage);
+    },
+    async findConsultation(id, context) {
+      try {
+        return dateOfConsultation(await get(`/consultations/${encodeURIComponent(id)}/page-data`, {}, context));
+      } catch (error) {
+        if (isUnknown(error)) return null;
         throw error;
       }
     },
     // The browsers belong to all connections.
     close: async () => undefined,
   };
+}
+
+/** The portal has nothing under that id. */
+function isUnknown(error: unknown): boolean {
+  return error instanceof SyncError && error.detail === 'Status: 404.';
 }

@@ -184,7 +184,7 @@ function killStatement(address: PoolOptions, threadId: number): Promise<void> {
 }
 
 /** @throws SyncError `settings_invalid` */
-function addressOf(text: string): PoolOptions {
+export function addressOf(text: string): PoolOptions {
   const url = URL.canParse(text) ? new URL(text) : null;
   const database = url && decodeURIComponent(url.pathname.slice(1));
   if (!url?.hostname) throw invalid('it must look like mysql://user:password@host:3306/database.');

@@ -142,7 +142,7 @@ export async function applyPlan(
     {
       runs: ports.runs,
       clock: ports.clock,
-      totalSteps: FILE_SYNC_STEPS.length,
+      totalSteps: FILE_SYNC_STEPS.length + (ports.destination === undefined ? 0 : 1),
       start: {
         organizationId: settings.organizationId,
         connectionId: settings.connectionId,
@@ -156,6 +156,7 @@ export async function applyPlan(
       session.step(FILE_SYNC_STEPS[0], null);
       await ports.source.check(session.signal);
       await ports.blobs.prepare(session.signal);
+      await ports.destination?.probe(session.signal);
       session.step(FILE_SYNC_STEPS[1], null);
       const failures = await ports.runs.openFailures(settings, header.unit ?? undefined);
       const changes: ChangesRead = {
@@ -168,6 +169,7 @@ export async function applyPlan(
       return applyChanges(ports, settings, session, changes, {
         rehash: header.mode === 'checksum',
         unit: header.unit,
+        refused: true,
       });
     },
   );

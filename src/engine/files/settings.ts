@@ -18,9 +18,27 @@ export interface FilePorts {
   readonly runs: RunStore;
   /** Where large runs are shared with other processes; without it each process copies alone. */
   readonly batches?: RunBatches;
+  /** Where documents go that are not for this machine. */
+  readonly destination?: DocumentDestination;
   readonly spool: ChangeSpool;
   readonly clock: Clock;
   readonly random: Random;
+}
+
+/** A document service on another machine. */
+export interface DocumentDestination {
+  /** @throws SyncError when it does not answer: then the run does not begin */
+  probe(signal: AbortSignal): Promise<void>;
+  /**
+   * Sends what it does not have, and takes away there what was removed here.
+   * @returns what is not there in the end: refused by it, or waiting for another try
+   */
+  deliver(request: {
+    /** Also what it refused before. */
+    readonly refused: boolean;
+    readonly signal: AbortSignal;
+    readonly onDone: (documents: number) => void;
+  }): Promise<{ readonly refused: number; readonly waiting: number }>;
 }
 
 export interface FileSettings extends ConnectionKey {

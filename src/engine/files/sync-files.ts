@@ -29,6 +29,8 @@ export interface FileSyncRequest {
 }
 
 export const FILE_SYNC_STEPS = ['Checking the source', 'Comparing', 'Copying', 'Removing'] as const;
+/** The last step of a run whose documents go to another machine. */
+export const DELIVERY_STEP = 'Sending';
 
 /** One run. @throws SyncError when the run could not begin; later errors are in the result */
 export function syncFiles(ports: FilePorts, settings: FileSettings, request: FileSyncRequest): Promise<RunResult> {
@@ -36,7 +38,7 @@ export function syncFiles(ports: FilePorts, settings: FileSettings, request: Fil
     {
       runs: ports.runs,
       clock: ports.clock,
-      totalSteps: FILE_SYNC_STEPS.length,
+      totalSteps: FILE_SYNC_STEPS.length + (ports.destination === undefined ? 0 : 1),
       start: {
         organizationId: settings.organizationId,
         connectionId: settings.connectionId,
@@ -53,12 +55,14 @@ export function syncFiles(ports: FilePorts, settings: FileSettings, request: Fil
       session.step(FILE_SYNC_STEPS[0], null);
       await ports.source.check(session.signal);
       await ports.blobs.prepare(session.signal);
+      await ports.destination?.probe(session.signal);
       session.step(FILE_SYNC_STEPS[1], null);
       const changes = await readWithRetry(ports, settings, request, session);
       try {
         return await applyChanges(ports, settings, session, changes, {
           rehash: request.mode === 'checksum',
           unit: request.unit ?? null,
+          refused: request.trigger !== 'schedule',
         });
       } finally {
         await changes.lines.discard();
@@ -102,7 +106,7 @@ export async function applyChanges(
   settings: FileSettings,
   session: RunSession,
   changes: ChangesRead,
-  options: { readonly rehash: boolean; readonly unit: string | null },
+  options: { readonly rehash: boolean; readonly unit: string | null; readonly refused: boolean },
 ): Promise<WorkResult> {
   const { read, compared } = changes;
   session.count(changes.counts);
@@ -134,6 +138,7 @@ export async function applyChanges(
     unit: options.unit,
     complete: read.complete,
   });
+  await deliver(ports, session, options.refused);
   if (!read.complete) throw new SyncError('source_incomplete', { detail: read.reason });
   const whole = options.unit === null;
   const counts = session.counts();
@@ -141,6 +146,14 @@ export async function applyChanges(
     await ports.records.touchFilesets(session.fence, ports.clock.now());
   }
   return { completeRead: whole ? { itemsInSource: compared.liveItems, evidence: read.evidence } : null };
+}
+
+async function deliver(ports: FilePorts, session: RunSession, refused: boolean): Promise<void> {
+  if (ports.destination === undefined) return;
+  session.step(DELIVERY_STEP, null);
+  const onDone = (documents: number) => session.advance(documents);
+  const left = await ports.destination.deliver({ refused, signal: session.signal, onDone });
+  session.count({ failed: left.refused, waiting: left.waiting });
 }
 
 /** What the read itself found wrong: patients that are gone or cannot be linked, and failures that settled themselves. */

@@ -25,9 +25,14 @@ async function verify(request: Partial<VerifyRequest> = {}) {
 }
 
 test('nothing to say', async () => {
-  expect((await verify()).result).toEqual({ sourceItems: 3, documents: 3, blobs: 3, differences: 0, complete: true });
+  const { result } = await verify();
+  const sum = expect.stringMatching(/^[\da-f]{64}$/);
+  const checksums = { rows: sum, blobs: sum };
+  expect(result).toEqual({ sourceItems: 3, documents: 3, blobs: 3, differences: 0, complete: true, checksums });
+  expect(result.checksums?.blobs).toBe(result.checksums?.rows);
   expect((await verify({ content: false })).result).toMatchObject({ differences: 0 });
   expect((await verify({ unit: OTHER_UNIT })).result).toMatchObject({
+    checksums: null,
     sourceItems: 1,
     documents: 1,
     blobs: 1,

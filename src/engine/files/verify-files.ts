@@ -5,6 +5,7 @@
  * source ↔ row by the source's own record (with `content`: by the file's hash), row ↔ blob by presence and size (with
  * `content`: by reading the blob), blob ↔ row over the whole organisation, and the kept count against the real one.
  */
+import { createHash } from 'node:crypto';
 import pLimit from 'p-limit';
 import { type ErrorCode, toSyncError } from '../../domain/errors.ts';
 import { compareBytes } from '../../domain/reference.ts';
@@ -35,6 +36,11 @@ export interface VerifyResult {
   readonly differences: number;
   /** False when the source could not be read completely: then absence in it was not judged. */
   readonly complete: boolean;
+  /**
+   * SHA-256 over the hashes, in order, of the contents that live documents name, and of those among them that are there as
+   * blobs: the same exactly when every content is there. Null when only one unit was looked at.
+   */
+  readonly checksums: { readonly rows: string; readonly blobs: string } | null;
 }
 
 export interface VerifyRequest {
@@ -61,13 +67,14 @@ export async function verifyFiles(
   await ports.blobs.prepare(request.signal);
   const source = await verifySource(ports, settings, request, tell);
   const documents = await verifyDocuments(ports, settings, request, tell);
-  const blobs = request.unit === undefined ? await verifyBlobs(ports, settings, request, tell) : documents;
-  return { ...source, documents, blobs, differences };
+  if (request.unit !== undefined) return { ...source, documents, blobs: documents, differences, checksums: null };
+  const { count, checksums } = await verifyBlobs(ports, settings, request, tell);
+  return { ...source, documents, blobs: count, differences, checksums };
 }
 
 type Tell = (difference: Partial<Difference> & Pick<Difference, 'store' | 'kind' | 'message'>) => void;
 
-async function verifySource(
+export async function verifySource(
   ports: FilePorts,
   settings: FileSettings,
   request: VerifyRequest,
@@ -207,12 +214,14 @@ async function verifyDocuments(
   }
 }
 
-async function verifyBlobs(
+export async function verifyBlobs(
   ports: FilePorts,
   settings: FileSettings,
   request: VerifyRequest,
   tell: Tell,
-): Promise<number> {
+): Promise<{ count: number; checksums: { rows: string; blobs: string } }> {
+  const inRows = createHash('sha256');
+  const inBlobs = createHash('sha256');
   const rows = ports.records.blobRows(settings.organizationId, request.signal)[Symbol.asyncIterator]();
   const listed = listBlobs(ports, settings, request)[Symbol.asyncIterator]();
   let count = 0;
@@ -222,6 +231,8 @@ async function verifyBlobs(
     const sha256 = blob?.name.slice(blob.name.indexOf('/') + 1);
     const order = row === undefined ? 1 : sha256 === undefined ? -1 : compareBytes(row.sha256, sha256);
     if (row !== undefined && order <= 0) {
+      if (row.documents > 0) inRows.update(`${row.sha256}\n`);
+      if (row.documents > 0 && order === 0) inBlobs.update(`${row.sha256}\n`);
       if (row.references !== row.documents) {
         const message = `The kept count is ${row.references}, live documents are ${row.documents}.`;
         tell({ store: 'row', kind: 'different', message, sha256: row.sha256 });
@@ -244,7 +255,7 @@ async function verifyBlobs(
     if (nextRow) row = (await rows.next()).value as BlobRow | undefined;
     if (nextBlob) blob = (await listed.next()).value as BlobInfo | undefined;
   }
-  return count;
+  return { count, checksums: { rows: inRows.digest('hex'), blobs: inBlobs.digest('hex') } };
 }
 
 async function* listBlobs(ports: FilePorts, settings: FileSettings, request: VerifyRequest): AsyncGenerator<BlobInfo> {

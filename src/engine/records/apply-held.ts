@@ -70,7 +70,8 @@ async function applyItems(
       if (record?.removed === true) applied.add(item.reference);
       if (record === undefined || record.removed || record.documentUuid !== item.documentUuid) return [];
       if (there.has(item.reference)) return [];
-      const judgement = read.judge({ kind: 'absent', absence: 'gone', stored: record });
+      const absence = item.absence === 'deleted' ? 'deleted' : 'gone';
+      const judgement = read.judge({ kind: 'absent', absence, stored: record });
       return judgement.verdict === 'remove' ? [judgement.removal] : [];
     });
     await clearReturned(ports, session, stream, [...there]);

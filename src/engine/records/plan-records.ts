@@ -1,5 +1,5 @@
 /** The loop for records stopped before anything is written: what a run would do. Also the comparison of `verify`. */
-import type { RecordStream } from '../../domain/clinic.ts';
+import { isWithdrawn, type RecordStream } from '../../domain/clinic.ts';
 import { SyncError } from '../../domain/errors.ts';
 import type { RecordMode } from '../../domain/run.ts';
 import { compare, PartCounts } from './read-stream.ts';
@@ -54,6 +54,8 @@ async function planStream(
   const { question, everything } = planOf(stream, { ...state, unfinished: null }, request.mode, ports.clock.now());
   const counts = { added: 0, updated: 0, same: 0 };
   const seen = new Set<string>();
+  /** What the source shows and says to be no more: gone as well. */
+  const withdrawn = new Set<string>();
   const parts = new PartCounts();
   for await (const page of ports.source.read(stream, question, { signal: request.signal, urgent: true })) {
     request.signal.throwIfAborted();
@@ -62,6 +64,7 @@ async function planStream(
       throw new SyncError('source_incomplete', { detail: `List: ${stream}. A page brought nothing new.` });
     }
     for (const record of fresh) seen.add(record.reference);
+    for (const record of fresh) if (isWithdrawn(record)) withdrawn.add(record.reference);
     const stored = await ports.records.find(
       settings,
       stream,
@@ -78,7 +81,7 @@ async function planStream(
   let absent = 0;
   if (complete) {
     for await (const record of ports.records.stored(settings, stream, request.signal)) {
-      if (seen.has(record.reference)) continue;
+      if (seen.has(record.reference) && !withdrawn.has(record.reference)) continue;
       absent++;
       onDifference({ stream, reference: record.reference, change: 'absent' });
     }

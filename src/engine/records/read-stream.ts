@@ -1,20 +1,23 @@
 /**
- * Reads one list of a source and stores what differs, page by page.
+ * Reads one list of a source and stores what differs, some pages at a time.
  *
  * Paging by offset drifts while people work: a record that vanishes moves the later ones forward, and one of them is skipped.
  * So the count at the beginning, the count at the end and what was delivered must agree, or the list is read again.
  */
-import type { ClinicRecord, RecordStream } from '../../domain/clinic.ts';
+import { type ClinicRecord, isWithdrawn, type RecordStream } from '../../domain/clinic.ts';
 import { SyncError } from '../../domain/errors.ts';
 import type { StoredRecord, StreamState } from '../../ports/clinic-records.ts';
 import type { ReadQuestion, SourcePage } from '../../ports/clinic-source.ts';
 import type { ConnectionKey } from '../../ports/document-records.ts';
 import type { RunSession } from '../run-session.ts';
+import { readAhead } from './read-ahead.ts';
 import type { RecordPorts } from './settings.ts';
 
 export interface StreamRead {
   /** Ids that were delivered by the last pass. */
   readonly seen: ReadonlySet<string>;
+  /** Those among them that the source shows and says to be no more. */
+  readonly withdrawn: ReadonlySet<string>;
   readonly startedAt: number;
   readonly finishedAt: number;
   /** The source's clock when the read began, never later than ours: where the next read of changes begins. */
@@ -36,6 +39,8 @@ const MAX_PASSES = 3;
 /** A list that still grows by its last page may have a few more than it promised. */
 const SPARE_PAGES = 20;
 const PAGE_SIZE = 100;
+/** Pages in one transaction; so many are read ahead at most. */
+const PAGES_AT_ONCE = 10;
 
 /**
  * @returns also when the counts do not agree after several passes, as long as nothing is known to be left out
@@ -53,30 +58,41 @@ export async function readStream(
   let serverStart: number | null = null;
   for (let pass = 1; ; pass++) {
     const seen = new Set<string>();
+    const withdrawn = new Set<string>();
     const parts = new PartCounts();
     let pages = 0;
     let barren = 0;
-    for await (const page of ports.source.read(stream, asked.question, {
-      signal: session.signal,
-      urgent: asked.urgent,
-    })) {
-      session.signal.throwIfAborted();
-      serverStart ??= Math.min(startedAt, page.serverTime ?? startedAt);
-      const fresh = page.records.filter((record) => !seen.has(record.reference));
-      for (const record of fresh) seen.add(record.reference);
-      const isNew = parts.add(page);
-      barren = isNew || page.last ? 0 : barren + 1;
-      if (barren > 2 || ++pages > Math.ceil(parts.promised / PAGE_SIZE) + SPARE_PAGES) {
-        throw new SyncError('source_incomplete', { detail: `List: ${stream}. Its pages do not come to an end.` });
+    // Each page is judged as it comes; what came while others were stored is stored together.
+    const judged = async function* (stop: AbortSignal): AsyncGenerator<SourcePage> {
+      const signal = AbortSignal.any([session.signal, stop]);
+      for await (const page of ports.source.read(stream, asked.question, { signal, urgent: asked.urgent })) {
+        session.signal.throwIfAborted();
+        const isNew = parts.add(page);
+        barren = isNew || page.last ? 0 : barren + 1;
+        if (barren > 2 || ++pages > Math.ceil(parts.promised / PAGE_SIZE) + SPARE_PAGES) {
+          throw new SyncError('source_incomplete', { detail: `List: ${stream}. Its pages do not come to an end.` });
+        }
+        yield page;
       }
+    };
+    for await (const portion of readAhead(judged, PAGES_AT_ONCE)) {
+      session.signal.throwIfAborted();
+      for (const page of portion) serverStart ??= Math.min(startedAt, page.serverTime ?? startedAt);
       // The last of several with one id counts.
-      const unique = [...new Map(page.records.map((record) => [record.reference, record])).values()];
+      const unique = new Map(portion.flatMap((page) => page.records).map((record) => [record.reference, record]));
+      const seenBefore = seen.size;
+      for (const [reference, record] of unique) {
+        seen.add(reference);
+        if (isWithdrawn(record)) withdrawn.add(reference);
+        else withdrawn.delete(reference);
+      }
       const before = counts.same;
-      await storePage(ports, key, session, stream, unique, counts, stateAfter(page, asked, serverStart));
+      const state = stateAfter(portion.at(-1)!, asked, serverStart ?? startedAt);
+      await storePages(ports, key, session, stream, [...unique.values()], counts, state);
       // What is read again is not counted again.
       if (pass > 1) counts.same = before;
       else session.count({ same: counts.same - before });
-      if (pass === 1) session.advance(fresh.length);
+      if (pass === 1) session.advance(seen.size - seenBefore);
     }
     if (parts.agree || pass >= MAX_PASSES) {
       if (parts.isShort) {
@@ -87,7 +103,7 @@ export async function readStream(
       const { agree: agrees } = parts;
       const total = seen.size;
       const finishedAt = ports.clock.now();
-      return { seen, startedAt, finishedAt, serverStart: serverStart ?? startedAt, total, agrees, counts };
+      return { seen, withdrawn, startedAt, finishedAt, serverStart: serverStart ?? startedAt, total, agrees, counts };
     }
   }
 }
@@ -129,22 +145,22 @@ function stateAfter(page: SourcePage, asked: StreamQuestion, serverStart: number
   return { unfinished: { startedAt, createdFrom: page.position } };
 }
 
-/** Compares a page with what is stored and writes the difference, in one transaction with how far the read came. */
-async function storePage(
+/** Compares pages with what is stored and writes the difference, in one transaction with how far the read came. */
+async function storePages(
   ports: RecordPorts,
   key: ConnectionKey,
   session: RunSession,
   stream: RecordStream,
-  page: readonly ClinicRecord[],
+  records: readonly ClinicRecord[],
   counts: { added: number; updated: number; same: number },
   state: Partial<StreamState>,
 ): Promise<void> {
   const stored = await ports.records.find(
     key,
     stream,
-    page.map((record) => record.reference),
+    records.map((record) => record.reference),
   );
-  const { added, updated, same, back } = compare(page, stored);
+  const { added, updated, same, back } = compare(records, stored);
   if (added.length + updated.length > 0 || Object.keys(state).length > 0) {
     await ports.records.write(session.fence, stream, { added, updated }, state, ports.clock.now());
   }
@@ -152,7 +168,8 @@ async function storePage(
   counts.added += added.length;
   counts.updated += updated.length;
   counts.same += same;
-  session.count({ added: added.length, updated: updated.length });
+  // An attachment is counted when its document is here.
+  if (stream !== 'patient_attachments') session.count({ added: added.length, updated: updated.length });
 }
 
 /** Pure: what a page says against what is stored. A record that was removed and is back counts as added. */
@@ -172,6 +189,12 @@ export function compare(
   let same = 0;
   for (const record of page) {
     const before = stored.get(record.reference);
+    if (isWithdrawn(record)) {
+      // What we never had, or have taken away already, stays away.
+      if (before === undefined || before.removed || before.fingerprint === record.fingerprint) same++;
+      else updated.push(record);
+      continue;
+    }
     if (before === undefined || before.removed) added.push(record);
     else if (before.fingerprint !== record.fingerprint) updated.push(record);
     else same++;

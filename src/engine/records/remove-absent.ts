@@ -1,5 +1,5 @@
 /** What a complete read of a list did not contain: asked for once more by its id, weighed by the guard, then hidden. */
-import type { RecordStream } from '../../domain/clinic.ts';
+import { isWithdrawn, type RecordStream } from '../../domain/clinic.ts';
 import { type CompleteRead, judgeRead, type Removal } from '../../domain/completeness.ts';
 import type { StoredRecord } from '../../ports/clinic-records.ts';
 import { type GuardVerdict, guard } from '../guard.ts';
@@ -42,11 +42,18 @@ export async function removeAbsent(
   if (!options.mayRemove) return { complete: true, removed: 0 };
   let stored = 0;
   const absent: StoredRecord[] = [];
+  const withdrawn: StoredRecord[] = [];
   for await (const record of ports.records.stored(settings, stream, session.signal)) {
     stored++;
-    if (!read.seen.has(record.reference) && !record.kept) absent.push(record);
+    if (record.kept) continue;
+    if (!read.seen.has(record.reference)) absent.push(record);
+    else if (read.withdrawn.has(record.reference)) withdrawn.push(record);
   }
   const { removals, missing } = await judgeAbsent(ports, session, stream, judged, absent, options.urgent);
+  for (const stored of withdrawn) {
+    const judgement = judged.judge({ kind: 'absent', absence: 'deleted', stored });
+    if (judgement.verdict === 'remove') removals.push(judgement.removal);
+  }
   const now = ports.clock.now();
   if (missing.length > 0) await ports.records.markMissing(session.fence, stream, missing, now);
   session.count({ missing: missing.length });
@@ -114,7 +121,7 @@ async function judgeAbsent(
   return { removals, missing };
 }
 
-/** Asks the source for each by its id. @returns those that it has */
+/** Asks the source for each by its id. @returns those that it has, and does not say to be no more */
 export async function stillThere(
   ports: RecordPorts,
   session: RunSession,
@@ -128,5 +135,5 @@ export async function stillThere(
     records.map((record) => record.reference),
     { signal: session.signal, urgent },
   );
-  return new Set(found.map((record) => record.reference));
+  return new Set(found.filter((record) => !isWithdrawn(record)).map((record) => record.reference));
 }

@@ -3,7 +3,8 @@
  *
  *     source ──pages──▶ compare ──▶ store (with the checkpoint) ──▶ absent? ──▶ guard ──▶ ask again ──▶ remove ──▶ cursor
  *
- * Each list is a unit: one that fails leaves its cursor where it was, and the others go on.
+ * Each list is a unit: one that fails leaves its cursor where it was, and the others go on. Files that a list tells of are
+ * brought at the end.
  */
 import type { RecordStream } from '../../domain/clinic.ts';
 import { SyncError, toSyncError } from '../../domain/errors.ts';
@@ -13,6 +14,7 @@ import type { ReadQuestion } from '../../ports/clinic-source.ts';
 import type { RunProgress } from '../../ports/run-store.ts';
 import { nextTry } from '../failure-policy.ts';
 import { type RunResult, type RunSession, type SessionOptions, withRun } from '../run-session.ts';
+import { bringAttachments } from './bring-attachments.ts';
 import { readStream, type StreamRead } from './read-stream.ts';
 import { removeAbsent } from './remove-absent.ts';
 import type { RecordPorts, RecordSettings } from './settings.ts';
@@ -50,11 +52,12 @@ export function syncRecords(
   request: RecordSyncRequest,
 ): Promise<RunResult> {
   const streams = ports.source.streams.filter((s) => request.mode !== 'patients-only' || PATIENTS_ONLY.includes(s));
+  const bringsFiles = ports.attachments !== null && streams.includes('patient_attachments');
   return withRun(
     {
       runs: ports.runs,
       clock: ports.clock,
-      totalSteps: streams.length + 2,
+      totalSteps: streams.length + (bringsFiles ? 3 : 2),
       start: {
         organizationId: settings.organizationId,
         connectionId: settings.connectionId,
@@ -93,6 +96,9 @@ export function syncRecords(
       if (failed !== null && session.counts().failed >= asked) throw failed;
       session.step('Finding active patients', null);
       await ports.records.computeActivity(session.fence, ports.clock.now(), request.mode === 'comprehensive');
+      // After the merges are known: a document goes straight to the patient that it belongs to.
+      if (bringsFiles && ports.attachments !== null)
+        await bringAttachments(ports, ports.attachments, settings, session, request.trigger !== 'schedule');
       return { completeRead: null };
     },
   );

@@ -1,11 +1,13 @@
 /**
- * Removes the appointments of an approved set. The calendar is read once more: only a complete read can order a removal, and what has
+ * Removes the appointments or consultations of an approved set. The calendar is read once more: only a complete read can order a removal, and what has
  * come back stays.
  */
+import { CONSULTATION_UNIT } from '../../domain/consultations.ts';
 import { SyncError } from '../../domain/errors.ts';
 import type { RunResult, SessionOptions } from '../run-session.ts';
 import type { BookPorts, BookSettings } from './settings.ts';
 import { bookRun, CALENDAR_UNIT, copyWindow } from './sync-book.ts';
+import { applyHeldConsultations } from './sync-consultations.ts';
 
 /** @throws SyncError `plan_stale` in the result when the set is not approved */
 export function applyHeldBook(
@@ -17,6 +19,10 @@ export function applyHeldBook(
     const found = await ports.runs.heldSet(settings.organizationId, request.setId);
     if (found?.set.state !== 'approved' || found.set.connectionId !== settings.connectionId) {
       throw new SyncError('plan_stale', { detail: 'The held set is not approved.' });
+    }
+    if (found.set.unit === CONSULTATION_UNIT) {
+      await applyHeldConsultations(ports, settings, session, found);
+      return { completeRead: null };
     }
     if (found.set.unit !== CALENDAR_UNIT) {
       throw new SyncError('plan_stale', { detail: 'The held set is of another kind of connection.' });

@@ -26,7 +26,7 @@ export interface ReadWindowOptions {
   readonly window: DateWindow;
   readonly urgent: boolean;
   /** The next date has been read, well or not. */
-  readonly onDate?: (read: DateRead) => Promise<void>;
+  readonly onDate?: (read: DateRead) => void;
 }
 
 /** So many dates in a row without any answer: the others would fail as well. */
@@ -106,7 +106,7 @@ export async function readWindow(
       const read = await readOne(date);
       reads.push(read);
       session.advance(1);
-      await options.onDate?.(read);
+      options.onDate?.(read);
     }
   };
   await Promise.all(Array.from({ length: settings.datesAtOnce }, work));

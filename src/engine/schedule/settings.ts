@@ -2,13 +2,16 @@
 import type { ClinicBreak } from '../../domain/slots.ts';
 import type { CalendarSource } from '../../ports/calendar-source.ts';
 import type { Clock } from '../../ports/clock.ts';
+import type { ConsultationBook } from '../../ports/consultation-book.ts';
+import type { ConsultationSource } from '../../ports/consultation-source.ts';
 import type { RunStore } from '../../ports/run-store.ts';
 import type { SlotBook } from '../../ports/slot-book.ts';
 import type { GuardLimits } from '../guard.ts';
 
 export interface BookPorts {
-  readonly source: CalendarSource;
+  readonly source: CalendarSource & ConsultationSource;
   readonly book: SlotBook;
+  readonly consultations: ConsultationBook;
   readonly runs: RunStore;
   readonly clock: Clock;
 }
@@ -32,5 +35,9 @@ export interface BookSettings {
   readonly breaks: readonly ClinicBreak[] | null;
   readonly moveHolds: boolean;
   readonly believeEmpty: boolean;
+  /** Dates before today whose consultations are read. */
+  readonly consultationDaysBack: number;
+  /** How often the schedule reads them; null: only when somebody asks. */
+  readonly consultationsEveryMs: number | null;
   readonly guard: GuardLimits;
 }

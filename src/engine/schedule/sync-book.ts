@@ -98,12 +98,14 @@ export async function copyWindow(
   const before = options.window === undefined ? await runs.lastCompleteRead(settings) : null;
 
   session.step('Reading the calendar', datesBetween(window.from, window.to).length);
+  const progress = latestOf((date: string) => book.noteProgress(fence, clinicId, date));
   const read = await readWindow(ports, settings, session, {
     clinic,
     window,
     urgent: options.urgent,
-    onDate: ({ date }) => book.noteProgress(fence, clinicId, date),
+    onDate: ({ date }) => progress.tell(date),
   });
+  await progress.settle();
   await book.configure(fence, clinicId, clinicSettings(clinic, settings, read));
   const finishedAt = clock.now();
 
@@ -137,6 +139,28 @@ export async function copyWindow(
   // A read with holes says nothing about what waits for a person.
   if (completeItems !== null && options.window === undefined) await hold(ports, session, result, evidence);
   return { result, evidence };
+}
+
+/** One write at a time, of the newest value only: the next date is not waited with for it. */
+function latestOf<T>(write: (value: T) => Promise<void>) {
+  let waiting: { readonly value: T } | null = null;
+  let writing: Promise<void> = Promise.resolve();
+  const flush = async () => {
+    const next = waiting;
+    waiting = null;
+    if (next !== null) await write(next.value);
+  };
+  return {
+    tell(value: T): void {
+      const isQueued = waiting !== null;
+      waiting = { value };
+      if (isQueued) return;
+      writing = writing.then(flush);
+      // Told to whoever waits for the end.
+      writing.catch(() => undefined);
+    },
+    settle: () => writing,
+  };
 }
 
 async function hold(
@@ -196,13 +220,13 @@ function isRead(read: WindowReads, date: string): boolean {
 /** A window as the unit of a run, `YYYY-MM-DD..YYYY-MM-DD`. */
 export const unitOf = (window: DateWindow) => `${window.from}..${window.to}`;
 
-/** @throws SyncError `settings_invalid` when it is none, or has more than 60 dates */
-export function windowOf(unit: string): DateWindow {
+/** @throws SyncError `settings_invalid` when it is none, or has more dates */
+export function windowOf(unit: string, mostDates = 60): DateWindow {
   const [, from, to] = /^(\d{4}-\d\d-\d\d)\.\.(\d{4}-\d\d-\d\d)$/.exec(unit) ?? [];
   const days =
     from === undefined || to === undefined ? Number.NaN : (Date.parse(to) - Date.parse(from)) / 86_400_000 + 1;
-  if (from === undefined || to === undefined || !(days >= 1 && days <= 60)) {
-    throw new SyncError('settings_invalid', { detail: 'A window has from 1 to 60 dates.' });
+  if (from === undefined || to === undefined || !(days >= 1 && days <= mostDates)) {
+    throw new SyncError('settings_invalid', { detail: `A window has from 1 to ${mostDates} dates.` });
   }
   return { from, to };
 }

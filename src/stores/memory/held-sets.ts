@@ -4,7 +4,10 @@ import type { Random } from '../../ports/clock.ts';
 import type { HeldItem, HeldSet, RunStore } from '../../ports/run-store.ts';
 import { holdFence, type MemoryHeldSet, type MemoryWorld } from './world.ts';
 
-type HeldSetStore = Pick<RunStore, 'holdRemovals' | 'heldSets' | 'heldSet' | 'decideHeldSet' | 'completeHeldSet'>;
+type HeldSetStore = Pick<
+  RunStore,
+  'holdRemovals' | 'heldSets' | 'heldSet' | 'decideHeldSet' | 'decideHeldItems' | 'completeHeldSet'
+>;
 
 export function createMemoryHeldSets(world: MemoryWorld, random: Random): HeldSetStore {
   function find(organizationId: string, setId: string): MemoryHeldSet | undefined {
@@ -16,7 +19,7 @@ export function createMemoryHeldSets(world: MemoryWorld, random: Random): HeldSe
     world.heldSets.set(found.set.id, { set: { ...found.set, ...set }, items });
   }
 
-  return {
+  const store: HeldSetStore = {
     async holdRemovals(fence, held, at) {
       holdFence(world, fence);
       const { organizationId, connectionId, runId } = fence;
@@ -84,6 +87,23 @@ export function createMemoryHeldSets(world: MemoryWorld, random: Random): HeldSe
       return true;
     },
 
+    async decideHeldItems(organizationId, setId, documentUuids, decision, at) {
+      const found = find(organizationId, setId);
+      if (found?.set.state !== 'pending') return null;
+      const chosen = new Set(documentUuids);
+      const items = found.items.filter((item) => chosen.has(item.documentUuid));
+      if (chosen.size === 0 || items.length !== chosen.size) return null;
+      if (items.length === found.items.length) {
+        return (await store.decideHeldSet(organizationId, setId, decision, at)) ? setId : null;
+      }
+      const id = `held_${random.uuid()}`;
+      const others = found.items.filter((item) => !chosen.has(item.documentUuid));
+      change(found, { itemCount: others.length }, others);
+      world.heldSets.set(id, { set: { ...found.set, id, itemCount: items.length }, items });
+      await store.decideHeldSet(organizationId, id, decision, at);
+      return id;
+    },
+
     async completeHeldSet(fence, setId, results) {
       holdFence(world, fence);
       const found = find(fence.organizationId, setId);
@@ -95,6 +115,7 @@ export function createMemoryHeldSets(world: MemoryWorld, random: Random): HeldSe
       change(found, { state: 'applied' }, items);
     },
   };
+  return store;
 }
 
 function sameItems(before: readonly HeldItem[], after: readonly Omit<HeldItem, 'state'>[]): boolean {

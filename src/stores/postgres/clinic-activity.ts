@@ -15,6 +15,23 @@ type Trx = Transaction<Tables>;
 const RECENT = sql`interval '30 days'`;
 /** Appointments that are listed with a patient. */
 const LISTED = 20;
+/** What is computed and shown. */
+const COMPUTED = [
+  'is_active',
+  'activity_status',
+  'recent_appointment_count',
+  'upcoming_appointment_count',
+  'total_appointment_count',
+  'first_appointment_date',
+  'last_appointment_date',
+  'next_appointment_time',
+  'next_appointment_type',
+  'primary_appointment_type',
+  'recent_appointments',
+  'upcoming_appointments',
+];
+const columnsOf = (table: string) => sql.join(COMPUTED.map((name) => sql.ref(`${table}.${name}`)));
+const columns = sql.join(COMPUTED.map((name) => sql.ref(name)));
 /** Patients in one statement. */
 const PORTION = 1000;
 
@@ -57,7 +74,7 @@ async function computePortion(trx: Trx, key: ConnectionKey, at: number, who: rea
       SELECT * FROM patients WHERE id = ANY (${who.map((patient) => recordId(key, 'patients', patient))}::uuid[])
     )
     SELECT id, cliniko_patient_id AS patient, coalesce(survivor, cliniko_patient_id) AS who,
-           survivor IS NULL AND deleted_at IS NULL AS own
+           survivor IS NULL AND merged_at IS NULL AND deleted_at IS NULL AS own
     FROM found WHERE organization_id = ${key.organizationId} AND connection_id = ${key.connectionId}
     UNION
     SELECT id, cliniko_patient_id, survivor, false
@@ -101,27 +118,33 @@ async function computePortion(trx: Trx, key: ConnectionKey, at: number, who: rea
              (jsonb_agg(jsonb_build_object('date', start, 'type', name, 'id', appointment) ORDER BY start, appointment)
                FILTER (WHERE upcoming)) AS upcoming_list
       FROM named GROUP BY who
+    ), fresh AS MATERIALIZED (
+      SELECT m.id,
+             own AND coalesce(s.recent + s.upcoming, 0) > 0 AS is_active,
+             CASE
+               WHEN NOT own OR coalesce(s.recent + s.upcoming, 0) = 0 THEN 'inactive'
+               WHEN s.recent > 0 AND s.upcoming > 0 THEN 'active'
+               WHEN s.recent > 0 THEN 'recent_only' ELSE 'upcoming_only' END AS activity_status,
+             CASE WHEN own THEN coalesce(s.recent, 0) ELSE 0 END AS recent_appointment_count,
+             CASE WHEN own THEN coalesce(s.upcoming, 0) ELSE 0 END AS upcoming_appointment_count,
+             CASE WHEN own THEN coalesce(s.total, 0) ELSE 0 END AS total_appointment_count,
+             CASE WHEN own THEN s.first END AS first_appointment_date,
+             CASE WHEN own THEN s.last END AS last_appointment_date,
+             CASE WHEN own THEN s.next END AS next_appointment_time,
+             CASE WHEN own THEN s.next_type END AS next_appointment_type,
+             CASE WHEN own THEN s.primary_type END AS primary_appointment_type,
+             CASE WHEN own THEN ${firstOf('s.recent_list')} ELSE '[]' END AS recent_appointments,
+             CASE WHEN own THEN ${firstOf('s.upcoming_list')} ELSE '[]' END AS upcoming_appointments,
+             CASE WHEN own THEN s.until END AS activity_until
+      FROM member AS m LEFT JOIN sum AS s USING (who)
     )
     UPDATE patients AS p
-    SET is_active = own AND coalesce(s.recent + s.upcoming, 0) > 0,
-        activity_status = CASE
-          WHEN NOT own OR coalesce(s.recent + s.upcoming, 0) = 0 THEN 'inactive'
-          WHEN s.recent > 0 AND s.upcoming > 0 THEN 'active'
-          WHEN s.recent > 0 THEN 'recent_only' ELSE 'upcoming_only' END,
-        recent_appointment_count = CASE WHEN own THEN coalesce(s.recent, 0) ELSE 0 END,
-        upcoming_appointment_count = CASE WHEN own THEN coalesce(s.upcoming, 0) ELSE 0 END,
-        total_appointment_count = CASE WHEN own THEN coalesce(s.total, 0) ELSE 0 END,
-        first_appointment_date = CASE WHEN own THEN s.first END,
-        last_appointment_date = CASE WHEN own THEN s.last END,
-        next_appointment_time = CASE WHEN own THEN s.next END,
-        next_appointment_type = CASE WHEN own THEN s.next_type END,
-        primary_appointment_type = CASE WHEN own THEN s.primary_type END,
-        recent_appointments = CASE WHEN own THEN ${firstOf('s.recent_list')} ELSE '[]' END,
-        upcoming_appointments = CASE WHEN own THEN ${firstOf('s.upcoming_list')} ELSE '[]' END,
-        activity_until = CASE WHEN own THEN s.until END
-    FROM member AS m LEFT JOIN sum AS s USING (who)
-    WHERE p.id = m.id AND p.organization_id = ${key.organizationId}
-      AND (p.is_active OR p.total_appointment_count > 0 OR s.total > 0 OR p.activity_until IS NOT NULL)`.execute(trx);
+    SET (${columns}, activity_until) = (${columnsOf('f')}, f.activity_until),
+        -- Whoever asks for what has changed since a time is to see this as well.
+        updated_at = CASE WHEN (${columnsOf('p')}) IS DISTINCT FROM (${columnsOf('f')}) THEN ${now} ELSE p.updated_at END
+    FROM fresh AS f
+    WHERE p.id = f.id AND p.organization_id = ${key.organizationId}
+      AND (${columnsOf('p')}, p.activity_until) IS DISTINCT FROM (${columnsOf('f')}, f.activity_until)`.execute(trx);
   return Number(result.numAffectedRows ?? 0);
 }
 

@@ -5,9 +5,22 @@ import { storedReference } from '../../domain/reference.ts';
 import type { ClinicRecords, StoredRecord, StreamState } from '../../ports/clinic-records.ts';
 import type { ConnectionKey, Fence } from '../../ports/document-records.ts';
 import { computeActivity } from './clinic-activity.ts';
-import { COMMON_COLUMNS, recordId, rowOf, STREAM_TABLES, type StreamTable } from './clinic-rows.ts';
+import {
+  dueOf,
+  dueOfGroups,
+  idsOf,
+  noteActivity,
+  ofConnection,
+  patientColumn,
+  renameTypes,
+  touchGroups,
+  touchGroupsOf,
+  touchPlaces,
+} from './clinic-effects.ts';
+import { COMMON_COLUMNS, rowOf, STREAM_TABLES, type StreamTable } from './clinic-rows.ts';
 import type { Database } from './database.ts';
 import { databaseError } from './database-error.ts';
+import { removeWithAttachments } from './document-removal.ts';
 import { addEffects } from './effects.ts';
 import { holdFence } from './fence.ts';
 import type { Tables } from './tables.ts';
@@ -26,18 +39,6 @@ interface Names {
 function namesOf(stream: RecordStream): Names {
   const { table, reference, only } = STREAM_TABLES[stream];
   return { table: sql.table(table), reference: sql.ref(reference), only: sql.raw(only === '' ? 'true' : only) };
-}
-
-const ofConnection = (key: ConnectionKey) =>
-  sql`organization_id = ${key.organizationId} AND connection_id = ${key.connectionId}`;
-
-/**
- * By the primary key alone, and only then by connection: of a table that is just being filled the planner knows nothing, and would
- * read all rows of the connection.
- */
-function idsOf(key: ConnectionKey, stream: RecordStream, references: readonly string[]): string[] {
-  const { table } = STREAM_TABLES[stream];
-  return references.map((reference) => recordId(key, table, reference));
 }
 
 export function createClinicRecords(database: Database): ClinicRecords {
@@ -115,15 +116,20 @@ export function createClinicRecords(database: Database): ClinicRecords {
         const records = [...changes.added, ...changes.updated];
         if (records.length > 0) {
           await noteActivity(trx, fence, stream, records);
+          if (stream === 'attendees') await touchGroupsOf(trx, fence, records, at);
+          if (stream === 'businesses') await touchPlaces(trx, fence, records, at);
           await upsert(trx, fence, stream, records, at);
           if (stream === 'appointment_types' && changes.updated.length > 0) {
             await renameTypes(
               trx,
               fence,
               changes.updated.map((record) => record.reference),
+              at,
             );
           }
-          await addEffects(trx, fence, { added: changes.added.length, updated: changes.updated.length });
+          // An attachment is counted when its document is here.
+          if (stream !== 'patient_attachments')
+            await addEffects(trx, fence, { added: changes.added.length, updated: changes.updated.length });
         }
         await moveState(trx, fence, stream, state, at);
       }),
@@ -181,8 +187,9 @@ export function createClinicRecords(database: Database): ClinicRecords {
         if (removals.length === 0) return [];
         const { table, reference, only } = namesOf(stream);
         const patient = patientColumn(stream);
+        const group = stream === 'attendees' ? sql`cliniko_appointment_id` : sql`NULL`;
         // What a person decided to keep meanwhile stays.
-        const { rows } = await sql<{ reference: string; patient: string | null }>`
+        const { rows } = await sql<RemovedRow>`
           UPDATE ${table} AS t
           SET removed_at = ${new Date(at)}, removed_reason = r.reason, removed_by_run = ${fence.runId},
               ${HAS_STATUS.has(stream) ? sql`status = 'deleted',` : sql``}
@@ -190,9 +197,8 @@ export function createClinicRecords(database: Database): ClinicRecords {
           FROM unnest(${removals.map((r) => String(r.stored.reference))}::text[],
                       ${removals.map((r) => r.absence)}::text[]) AS r (ref, reason)
           WHERE ${ofConnection(fence)} AND ${only} AND removed_at IS NULL AND kept_since IS NULL AND ${reference} = r.ref
-          RETURNING ${reference} AS reference, ${patient === null ? sql`NULL` : sql.ref(patient)} AS patient`.execute(
-          trx,
-        );
+          RETURNING ${reference} AS reference, r.reason AS absence, ${patient === null ? sql`NULL` : sql.ref(patient)} AS patient,
+                    ${group} AS "group"`.execute(trx);
         await dueOf(
           trx,
           fence,
@@ -204,6 +210,8 @@ export function createClinicRecords(database: Database): ClinicRecords {
             fence,
             rows.map((row) => row.reference),
           );
+        if (stream === 'attendees') await touchGroups(trx, fence, new Set(rows.flatMap((row) => row.group ?? [])), at);
+        if (stream === 'patient_attachments') await removeWithAttachments(trx, fence, rows, at);
         await addEffects(trx, fence, { removed: rows.length });
         return rows.map((row) => row.reference);
       }),
@@ -243,6 +251,13 @@ interface RecordRow {
   removed_at: Date | null;
 }
 
+interface RemovedRow {
+  reference: string;
+  absence: string;
+  patient: string | null;
+  group: string | null;
+}
+
 function storedRecord(stream: RecordStream, row: RecordRow): StoredRecord {
   return {
     stream,
@@ -277,8 +292,8 @@ async function upsert(
   const rows = JSON.stringify(records.map((record) => rowOf(record, fence, now)));
   const named = table.table === 'appointments';
   await sql`
-    INSERT INTO ${sql.table(table.table)} (${list}${named ? sql`, type` : sql``})
-    SELECT ${list}${named ? sql`, (${typeName(fence)})` : sql``} FROM jsonb_to_recordset(${rows}::jsonb) AS r (${typed})
+    INSERT INTO ${sql.table(table.table)} (${list}, updated_at${named ? sql`, type` : sql``})
+    SELECT ${list}, ${new Date(at)}::timestamptz${named ? sql`, (${typeName(fence)})` : sql``} FROM jsonb_to_recordset(${rows}::jsonb) AS r (${typed})
     ON CONFLICT (organization_id, connection_id, ${sql.ref(table.reference)}) DO UPDATE
       SET ${sql.join(sets)}${named ? sql`, type = excluded.type` : sql``}, missing_since = NULL, kept_since = NULL, removed_at = NULL, removed_reason = NULL,
           removed_by_run = NULL, updated_at = ${new Date(at)}`.execute(trx);
@@ -290,17 +305,6 @@ function typeName(key: ConnectionKey) {
     SELECT y.name FROM appointment_types AS y
     WHERE y.organization_id = ${key.organizationId} AND y.connection_id = ${key.connectionId}
       AND y.cliniko_appointment_type_id = r.cliniko_appointment_type_id`;
-}
-
-async function renameTypes(trx: Trx, fence: Fence, types: readonly string[]): Promise<void> {
-  await sql`
-    UPDATE appointments AS a SET type = y.name FROM appointment_types AS y
-    WHERE a.organization_id = ${fence.organizationId} AND a.connection_id = ${fence.connectionId}
-      AND y.organization_id = ${fence.organizationId} AND y.connection_id = ${fence.connectionId}
-      AND y.cliniko_appointment_type_id = ANY (${types}::text[])
-      AND a.cliniko_appointment_type_id = y.cliniko_appointment_type_id AND a.type IS DISTINCT FROM y.name`.execute(
-    trx,
-  );
 }
 
 async function moveState(
@@ -323,52 +327,4 @@ async function moveState(
           unfinished = CASE WHEN ${unfinished !== undefined}::boolean THEN excluded.unfinished ELSE s.unfinished END,
           complete_items = coalesce(excluded.complete_items, s.complete_items),
           complete_at = coalesce(excluded.complete_at, s.complete_at)`.execute(trx);
-}
-
-function patientColumn(stream: RecordStream): string | null {
-  if (stream === 'patients' || stream === 'individual_appointments' || stream === 'attendees')
-    return 'cliniko_patient_id';
-  return null;
-}
-
-/** Notes whose activity changes: of those that the records name now, and of those that they named before. */
-async function noteActivity(
-  trx: Trx,
-  fence: Fence,
-  stream: RecordStream,
-  records: readonly ClinicRecord[],
-): Promise<void> {
-  const table = STREAM_TABLES[stream] as StreamTable;
-  const patients = new Set(records.flatMap((record) => table.patientsOf(record)));
-  const references = records.map((record) => record.reference);
-  const column = patientColumn(stream);
-  if (column !== null && stream !== 'patients') {
-    const { rows } = await sql<{ patient: string }>`
-      WITH found AS MATERIALIZED (
-        SELECT * FROM ${sql.table(table.table)} WHERE id = ANY (${idsOf(fence, stream, references)}::uuid[])
-      )
-      SELECT DISTINCT ${sql.ref(column)} AS patient FROM found
-      WHERE ${ofConnection(fence)} AND ${sql.ref(column)} IS NOT NULL`.execute(trx);
-    for (const row of rows) patients.add(row.patient);
-  }
-  await dueOf(trx, fence, [...patients]);
-  if (stream === 'group_appointments') await dueOfGroups(trx, fence, references);
-}
-
-async function dueOf(trx: Trx, fence: Fence, patients: readonly string[]): Promise<void> {
-  if (patients.length === 0) return;
-  await sql`
-    INSERT INTO activity_due (organization_id, connection_id, cliniko_patient_id)
-    SELECT ${fence.organizationId}, ${fence.connectionId}, p FROM unnest(${[...new Set(patients)].sort()}::text[]) AS p
-    ON CONFLICT DO NOTHING`.execute(trx);
-}
-
-async function dueOfGroups(trx: Trx, fence: Fence, appointments: readonly string[]): Promise<void> {
-  if (appointments.length === 0) return;
-  await sql`
-    INSERT INTO activity_due (organization_id, connection_id, cliniko_patient_id)
-    SELECT DISTINCT organization_id, connection_id, cliniko_patient_id FROM appointment_attendees
-    WHERE ${ofConnection(fence)} AND cliniko_patient_id IS NOT NULL
-      AND cliniko_appointment_id = ANY (${appointments}::text[])
-    ON CONFLICT DO NOTHING`.execute(trx);
 }

@@ -5,9 +5,11 @@ import type {
   Attendance,
   BusinessRecord,
   ClinicReports,
+  Identifier,
   Page,
   PatientRecord,
   PractitionerRecord,
+  Ranges,
 } from '../../ports/clinic-reports.ts';
 import type { Database } from './database.ts';
 import { databaseError } from './database-error.ts';
@@ -18,16 +20,52 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** What every list understands, as conditions on the table `r`. */
 function common(question: Parameters<ClinicReports['businesses']>[0], reference: string): Condition[] {
-  const { ids, connectionId, updatedFrom, updatedBefore } = question;
+  const { ids, connectionId, updatedFrom, identifiers } = question;
   return [
     sql`r.organization_id = ${question.organizationId}`,
     ...(question.deleted === true ? [] : [sql`r.deleted_at IS NULL`]),
-    ...(ids === undefined ? [] : [sql`r.id = ANY (${ids.filter((id) => UUID.test(id))}::uuid[])`]),
+    ...(ids === undefined ? [] : [sql`r.id = ANY (${uuidsOf(ids)}::uuid[])`]),
     ...(connectionId === undefined ? [] : [sql`r.connection_id = ${connectionId}`]),
     ...(question.reference === undefined ? [] : [sql`${sql.ref(`r.${reference}`)} = ${question.reference}`]),
     ...(updatedFrom === undefined ? [] : [sql`r.updated_at >= ${updatedFrom}::timestamptz`]),
-    ...(updatedBefore === undefined ? [] : [sql`r.updated_at < ${updatedBefore}::timestamptz`]),
+    ...within(sql`r.updated_at`, question.updated),
+    ...(identifiers === undefined ? [] : [anyOf(identifiers.map((one) => identified(one, reference)))]),
   ];
+}
+
+/** @param type of the value: an instant, or a day */
+function within(
+  value: Condition,
+  ranges: Ranges | undefined,
+  type: 'timestamptz' | 'date' = 'timestamptz',
+): Condition[] {
+  const bound = (at: string) => sql`${type === 'date' ? at.slice(0, 10) : at}::${sql.raw(type)}`;
+  return (ranges ?? []).map((some) =>
+    anyOf(
+      some.map(({ from, before }) =>
+        all([
+          sql`${value} IS NOT NULL`,
+          ...(from === undefined ? [] : [sql`${value} >= ${bound(from)}`]),
+          ...(before === undefined ? [] : [sql`${value} < ${bound(before)}`]),
+        ]),
+      ),
+    ),
+  );
+}
+
+function identified({ connectionId, reference, oldReference }: Identifier, column: string): Condition {
+  return all([
+    ...(connectionId === undefined ? [] : [sql`r.connection_id = ${connectionId}`]),
+    ...(reference === undefined ? [] : [sql`${sql.ref(`r.${column}`)} = ${reference}`]),
+    ...(oldReference === undefined ? [] : [sql`r.old_reference_id = ${oldReference}`]),
+    // Nothing at all is nobody.
+    ...(connectionId === undefined && reference === undefined && oldReference === undefined ? [sql`false`] : []),
+  ]);
+}
+
+/** One of them; none of none. */
+function anyOf(conditions: readonly Condition[]): Condition {
+  return conditions.length === 0 ? sql`false` : sql`(${sql.join(conditions, sql` OR `)})`;
 }
 
 function afterId(after: readonly string[] | null): Condition[] {
@@ -39,13 +77,18 @@ const all = (conditions: readonly Condition[]) => sql.join(conditions, sql` AND 
 
 export function createClinicReports(database: Database): ClinicReports {
   const page = async <Row, T>(
-    query: RawBuilder<Row>,
+    { select, from, order }: { select: Condition; from: Condition; order: Condition },
     limit: number,
     map: (row: Row) => T,
     keyOf: (item: T) => readonly string[],
   ): Promise<Page<T>> => {
     try {
-      const { rows } = await query.execute(database.kysely);
+      if (limit === 0) {
+        const { rows } = await sql<{ n: string }>`SELECT count(*) AS n FROM ${from}`.execute(database.kysely);
+        return { items: [], next: null, total: Number(rows[0]?.n ?? 0) };
+      }
+      const { rows } = await sql<Row>`
+        SELECT ${select} FROM ${from} ORDER BY ${order} LIMIT ${limit + 1}`.execute(database.kysely);
       const items = rows.slice(0, limit).map(map);
       const last = items.at(-1);
       return { items, next: rows.length > limit && last !== undefined ? keyOf(last) : null };
@@ -57,31 +100,41 @@ export function createClinicReports(database: Database): ClinicReports {
 
   return {
     patients(question) {
-      const { active, archived, name, family, given, birthDate } = question;
-      const begins = (column: string, text: string) => sql`${sql.ref(column)} ILIKE ${`${escapeLike(text)}%`}`;
+      const { active, archived, inUse, names, families, givens, birthDate } = question;
+      const begins = (columns: readonly string[], texts: readonly string[] | undefined) =>
+        texts === undefined
+          ? []
+          : [
+              anyOf(
+                texts.flatMap((text) =>
+                  columns.map((column) => sql`${sql.ref(`r.${column}`)} ILIKE ${`${escapeLike(text)}%`}`),
+                ),
+              ),
+            ];
       const conditions = [
         ...common(question, 'cliniko_patient_id'),
         ...afterId(question.after),
         ...(active === undefined ? [] : [sql`r.is_active = ${active}`]),
         ...(archived === undefined ? [] : [sql`(r.archived_at IS NOT NULL) = ${archived}`]),
-        ...(family === undefined ? [] : [begins('r.last_name', family)]),
-        ...(given === undefined
+        ...(inUse === undefined
           ? []
-          : [sql`(${begins('r.first_name', given)} OR ${begins('r.preferred_first_name', given)})`]),
-        ...(name === undefined
-          ? []
-          : [
-              sql`(${begins('r.name', name)} OR ${begins('r.last_name', name)} OR ${begins('r.preferred_first_name', name)})`,
-            ]),
+          : [sql`(r.archived_at IS NULL AND r.merged_at IS NULL AND r.merged_into IS NULL) = ${inUse}`]),
+        ...begins(['last_name'], families),
+        ...begins(['first_name', 'preferred_first_name'], givens),
+        ...begins(['name', 'last_name', 'preferred_first_name'], names),
         ...(birthDate === undefined ? [] : [sql`r.birth_date = ${birthDate}::date`]),
+        ...within(sql`r.birth_date`, question.born, 'date'),
       ];
-      return page(
-        sql<PatientRow>`
-          SELECT r.*, r.birth_date::text AS born, w.id AS survivor_id, w.cliniko_patient_id AS survivor_reference
-          FROM patients AS r
-          LEFT JOIN patients AS w ON w.organization_id = r.organization_id AND w.connection_id = r.connection_id
-            AND w.cliniko_patient_id = r.merged_into
-          WHERE ${all(conditions)} ORDER BY r.id LIMIT ${question.limit + 1}`,
+      return page<PatientRow, PatientRecord>(
+        {
+          select: sql`r.*, r.birth_date::text AS born, w.id AS survivor_id`,
+          from: sql`
+            patients AS r
+            LEFT JOIN patients AS w ON w.organization_id = r.organization_id AND w.connection_id = r.connection_id
+              AND w.cliniko_patient_id = r.merged_into
+            WHERE ${all(conditions)}`,
+          order: sql`r.id`,
+        },
         question.limit,
         patientOf,
         byId,
@@ -89,7 +142,8 @@ export function createClinicReports(database: Database): ClinicReports {
     },
 
     appointments(question) {
-      const { from, before, statuses, patientId, practitionerId, businessId, kind, after } = question;
+      const { from, before, statuses, arrivedAndOver, patientIds, practitionerIds, businessIds, kind, after } =
+        question;
       const [startsAt, id] = after ?? [];
       const conditions = [
         ...common(question, 'cliniko_appointment_id'),
@@ -102,27 +156,38 @@ export function createClinicReports(database: Database): ClinicReports {
             ]),
         ...(from === undefined ? [] : [sql`r.appointment_date >= ${from}::timestamptz`]),
         ...(before === undefined ? [] : [sql`r.appointment_date < ${before}::timestamptz`]),
+        ...within(sql`r.appointment_date`, question.starts),
         ...(statuses === undefined ? [] : [sql`r.status = ANY (${statuses}::text[])`]),
+        ...(arrivedAndOver === undefined
+          ? []
+          : [
+              sql`(r.status <> 'arrived' OR (coalesce(r.ends_at, r.appointment_date) < ${arrivedAndOver.at}::timestamptz)
+                   = ${arrivedAndOver.over})`,
+            ]),
         ...(kind === undefined ? [] : [sql`r.kind = ${kind}`]),
-        ...(patientId === undefined ? [] : [ofPatient(question.organizationId, patientId)]),
-        ...(practitionerId === undefined ? [] : [sql`p.id::text = ${practitionerId.toLowerCase()}`]),
-        ...(businessId === undefined ? [] : [sql`b.id::text = ${businessId.toLowerCase()}`]),
+        ...(patientIds === undefined ? [] : [ofPatients(question.organizationId, patientIds)]),
+        ...(practitionerIds === undefined ? [] : [sql`p.id = ANY (${uuidsOf(practitionerIds)}::uuid[])`]),
+        ...(businessIds === undefined ? [] : [sql`b.id = ANY (${uuidsOf(businessIds)}::uuid[])`]),
       ];
-      return page(
-        sql<AppointmentRow>`
-          SELECT r.*, p.id AS practitioner_id, b.id AS business_id, b.time_zone,
-                 CASE WHEN r.kind = 'individual' THEN NULL ELSE (
-                   SELECT jsonb_agg(jsonb_build_object('patientId', t.patient_id, 'status', t.status) ORDER BY t.id)
-                   FROM appointment_attendees AS t
-                   WHERE t.organization_id = r.organization_id AND t.connection_id = r.connection_id
-                     AND t.cliniko_appointment_id = r.cliniko_appointment_id AND t.deleted_at IS NULL
-                     AND t.patient_id IS NOT NULL) END AS attendees
-          FROM appointments AS r
-          LEFT JOIN practitioners AS p ON p.organization_id = r.organization_id AND p.connection_id = r.connection_id
-            AND p.cliniko_practitioner_id = r.cliniko_practitioner_id
-          LEFT JOIN businesses AS b ON b.organization_id = r.organization_id AND b.connection_id = r.connection_id
-            AND b.cliniko_business_id = r.cliniko_business_id
-          WHERE ${all(conditions)} ORDER BY r.appointment_date, r.id LIMIT ${question.limit + 1}`,
+      return page<AppointmentRow, AppointmentRecord>(
+        {
+          select: sql`
+            r.*, p.id AS practitioner_id, b.id AS business_id, b.time_zone,
+            CASE WHEN r.kind = 'individual' THEN NULL ELSE (
+              SELECT jsonb_agg(jsonb_build_object('patientId', t.patient_id, 'status', t.status) ORDER BY t.id)
+              FROM appointment_attendees AS t
+              WHERE t.organization_id = r.organization_id AND t.connection_id = r.connection_id
+                AND t.cliniko_appointment_id = r.cliniko_appointment_id AND t.deleted_at IS NULL
+                AND t.patient_id IS NOT NULL) END AS attendees`,
+          from: sql`
+            appointments AS r
+            LEFT JOIN practitioners AS p ON p.organization_id = r.organization_id AND p.connection_id = r.connection_id
+              AND p.cliniko_practitioner_id = r.cliniko_practitioner_id
+            LEFT JOIN businesses AS b ON b.organization_id = r.organization_id AND b.connection_id = r.connection_id
+              AND b.cliniko_business_id = r.cliniko_business_id
+            WHERE ${all(conditions)}`,
+          order: sql`r.appointment_date, r.id`,
+        },
         question.limit,
         appointmentOf,
         (item) => [item.startsAt, item.id],
@@ -130,24 +195,30 @@ export function createClinicReports(database: Database): ClinicReports {
     },
 
     practitioners: (question) =>
-      page(
-        sql<PractitionerRow>`
-          SELECT r.* FROM practitioners AS r WHERE ${all([
-            ...common(question, 'cliniko_practitioner_id'),
-            ...afterId(question.after),
-            ...(question.active === undefined ? [] : [sql`r.active = ${question.active}`]),
-          ])} ORDER BY r.id LIMIT ${question.limit + 1}`,
+      page<PractitionerRow, PractitionerRecord>(
+        {
+          select: sql`r.*`,
+          from: sql`
+            practitioners AS r WHERE ${all([
+              ...common(question, 'cliniko_practitioner_id'),
+              ...afterId(question.after),
+              ...(question.active === undefined ? [] : [sql`r.active = ${question.active}`]),
+            ])}`,
+          order: sql`r.id`,
+        },
         question.limit,
         practitionerOf,
         byId,
       ),
 
     businesses: (question) =>
-      page(
-        sql<BusinessRow>`
-          SELECT r.* FROM businesses AS r
-          WHERE ${all([...common(question, 'cliniko_business_id'), ...afterId(question.after)])}
-          ORDER BY r.id LIMIT ${question.limit + 1}`,
+      page<BusinessRow, BusinessRecord>(
+        {
+          select: sql`r.*`,
+          from: sql`
+            businesses AS r WHERE ${all([...common(question, 'cliniko_business_id'), ...afterId(question.after)])}`,
+          order: sql`r.id`,
+        },
         question.limit,
         businessOf,
         byId,
@@ -188,15 +259,18 @@ export function createClinicReports(database: Database): ClinicReports {
   };
 }
 
-/** Visits of the patient and of those that were merged into it. Two lookups by key: an OR would read every appointment. */
-function ofPatient(organizationId: string, patientId: string): Condition {
-  if (!UUID.test(patientId)) return sql`false`;
+function uuidsOf(ids: readonly string[]): string[] {
+  return ids.filter((id) => UUID.test(id));
+}
+
+/** Visits of the patients and of those that were merged into them. Two lookups by key: an OR would read every appointment. */
+function ofPatients(organizationId: string, patientIds: readonly string[]): Condition {
   return sql`r.id IN (
     WITH who AS MATERIALIZED (
       SELECT m.connection_id, m.cliniko_patient_id AS patient FROM patients AS p
       JOIN patients AS m ON m.organization_id = p.organization_id AND m.connection_id = p.connection_id
         AND (m.id = p.id OR m.survivor = p.cliniko_patient_id)
-      WHERE p.id = ${patientId}::uuid AND p.organization_id = ${organizationId}
+      WHERE p.id = ANY (${uuidsOf(patientIds)}::uuid[]) AND p.organization_id = ${organizationId}
     )
     SELECT a.id FROM who AS w
     JOIN appointments AS a ON a.organization_id = ${organizationId} AND a.connection_id = w.connection_id
@@ -237,8 +311,8 @@ interface PatientRow extends Common {
   old_reference_id: string | null;
   archived_at: Date | null;
   merged_at: Date | null;
+  merged_into: string | null;
   survivor_id: string | null;
-  survivor_reference: string | null;
   is_active: boolean;
   activity_status: string;
   recent_appointment_count: number;
@@ -273,10 +347,8 @@ function patientOf(row: PatientRow): PatientRecord {
     archivedAt: iso(row.archived_at),
     deletedAt: iso(row.deleted_at),
     mergedAt: iso(row.merged_at),
-    mergedInto:
-      row.survivor_id === null || row.survivor_reference === null
-        ? null
-        : { id: row.survivor_id, reference: row.survivor_reference },
+    merged: row.merged_at !== null || row.merged_into !== null,
+    mergedInto: row.merged_into === null ? null : { id: row.survivor_id, reference: row.merged_into },
     isActive: row.is_active,
     activityStatus: row.activity_status,
     recentAppointmentCount: row.recent_appointment_count,

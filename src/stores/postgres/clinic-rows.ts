@@ -225,6 +225,36 @@ export const STREAM_TABLES: { readonly [S in RecordStream]: StreamTable<S> } = {
     }),
     patientsOf: () => [],
   },
+  patient_attachments: {
+    table: 'patient_attachments',
+    reference: 'cliniko_attachment_id',
+    only: '',
+    columns: {
+      patient_id: 'uuid',
+      cliniko_patient_id: 'text',
+      file_name: 'text',
+      description: 'text',
+      mime_type: 'text',
+      size_bytes: 'integer',
+      processed_at: 'timestamptz',
+      ready: 'boolean',
+      content_path: 'text',
+      archived_at: 'timestamptz',
+    },
+    row: (data, key) => ({
+      patient_id: patientId(key, data.patient),
+      cliniko_patient_id: data.patient,
+      file_name: data.fileName,
+      description: data.description,
+      mime_type: data.mimeType,
+      size_bytes: data.sizeBytes,
+      processed_at: data.processedAt,
+      ready: data.ready,
+      content_path: data.contentPath,
+      archived_at: data.archivedAt,
+    }),
+    patientsOf: () => [],
+  },
 };
 
 /** Columns that every table has and `write` fills. */

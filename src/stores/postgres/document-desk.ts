@@ -72,6 +72,18 @@ export function createDocumentDesk(database: Database): DocumentDesk {
         return row === undefined ? null : withRendition(organizationId, row);
       }),
 
+    findByClientId: (organizationId, patientUuid, clientFileId) =>
+      ask(async () => {
+        const row = await live(organizationId)
+          .where('patientUuid', '=', patientUuid)
+          .where('clientFileId', '=', clientFileId)
+          .orderBy('createdAt', 'desc')
+          .orderBy('silknoteDocumentUuid')
+          .limit(1)
+          .executeTakeFirst();
+        return row === undefined ? null : withRendition(organizationId, row);
+      }),
+
     names: (organizationId, patientUuid, documentUuids) =>
       ask(async () => {
         if (documentUuids.length === 0) return new Map();
@@ -95,7 +107,7 @@ export function createDocumentDesk(database: Database): DocumentDesk {
         const { rows } = await sql<{ sha256: string | null; gone: boolean }>`
           SELECT sha256, "deletedAt" IS NOT NULL AS gone FROM silknote_documents
           WHERE "organizationId" = ${organizationId} AND "silknoteDocumentUuid" = ${documentUuid}
-            AND (${patientUuid}::text IS NULL OR "patientUuid" = ${patientUuid})
+            AND (${patientUuid}::text IS NULL OR "patientUuid" = ${patientUuid} OR unit = ${patientUuid})
           FOR UPDATE`.execute(trx);
         const [row] = rows;
         if (row === undefined) return 'unknown';
@@ -222,6 +234,12 @@ function deskDocument(row: Row, rendition: DeskDocument['rendition']): DeskDocum
 
 async function recordUpload(trx: Trx, upload: Upload): Promise<UploadResult> {
   const { organizationId, patientUuid, sha256 } = upload;
+  if (upload.newPatient !== undefined) {
+    await sql`
+      INSERT INTO silknote_patient_filesets ("organizationId", "silknotePatientUuid", "silknoteUserUuid")
+      VALUES (${organizationId}, ${patientUuid}, ${upload.newPatient.ownerUuid ?? ''})
+      ON CONFLICT ("organizationId", "silknotePatientUuid") DO NOTHING`.execute(trx);
+  }
   // Two uploads of one patient with one reference come one after the other.
   if (!(await lockFileset(trx, organizationId, patientUuid))) return { outcome: 'no_patient' };
   const existing = await sameReference(trx, organizationId, patientUuid, upload);
@@ -276,7 +294,9 @@ async function sameReference(
   if (reference === null && clientFileId === null) return null;
   const { rows } = await sql<{ uuid: string; sha256: string | null }>`
     SELECT "silknoteDocumentUuid" AS uuid, sha256 FROM silknote_documents
-    WHERE "organizationId" = ${organizationId} AND "patientUuid" = ${patientUuid} AND "deletedAt" IS NULL
+    WHERE "organizationId" = ${organizationId} AND "deletedAt" IS NULL
+      -- One that was migrated is still the one that is brought again to its former fileset.
+      AND ("patientUuid" = ${patientUuid} OR ("sourceUnit" IS NOT NULL AND unit = ${patientUuid}))
       AND CASE WHEN ${reference}::text IS NULL THEN "clientFileId" = ${clientFileId}
                ELSE "vsrxReference" = ${reference} END
     ORDER BY "createdAt" LIMIT 1`.execute(trx);

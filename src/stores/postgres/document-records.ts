@@ -18,6 +18,7 @@ import { announceBlobs, countReferences } from './blob-references.ts';
 import type { Database } from './database.ts';
 import { databaseError } from './database-error.ts';
 import { askForDocuments, type DocumentAsk } from './document-asks.ts';
+import { afterRemoval } from './document-removal.ts';
 import { addEffects } from './effects.ts';
 import { holdFence } from './fence.ts';
 import { nextFilesetErrors, nextSyncLog, readFilesetErrors, readSyncLog } from './fileset-mirror.ts';
@@ -106,15 +107,7 @@ export function createDocumentRecords(database: Database): DocumentRecords {
             AND d."silknoteDocumentUuid" = r.uuid AND d."vsrxReference" = r.reference AND d.unit = r.unit
             AND d."deletedAt" IS NULL AND d."keptSince" IS NULL
           RETURNING d."silknoteDocumentUuid" AS uuid, d.sha256`.execute(trx);
-        const deltas = new Map<string, number>();
-        for (const row of rows) if (row.sha256) deltas.set(row.sha256, (deltas.get(row.sha256) ?? 0) - 1);
-        await countReferences(trx, fence.organizationId, deltas);
-        await askForDocuments(
-          trx,
-          fence.organizationId,
-          'unindex',
-          rows.map(({ uuid }) => ({ documentUuid: uuid })),
-        );
+        await afterRemoval(trx, fence.organizationId, rows);
         await addEffects(trx, fence, { removed: rows.length });
         return rows.map((row) => row.uuid);
       }),
@@ -243,7 +236,10 @@ async function* streamBlobRows(
                      SELECT p.sha256, p.size FROM document_renditions AS r
                      CROSS JOIN LATERAL (VALUES (r.pdf_sha256, r.pdf_size), (r.pages_sha256, r.pages_size),
                                                 (r.thumbnail_sha256, r.thumbnail_size)) AS p (sha256, size)
-                     WHERE r.organization_id = $1 AND p.sha256 IS NOT NULL) AS named
+                     WHERE r.organization_id = $1 AND p.sha256 IS NOT NULL
+                     UNION ALL
+                     SELECT pdf_sha256, pdf_size FROM document_groups
+                     WHERE organization_id = $1 AND pdf_sha256 IS NOT NULL) AS named
                GROUP BY sha256) AS d
       ON d.sha256 = b.sha256
     ORDER BY coalesce(b.sha256, d.sha256) COLLATE "C"`;
@@ -352,6 +348,7 @@ async function recordAll(
   const inserts: DocumentWrite[] = [];
   const updates: { write: DocumentWrite; uuid: string }[] = [];
   const asks: DocumentAsk[] = [];
+  const moved: string[] = [];
   const deltas = new Map<string, number>();
   const results = writes.map((write): DocumentWriteResult => {
     const key = `${write.unit}\0${write.reference}`;
@@ -379,13 +376,24 @@ async function recordAll(
       if (existing.sha256) deltas.set(existing.sha256, (deltas.get(existing.sha256) ?? 0) - 1);
       return 'updated';
     }
+    if (existing.reference !== write.reference) moved.push(existing.uuid);
     return samePlace ? 'updated' : 'moved';
   });
   await insertDocuments(trx, fence, inserts);
   await updateDocuments(trx, fence, updates);
   await countReferences(trx, fence.organizationId, deltas, new Set(writes.map((w) => w.sha256)));
+  asks.push(...(await delivered(trx, fence, moved)));
   await askForDocuments(trx, fence.organizationId, 'process', asks);
   return results;
+}
+
+/** A service on another machine knows them by their references. */
+async function delivered(trx: Trx, fence: Fence, documentUuids: readonly string[]): Promise<DocumentAsk[]> {
+  if (documentUuids.length === 0) return [];
+  const { rows } = await sql<{ documentUuid: string }>`
+    SELECT DISTINCT document_uuid AS "documentUuid" FROM document_deliveries
+    WHERE organization_id = ${fence.organizationId} AND document_uuid = ANY (${documentUuids}::text[])`.execute(trx);
+  return rows;
 }
 
 async function insertDocuments(trx: Trx, fence: Fence, writes: readonly DocumentWrite[]): Promise<void> {
@@ -398,7 +406,7 @@ async function insertDocuments(trx: Trx, fence: Fence, writes: readonly Document
        "sourceFingerprint", "sourceSize", "sourceModifiedAt", status, "sourceSystem")
     SELECT w.uuid, ${fence.organizationId}, ${fence.connectionId}, w.unit, w.reference, w.reference,
            w.name, w.title, w.uploaded, w.stored, w.mime, w.size, w.sha256, w.path,
-           w.fingerprint, w.source_size, w.modified, 'queued', 'VSRX_SYNC'
+           w.fingerprint, w.source_size, w.modified, 'queued', w.system
     FROM unnest(
       ${column((w) => w.documentUuid)}::text[], ${column((w) => w.unit)}::text[], ${column((w) => w.reference)}::text[],
       ${column((w) => storedText(w.originalName, NAME_LENGTH))}::text[],
@@ -406,8 +414,9 @@ async function insertDocuments(trx: Trx, fence: Fence, writes: readonly Document
       ${column((w) => w.uploadedAt)}::timestamptz[], ${column((w) => blobName(fence.organizationId, w.sha256))}::text[],
       ${column((w) => textOf(w.mimeType, MIME_TYPE_LENGTH))}::text[], ${column((w) => w.sizeBytes)}::bigint[], ${column((w) => w.sha256)}::text[],
       ${column((w) => w.path)}::text[], ${column((w) => w.fingerprint)}::text[], ${column((w) => w.sourceSize)}::bigint[],
-      ${column((w) => w.sourceModifiedAt)}::bigint[]
-    ) AS w (uuid, unit, reference, name, title, uploaded, stored, mime, size, sha256, path, fingerprint, source_size, modified)
+      ${column((w) => w.sourceModifiedAt)}::bigint[], ${column((w) => w.sourceSystem ?? 'VSRX_SYNC')}::text[]
+    ) AS w (uuid, unit, reference, name, title, uploaded, stored, mime, size, sha256, path, fingerprint, source_size, modified,
+            system)
   `.execute(trx);
 }
 

@@ -40,7 +40,7 @@ export function createDocumentWork({ database, workerId, leaseMs = 600_000 }: Do
       }
     },
 
-    claim: (organizationId, atMost, take) =>
+    claim: (organizationId, atMost, take, connectionId) =>
       database.transaction(async (trx) => {
         // One process counts at a time, or two together would take more than may be at work.
         await sql`SELECT pg_advisory_xact_lock(hashtextextended(${`document_outbox ${organizationId}`}, 0))`.execute(
@@ -49,7 +49,7 @@ export function createDocumentWork({ database, workerId, leaseMs = 600_000 }: Do
         await sql`
           UPDATE document_outbox AS o SET state = 'waiting', worker_id = NULL, lease = NULL, expires_at = NULL
           WHERE o.organization_id = ${organizationId} AND ${ABANDONED}`.execute(trx);
-        return claimTasks(trx, { organizationId, atMost, take, workerId, leaseMs });
+        return claimTasks(trx, { organizationId, atMost, take, workerId, leaseMs, connectionId: connectionId ?? null });
       }),
 
     showStage: (task, stage) =>
@@ -157,6 +157,8 @@ interface Claim {
   readonly take: number;
   readonly workerId: string;
   readonly leaseMs: number;
+  /** Null: of any. */
+  readonly connectionId: string | null;
 }
 
 interface ClaimedRow {
@@ -183,6 +185,9 @@ async function claimTasks(trx: Trx, claim: Claim): Promise<DocumentTask[]> {
     next AS (
       SELECT document_uuid FROM document_outbox
       WHERE organization_id = ${organizationId} AND state = 'waiting' AND next_try_at <= now()
+        AND (${claim.connectionId}::text IS NULL OR EXISTS (
+          SELECT 1 FROM silknote_documents AS d WHERE d."silknoteDocumentUuid" = document_uuid
+            AND d."organizationId" = ${organizationId} AND d."connectionId" = ${claim.connectionId}))
       ORDER BY next_try_at LIMIT (SELECT places FROM room) FOR UPDATE SKIP LOCKED),
     taken AS (
       UPDATE document_outbox AS o

@@ -2,6 +2,7 @@
 import { sql, type Transaction } from 'kysely';
 import { RECORD_STREAMS } from '../../domain/clinic.ts';
 import type { ReadEvidence } from '../../domain/completeness.ts';
+import { CONSULTATION_UNIT } from '../../domain/consultations.ts';
 import type { Random } from '../../ports/clock.ts';
 import type { HeldItem, HeldSet, RunStore } from '../../ports/run-store.ts';
 import { STREAM_TABLES } from './clinic-rows.ts';
@@ -10,7 +11,11 @@ import { databaseError } from './database-error.ts';
 import { holdFence } from './fence.ts';
 import type { Tables } from './tables.ts';
 
-type HeldSetStore = Pick<RunStore, 'holdRemovals' | 'heldSets' | 'heldSet' | 'decideHeldSet' | 'completeHeldSet'>;
+type HeldSetStore = Pick<
+  RunStore,
+  'holdRemovals' | 'heldSets' | 'heldSet' | 'decideHeldSet' | 'decideHeldItems' | 'completeHeldSet'
+>;
+type Decision = Parameters<RunStore['decideHeldSet']>[2];
 
 export function createHeldSetStore(database: Database, random: Random): HeldSetStore {
   return {
@@ -121,37 +126,35 @@ export function createHeldSetStore(database: Database, random: Random): HeldSetS
     },
 
     decideHeldSet: (organizationId, setId, decision, at) =>
+      database.transaction((trx) => decide(trx, organizationId, setId, decision, at)),
+
+    decideHeldItems: (organizationId, setId, documentUuids, decision, at) =>
       database.transaction(async (trx) => {
-        const result = await trx
-          .updateTable('held_sets')
-          .set({
-            state: decision.approve ? 'approved' : 'rejected',
-            decided_at: new Date(at),
-            decided_by: decision.by,
-            note: decision.note,
-          })
+        const chosen = [...new Set(documentUuids)];
+        const { rows } = await sql<{ items: number; chosen: number }>`
+          WITH s AS (
+            SELECT id FROM held_sets
+            WHERE organization_id = ${organizationId} AND id = ${setId} AND state = 'pending' FOR UPDATE)
+          SELECT count(*)::int AS items, (count(*) FILTER (WHERE i.document_uuid = ANY(${chosen}::text[])))::int AS chosen
+          FROM s JOIN held_items AS i ON i.organization_id = ${organizationId} AND i.set_id = s.id`.execute(trx);
+        const { items = 0, chosen: found = 0 } = rows[0] ?? {};
+        if (chosen.length === 0 || found !== chosen.length) return null;
+        if (found === items) return (await decide(trx, organizationId, setId, decision, at)) ? setId : null;
+        const id = `held_${random.uuid()}`;
+        // Decided from its first moment: only one set of a connection may be pending.
+        await sql`
+          INSERT INTO held_sets (id, organization_id, connection_id, run_id, unit, state, reason, evidence, created_at)
+          SELECT ${id}, organization_id, connection_id, run_id, unit, 'superseded', reason, evidence, created_at
+          FROM held_sets WHERE organization_id = ${organizationId} AND id = ${setId}`.execute(trx);
+        await trx
+          .updateTable('held_items')
+          .set({ set_id: id })
           .where('organization_id', '=', organizationId)
-          .where('id', '=', setId)
-          .where('state', '=', 'pending')
-          .executeTakeFirst();
-        if (result.numUpdatedRows === 0n) return false;
-        if (!decision.approve) {
-          await sql`
-            UPDATE silknote_documents AS d SET "keptSince" = ${new Date(at)}
-            FROM held_items AS i
-            WHERE i.organization_id = ${organizationId} AND i.set_id = ${setId}
-              AND d."organizationId" = ${organizationId} AND d."silknoteDocumentUuid" = i.document_uuid
-              AND d."deletedAt" IS NULL`.execute(trx);
-          await keepRecords(trx, organizationId, setId, at);
-          await keepAppointments(trx, organizationId, setId, at);
-          await trx
-            .updateTable('held_items')
-            .set({ state: 'kept' })
-            .where('organization_id', '=', organizationId)
-            .where('set_id', '=', setId)
-            .execute();
-        }
-        return true;
+          .where('set_id', '=', setId)
+          .where(sql<boolean>`document_uuid = ANY(${chosen}::text[])`)
+          .execute();
+        await decide(trx, organizationId, id, decision, at, 'superseded');
+        return id;
       }),
 
     completeHeldSet: (fence, setId, results) =>
@@ -175,6 +178,48 @@ export function createHeldSetStore(database: Database, random: Random): HeldSetS
         );
       }),
   };
+}
+
+/** @param from the state that the set must be in. @returns false when it is not */
+async function decide(
+  trx: Transaction<Tables>,
+  organizationId: string,
+  setId: string,
+  decision: Decision,
+  at: number,
+  from: 'pending' | 'superseded' = 'pending',
+): Promise<boolean> {
+  const result = await trx
+    .updateTable('held_sets')
+    .set({
+      state: decision.approve ? 'approved' : 'rejected',
+      decided_at: new Date(at),
+      decided_by: decision.by,
+      note: decision.note,
+    })
+    .where('organization_id', '=', organizationId)
+    .where('id', '=', setId)
+    .where('state', '=', from)
+    .executeTakeFirst();
+  if (result.numUpdatedRows === 0n) return false;
+  if (!decision.approve) {
+    await sql`
+      UPDATE silknote_documents AS d SET "keptSince" = ${new Date(at)}
+      FROM held_items AS i
+      WHERE i.organization_id = ${organizationId} AND i.set_id = ${setId}
+        AND d."organizationId" = ${organizationId} AND d."silknoteDocumentUuid" = i.document_uuid
+        AND d."deletedAt" IS NULL`.execute(trx);
+    await keepRecords(trx, organizationId, setId, at);
+    await keepAppointments(trx, organizationId, setId, at);
+    await keepConsultations(trx, organizationId, setId, at);
+    await trx
+      .updateTable('held_items')
+      .set({ state: 'kept' })
+      .where('organization_id', '=', organizationId)
+      .where('set_id', '=', setId)
+      .execute();
+  }
+  return true;
 }
 
 /** The same for sets of records, whose unit is their list. */
@@ -205,6 +250,19 @@ async function keepAppointments(
     FROM held_items AS i
     WHERE i.organization_id = ${organizationId} AND i.set_id = ${setId} AND i.unit = 'calendar'
       AND a.organization_id = ${organizationId} AND a.id::text = i.document_uuid AND a.deleted_at IS NULL`.execute(trx);
+}
+
+async function keepConsultations(
+  trx: Transaction<Tables>,
+  organizationId: string,
+  setId: string,
+  at: number,
+): Promise<void> {
+  await sql`
+    UPDATE consultations AS c SET kept_since = ${new Date(at)}
+    FROM held_items AS i
+    WHERE i.organization_id = ${organizationId} AND i.set_id = ${setId} AND i.unit = ${CONSULTATION_UNIT}
+      AND c.organization_id = ${organizationId} AND c.id::text = i.document_uuid AND c.deleted_at IS NULL`.execute(trx);
 }
 
 interface HeldSetRow {

@@ -107,9 +107,8 @@ export async function performMove(trx: Trx, move: Move, plan: MigrationResult): 
   if (documentUuids.length === 0) return;
   const { rows } = await sql<{ uuid: string; live: boolean }>`
     UPDATE silknote_documents
-    -- The source lists it where it always did.
-    SET "patientUuid" = ${to}, "updatedAt" = now(),
-        "sourceUnit" = CASE WHEN "connectionId" IS NULL THEN NULL ELSE nullif(unit, ${to}) END
+    -- Whoever brought it lists it where it always did.
+    SET "patientUuid" = ${to}, "sourceUnit" = nullif(unit, ${to}), "updatedAt" = now()
     WHERE "organizationId" = ${organizationId} AND "patientUuid" = ${from}
       AND "silknoteDocumentUuid" = ANY (${[...documentUuids]}::text[])
     RETURNING "silknoteDocumentUuid" AS uuid, "deletedAt" IS NULL AS live`.execute(trx);

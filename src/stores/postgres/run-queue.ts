@@ -212,11 +212,12 @@ async function claimRun(
 }
 
 /** Epoch ms of the newest run of the whole connection, as `ScheduleStore` sees it. */
+/** The same start that `ScheduleState.lastStartedAt` tells, or a schedule would never be the first to ask. */
 async function lastStart(trx: Transaction<Tables>, run: QueuedRun): Promise<number | null> {
   const { rows } = await sql<{ last: Date | null }>`
     SELECT max(started_at) AS last FROM sync_runs
     WHERE organization_id = ${run.organizationId} AND connection_id = ${run.connectionId} AND unit IS NULL
-      AND mode IN ('quick', 'deep', 'checksum')`.execute(trx);
+      AND mode NOT IN ('plan', 'held')`.execute(trx);
   return rows[0]?.last?.getTime() ?? null;
 }
 

@@ -259,8 +259,8 @@ export async function requireRunnable(
 async function rememberEnd(trx: Transaction<Tables>, fence: Fence, end: RunEnd): Promise<void> {
   const success = end.state === 'completed' && end.outcome !== 'failed';
   const failure = end.state === 'failed';
-  // A list of records that failed was not read: unlike a file that cannot be copied, that leaves the copy old.
-  const allRead = sql`(r.mode NOT IN ('incremental', 'comprehensive') OR ${end.outcome === 'success'}::boolean)`;
+  // A list of records or a date that failed was not read: unlike a file that cannot be copied, that leaves the copy old.
+  const allRead = sql`(r.mode NOT IN ('incremental', 'comprehensive', 'calendar') OR ${end.outcome === 'success'}::boolean)`;
   const { rows } = await sql<{ failures: number; limit: number | null; state: string }>`
     UPDATE connections AS c
     SET complete_read_items = coalesce(${end.completeRead?.itemsInSource ?? null}::bigint, c.complete_read_items),

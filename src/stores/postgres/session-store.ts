@@ -1,6 +1,7 @@
 /** `SessionStore` on PostgreSQL. */
 import { sql } from 'kysely';
-import type { SessionStore } from '../../ports/session-store.ts';
+import { isScope } from '../../domain/scopes.ts';
+import type { SessionPerson, SessionStore } from '../../ports/session-store.ts';
 import { appendAudit } from './audit-log.ts';
 import type { Database } from './database.ts';
 import { databaseError } from './database-error.ts';
@@ -16,7 +17,12 @@ export function createSessionStore(database: Database): SessionStore {
       database.transaction(async (trx) => {
         const row = await trx
           .insertInto('web_sessions')
-          .values({ hash, key_id: 'id' in key ? key.id : null, key_proof: 'proof' in key ? key.proof : null })
+          .values({
+            hash,
+            key_id: 'id' in key ? key.id : null,
+            key_proof: 'proof' in key ? key.proof : null,
+            person: 'person' in key ? JSON.stringify(key.person) : null,
+          })
           .returning('created_at')
           .executeTakeFirstOrThrow();
         await appendAudit(trx, [audit]);
@@ -29,7 +35,12 @@ export function createSessionStore(database: Database): SessionStore {
       if (row === undefined) return null;
       return {
         hash,
-        key: row.key_id === null ? { proof: row.key_proof ?? '' } : { id: row.key_id },
+        key:
+          row.person !== null
+            ? { person: row.person as SessionPerson }
+            : row.key_id === null
+              ? { proof: row.key_proof ?? '' }
+              : { id: row.key_id },
         createdAt: row.created_at.getTime(),
         usedAt: row.used_at.getTime(),
       };
@@ -55,6 +66,52 @@ export function createSessionStore(database: Database): SessionStore {
           )
           .execute(),
       );
+    },
+    beginSignIn: ({ hash, provider, codeVerifier, nonce, next }, staleBefore) =>
+      database.transaction(async (trx) => {
+        await trx.deleteFrom('web_sign_ins').where('created_at', '<', new Date(staleBefore)).execute();
+        await trx
+          .insertInto('web_sign_ins')
+          .values({ hash, provider, code_verifier: codeVerifier, nonce, next })
+          .execute();
+      }),
+    async takeSignIn(hash, staleBefore) {
+      const row = await guarded(
+        kysely.deleteFrom('web_sign_ins').where('hash', '=', hash).returningAll().executeTakeFirst(),
+      );
+      if (row === undefined || row.created_at.getTime() < staleBefore) return null;
+      return { hash, provider: row.provider, codeVerifier: row.code_verifier, nonce: row.nonce, next: row.next };
+    },
+    async sawPerson({ issuer, subject, scopes }, organizationIds) {
+      if (organizationIds.length === 0) return;
+      await guarded(
+        kysely
+          .insertInto('people')
+          .values(organizationIds.map((id) => ({ organization_id: id, issuer, subject, scopes: [...scopes] })))
+          .onConflict((conflict) =>
+            conflict
+              .columns(['organization_id', 'issuer', 'subject'])
+              .doUpdateSet({ scopes: [...scopes], last_at: sql<Date>`now()` }),
+          )
+          .execute(),
+      );
+    },
+    async people(organizationId) {
+      const rows = await guarded(
+        kysely
+          .selectFrom('people')
+          .selectAll()
+          .where('organization_id', '=', organizationId)
+          .orderBy('last_at', 'desc')
+          .execute(),
+      );
+      return rows.map((row) => ({
+        issuer: row.issuer,
+        subject: row.subject,
+        scopes: row.scopes.filter(isScope),
+        firstAt: row.first_at.toISOString(),
+        lastAt: row.last_at.toISOString(),
+      }));
     },
   };
 }

@@ -42,8 +42,60 @@ export interface Tables {
     hash: string;
     key_id: Nullable<string>;
     key_proof: Nullable<string>;
+    person: NullableJson;
     created_at: GeneratedTimestamp;
     used_at: GeneratedTimestamp;
+  };
+  web_sign_ins: {
+    hash: string;
+    provider: string;
+    code_verifier: string;
+    nonce: string;
+    next: string;
+    created_at: GeneratedTimestamp;
+  };
+  run_log_lines: {
+    id: Generated<string>;
+    organization_id: string;
+    run_id: string;
+    at: Timestamp;
+    event: string;
+    code: Nullable<string>;
+    unit: Nullable<string>;
+    reference: Nullable<string>;
+    step: Nullable<string>;
+    counts: NullableJson;
+  };
+  connection_schedules: {
+    organization_id: string;
+    connection_id: string;
+    chosen: Json;
+    updated_at: GeneratedTimestamp;
+    updated_by: string;
+  };
+  inspections: {
+    id: string;
+    organization_id: string;
+    connection_id: string;
+    kind: 'plan' | 'test' | 'verify' | 'repair';
+    options: Json;
+    state: Generated<'running' | 'done' | 'failed' | 'cancelled'>;
+    asked_by: string;
+    started_at: GeneratedTimestamp;
+    seen_at: GeneratedTimestamp;
+    finished_at: NullableTimestamp;
+    cancel: Generated<boolean>;
+    checked: GeneratedInt8;
+    result: NullableJson;
+    error: NullableJson;
+  };
+  people: {
+    organization_id: string;
+    issuer: string;
+    subject: string;
+    scopes: string[];
+    first_at: GeneratedTimestamp;
+    last_at: GeneratedTimestamp;
   };
   organizations: {
     id: string;
@@ -419,6 +471,19 @@ export interface Tables {
     repeated_from: Nullable<string>;
     archived_at: NullableTimestamp;
   };
+  patient_attachments: CopiedRecord & {
+    cliniko_attachment_id: string;
+    patient_id: Nullable<string>;
+    cliniko_patient_id: Nullable<string>;
+    file_name: Nullable<string>;
+    description: Nullable<string>;
+    mime_type: Nullable<string>;
+    size_bytes: Nullable<number>;
+    processed_at: NullableTimestamp;
+    ready: boolean;
+    content_path: string;
+    archived_at: NullableTimestamp;
+  };
   stream_states: {
     organization_id: string;
     connection_id: string;
@@ -577,6 +642,48 @@ export interface Tables {
     ciphertext: Buffer;
     used_at: GeneratedTimestamp;
   };
+  cases: {
+    id: Generated<string>;
+    clinic_id: string;
+    source: string;
+    external_id: string;
+    status: Generated<'draft' | 'ongoing' | 'completed' | 'reviewed'>;
+    scheduled_at: Timestamp;
+    metadata: GeneratedJson;
+    created_at: GeneratedTimestamp;
+    updated_at: GeneratedTimestamp;
+    organization_id: string;
+    appointment_id: string;
+  };
+  consultations: {
+    id: Generated<string>;
+    organization_id: string;
+    clinic_id: string;
+    neo_consultation_id: string;
+    neo_appointment_id: Nullable<string>;
+    consulted_at: Timestamp;
+    date: CalendarDate;
+    patient_name: Nullable<string>;
+    client_name: Nullable<string>;
+    provider_name: Nullable<string>;
+    status: 'in_progress' | 'completed' | 'cancelled';
+    raw_status: string;
+    clinical_notes: Nullable<string>;
+    vitals: NullableJson;
+    diagnoses: GeneratedJson;
+    fingerprint: string;
+    appointment_id: Nullable<string>;
+    case_id: Nullable<string>;
+    quarantine_reason: Nullable<'no_appointment_id' | 'appointment_unknown'>;
+    kept_since: NullableTimestamp;
+    synced_at: GeneratedTimestamp;
+    synced_by_run: string;
+    deleted_at: NullableTimestamp;
+    deleted_reason: Nullable<string>;
+    deleted_by_run: Nullable<string>;
+    created_at: GeneratedTimestamp;
+    updated_at: GeneratedTimestamp;
+  };
   schedule_days: {
     organization_id: string;
     clinic_id: string;
@@ -595,6 +702,64 @@ export interface Tables {
     progress_date: NullableDate;
     failed_dates: Generated<string[]>;
     idexx_config: NullableJson;
+  };
+  document_deliveries: {
+    organization_id: string;
+    connection_id: string;
+    patient_uuid: string;
+    reference: string;
+    document_uuid: string;
+    sha256: string;
+    remote_uuid: Nullable<string>;
+    lease: Int8;
+    sent_at: NullableTimestamp;
+  };
+  table_mirrors: {
+    organization_id: string;
+    connection_id: string;
+    caught_up_at: NullableTimestamp;
+    code: Nullable<string>;
+  };
+  mirror_marks: {
+    id: Generated<string>;
+    organization_id: string;
+    connection_id: string;
+    document_uuid: Nullable<string>;
+    patient_uuid: string;
+    at: GeneratedTimestamp;
+  };
+  consistency_checks: {
+    id: Generated<string>;
+    organization_id: string;
+    started_at: GeneratedTimestamp;
+    finished_at: NullableTimestamp;
+    after_patient: Generated<string>;
+    patients: Generated<number>;
+    documents: Generated<number>;
+    sampled: Generated<number>;
+    unknown: Generated<number>;
+    holder: Nullable<string>;
+    held_until: NullableTimestamp;
+  };
+  consistency_differences: {
+    id: Generated<string>;
+    organization_id: string;
+    check_id: Int8;
+    store: string;
+    kind: string;
+    message: string;
+    connection_id: Nullable<string>;
+    unit: Nullable<string>;
+    reference: Nullable<string>;
+    document_uuid: Nullable<string>;
+    sha256: Nullable<string>;
+    code: Nullable<string>;
+  };
+  upkeep: {
+    task: string;
+    started_at: GeneratedTimestamp;
+    finished_at: NullableTimestamp;
+    code: Nullable<string>;
   };
   document_outbox: {
     organization_id: string;

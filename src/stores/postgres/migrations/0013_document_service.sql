@@ -1,6 +1,6 @@
 -- The rest of the document service: events, groups, documents that moved to another fileset, activation, tokens for one patient.
 
--- Where the source lists a document that was migrated to another fileset; null: where it is.
+-- Where whoever brought it lists a document that was migrated to another fileset; null: where it is.
 ALTER TABLE silknote_documents ADD COLUMN "sourceUnit" varchar(36);
 ALTER TABLE silknote_documents
   -- What a run compares with the source, wherever the document is now.
@@ -13,6 +13,9 @@ CREATE UNIQUE INDEX silknote_documents_source_item ON silknote_documents
   ("organizationId", "connectionId", unit, "vsrxReference")
   INCLUDE ("silknoteDocumentUuid", "sourceFingerprint")
   WHERE "deletedAt" IS NULL AND "connectionId" IS NOT NULL;
+
+-- Those who bring a document again, or remove it, may know it only by the fileset that it was in.
+CREATE INDEX silknote_documents_migrated ON silknote_documents ("organizationId", unit) WHERE "sourceUnit" IS NOT NULL;
 
 ALTER TABLE silknote_patient_filesets
   -- As in the audit log: kind and id.

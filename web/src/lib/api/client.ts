@@ -9,6 +9,14 @@ export type Key = components['schemas']['Key'];
 type Answer<P extends keyof paths, M extends 'get' | 'post'> =
   paths[P] extends Record<M, { responses: { 200: { content: { 'application/json': infer T } } } }> ? T : never;
 export type Session = Answer<'/api/v1/session', 'get'>;
+type ScheduleAnswer = Answer<'/api/v1/connections/{connectionId}/schedule', 'get'>;
+export type ScheduleText = ScheduleAnswer['schedule'];
+export type SchedulePreview = Answer<'/api/v1/connections/{connectionId}/schedule/preview', 'post'>;
+export type LogLine = Answer<'/api/v1/sync/run/{syncId}/log', 'get'>['lines'][number];
+export type Inspection = Answer<'/api/v1/inspections/{inspectionId}', 'get'>;
+export type InspectionRequest =
+  paths['/api/v1/connections/{connectionId}/inspections']['post']['requestBody']['content']['application/json'];
+export type InspectionSummary = Answer<'/api/v1/connections/{connectionId}/inspections', 'get'>['inspections'][number];
 export type Connection = Answer<'/api/v1/connections', 'get'>['connections'][number];
 export type Failure = Answer<'/api/v1/failures', 'get'>['failures'][number];
 export type Statistics = Answer<'/api/v1/statistics', 'get'>;

@@ -1,10 +1,15 @@
 import { answerOf, api } from '#lib/api/client.ts';
+import { Live } from '#lib/live.svelte.ts';
+import { session } from '#lib/session.svelte.ts';
 import type { PageLoad } from './$types';
 import { AuditSearch } from './search.svelte.ts';
 
 export const load: PageLoad = async ({ parent }) => {
   await parent();
   return {
-    search: new AuditSearch(async (query) => (await answerOf(api.GET('/api/v1/audit', { params: { query } }))).entries),
+    connections: new Live(async () => (await answerOf(api.GET('/api/v1/connections'))).connections),
+    search: session.can('audit:read')
+      ? new AuditSearch(async (query) => (await answerOf(api.GET('/api/v1/audit', { params: { query } }))).entries)
+      : null,
   };
 };

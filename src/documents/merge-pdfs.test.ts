@@ -1,0 +1,69 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PDFDocument } from 'pdf-lib';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { encryptedPdf, pdfOf } from '../../test/support/document-samples.ts';
+import { rawPdf } from '../../test/support/hostile-documents.ts';
+import type { DocumentLimits } from '../ports/document-content.ts';
+import { DOCUMENT_LIMITS } from './limits.ts';
+import { createDocumentProcessor } from './processor.ts';
+
+const content = createDocumentProcessor({ workers: 1, searchPath: '' });
+let folder: string;
+let written = 0;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'chartsync-merge-'));
+});
+afterAll(async () => {
+  await content.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function fileOf(bytes: Uint8Array): Promise<string> {
+  const path = join(folder, `part-${++written}.pdf`);
+  await writeFile(path, bytes);
+  return path;
+}
+
+const merge = (files: readonly string[], limits: Partial<DocumentLimits> = {}, signal = new AbortController().signal) =>
+  content.merge(files, { folder, limits: { ...DOCUMENT_LIMITS, ...limits }, signal });
+
+/** pdf-lib gives up where the tree of pages names a page that is not there; pdf.js reads the other one. */
+const halfThere = rawPdf([
+  '<< /Type /Catalog /Pages 2 0 R >>',
+  '<< /Type /Pages /Kids [3 0 R 9 0 R] /Count 2 >>',
+  '<< /Type /Page /Parent 2 0 R /MediaBox [0 0 200 100] >>',
+]);
+
+test('PDFs become one, in their order, and the same ones the same bytes', async () => {
+  const files = [await fileOf(await pdfOf(['One', 'Two'])), await fileOf(await pdfOf(['Three']))];
+  const first = await merge([...files, files[0]!]);
+  expect(first).toMatchObject({ verdict: 'merged', pageCount: 5, firstPages: [1, 3, 4] });
+  if (first.verdict !== 'merged') throw new Error('refused');
+  const bytes = await readFile(first.pdf.path);
+  expect(bytes.length).toBe(first.pdf.bytes);
+  expect((await PDFDocument.load(bytes)).getPageCount()).toBe(5);
+  expect(await merge([...files, files[0]!])).toEqual(first);
+});
+
+test('what cannot be copied is drawn, and what cannot be drawn either is left out', async () => {
+  const good = await fileOf(await pdfOf(['One']));
+  const files = [await fileOf(halfThere), await fileOf(await encryptedPdf()), await fileOf(Buffer.from('x')), good];
+  const merged = await merge(files);
+  expect(merged).toMatchObject({ verdict: 'merged', pageCount: 2, firstPages: [1, null, null, 2] });
+  if (merged.verdict !== 'merged') throw new Error('refused');
+  const [drawn] = (await PDFDocument.load(await readFile(merged.pdf.path))).getPages();
+  expect(drawn!.getSize()).toEqual({ width: 200, height: 100 });
+});
+
+test('limits hold for all of them together, and a refusal leaves no file', async () => {
+  const two = await fileOf(await pdfOf(['One', 'Two']));
+  expect(await merge([two, two], { pages: 3 })).toMatchObject({ verdict: 'refused', code: 'document_too_large' });
+  expect(await merge([await fileOf(Buffer.from('x'))])).toMatchObject({ verdict: 'refused', code: 'document_empty' });
+  expect(await merge([two], { timeMs: 1 })).toMatchObject({ verdict: 'refused', code: 'document_timeout' });
+  expect((await readdir(folder)).filter((name) => !name.startsWith('part-'))).toEqual([]);
+  await expect(merge([two], {}, AbortSignal.abort())).rejects.toMatchObject({ code: 'cancelled' });
+  await expect(merge([join(folder, 'absent.pdf')])).rejects.toMatchObject({ code: 'file_unreadable' });
+});

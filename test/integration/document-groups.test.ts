@@ -1,0 +1,286 @@
+/** Documents are put together by hand; their PDF keeps to what becomes of them; taken apart, all is as before. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PDFDocument } from 'pdf-lib';
+import pg from 'pg';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { auditEntry } from '../../src/access/audit.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import { type RunningServer, serve } from '../../src/server.ts';
+import { expectEqualStores } from '../support/equal-stores.ts';
+import { ORGANIZATION, type PracticeSetup, setUpPractice } from '../support/practice-setup.ts';
+import { until } from '../support/until.ts';
+
+let setup: PracticeSetup;
+let server: RunningServer;
+let records: pg.Client;
+let patient: string;
+let stranger: string;
+
+beforeEach(async () => {
+  setup = await setUpPractice({
+    patients: 3,
+    attachments: 12,
+    sections: { stores: { search: { kind: 'lancedb' } }, limits: { retryDelay: '10ms' } },
+  });
+  records = new pg.Client({ connectionString: setup.environment.DATABASE_URL });
+  await records.connect();
+  await startServer();
+  [patient, stranger] = setup.practice.patientUuids as [string, string];
+  await writeFile(join(setup.filesFolder, 'notes/followed.txt'), 'One page.');
+  await setup.source.execute(
+    `INSERT INTO ax_notes_attachments (assessment_id, user_id, datestamp, file, description, file_uuid)
+     SELECT a.assessment_id, NULL, '2026-01-05 10:00:00', 'notes/followed.txt', 'Followed', '${REFERENCE}'
+     FROM assessments AS a JOIN candidates AS c ON c.candidate_id = a.candidate_id
+     WHERE c."silknotePatientUuid" = ? ORDER BY a.assessment_id LIMIT 1`,
+    [patient],
+  );
+  await synchronise();
+});
+afterEach(async () => {
+  await server.stop();
+  await records.end();
+  await setup.close();
+});
+
+const REFERENCE = '5a3bb0f1-7a63-4c0e-9d3e-0f1f5f3c9a21';
+
+async function startServer(): Promise<void> {
+  server = await serve({
+    config: await loadConfig({ env: setup.environment, cwd: setup.folder }),
+    database: { url: setup.environment.DATABASE_URL, urlOf: () => null, close: async () => undefined },
+  });
+}
+
+async function ask(method: string, path: string, body?: FormData | object) {
+  const isForm = body instanceof FormData;
+  const response = await fetch(`${server.url}${path}`, {
+    method,
+    headers: {
+      authorization: `Bearer ${server.adminKey}`,
+      ...(body === undefined || isForm ? {} : { 'content-type': 'application/json' }),
+    },
+    ...(body === undefined ? {} : { body: isForm ? body : JSON.stringify(body) }),
+  });
+  const bytes = Buffer.from(await response.arrayBuffer());
+  const isJson = response.headers.get('content-type')?.includes('json') ?? false;
+  // biome-ignore lint/suspicious/noExplicitAny: JSON of any shape
+  return { status: response.status, bytes, json: (isJson ? JSON.parse(bytes.toString()) : null) as any };
+}
+
+async function synchronise(mode = 'quick'): Promise<void> {
+  expect((await ask('POST', `/api/sync/vsrx?wait=true&mode=${mode}`)).status).toBe(200);
+  await settled();
+}
+
+async function settled(): Promise<void> {
+  await until(async () => (await server.chartsync.documentWork.open(ORGANIZATION)) === 0);
+}
+
+async function bring(clientFileId: string, content: string, name = `${clientFileId}.txt`, of = patient) {
+  const form = new FormData();
+  form.append('clientFileId', clientFileId);
+  form.append('file', new Blob([content]), name);
+  return (await ask('POST', `/api/patients/${of}/process`, form)).json.documents[0].documentUuid as string;
+}
+
+async function followed(): Promise<string> {
+  const { rows } = await records.query(
+    'SELECT "silknoteDocumentUuid" AS uuid FROM silknote_documents WHERE "vsrxReference" = $1',
+    [REFERENCE],
+  );
+  return rows[0].uuid;
+}
+
+const groupsOf = (of: string) => `/api/patients/${of}/groups`;
+
+/** Until its PDF is that of the present documents. */
+async function made(id: string, of = patient) {
+  // biome-ignore lint/suspicious/noExplicitAny: JSON of any shape
+  let group: any = null;
+  await until(async () => {
+    group = (await ask('GET', `${groupsOf(of)}/${id}`)).json;
+    return group.status !== 'waiting';
+  });
+  return group;
+}
+
+async function pagesOf(id: string, of = patient): Promise<number> {
+  const pdf = await ask('GET', `${groupsOf(of)}/${id}/pdf`);
+  expect(pdf.status).toBe(200);
+  return (await PDFDocument.load(pdf.bytes)).getPageCount();
+}
+
+/** All that a group could have changed. */
+async function everything(): Promise<unknown> {
+  const of = async (text: string) => (await records.query(text)).rows;
+  return {
+    documents: await of('SELECT * FROM silknote_documents ORDER BY "silknoteDocumentUuid"'),
+    renditions: await of('SELECT * FROM document_renditions ORDER BY organization_id, sha256'),
+    contents: await of(`SELECT organization_id, sha256, size, "references", state FROM blobs WHERE "references" > 0
+                        ORDER BY organization_id, sha256`),
+    groups: await of('SELECT * FROM document_groups'),
+    members: await of('SELECT * FROM document_group_members'),
+  };
+}
+
+const LONG = Array.from({ length: 120 }, (_, i) => `Line ${i + 1} of a long letter.`).join('\n');
+
+test('documents become one PDF in their order, and taken apart everything is exactly as before', async () => {
+  const long = await bring('long', LONG);
+  const broken = await bring('broken', '%PDF-1.4\nnothing follows\n', 'broken.pdf');
+  const short = await followed();
+  const foreign = await bring('foreign', 'A letter.', 'foreign.txt', stranger);
+  await settled();
+  const before = await everything();
+  const documentIds = [long, broken, short];
+  for (const wrong of [
+    [long, foreign],
+    [long, '00000000-0000-4000-8000-000000000001'],
+  ]) {
+    expect((await ask('POST', groupsOf(patient), { documentIds: wrong })).status).toBe(404);
+  }
+  expect((await ask('POST', groupsOf(patient), { documentIds: [long] })).status).toBe(400);
+  expect((await ask('POST', groupsOf(patient), { documentIds: [long, long.toUpperCase()] })).status).toBe(400);
+  expect(await everything()).toEqual(before);
+
+  const created = await ask('POST', groupsOf(patient), { documentIds, title: 'Together' });
+  expect(created).toMatchObject({ status: 201, json: { title: 'Together' } });
+  const { id } = created.json;
+  const group = await made(id);
+  expect(group).toMatchObject({
+    status: 'complete',
+    pageCount: 4,
+    documents: [
+      { silknoteDocumentUuid: long, firstPage: 1, removed: false },
+      { silknoteDocumentUuid: broken, firstPage: null },
+      { silknoteDocumentUuid: short, firstPage: 4 },
+    ],
+  });
+  expect(await pagesOf(id)).toBe(4);
+  expect((await ask('GET', `/api/documents/${long}/details`)).json.groupingStatus).toBe('grouped');
+  expect(await ask('POST', groupsOf(patient), { documentIds })).toMatchObject({ status: 200, json: { id } });
+  const overlap = await ask('POST', groupsOf(patient), { documentIds: [short, long] });
+  expect(overlap).toMatchObject({ status: 409, json: { details: { error_type: 'document_grouped' } } });
+  expect((await ask('GET', groupsOf(patient))).json.groups).toEqual([group]);
+  expect((await ask('GET', groupsOf(stranger))).json.groups).toEqual([]);
+  for (const path of [`${groupsOf(stranger)}/${id}`, `${groupsOf(stranger)}/${id}/pdf`]) {
+    expect((await ask('GET', path)).status).toBe(404);
+  }
+  expect((await ask('DELETE', `${groupsOf(stranger)}/${id}`)).status).toBe(404);
+  await expectEqualStores(setup, records);
+
+  expect((await ask('DELETE', `${groupsOf(patient)}/${id}`)).status).toBe(204);
+  expect((await ask('DELETE', `${groupsOf(patient)}/${id}`)).status).toBe(404);
+  expect(await everything()).toEqual(before);
+  await expectEqualStores(setup, records);
+});
+
+test('what a run or a person does to a member is done to the PDF', async () => {
+  const [letter, short] = [await bring('letter', 'A letter.'), await followed()];
+  await settled();
+  const { id } = (await ask('POST', groupsOf(patient), { documentIds: [short, letter] })).json;
+  expect(await made(id)).toMatchObject({ pageCount: 2 });
+
+  await writeFile(join(setup.filesFolder, 'notes/followed.txt'), LONG);
+  await synchronise('deep');
+  expect(await made(id)).toMatchObject({ pageCount: 4, documents: [{ firstPage: 1 }, { firstPage: 4 }] });
+  expect(await pagesOf(id)).toBe(4);
+  await expectEqualStores(setup, records);
+
+  await setup.source.execute(`UPDATE ax_notes_attachments SET deleted = true WHERE file_uuid = '${REFERENCE}'`);
+  expect((await ask('POST', '/api/sync/vsrx?wait=true')).status).toBe(200);
+  // At once the old PDF is not given out any more, or the new one is there already.
+  const now = (await ask('GET', `${groupsOf(patient)}/${id}`)).json;
+  expect([
+    ['waiting', null],
+    ['complete', 1],
+  ]).toContainEqual([now.status, now.pageCount]);
+  expect(await made(id)).toMatchObject({
+    pageCount: 1,
+    documents: [
+      { silknoteDocumentUuid: short, removed: true, firstPage: null },
+      { silknoteDocumentUuid: letter, removed: false, firstPage: 1 },
+    ],
+  });
+  await settled();
+  await expectEqualStores(setup, records);
+
+  expect((await ask('DELETE', `/api/documents/${letter}`)).status).toBe(204);
+  expect(await made(id)).toMatchObject({ status: 'error', error: { code: 'document_empty' }, pageCount: null });
+  expect((await ask('GET', `${groupsOf(patient)}/${id}/pdf`)).status).toBe(409);
+  await settled();
+  await expectEqualStores(setup, records);
+  expect((await ask('POST', `/api/documents/${letter}/restore`)).status).toBe(200);
+  await until(async () => (await ask('GET', `${groupsOf(patient)}/${id}`)).json.pageCount === 1);
+  await settled();
+  await expectEqualStores(setup, records);
+  // A removed patient takes the groups along.
+  expect((await ask('DELETE', `/api/patients/${patient}`)).status).toBe(204);
+  await settled();
+  expect((await records.query('SELECT 1 FROM document_groups')).rows).toEqual([]);
+  const { rows } = await records.query(
+    `SELECT count(*)::int AS n FROM silknote_documents WHERE "groupingStatus" = 'grouped'`,
+  );
+  expect(rows[0].n).toBe(0);
+  await synchronise();
+  await expectEqualStores(setup, records);
+});
+
+test('a group moves to another fileset whole or not at all', async () => {
+  const [letter, short] = [await bring('letter', 'A letter.'), await followed()];
+  await settled();
+  const { id } = (await ask('POST', groupsOf(patient), { documentIds: [short, letter] })).json;
+  await made(id);
+  const path = `/api/patients/${patient}/migrate`;
+  const part = await ask('POST', path, { targetPatientUuid: stranger, documentIds: [letter] });
+  expect(part.json).toMatchObject({ documents: 0, conflicts: [{ documentId: letter, reason: 'grouped' }] });
+  const whole = await ask('POST', path, { targetPatientUuid: stranger, documentIds: [letter, short] });
+  expect(whole.json).toMatchObject({ documents: 2, conflicts: [] });
+  expect((await ask('GET', `${groupsOf(patient)}/${id}`)).status).toBe(404);
+  expect(await made(id, stranger)).toMatchObject({ pageCount: 2 });
+  expect(await pagesOf(id, stranger)).toBe(2);
+  await settled();
+  await expectEqualStores(setup, records);
+  const undo = `/api/patients/${patient}/migrations/${whole.json.migrationId}/undo`;
+  expect((await ask('POST', undo)).json).toMatchObject({ documents: 2 });
+  expect(await made(id)).toMatchObject({ pageCount: 2 });
+  await settled();
+  await expectEqualStores(setup, records);
+});
+
+test('documents of one date and type are proposed, until they are grouped', async () => {
+  const texts = ['first', 'second'].map((word) => `Date: 3 March 2025\n\nThe ${word} half of a report.`);
+  const [one, two] = [await bring('half-1', texts[0]!), await bring('half-2', texts[1]!)];
+  await settled();
+  const proposals = async () => (await ask('GET', `/api/patients/${patient}/group-proposals`)).json.proposals;
+  const own = (await proposals()).find(({ date }: { date: string }) => date === '2025-03-03');
+  expect(own).toMatchObject({ type: 'text/plain' });
+  expect(own.documents.map((d: { silknoteDocumentUuid: string }) => d.silknoteDocumentUuid).sort()).toEqual(
+    [one, two].sort(),
+  );
+  expect((await ask('GET', groupsOf(patient))).json.groups).toEqual([]);
+  await ask('POST', groupsOf(patient), { documentIds: [one, two] });
+  expect((await proposals()).map(({ date }: { date: string }) => date)).not.toContain('2025-03-03');
+});
+
+test('what a process that is gone had begun is done by another one, and the former can write no more', async () => {
+  const [letter, short] = [await bring('letter', 'A letter.'), await followed()];
+  await settled();
+  await server.stop();
+  const { chartsync } = await setup.reopen();
+  const deed = { organizationId: ORGANIZATION, actor: { kind: 'system', id: 'test' }, action: 'group.create' } as const;
+  const id = 'group_of_a_process_that_ends';
+  const documentUuids = [short, letter];
+  const group = { organizationId: ORGANIZATION, patientUuid: patient, id, title: null, documentUuids, by: 'test' };
+  await chartsync.groups.create(group, () => auditEntry(deed));
+  const task = (await chartsync.groupWork.claim())!;
+  expect(task).toMatchObject({ id, parts: [{ documentUuid: short }, { documentUuid: letter }] });
+  expect(await setup.chartsync.groupWork.claim()).toBeNull();
+  await chartsync.close();
+  await startServer();
+  expect(await made(id)).toMatchObject({ status: 'complete', pageCount: 2 });
+  const { groupWork } = setup.chartsync;
+  await expect(groupWork.refuse(task, 'document_empty')).rejects.toMatchObject({ code: 'lease_lost' });
+  await expectEqualStores(setup, records);
+});
