@@ -42,6 +42,13 @@ export interface Scene {
   close(): Promise<void>;
 }
 
+export function openBrowser(): Promise<Browser> {
+  return chromium.launch({
+    ...(CHROMIUM === undefined ? { channel: 'chromium' } : { executablePath: CHROMIUM }),
+    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
+  });
+}
+
 export interface SceneOptions extends Pick<SetupOptions, 'sections' | 'settings'> {
   /** Name of another organisation, without connections. */
   readonly second?: string;
@@ -64,10 +71,7 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
   const config = await loadConfig({ env: { ...setup.environment, ...options.environment }, cwd: setup.folder });
   const database = { url: setup.environment.DATABASE_URL, urlOf: () => null, close: async () => undefined };
   const server = await serve({ config, database });
-  const browser = await chromium.launch({
-    ...(CHROMIUM === undefined ? { channel: 'chromium' } : { executablePath: CHROMIUM }),
-    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
-  });
+  const browser = await openBrowser();
 
   async function ask(method: string, path: string, body?: unknown) {
     const response = await fetch(`${server.url}${path}`, {
@@ -138,7 +142,10 @@ export interface VisitOptions {
   readonly dark?: boolean;
 }
 
-export async function visit(scene: Scene, { key, width = 1280, dark = false }: VisitOptions): Promise<Visit> {
+export async function visit(
+  scene: Pick<Scene, 'browser' | 'server'>,
+  { key, width = 1280, dark = false }: VisitOptions,
+): Promise<Visit> {
   const context = await scene.browser.newContext({
     baseURL: scene.server.url,
     viewport: { width, height: 800 },
@@ -197,7 +204,7 @@ export function sidewaysScroll(page: Page): Promise<number> {
 }
 
 /** What a page fetches of scripts until it is there, compressed. At least something. */
-export async function scriptBytes(scene: Scene, path: string): Promise<number> {
+export async function scriptBytes(scene: Pick<Scene, 'browser' | 'server'>, path: string): Promise<number> {
   const { page, close } = await visit(scene, { key: scene.server.adminKey });
   let bytes = 0;
   page.on('response', (response) => {

@@ -17,8 +17,11 @@ export class KeysetList<T> {
   #next = $state<string | null>(null);
   #ask: (after: string | null) => Promise<KeysetPage<T>>;
   #turn = 0;
+  #keys = new Set<string>();
+  readonly keyOf: (item: T) => string;
 
-  constructor(ask: (after: string | null) => Promise<KeysetPage<T>>) {
+  constructor(keyOf: (item: T) => string, ask: (after: string | null) => Promise<KeysetPage<T>>) {
+    this.keyOf = keyOf;
     this.#ask = ask;
   }
 
@@ -30,6 +33,7 @@ export class KeysetList<T> {
   async restart(): Promise<void> {
     this.#turn++;
     this.items.length = 0;
+    this.#keys.clear();
     this.count = 0;
     this.loaded = false;
     this.busy = false;
@@ -50,7 +54,13 @@ export class KeysetList<T> {
       const { items, next } = await this.#ask(after);
       // Somebody asked for something else meanwhile.
       if (turn !== this.#turn) return;
-      for (const item of items) this.items.push(item);
+      for (const item of items) {
+        // What moves down the list while it is read comes a second time.
+        const key = this.keyOf(item);
+        if (this.#keys.has(key)) continue;
+        this.#keys.add(key);
+        this.items.push(item);
+      }
       this.count = this.items.length;
       this.#next = next;
       this.loaded = true;

@@ -1,15 +1,29 @@
 /** Instants and lengths of time, as people say them. */
 
+/** Made once for each zone: a long list asks for them with every row, and making one takes longer than using it. */
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+function formatOf(
+  kind: string,
+  options: Intl.DateTimeFormatOptions,
+  timeZone: string | undefined,
+): Intl.DateTimeFormat {
+  const key = `${kind} ${timeZone ?? ''}`;
+  const known = formats.get(key);
+  if (known !== undefined) return known;
+  const made = new Intl.DateTimeFormat('en-GB', { ...options, ...(timeZone === undefined ? {} : { timeZone }) });
+  formats.set(key, made);
+  return made;
+}
+
 /** In a zone, such as "3 Mar 2026, 20:05". */
 export function instantIn(timeZone: string | undefined, iso: string): string {
-  const options = { dateStyle: 'medium', timeStyle: 'short', ...(timeZone === undefined ? {} : { timeZone }) } as const;
-  return new Intl.DateTimeFormat('en-GB', options).format(new Date(iso));
+  return formatOf('instant', { dateStyle: 'medium', timeStyle: 'short' }, timeZone).format(new Date(iso));
 }
 
 /** The zone as it is called at that moment, such as "GMT+11". */
 export function zoneName(timeZone: string | undefined, iso: string): string {
-  const options = { timeZoneName: 'short', ...(timeZone === undefined ? {} : { timeZone }) } as const;
-  const parts = new Intl.DateTimeFormat('en-GB', options).formatToParts(new Date(iso));
+  const parts = formatOf('zone', { timeZoneName: 'short' }, timeZone).formatToParts(new Date(iso));
   return parts.find(({ type }) => type === 'timeZoneName')?.value ?? '';
 }
 

@@ -4,17 +4,18 @@ import { Live } from '#lib/live.svelte.ts';
 import type { PageLoad } from './$types';
 
 const LIMIT = 200;
+const idOf = ({ silknoteDocumentUuid }: { silknoteDocumentUuid: string }) => silknoteDocumentUuid;
 
 export const load: PageLoad = async ({ params, parent }) => {
   await parent();
   const path = { uuid: params.uuid };
   const pageOf = (after: string | null) => ({ limit: LIMIT, ...(after === null ? {} : { after }) });
-  const documents = new KeysetList<PatientDocument>(async (after) => {
+  const documents = new KeysetList<PatientDocument>(idOf, async (after) => {
     const asked = api.GET('/api/patients/{uuid}/documents', { params: { path, query: pageOf(after) } });
     const { documents, next } = await answerOf(asked);
     return { items: documents, next };
   });
-  const removed = new KeysetList<RemovedDocument>(async (after) => {
+  const removed = new KeysetList<RemovedDocument>(idOf, async (after) => {
     const asked = api.GET('/api/patients/{uuid}/removed-documents', { params: { path, query: pageOf(after) } });
     const { documents, next } = await answerOf(asked);
     return { items: documents, next };

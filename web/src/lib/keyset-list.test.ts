@@ -1,0 +1,60 @@
+import { expect, test, vi } from 'vitest';
+
+// Nothing is drawn here: a rune is the value that it holds.
+vi.stubGlobal(
+  '$state',
+  Object.assign(<T>(value: T) => value, { raw: <T>(value: T) => value }),
+);
+const { KeysetList } = await import('./keyset-list.svelte.ts');
+type KeysetList<T> = import('./keyset-list.svelte.ts').KeysetList<T>;
+
+interface Item {
+  id: string;
+}
+const page = (ids: string, next: string | null) => ({ items: [...ids].map((id) => ({ id })), next });
+const idsOf = (list: KeysetList<Item>) => list.items.map(({ id }) => id).join('');
+const idOf = ({ id }: Item) => id;
+
+test('pages come one after the other, and what comes twice is there once', async () => {
+  const asked: (string | null)[] = [];
+  const list = new KeysetList<Item>(idOf, async (after) => {
+    asked.push(after);
+    return after === null ? page('abc', 'c') : page('bcd', null);
+  });
+  await list.restart();
+  expect([idsOf(list), list.complete]).toEqual(['abc', false]);
+  await list.more();
+  expect([idsOf(list), list.complete, list.count]).toEqual(['abcd', true, 4]);
+  await list.more();
+  expect(asked).toEqual([null, 'c']);
+});
+
+test('the answer to an earlier question is forgotten', async () => {
+  let answer: (value: ReturnType<typeof page>) => void = () => undefined;
+  let first = true;
+  const list = new KeysetList<Item>(idOf, async () => {
+    if (!first) return page('new', null);
+    first = false;
+    return new Promise((resolve) => (answer = resolve));
+  });
+  const old = list.restart();
+  await list.restart();
+  answer(page('old', null));
+  await old;
+  expect(idsOf(list)).toBe('new');
+});
+
+test('a page that failed is asked for again, and what was there stays', async () => {
+  let broken = false;
+  const list = new KeysetList<Item>(idOf, async (after) => {
+    if (broken) throw new Error('x');
+    return after === null ? page('ab', 'b') : page('cd', null);
+  });
+  await list.restart();
+  broken = true;
+  await list.more();
+  expect([idsOf(list), list.problem?.kind]).toEqual(['ab', 'failed']);
+  broken = false;
+  await list.again();
+  expect([idsOf(list), list.problem]).toEqual(['abcd', null]);
+});
