@@ -35,6 +35,8 @@ interface Row {
   appointment: string | null;
   case: string | null;
   reason: string | null;
+  /** Clinic-local. */
+  at?: unknown;
 }
 
 const shown = () =>
@@ -89,15 +91,25 @@ function vitalsOf(stored: unknown) {
 const quarantined = (rows: readonly Row[]) => rows.filter((r) => r.reason !== null);
 
 test('are read to the last page, linked by ids; those that name no known appointment are told, and counted as failed', async () => {
+  const appointments = () => setup.query<{ n: number }>('SELECT count(*)::int AS n FROM schedule_appointments');
+  const [before] = await appointments();
   const first = await setup.consult();
   await expectConsultations();
   const rows = await shown();
   const lost = quarantined(rows);
+  // Visits before the first run for the calendar: their dates were read as well.
+  const [after] = await appointments();
+  const found = after!.n - before!.n;
+  expect(found).toBeGreaterThan(0);
+  const inCalendar = new Set(setup.clinic.events.map((e) => e.id));
+  const today = window().to;
+  const unread = lost.filter((r) => inCalendar.has(r.appointment ?? '') && String(r.at) < today);
+  expect(unread).toEqual([]);
   expect(lost.some((r) => r.appointment === null)).toBe(true);
   expect(first).toMatchObject({
     state: 'completed',
     outcome: 'partial',
-    counts: { added: rows.length, failed: lost.length },
+    counts: { added: rows.length + found, failed: lost.length },
   });
   const failures = await setup.chartsync.runs.openFailures(setup.connection.settings, 'consultations');
   expect(failures.map((f) => f.reference).sort()).toEqual(lost.map((r) => r.id).sort());

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -168,7 +168,7 @@ describe('lancedb', () => {
       await (i === 1 ? rebuild.abandon() : rebuild.finish());
     }
     await eager.maintain();
-    expect((await readdir(folder)).length).toBe(2);
+    expect((await readdir(folder)).filter((name) => name.endsWith('.lance'))).toHaveLength(2);
     expect(await eager.count(place.organizationId, null)).toEqual({ documents: 0, passages: 0 });
     await eager.close();
   });
@@ -198,6 +198,25 @@ describe('lancedb', () => {
     });
     expect((await broken.health()).error).toMatchObject({ code: 'search_unavailable', action: 'retry' });
     await broken.close();
+  });
+
+  it('does not take a folder that is away for an index that has nothing', async () => {
+    const home = await mkdtemp(join(folder, 'mounted-'));
+    const place = newPlace();
+    const uuid = randomUUID();
+    const first = createLanceSearchIndex({ folder: home });
+    await first.put(entryOf(place, uuid, 'x'));
+    await first.close();
+    const index = createLanceSearchIndex({ folder: home });
+    await index.prepare();
+    await rename(home, `${home}-away`);
+    await mkdir(home);
+    await expect(index.remove(place, [uuid])).rejects.toMatchObject({ code: 'search_unavailable' });
+    await expect(index.count(place.organizationId, null)).rejects.toMatchObject({ code: 'search_unavailable' });
+    await rm(home, { recursive: true });
+    await rename(`${home}-away`, home);
+    expect(await index.remove(place, [uuid])).toEqual({ removed: 1, remaining: 0 });
+    await index.close();
   });
 
   describe('with embeddings', () => {

@@ -1,5 +1,6 @@
 /**
- * A real Azurite (Azure Blob Storage on this machine) for tests: in memory, on a free loopback port.
+ * A real Azurite (Azure Blob Storage on this machine) for tests: in memory and on a free loopback port, unless it shall come
+ * back after a crash.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -22,15 +23,21 @@ export interface Azurite {
   stop(): Promise<void>;
 }
 
-export async function startAzurite(): Promise<Azurite> {
-  const folder = await mkdtemp(join(tmpdir(), 'azurite-'));
+/** @param options.folder exists; the contents are kept there. @param options.port that it had before */
+export async function startAzurite(options: { folder?: string; port?: number } = {}): Promise<Azurite> {
+  const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'azurite-')));
+  const memory = options.folder === undefined ? ['--inMemoryPersistence'] : ['--location', folder];
   const packageFile = createRequire(import.meta.url).resolve('azurite/package.json');
   const script = join(dirname(packageFile), 'dist/src/blob/main.js');
-  const flags = ['--inMemoryPersistence', '--skipApiVersionCheck', '--silent', '--disableTelemetry'];
-  const child = spawn(process.execPath, [script, '--blobHost', '127.0.0.1', '--blobPort', '0', ...flags], {
-    cwd: folder,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const flags = [...memory, '--skipApiVersionCheck', '--silent', '--disableTelemetry'];
+  const child = spawn(
+    process.execPath,
+    [script, '--blobHost', '127.0.0.1', '--blobPort', String(options.port ?? 0), ...flags],
+    {
+      cwd: folder,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
   const exited = once(child, 'exit');
   const lines: string[] = [];
   // A test process that dies must not leave its server behind.
@@ -40,7 +47,7 @@ export async function startAzurite(): Promise<Azurite> {
     process.removeListener('exit', endWithUs);
     child.kill('SIGKILL');
     await exited;
-    await rm(folder, { recursive: true, force: true });
+    if (options.folder === undefined) await rm(folder, { recursive: true, force: true });
   };
 
   const port = await new Promise<number>((resolve, reject) => {

@@ -3,6 +3,8 @@
  * the appointment whose id it names; the others are in quarantine and stand among the failures of the connection until an id says
  * where they belong, or a person skips them.
  */
+
+import { localDate } from '../../domain/clinic-day.ts';
 import { CONSULTATION_UNIT, type Consultation, consultationFingerprint } from '../../domain/consultations.ts';
 import { SyncError } from '../../domain/errors.ts';
 import type { DateWindow } from '../../domain/reconcile-appointments.ts';
@@ -12,7 +14,7 @@ import type { RunResult, RunSession } from '../run-session.ts';
 import { clinicSettings } from './clinic-settings.ts';
 import { removeAbsentConsultations } from './remove-consultations.ts';
 import type { BookPorts, BookSettings } from './settings.ts';
-import { type BookSyncRequest, bookRun, usualWindow } from './sync-book.ts';
+import { type BookSyncRequest, bookRun, copyWindow, usualWindow } from './sync-book.ts';
 
 const BATCH = 100;
 /** Of one run: half a year, and today. */
@@ -97,8 +99,49 @@ async function copyConsultations(
   const returned = stored.filter((s) => s.kept && seen.has(s.reference)).map((s) => s.reference);
   if (returned.length > 0) await consultations.seenAgain(fence, clinicId, returned);
   const removed = await removeAbsentConsultations(ports, settings, session, { ...options, startedAt, list, stored });
-  await tellQuarantined(ports, session, options.window, await consultations.link(fence, clinicId));
+  const unlinked = await consultations.link(fence, clinicId);
+  const earlier = await earlierDates(ports, settings, session, options.window, unlinked);
+  for (const window of earlier) {
+    await copyWindow(ports, settings, session, { urgent: options.urgent, approved: new Set(), window });
+  }
+  if (earlier.length > 0) await book.beginWindow(fence, clinicId, options.window);
+  const quarantined = earlier.length > 0 ? await consultations.link(fence, clinicId) : unlinked;
+  await tellQuarantined(ports, session, options.window, quarantined);
   return removed;
+}
+
+/**
+ * Dates before today whose calendar is to be read as well: runs for the calendar begin with today, so the appointments of earlier visits
+ * may never have been seen. Those that were told of before were looked for then.
+ */
+async function earlierDates(
+  { runs, clock }: BookPorts,
+  settings: BookSettings,
+  session: RunSession,
+  window: DateWindow,
+  unlinked: readonly QuarantinedConsultation[],
+): Promise<DateWindow[]> {
+  const { organizationId, connectionId } = session.fence;
+  const today = localDate(clock.now(), settings.timeZone);
+  const open = await runs.openFailures({ organizationId, connectionId }, CONSULTATION_UNIT);
+  const told = new Set(open.map((failure) => failure.reference));
+  const dates = unlinked
+    .filter((q) => q.reason === 'appointment_unknown' && !told.has(q.reference))
+    .map((q) => q.date)
+    .filter((date) => date >= window.from && date <= window.to && date < today);
+  return consecutive([...new Set(dates)].sort());
+}
+
+/** Sorted dates as windows without gaps. */
+function consecutive(dates: readonly string[]): DateWindow[] {
+  const windows: DateWindow[] = [];
+  for (const date of dates) {
+    const last = windows.at(-1);
+    if (last !== undefined && Date.parse(date) - Date.parse(last.to) === 86_400_000) {
+      windows[windows.length - 1] = { from: last.from, to: date };
+    } else windows.push({ from: date, to: date });
+  }
+  return windows;
 }
 
 /** A run that could not say where something belongs is not a success, until a person says that it may stay so. */

@@ -158,7 +158,11 @@ export function createReports(database: Database): Reports {
                  + (SELECT count(*) FROM patients AS p WHERE p.organization_id = c.organization_id
                     AND p.connection_id = c.id AND p.deleted_at IS NULL) AS filesets,
                  (SELECT count(*) FROM appointments AS a WHERE a.organization_id = c.organization_id
-                    AND a.connection_id = c.id AND a.deleted_at IS NULL) AS appointments,
+                    AND a.connection_id = c.id AND a.deleted_at IS NULL)
+                 + (SELECT count(*) FROM schedule_appointments AS a JOIN clinic_schedule_config AS k
+                      ON k.organization_id = a.organization_id AND k.clinic_id = a.clinic_id
+                    WHERE k.organization_id = c.organization_id AND k.connection_id = c.id
+                      AND a.deleted_at IS NULL) AS appointments,
                  (SELECT count(*) FROM sync_failures AS f WHERE f.organization_id = c.organization_id
                     AND f.connection_id = c.id AND f.state = 'waiting') AS failures,
                  (SELECT count(*) FROM held_items AS i JOIN held_sets AS s ON s.id = i.set_id

@@ -22,6 +22,8 @@ export interface LanceTablesOptions {
   readonly storageOptions?: Readonly<Record<string, string>>;
   readonly vectors: VectorColumn | null;
   readonly cacheBytes: number;
+  /** @throws SyncError when the place of the tables is not there: then no table says nothing about what it had */
+  readonly assertPresent: () => Promise<void>;
 }
 
 type Lance = typeof import('@lancedb/lancedb');
@@ -134,7 +136,10 @@ export async function openLanceTables(options: LanceTablesOptions) {
     /** Null for an organisation that has never had anything. */
     async control(organizationId: string, make: boolean): Promise<Control | null> {
       const name = controlName(organizationId);
-      if (!make && !opened.has(name) && !(await exists(name))) return null;
+      if (!make && !opened.has(name) && !(await exists(name))) {
+        await options.assertPresent();
+        return null;
+      }
       const table = await controlTable(organizationId);
       const [row] = await table.query().limit(1).toArray();
       return { epoch: row.epoch, live: row.live, building: row.building, covers: row.covers };

@@ -23,6 +23,7 @@ import type { Embeddings } from './embeddings.ts';
 import { createLanceDocuments, headsOf } from './lancedb-documents.ts';
 import { attempting } from './lancedb-error.ts';
 import { createLanceMaintenance, newGeneration } from './lancedb-maintenance.ts';
+import { assertMarker, leaveMarker } from './lancedb-marker.ts';
 import { HEAD_COLUMNS, type Head, indexedDocument, REMOVED, scopeFilter } from './lancedb-rows.ts';
 import { type LanceSearchOptions, searchOnce } from './lancedb-search.ts';
 import { type LanceTables, openLanceTables } from './lancedb-tables.ts';
@@ -69,7 +70,17 @@ export function createLanceSearchIndex(options: LanceSearchIndexOptions): Search
 
   async function open(): Promise<Opened> {
     const { storageOptions } = options;
-    const tables = await openLanceTables({ uri, vectors, cacheBytes, ...(storageOptions ? { storageOptions } : {}) });
+    const assertPresent = async () => {
+      if (local) await assertMarker(uri);
+    };
+    if (local) await leaveMarker(uri);
+    const tables = await openLanceTables({
+      uri,
+      vectors,
+      cacheBytes,
+      assertPresent,
+      ...(storageOptions ? { storageOptions } : {}),
+    });
     const maintenance = createLanceMaintenance({ tables, keepMs });
     const writer = createLanceWriter(tables, maintenance.noticed);
     return { tables, maintenance, documents: createLanceDocuments({ tables, writer, embeddings, profile }) };

@@ -259,7 +259,7 @@ export const words = {
       string
     >,
   },
-  schedule: {
+  runSchedule: {
     title: 'Schedule',
     next: 'The next five starts, if nothing fails',
     byConfiguration: 'As chartsync.yaml says.',
