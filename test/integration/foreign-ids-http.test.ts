@@ -35,6 +35,8 @@ const NOT_ANSWERED: Readonly<Record<string, number>> = {
   group: 404,
   groupPdf: 404,
   caseSummary: 404,
+  // No night has passed.
+  listConsistencyDifferences: 404,
 };
 const KINDS = Object.keys(NOBODY) as (keyof Ids)[];
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-/;

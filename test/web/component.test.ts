@@ -1,5 +1,6 @@
 /** The component in a page of another origin, which uses jQuery and knows nothing of Chartsync but a token for one patient. */
 import { gzipSync } from 'node:zlib';
+import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type ComponentHost, startComponentHost } from '../support/component-host.ts';
 import { openScene, picture, type Scene, sidewaysScroll, until, type Visit, violations, visit } from './browser.ts';
@@ -101,6 +102,72 @@ test('documents are shown, brought, found and followed in a jQuery page that has
   expect(everything).not.toMatch(/ct_|cs_|meniscus|wombat/i);
   expect(bodies.join('\n')).not.toContain('cs_');
   expect(await page.evaluate('document.cookie + JSON.stringify({ ...localStorage, ...sessionStorage })')).toBe('{}');
+  expect(complaints).toEqual([]);
+  await close();
+});
+
+test('a patient is activated after the price was confirmed, alerts are acknowledged, documents grouped and duplicates told', async () => {
+  const database = new pg.Client({ connectionString: scene.setup.environment.DATABASE_URL });
+  await database.connect();
+  await database.query(
+    `UPDATE silknote_patient_filesets SET "activatedUse" = false, "activatedUseTime" = NULL WHERE "silknotePatientUuid" = $1`,
+    [patients[1]],
+  );
+  const { documents } = (await scene.ask('GET', `/api/patients/${patients[1]}/documents`)).body;
+  const alert = {
+    type: 'INCORRECT_PATIENT',
+    description: 'The name in it is another one.',
+    source: 'SERVER_WS',
+    timestamp: '2026-03-03T09:00:00.000Z',
+    acknowledged: false,
+  };
+  await database.query(`UPDATE silknote_documents SET "alertsJson" = $1 WHERE "silknoteDocumentUuid" = $2`, [
+    JSON.stringify([alert]),
+    documents[0].silknoteDocumentUuid,
+  ]);
+  await database.end();
+  const { page, close, complaints } = await open();
+  await page.getByLabel('Patient', { exact: true }).selectOption(patients[1]);
+
+  await page.getByRole('button', { name: 'Activate for $25' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Activate this patient?' });
+  await dialog.getByText('VitalSignRx charges $25 once.').waitFor();
+  await dialog.getByRole('button', { name: 'Not now' }).click();
+  expect(await page.getByText('Not activated').count()).toBe(1);
+  await page.getByRole('button', { name: 'Activate for $25' }).click();
+  await dialog.getByRole('button', { name: 'Yes, activate for $25' }).click();
+  await page.getByText(/^Activated .*202\d/).waitFor();
+  await page
+    .getByRole('listitem')
+    .filter({ hasText: /^chartsync-activated / })
+    .waitFor();
+  const { body } = await scene.ask('GET', `/api/v1/filesets/${patients[1]}`);
+  expect(body.activatedUse).toBe(true);
+
+  await page.getByText('Perhaps of another patient: The name in it is another one.').waitFor();
+  expect(await violations(page)).toEqual([]);
+  await page.getByRole('button', { name: /^Acknowledge the alert about / }).click();
+  await page.getByText('Perhaps of another patient').waitFor({ state: 'hidden' });
+
+  const boxes = page.getByRole('checkbox', { name: /^Select / });
+  await boxes.nth(0).check();
+  await boxes.nth(1).check();
+  await page.getByLabel('Name of the group').fill('Invented set');
+  await page.getByRole('button', { name: 'Group 2 documents' }).click();
+  await page.getByRole('button', { name: 'Ungroup Invented set' }).waitFor();
+  expect(await boxes.nth(0).isDisabled()).toBe(true);
+  await page.getByRole('button', { name: 'Ungroup Invented set' }).click();
+  await page.getByRole('button', { name: 'Ungroup Invented set' }).waitFor({ state: 'hidden' });
+
+  for (const name of ['First.txt', 'Second.txt']) {
+    await page
+      .getByLabel('Add documents')
+      .setInputFiles({ name, mimeType: 'text/plain', buffer: Buffer.from('The same.\n') });
+    await page.getByRole('button', { name: 'Upload' }).click();
+    await page.getByRole('button', { name: `Open ${name} in a new window` }).waitFor();
+  }
+  await page.getByText(/here more than once/).waitFor();
+  expect(await violations(page)).toEqual([]);
   expect(complaints).toEqual([]);
   await close();
 });

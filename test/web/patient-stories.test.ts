@@ -29,18 +29,22 @@ beforeAll(async () => {
   const { filesets } = (await scene.ask('POST', '/api/v1/filesets/search', {})).body;
   const [fileset] = filesets;
   patient = { uuid: fileset.silknotePatientUuid, name: fileset.patientName };
+  await bring(FILE, 'wombat-1');
+  await read();
+});
+afterAll(() => scene?.close());
+
+async function bring(name: string, clientFileId: string): Promise<void> {
   const form = new FormData();
-  form.append('clientFileId', 'wombat-1');
-  form.append('file', new Blob([TEXT]), FILE);
+  form.append('clientFileId', clientFileId);
+  form.append('file', new Blob([TEXT]), name);
   const answer = await fetch(`${scene.server.url}/api/patients/${patient.uuid}/process`, {
     method: 'POST',
     headers: { authorization: `Bearer ${scene.server.adminKey}` },
     body: form,
   });
   expect(answer.status).toBe(202);
-  await read();
-});
-afterAll(() => scene?.close());
+}
 
 const read = () => until(async () => (await scene.server.chartsync.documentWork.open('org_test')) === 0, 120_000);
 
@@ -126,6 +130,56 @@ test('every document that a run brought has a source, a record, a content and an
   // Who may not remove is not offered it.
   expect(await page.getByRole('button', { name: /^Remove:/ }).count()).toBe(0);
   await close();
+});
+
+test('documents are put together and apart, duplicates told, and all moved to another fileset and back', async () => {
+  const { filesets } = (await scene.ask('POST', '/api/v1/filesets/search', {})).body;
+  const target = filesets.find((f: { silknotePatientUuid: string }) => f.silknotePatientUuid !== patient.uuid);
+  const countOf = async (uuid: string) => (await scene.ask('GET', `/api/v1/filesets/${uuid}`)).body.documents as number;
+  await bring('Copy of wombat.txt', 'wombat-2');
+  await read();
+  const [here, there] = [await countOf(patient.uuid), await countOf(target.silknotePatientUuid)];
+
+  const { page, go, complaints, close } = await visit(scene, { key: scene.server.adminKey });
+  await go(`/patients/${patient.uuid}`);
+  await page.getByRole('region', { name: 'Duplicates' }).getByText('Copy of wombat.txt').waitFor();
+  await page.getByRole('checkbox', { name: `Select ${FILE}` }).check();
+  await page.getByRole('checkbox', { name: 'Select Copy of wombat.txt' }).check();
+  await page.getByLabel('Name of a new group').fill('Invented scans');
+  await page.getByRole('button', { name: 'Group 2 documents', exact: true }).click();
+  const groups = page.getByRole('region', { name: 'Groups' });
+  await groups.getByText('Invented scans').waitFor();
+  await groups.getByText('one PDF', { exact: true }).waitFor({ timeout: 60_000 });
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('button', { name: 'Download the PDF: Invented scans' }).click(),
+  ]);
+  expect(download.suggestedFilename()).toMatch(/^group_[\da-f-]+\.pdf$/);
+  expect(await violations(page)).toEqual([]);
+  await page.getByRole('button', { name: 'Ungroup: Invented scans' }).click();
+  await groups.getByText('Invented scans').waitFor({ state: 'hidden' });
+
+  await page.getByLabel('UUID of the new fileset').fill('nobody');
+  await page.getByRole('button', { name: 'See what would move' }).click();
+  await page.getByText('This is no UUID.').waitFor();
+  await page.getByLabel('UUID of the new fileset').fill(target.silknotePatientUuid);
+  await page.getByRole('button', { name: 'See what would move' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Move to another fileset' });
+  await dialog.getByText(`${here} documents would move.`).waitFor();
+  expect(await countOf(patient.uuid)).toBe(here);
+  expect(await violations(page)).toEqual([]);
+  await dialog.getByRole('button', { name: 'Move them' }).click();
+  await page.getByText(`${here} documents moved.`).waitFor();
+  await page.getByText('This patient has no documents.').waitFor();
+  expect([await countOf(patient.uuid), await countOf(target.silknotePatientUuid)]).toEqual([0, here + there]);
+  await page.getByRole('button', { name: 'Take it back' }).click();
+  await page.getByText(`${here} documents went back.`).waitFor();
+  expect([await countOf(patient.uuid), await countOf(target.silknotePatientUuid)]).toEqual([here, there]);
+  const moves = page.getByRole('region', { name: 'Move to another fileset of the same person' });
+  await moves.getByText('taken back').waitFor();
+  expect(complaints).toEqual([]);
+  await close();
+  await read();
 });
 
 test('with the keyboard alone: find somebody and open a document', async () => {

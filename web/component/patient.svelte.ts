@@ -1,7 +1,11 @@
 /** One patient as the component knows it: asked for once, then kept true by the stream of events. */
 import {
+  type AlertType,
   asFailure,
+  type Duplicate,
+  type Group,
   type Passage,
+  type Patient,
   type PatientFile,
   type Service,
   type ServiceFailure,
@@ -22,6 +26,11 @@ export type Tell = (name: string, detail: Record<string, unknown>) => void;
 export class PatientView {
   files = $state.raw<readonly PatientFile[] | null>(null);
   sync = $state.raw<SyncState | null>(null);
+  patient = $state.raw<Patient | null>(null);
+  /** Those that nobody has acknowledged. */
+  alerts = $state.raw<readonly OpenAlert[]>([]);
+  groups = $state.raw<readonly Group[]>([]);
+  duplicates = $state.raw<readonly Duplicate[]>([]);
   failure = $state.raw<ServiceFailure | null>(null);
   /** The stream of events is open: what is shown is what is. */
   live = $state(false);
@@ -77,6 +86,71 @@ export class PatientView {
         if (after === null) break;
       }
       this.files = files;
+      await this.#reloadRest();
+    });
+  }
+
+  async #reloadRest(): Promise<void> {
+    const params = { path: { uuid: this.uuid } };
+    const [{ patient, files }, { groups }, { duplicates }] = await Promise.all([
+      this.service.ask((client) => client.GET('/api/patients/{uuid}', { params, ...this.#signal })),
+      this.service.ask((client) => client.GET('/api/patients/{uuid}/groups', { params, ...this.#signal })),
+      this.service.ask((client) => client.GET('/api/patients/{uuid}/duplicates', { params, ...this.#signal })),
+    ]);
+    this.patient = patient;
+    this.groups = groups;
+    this.duplicates = duplicates;
+    this.alerts = files.flatMap(({ silknoteDocumentUuid, originalName, alerts }) =>
+      alerts
+        .filter(({ acknowledged }) => !acknowledged)
+        .map(({ type, description, timestamp }) => ({
+          documentId: silknoteDocumentUuid,
+          name: originalName,
+          type,
+          description,
+          timestamp,
+        })),
+    );
+  }
+
+  /** @param cost for whoever listens; the service asks for no money */
+  activate(cost: number): Promise<boolean> {
+    return this.attempt(async () => {
+      const body = { activatedUse: true };
+      await this.service.ask((client) =>
+        client.POST('/api/patients/{uuid}/activate', { params: { path: { uuid: this.uuid } }, body }),
+      );
+      this.#tell('activated', { cost });
+      await this.#reloadRest();
+    });
+  }
+
+  acknowledge(documentId: string, alertType: AlertType): Promise<boolean> {
+    return this.attempt(async () => {
+      const body = { patientId: this.uuid, documentId, alertType };
+      await this.service.ask((client) => client.POST('/api/alerts/acknowledge', { body }));
+      this.#tell('alert-acknowledged', { documentUuid: documentId, alertType });
+      await this.#reloadRest();
+    });
+  }
+
+  group(documentIds: readonly string[], title: string): Promise<boolean> {
+    return this.attempt(async () => {
+      const body = { documentIds: [...documentIds], ...(title === '' ? {} : { title }) };
+      await this.service.ask((client) =>
+        client.POST('/api/patients/{uuid}/groups', { params: { path: { uuid: this.uuid } }, body }),
+      );
+      this.#tell('grouped', { documentUuids: [...documentIds] });
+      await this.#reloadRest();
+    });
+  }
+
+  ungroup(groupId: string): Promise<boolean> {
+    return this.attempt(async () => {
+      const params = { path: { uuid: this.uuid, groupId } };
+      await this.service.ask((client) => client.DELETE('/api/patients/{uuid}/groups/{groupId}', { params }));
+      this.#tell('ungrouped', { groupId });
+      await this.#reloadRest();
     });
   }
 
@@ -193,6 +267,14 @@ export class PatientView {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.reload(), GATHER_MS);
   }
+}
+
+export interface OpenAlert {
+  readonly documentId: string;
+  readonly name: string;
+  readonly type: AlertType;
+  readonly description: string;
+  readonly timestamp: string;
 }
 
 interface Heard {

@@ -9,6 +9,11 @@ type Answer<P extends keyof paths, M extends 'get' | 'post'> =
   paths[P] extends Record<M, { responses: { 200: { content: { 'application/json': infer T } } } }> ? T : never;
 export type PatientFile = Answer<'/api/patients/{uuid}/documents', 'get'>['documents'][number];
 export type SyncState = Answer<'/api/patients/{uuid}/sync', 'get'>;
+export type Patient = Answer<'/api/patients/{uuid}', 'get'>['patient'];
+export type MedicalDocument = Answer<'/api/patients/{uuid}', 'get'>['files'][number];
+export type AlertType = MedicalDocument['alerts'][number]['type'];
+export type Group = Answer<'/api/patients/{uuid}/groups', 'get'>['groups'][number];
+export type Duplicate = Answer<'/api/patients/{uuid}/duplicates', 'get'>['duplicates'][number];
 export type Passage = Answer<'/api/patients/{uuid}/search', 'post'>['passages'][number];
 
 /** What was refused, in words for people. */

@@ -45,6 +45,13 @@ export const words = {
     title: (count: number) => many(count, 'alert'),
     of: (name: string) => `about ${name}`,
     acknowledge: 'Acknowledge',
+    acknowledgeNamed: (name: string) => `Acknowledge the alert about ${name}`,
+    types: {
+      ERROR: 'Error',
+      ALERT: 'Alert',
+      DELAYED: 'Delayed',
+      INCORRECT_PATIENT: 'Perhaps of another patient',
+    } as Record<string, string>,
     acknowledged: 'The alert is acknowledged.',
   },
 
@@ -89,7 +96,8 @@ export const words = {
   },
 
   duplicates: {
-    text: (count: number) => `${many(count, 'document')} are here more than once. Nothing is removed by itself.`,
+    text: (count: number) =>
+      `${many(count, 'content is', 'contents are')} here more than once. Nothing is removed by itself.`,
     copies: (name: string, count: number) => `${name}: ${count} times`,
   },
 
@@ -100,10 +108,17 @@ export const words = {
     save: 'Group',
     grouped: 'The documents are grouped.',
     ungroup: 'Ungroup',
+    ungroupNamed: (name: string) => `Ungroup ${name}`,
     ungrouped: 'The group is taken apart; its documents are as before.',
     list: 'Groups',
   },
 };
+
+export function price(cost: number): string {
+  const whole = Number.isInteger(cost);
+  const options = { style: 'currency', currency: 'USD', minimumFractionDigits: whole ? 0 : 2 } as const;
+  return new Intl.NumberFormat('en-US', options).format(cost);
+}
 
 export function time(iso: string): string {
   return new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(iso));

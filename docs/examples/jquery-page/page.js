@@ -11,7 +11,17 @@ $(() => {
   });
   $('#patient').on('change', show);
 
-  const events = ['activated', 'uploaded', 'file-status', 'file-deleted', 'synced', 'error'];
+  const events = [
+    'activated',
+    'uploaded',
+    'file-status',
+    'file-deleted',
+    'grouped',
+    'ungrouped',
+    'alert-acknowledged',
+    'synced',
+    'error',
+  ];
   $documents.on(events.map((name) => `chartsync-${name}`).join(' '), ({ type, originalEvent }) => {
     $('#told').append($('<li>').text(`${type} ${JSON.stringify(originalEvent.detail)}`));
   });

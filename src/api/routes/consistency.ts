@@ -49,7 +49,7 @@ const Found = Type.Object({
   code: text(),
 });
 
-const CheckPath = Type.Object({ checkId: Type.String({ maxLength: 18, description: 'Id of a comparison.' }) });
+const CheckPath = Type.Object({ checkId: Type.String({ description: 'Id of a comparison.' }) });
 const Page = Type.Object(
   {
     limit: Type.Optional(
@@ -109,7 +109,9 @@ export function consistencyRoutes(app: FastifyInstance, services: ApiServices, a
       if (!/^\d+$/.test(after)) {
         throw new HttpError(400, 'invalid_request', '"after" is what the page before gave as "next".');
       }
-      const reports = /^\d+$/.test(checkId) ? await services.consistency.reports(organizationId, MOST_REPORTS) : [];
+      const reports = /^\d{1,18}$/.test(checkId)
+        ? await services.consistency.reports(organizationId, MOST_REPORTS)
+        : [];
       if (!reports.some(({ id }) => id === checkId)) throw new HttpError(404, 'not_found', 'No such comparison.');
       const found = await services.consistency.differences(organizationId, checkId, { after, limit: limit + 1 });
       const page = found.slice(0, limit);

@@ -1,5 +1,5 @@
 /** How far a document is, and how one of its copies is, in words and colour. */
-import type { Copies, PatientDocument } from './api/client.ts';
+import type { Copies, Group, PatientDocument } from './api/client.ts';
 import type { Shown } from './connection-state.ts';
 import { words } from './words.ts';
 
@@ -15,6 +15,11 @@ export function documentStateOf({ status, stage }: Pick<PatientDocument, 'status
     default:
       return { text, tone: 'off' };
   }
+}
+
+export function groupStateOf(status: Group['status']): Shown {
+  const tone = status === 'complete' ? 'good' : status === 'error' ? 'warn' : 'busy';
+  return { text: words.groups.states[status] ?? status, tone };
 }
 
 export function copyToneOf(verdict: Copies['copies'][number]['verdict']): Shown {

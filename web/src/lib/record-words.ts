@@ -86,6 +86,59 @@ export const recordWords = {
     byRun: 'by this run',
   },
 
+  duplicates: {
+    title: 'Duplicates',
+    none: 'No content is here more than once.',
+    text: 'The same content under several documents. Nothing is removed by itself.',
+    times: (count: number) => `${number(count)} times`,
+  },
+
+  groups: {
+    title: 'Groups',
+    how: 'Select documents in the list above, in the order in which they shall follow each other.',
+    name: 'Name of a new group (optional)',
+    group: (count: number) => `Group ${many(count, 'document')}`,
+    groupNamed: (count: number, names: string) => `Group ${many(count, 'document')}: ${names}`,
+    grouped: 'The documents are grouped; their PDF is made within seconds.',
+    none: 'Nothing is grouped.',
+    states: { waiting: 'the PDF is being made', complete: 'one PDF', error: 'no PDF can be made' } as Record<
+      string,
+      string
+    >,
+    removed: 'removed',
+    pdf: 'Download the PDF',
+    ungroup: 'Ungroup',
+    ungrouped: 'The group is taken apart; its documents are as they were.',
+    proposals: 'May belong together: of one date and type',
+    select: (name: string) => `Select ${name}`,
+  },
+
+  migrate: {
+    title: 'Move to another fileset of the same person',
+    text: 'For a patient whom the source booked anew under another UUID. Nothing moves by itself.',
+    target: 'UUID of the new fileset',
+    noUuid: 'This is no UUID.',
+    look: 'See what would move',
+    move: 'Move them',
+    plan: (count: number) => `${many(count, 'document')} would move.`,
+    counts: (from: number, fromAfter: number, to: number, toAfter: number) =>
+      `Here ${number(from)} → ${number(fromAfter)}, there ${number(to)} → ${number(toAfter)} documents.`,
+    same: (count: number) => `${many(count, 'content')} of them are there already.`,
+    stay: (count: number) => `${many(count, 'document')} would stay here:`,
+    reasons: {
+      same_reference: 'the other patient has a document with this reference',
+      grouped: 'it is in a group whose other documents stay',
+      not_here: 'it is none of this patient',
+    } as Record<string, string>,
+    moved: (count: number) => `${many(count, 'document')} moved.`,
+    former: 'Documents of this patient were before under',
+    wentTo: (count: number) => `${many(count, 'document')} went to`,
+    cameFrom: (count: number) => `${many(count, 'document')} came from`,
+    takenBack: 'taken back',
+    undo: 'Take it back',
+    undone: (count: number) => `${many(count, 'document')} went back.`,
+  },
+
   preview: {
     title: (name: string) => `Preview of ${name}`,
     page: (n: number, total: number) => `Page ${n} of ${total}`,
@@ -137,7 +190,7 @@ export const recordWords = {
     checked: 'Looked at',
   },
 
-  schedule: {
+  book: {
     clinic: 'Clinic',
     none: 'No clinic’s book is kept here. It needs a connection to IDEXX Neo.',
     view: 'View',

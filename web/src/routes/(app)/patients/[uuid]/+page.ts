@@ -27,5 +27,13 @@ export const load: PageLoad = async ({ params, parent }) => {
     fileset: new Live(() => answerOf(api.GET('/api/v1/filesets/{uuid}', { params: { path } }))),
     documents,
     removed,
+    duplicates: new Live(
+      async () => (await answerOf(api.GET('/api/patients/{uuid}/duplicates', { params: { path } }))).duplicates,
+    ),
+    groups: new Live(async () => (await answerOf(api.GET('/api/patients/{uuid}/groups', { params: { path } }))).groups),
+    proposals: new Live(
+      async () => (await answerOf(api.GET('/api/patients/{uuid}/group-proposals', { params: { path } }))).proposals,
+    ),
+    migrations: new Live(() => answerOf(api.GET('/api/patients/{uuid}/migrations', { params: { path } }))),
   };
 };
