@@ -274,10 +274,17 @@ test.each([1280, 360])(
     const { page, close, complaints } = await open(width);
     expect(await violations(page)).toEqual([]);
     expect(await sidewaysScroll(page)).toBe(0);
-    const looks = await page.evaluate<string>(
-      "getComputedStyle(document.querySelector('chartsync-patient').shadowRoot.querySelector('.component')).borderRadius",
-    );
-    expect(looks).toBe('0px');
+    const looks = (selector: string) =>
+      page.evaluate<string[]>(`(() => {
+        const { borderRadius, borderTopWidth, borderTopColor, backgroundColor } = getComputedStyle(
+          document.querySelector('chartsync-patient').shadowRoot.querySelector('${selector}'),
+        );
+        return [borderRadius, borderTopWidth, borderTopColor, backgroundColor];
+      })()`);
+    // The page sets the corners and the accent; the rest is as it comes.
+    expect(await looks('.component')).toEqual(['3px', '1px', 'rgb(211, 217, 224)', 'rgb(255, 255, 255)']);
+    expect(await looks('.part button')).toEqual(['3px', '1px', 'rgb(123, 135, 148)', 'rgb(255, 255, 255)']);
+    expect(await looks('button.primary')).toEqual(['3px', '1px', 'rgb(107, 44, 143)', 'rgb(107, 44, 143)']);
     if (width === 360) await picture(page, 'component-telephone');
     expect(complaints).toEqual([]);
     await close();

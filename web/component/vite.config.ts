@@ -19,6 +19,8 @@ export default defineConfig({
   build: {
     outDir: here('../build/component'),
     emptyOutDir: true,
+    // Those that know light-dark(): what it would be replaced by works only where the page itself asks for it.
+    cssTarget: ['chrome123', 'edge123', 'firefox120', 'safari17.5'],
     lib: {
       entry: here('main.ts'),
       formats: ['iife'],
