@@ -103,10 +103,23 @@ export interface Conflict extends BookingConflict {
 }
 
 /** Which dates a run is about. */
+/** What a run found on a date and changed there. */
+export interface DateSummary {
+  readonly date: string;
+  readonly state: 'complete' | 'failed' | 'not_read';
+  readonly found: number;
+  readonly added: number;
+  /** Also those that came here from another date. */
+  readonly updated: number;
+  readonly removed: number;
+}
+
 export interface RunWindow extends DateWindow {
   /** The date that was read last. */
   readonly currentDate: string | null;
   readonly failedDates: readonly string[];
+  /** Empty until the book was written. */
+  readonly dates: readonly DateSummary[];
 }
 
 export interface SlotBook {
@@ -155,7 +168,12 @@ export interface SlotBook {
     window: DateWindow,
   ): Promise<{ readonly counts: number; readonly seen: number }>;
   /** Records how the reads of dates ended. A failed date keeps the time of its last good read. */
-  finishDates(fence: Fence, clinicId: string, results: readonly DateResult[]): Promise<void>;
+  finishDates(
+    fence: Fence,
+    clinicId: string,
+    results: readonly DateResult[],
+    dates: readonly DateSummary[],
+  ): Promise<void>;
   /**
    * Flags bookings without a place, clears flags without a reason. Confirmed bookings stay where they are; with `moveHolds`
    * holds go to their proposal.

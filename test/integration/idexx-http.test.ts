@@ -42,6 +42,23 @@ test('a run is waited for, or asked for and followed; the book is fresh after it
   const events = [...stream.text.matchAll(/^data: (.*)$/gm)].map(([, text]) => JSON.parse(text!));
   expect(events[0]).toEqual({ type: 'connected', syncId: asked.body.syncId });
   expect(events.at(-1)).toMatchObject({ type: 'completed', success: true, stats: { appointmentsRemoved: 0 } });
+  expect(events.filter((e) => e.type === 'phase').map((e) => e.phase)).toEqual([
+    'config_loaded',
+    'slots_generated',
+    'reconciling',
+    'resolving_conflicts',
+  ]);
+  const read = events.filter((e) => e.type === 'date_completed');
+  expect(read.map((e) => e.date)).toEqual([0, 1, 2].map((days) => addDays(setup.window.from, days)));
+  // Known also after the end: what the run before found on the same dates it finds again, and changes nothing.
+  expect(read.every((e) => e.errors.length === 0 && e.added + e.updated + e.removed === 0)).toBe(true);
+  const [stored] = await setup.query<{ n: number }>(
+    'SELECT count(*)::int AS n FROM schedule_appointments WHERE deleted_at IS NULL AND date BETWEEN $1 AND $2',
+    [setup.window.from, addDays(setup.window.from, 2)],
+  );
+  // Of an entry that is cancelled nothing is shown, but it was found.
+  expect(read.reduce((sum, e) => sum + e.appointmentsFound, 0)).toBeGreaterThanOrEqual(stored!.n);
+  expect(stored!.n).toBeGreaterThan(0);
 
   const status = await documentedCall('GET', asked.body.statusUrl, `${SYNC}/status`);
   expect(status.body).toMatchObject({

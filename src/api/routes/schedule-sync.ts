@@ -16,11 +16,13 @@ import { openEventStream } from '../sse.ts';
 
 const RECENT_RUNS = 20;
 const RUN_ID = /^[\w-]{1,160}$/;
-/** Step of a run → phase, as clients of the earlier service know them. */
-const PHASES: Readonly<Record<string, string>> = {
-  'Reading the calendar': 'config_loaded',
-  'Writing the book': 'reconciling',
-};
+/** Steps of a run in their order, with the phases that they show, as clients of the earlier service know them. */
+const PHASES: readonly (readonly [step: string, phases: readonly string[]])[] = [
+  ['Reading the calendar', ['config_loaded']],
+  ['Generating the slots', []],
+  ['Writing the book', ['slots_generated', 'reconciling']],
+  ['Resolving conflicts', ['resolving_conflicts']],
+];
 
 export function scheduleSyncRoutes(app: FastifyInstance, services: ApiServices, access: Access): void {
   const shared = { tags: ['idexx'], headers: SelectOrganization };
@@ -107,7 +109,7 @@ export function scheduleSyncRoutes(app: FastifyInstance, services: ApiServices, 
         ...shared,
         summary: 'A run as server-sent events',
         description:
-          'Data are {"type": …}: connected, phase, progress, completed, error. Known also after the end; then the stream is closed at once.',
+          'Data are {"type": …}: connected, phase, progress, date_completed, completed, error. Known also after the end; then the stream is closed at once.',
         operationId: 'scheduleSyncStream',
         params: Type.Object({ syncId: Type.String({ maxLength: 160 }) }),
         response: {
@@ -127,19 +129,27 @@ export function scheduleSyncRoutes(app: FastifyInstance, services: ApiServices, 
       const stream = openEventStream(request, reply, services.watch.closed);
       const send = (data: object, matters = true) => stream.send('message', data, matters);
       send({ type: 'connected', syncId });
-      let step: string | null = null;
+      let reached = -1;
       let telling: Promise<void> = Promise.resolve();
       const tell = async (now: RunRecord | null): Promise<void> => {
         if (now === null) return stream.end();
-        const phase = now.step === step ? undefined : PHASES[now.step ?? ''];
-        step = now.step;
-        if (phase !== undefined) send({ type: 'phase', phase });
+        // A step can be shorter than the time between two looks.
+        const at = now.state === 'completed' ? PHASES.length - 1 : PHASES.findIndex(([step]) => step === now.step);
+        for (const [, phases] of PHASES.slice(reached + 1, at + 1)) {
+          for (const phase of phases) send({ type: 'phase', phase });
+        }
+        reached = Math.max(reached, at);
         if (now.finishedAt === null) {
           const window = await services.book.runWindow(key(connection), syncId).catch(() => null);
           const currentDate = window?.currentDate ?? null;
           return send({ type: 'progress', percentage: now.percentage, currentDate }, false);
         }
         if (now.state !== 'completed') send({ type: 'error', message: now.error?.message ?? 'The run failed.' });
+        const window = await services.book.runWindow(key(connection), syncId).catch(() => null);
+        for (const { date, found, added, updated, removed, state } of window?.dates ?? []) {
+          const failed = state === 'complete' ? [] : [`The calendar of ${date} could not be read.`];
+          send({ type: 'date_completed', date, appointmentsFound: found, added, updated, removed, errors: failed });
+        }
         const success = now.state === 'completed';
         const errors = now.error === null ? [] : [now.error.message];
         send({ type: 'completed', syncId, success, stats: statsOf(now), durationMs: durationOf(now), errors });

@@ -12,7 +12,7 @@ import { type RunResult, type RunSession, type SessionOptions, type WorkResult, 
 import { clinicSettings } from './clinic-settings.ts';
 import { readWindow, type WindowReads } from './read-window.ts';
 import type { BookPorts, BookSettings } from './settings.ts';
-import { type WindowResult, writeWindow } from './write-window.ts';
+import { type WindowPhase, type WindowResult, writeWindow } from './write-window.ts';
 
 export interface BookSyncRequest {
   readonly trigger: RunTrigger;
@@ -54,7 +54,7 @@ export function bookRun(
     {
       runs: ports.runs,
       clock: ports.clock,
-      totalSteps: 3,
+      totalSteps: request.mode === 'calendar' ? 5 : 3,
       start: { organizationId, connectionId, mode: request.mode, trigger: request.trigger },
       ...(request.claimed === undefined ? {} : { claimed: request.claimed }),
       ...(request.onStarted === undefined ? {} : { onStarted: request.onStarted }),
@@ -78,6 +78,12 @@ export interface CopyOptions {
   /** Stored appointments whose removal a person has approved. */
   readonly approved: ReadonlySet<string>;
 }
+
+/** What comes when a phase of writing is reached. */
+const STEP_AFTER: Readonly<Partial<Record<WindowPhase, string>>> = {
+  slots_generated: 'Writing the book',
+  resolving_conflicts: 'Resolving conflicts',
+};
 
 /** Reads the window and brings the book to it. */
 export async function copyWindow(
@@ -109,7 +115,7 @@ export async function copyWindow(
   await book.configure(fence, clinicId, clinicSettings(clinic, settings, read));
   const finishedAt = clock.now();
 
-  session.step('Writing the book', null);
+  session.step('Generating the slots', null);
   const result = await writeWindow({
     book,
     fence,
@@ -121,6 +127,10 @@ export async function copyWindow(
     moveHolds: settings.moveHolds,
     approved: options.approved,
     signal,
+    onPhase(phase) {
+      const step = STEP_AFTER[phase];
+      if (step !== undefined) session.step(step, null);
+    },
   });
   const { added, updated, moved, removed, same, failedDates, held, completeItems } = result;
   session.count({ added, updated, moved, removed, same });

@@ -16,7 +16,7 @@ import {
 } from '../../domain/reconcile-appointments.ts';
 import type { Outcome } from '../../domain/run.ts';
 import type { Fence } from '../../ports/document-records.ts';
-import type { Conflict, DateResult, SlotBook, SlotCounts } from '../../ports/slot-book.ts';
+import type { Conflict, DateResult, DateSummary, SlotBook, SlotCounts } from '../../ports/slot-book.ts';
 import { type GuardLimits, guard } from '../guard.ts';
 
 const BATCH = 100;
@@ -39,15 +39,6 @@ export interface WriteWindow {
   readonly approved?: ReadonlySet<string>;
   readonly signal: AbortSignal;
   readonly onPhase?: (phase: WindowPhase) => void;
-}
-
-export interface DateSummary {
-  readonly date: string;
-  readonly state: 'complete' | 'failed' | 'not_read';
-  readonly found: number;
-  readonly added: number;
-  readonly updated: number;
-  readonly removed: number;
 }
 
 export interface WindowResult {
@@ -95,7 +86,8 @@ export async function writeWindow(options: WriteWindow): Promise<WindowResult> {
   signal.throwIfAborted();
   await book.settle(fence, clinicId, window);
   // Only now do the dates count as read: a book is as young as its counts.
-  await book.finishDates(fence, clinicId, resultsOf(read));
+  const dates = summaries(read, plan, removed);
+  await book.finishDates(fence, clinicId, resultsOf(read), dates);
   options.onPhase?.('resolving_conflicts');
   const conflicts = await book.findConflicts(fence, clinicId, window, { moveHolds: options.moveHolds });
 
@@ -111,7 +103,7 @@ export async function writeWindow(options: WriteWindow): Promise<WindowResult> {
     removed: removed.size,
     removedIds: removed,
     same: plan.same,
-    dates: summaries(read, plan, removed),
+    dates,
     failedDates,
     held,
     completeItems: read.complete ? plan.inSource : null,

@@ -2,7 +2,7 @@
 import { sql, type Transaction } from 'kysely';
 import type { DateWindow } from '../../domain/reconcile-appointments.ts';
 import type { Fence } from '../../ports/document-records.ts';
-import type { ClinicKey, DateResult, RunWindow } from '../../ports/slot-book.ts';
+import type { ClinicKey, DateResult, DateSummary, RunWindow } from '../../ports/slot-book.ts';
 import type { Database } from './database.ts';
 import type { Tables } from './tables.ts';
 
@@ -30,7 +30,7 @@ export async function noteProgress(trx: Trx, fence: Fence, key: ClinicKey, date:
 export async function runWindow(db: Database['kysely'], key: ClinicKey, runId: string): Promise<RunWindow | null> {
   const { rows } = await sql<RunWindow>`
     SELECT sync_start_date::text AS "from", sync_end_date::text AS "to", progress_date::text AS "currentDate",
-           failed_dates AS "failedDates"
+           failed_dates AS "failedDates", date_results AS dates
     FROM schedule_run_windows
     WHERE organization_id = ${key.organizationId} AND clinic_id = ${key.clinicId} AND run_id = ${runId}`.execute(db);
   return rows[0] ?? null;
@@ -41,6 +41,7 @@ export async function finishDates(
   fence: Fence,
   key: ClinicKey,
   results: readonly DateResult[],
+  dates: readonly DateSummary[],
 ): Promise<void> {
   const complete = results.filter((r) => r.state === 'complete');
   const failed = results.filter((r) => r.state === 'failed');
@@ -72,7 +73,7 @@ export async function finishDates(
     WHERE s.id = n.id AND s.organization_id = ${key.organizationId}`.execute(trx);
   await sql`
     UPDATE schedule_run_windows
-    SET failed_dates = ARRAY(
+    SET date_results = ${JSON.stringify(dates)}::jsonb, failed_dates = ARRAY(
       SELECT DISTINCT date FROM unnest(failed_dates || ${failed.map((r) => r.date)}::text[]) AS f (date)
       WHERE date <> ALL (${complete.map((r) => r.date)}::text[]) ORDER BY date)
     WHERE organization_id = ${key.organizationId} AND clinic_id = ${key.clinicId} AND run_id = ${fence.runId}`.execute(

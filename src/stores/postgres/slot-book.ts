@@ -54,8 +54,8 @@ export function createSlotBook(database: Database): SlotBook {
         const counts = await countSlots(trx, key, window);
         return { counts, seen: await linkSeenBookings(trx, key, window) };
       }),
-    finishDates: (fence, clinicId, results) =>
-      forClinic(database, fence, clinicId, (trx, key) => finishDates(trx, fence, key, results)),
+    finishDates: (fence, clinicId, results, dates) =>
+      forClinic(database, fence, clinicId, (trx, key) => finishDates(trx, fence, key, results, dates)),
     findConflicts: (fence, clinicId, window, options) =>
       forClinic(database, fence, clinicId, (trx, key) => findConflicts(trx, fence, key, window, options)),
     availability: (query) => reading(() => availability(db, query)),

@@ -702,6 +702,7 @@ export interface Tables {
     progress_date: NullableDate;
     failed_dates: Generated<string[]>;
     idexx_config: NullableJson;
+    date_results: GeneratedJson;
   };
   document_deliveries: {
     organization_id: string;
