@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { addDays } from '../../simulators/idexx/wall.ts';
 import { type IdexxService, serveIdexx } from '../support/idexx-http.ts';
-import { CLINIC_ID, type IdexxSetup, ORGANIZATION } from '../support/idexx-setup.ts';
+import { CLINIC_ID, CONNECTION, type IdexxSetup, ORGANIZATION } from '../support/idexx-setup.ts';
 
 let service: IdexxService;
 let setup: IdexxSetup;
@@ -70,6 +70,19 @@ test('a run is waited for, or asked for and followed; the book is fresh after it
   const metrics = await call('GET', '/metrics');
   expect(metrics.text).toMatch(/schedule_day_age_seconds\{[^}]*days_ahead="9"\} \d/);
   expect(metrics.text).toContain('browser_pool_available 2');
+});
+
+test('the company, name and password of the portal are stored, and never shown', async () => {
+  const path = '/api/v1/connections/{connectionId}/credentials';
+  const at = path.replace('{connectionId}', CONNECTION);
+  const half = await documentedCall('PUT', at, path, { body: { username: 'desk', password: 'invented-password' } });
+  expect(half.status).toBe(400);
+  expect(half.body.error).toContain('companyId and username and password');
+  const body = { companyId: 'invented-company', username: 'desk', password: 'invented-password' };
+  const stored = await documentedCall('PUT', at, path, { body });
+  expect(stored).toMatchObject({ status: 200, body: { stored: true, readable: true } });
+  expect(stored.text).not.toContain('invented');
+  expect((await documentedCall('DELETE', at, path)).status).toBe(200);
 });
 
 test('one date can be copied by itself', async () => {

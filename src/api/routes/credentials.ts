@@ -32,6 +32,7 @@ const secret = () => Type.String({ minLength: 1, maxLength: 1000 });
 /** Which of them a connection wants depends on its kind. */
 const Credentials = Type.Object(
   {
+    companyId: Type.Optional(Type.String({ minLength: 1, maxLength: 1000, description: 'Of IDEXX Neo.' })),
     username: Type.Optional(secret()),
     password: Type.Optional(secret()),
     apiKey: Type.Optional(Type.String({ pattern: '^[\\x21-\\x7e]{8,200}$', description: 'Of Cliniko.' })),

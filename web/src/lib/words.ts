@@ -187,6 +187,7 @@ export const words = {
     settingsText: 'As chartsync.yaml says, completed by defaults. They are changed there; secrets are never shown.',
     notStored: 'none; those of the configuration are used',
     unreadable: 'The configured encryption key does not open them.',
+    companyId: 'Company id',
     username: 'User name',
     password: 'Password',
     apiKey: 'API key',
