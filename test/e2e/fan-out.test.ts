@@ -12,9 +12,9 @@ import { until } from '../support/until.ts';
 
 const KILLS = 3;
 /** Six processes are started one after another, on whatever machine. */
-const LONG = { timeout: 300_000 };
+const LONG = { timeout: 900_000 };
 /** How long the machine may take for what the product does in seconds. */
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 180_000;
 const HELPERS = 2;
 
 let setup: PracticeSetup;
@@ -46,11 +46,11 @@ beforeAll(async () => {
     END $$;
     CREATE TRIGGER watch_document AFTER INSERT OR UPDATE ON silknote_documents
       FOR EACH ROW EXECUTE FUNCTION watch_document();
-    CREATE TABLE helped (most integer NOT NULL);
+    CREATE TABLE helped (counted integer NOT NULL, alive integer NOT NULL);
     CREATE FUNCTION watch_helpers() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
-      INSERT INTO helped SELECT count(*) FROM sync_run_helpers AS h
-      WHERE h.run_id = NEW.run_id AND h.fence = NEW.fence AND h.expires_at > now() AND EXISTS (
+      INSERT INTO helped SELECT count(*) FILTER (WHERE h.expires_at > now()), count(*) FROM sync_run_helpers AS h
+      WHERE h.run_id = NEW.run_id AND h.fence = NEW.fence AND EXISTS (
         SELECT 1 FROM pg_locks AS k WHERE k.locktype = 'advisory' AND k.granted AND k.mode = 'ExclusiveLock'
           AND (k.classid::bigint << 32 | k.objid::bigint) = h.worker_id);
       RETURN NULL;
@@ -171,8 +171,10 @@ test('a process that is killed again and again changes nothing about the result'
     `SELECT count(*)::int AS failures FROM sync_failures WHERE organization_id = 'org_copied'`,
   );
   expect(run.counts.failed).toBe(failures);
-  const { most } = await one('SELECT max(most) AS most FROM helped');
-  expect(most).toBe(HELPERS);
+  const { counted, alive } = await one('SELECT max(counted) AS counted, max(alive) AS alive FROM helped');
+  expect(counted).toBeLessThanOrEqual(HELPERS);
+  // On a slow machine one may have been held up for so long that it did not count any more.
+  expect(alive).toBeGreaterThanOrEqual(HELPERS);
   expect((await one('SELECT count(*)::int AS n FROM sync_run_batches')).n).toBe(0);
 });
 
