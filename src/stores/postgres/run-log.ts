@@ -19,8 +19,9 @@ export function createRunLog(database: Database): RunLog {
     const lines = waiting;
     waiting = [];
     if (lines.length === 0) return writing;
-    const rows = lines.map(({ at, counts, ...line }) => ({
+    const rows = lines.map(({ at, counts, ...line }, n) => ({
       ...line,
+      n,
       at: new Date(at).toISOString(),
       counts: counts ?? null,
     }));
@@ -32,8 +33,10 @@ export function createRunLog(database: Database): RunLog {
           SELECT l."organizationId", l."runId", l.at, l.event, l.code, l.unit, l.reference, l.step, l.counts
           FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
             AS l ("organizationId" text, "runId" text, at timestamptz, event text, code text, unit text, reference text,
-                  step text, counts jsonb)
-          JOIN sync_runs AS r ON r.id = l."runId" AND r.organization_id = l."organizationId"`.execute(database.kysely),
+                  step text, counts jsonb, n integer)
+          JOIN sync_runs AS r ON r.id = l."runId" AND r.organization_id = l."organizationId"
+          -- Their ids are their order.
+          ORDER BY l.n`.execute(database.kysely),
       )
       .then(
         () => undefined,
