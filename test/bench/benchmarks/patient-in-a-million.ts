@@ -2,6 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { COMPILE_CACHE } from '../../support/cli.ts';
 import { type Benchmark, type Contestant, type Measurement, runRounds } from '../benchmark.ts';
 import { runProgram, runSubject } from '../outside.ts';
 import { CONNECTION } from '../practice.ts';
@@ -12,8 +13,6 @@ import type { SyncInput } from '../subjects/sync.ts';
 
 const CHANGED_FILES = 10;
 const FILE_BYTES = 50_000;
-/** As bin/chartsync says. */
-const COMPILE_CACHE = fileURLToPath(new URL('../../../node_modules/.cache/chartsync', import.meta.url));
 const COMMAND_LINE = fileURLToPath(new URL('../../../src/cli/main.ts', import.meta.url));
 
 export const patientInAMillion: Benchmark = {

@@ -7,12 +7,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { PgBoss } from 'pg-boss';
+import { COMPILE_CACHE } from '../../support/cli.ts';
 import type { Benchmark, Measurement } from '../benchmark.ts';
 import { configure, createBenchPractice, type SyncEnvironment } from '../practice.ts';
 import { median } from '../statistics.ts';
 
-/** As bin/chartsync says. */
-const COMPILE_CACHE = fileURLToPath(new URL('../../../node_modules/.cache/chartsync', import.meta.url));
 const COMMAND_LINE = fileURLToPath(new URL('../../../src/cli/main.ts', import.meta.url));
 const ORGANIZATIONS = 50;
 const CONNECTIONS = 3;
