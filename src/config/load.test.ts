@@ -99,7 +99,7 @@ describe('defaults', () => {
         tombstonesMs: null,
         auditMs: 189_388_800_000,
       },
-      portals: { browsers: 2, chromium: null, datesAtOnce: 2 },
+      portals: { browsers: 2, chromium: null, datesAtOnce: 3 },
     });
   });
 

@@ -100,8 +100,7 @@ export function resolveConfig(options: ResolveOptions): Config {
     portals: {
       browsers: variables.BROWSER_POOL_SIZE ?? 2,
       chromium: variables.CHARTSYNC_CHROMIUM ?? null,
-      // The portal was seen to cut a third call of a session.
-      datesAtOnce: variables.SYNC_CONCURRENCY ?? 2,
+      datesAtOnce: variables.SYNC_CONCURRENCY ?? 3,
     },
     retention: {
       runsMs: forever(retention?.runs ?? '90d'),

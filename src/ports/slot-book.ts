@@ -160,20 +160,16 @@ export interface SlotBook {
    * What follows from all appointments of the window: each one's slot, the count of each slot, and bookings whose appointment
    * has appeared. One statement each, however many dates. A booking's appointment is the one that it names, or the only one that
    * appeared after it at its time with its caller's phone.
+   * @param ended how the reads of dates ended, recorded together with it: a book is as young as its counts. A failed date keeps
+   * the time of its last good read
    * @returns counts that changed
    */
   settle(
     fence: Fence,
     clinicId: string,
     window: DateWindow,
+    ended?: { readonly results: readonly DateResult[]; readonly dates: readonly DateSummary[] },
   ): Promise<{ readonly counts: number; readonly seen: number }>;
-  /** Records how the reads of dates ended. A failed date keeps the time of its last good read. */
-  finishDates(
-    fence: Fence,
-    clinicId: string,
-    results: readonly DateResult[],
-    dates: readonly DateSummary[],
-  ): Promise<void>;
   /**
    * Flags bookings without a place, clears flags without a reason. Confirmed bookings stay where they are; with `moveHolds`
    * holds go to their proposal.

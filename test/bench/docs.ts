@@ -1,19 +1,28 @@
 /** Writes `docs/benchmarks.md` and its pictures from the last full results. */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { drawCurve } from './chart.ts';
 import type { NamedResult } from './results.ts';
 import { SERIES_HEAD, seriesRow } from './table.ts';
 
 const DOCS = new URL('../../docs/', import.meta.url);
 
-export async function writeDocs(results: readonly NamedResult[]): Promise<void> {
+/** @param results of this machine: what it has not measured stays as it stands. @param titles of all benchmarks, in their order */
+export async function writeDocs(results: readonly NamedResult[], titles: readonly string[]): Promise<void> {
   await mkdir(new URL('benchmarks/', DOCS), { recursive: true });
   for (const curve of results.flatMap((result) => result.curves ?? []))
     await writeFile(new URL(`benchmarks/${curve.name}.svg`, DOCS), drawCurve(curve));
-  await writeFile(new URL('benchmarks.md', DOCS), page(results));
+  const page = new URL('benchmarks.md', DOCS);
+  const sections = sectionsOf(await readFile(page, 'utf8').catch(() => ''));
+  for (const result of results) sections.set(result.title, section(result));
+  await writeFile(page, pageOf(titles.flatMap((title) => sections.get(title) ?? [])));
 }
 
-function page(results: readonly NamedResult[]): string {
+function sectionsOf(page: string): Map<string, string> {
+  const [, ...sections] = page.split(/^## /m);
+  return new Map(sections.map((text) => [text.slice(0, text.indexOf('\n')), `## ${text.trimEnd()}\n`]));
+}
+
+function pageOf(sections: readonly string[]): string {
   return `# Benchmarks
 
 Written by \`npm run bench -- --write-docs\` from the last full results; nothing here is typed by hand. Every figure stands beside
@@ -22,7 +31,7 @@ machine: the seconds depend on the machine, the ratios much less. Medians of the
 
 \`npm run bench\` measures again; with \`--check\` it fails when a ratio is more than 25 % below the recorded one.
 
-${results.map(section).join('\n')}`;
+${sections.join('\n')}`;
 }
 
 function section(result: NamedResult): string {

@@ -68,7 +68,10 @@ async function main(args: readonly string[]): Promise<number> {
   if (values.record) await record(results);
   if (values['write-docs']) {
     const all = await Promise.all(BENCHMARKS.map((benchmark) => readResult(benchmark.name)));
-    await writeDocs(all.filter((result) => result !== null));
+    await writeDocs(
+      all.filter((result) => result !== null),
+      BENCHMARKS.map(({ title }) => title),
+    );
   }
   return values.check ? await check(results) : 0;
 }

@@ -1,7 +1,9 @@
 /** A process and all that it has started, on Linux: which they are, and how much memory they take together. */
 import { readdirSync, readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { setTimeout } from 'node:timers/promises';
 
-const LOOK_EVERY_MS = 100;
+const LOOK_EVERY_MS = 500;
 
 /** Ids of the process and of its descendants that live. */
 export function treeOf(root: number): number[] {
@@ -19,24 +21,34 @@ export function treeOf(root: number): number[] {
   return found;
 }
 
-/** What a tree takes: memory that several of its processes share counts once. */
-function memoryOf(ids: readonly number[]): number {
-  return ids
-    .map((id) => Number(/^Pss:\s+(\d+) kB$/m.exec(read(`/proc/${id}/smaps_rollup`))?.[1] ?? 0) * 1024)
-    .reduce((sum, bytes) => sum + bytes, 0);
+/** What a tree takes: memory that several of its processes share counts once. Aside, because a browser's maps take long to read. */
+async function memoryOf(ids: readonly number[]): Promise<number> {
+  let sum = 0;
+  for (const id of ids) {
+    const text = await readFile(`/proc/${id}/smaps_rollup`, 'utf8').catch(() => '');
+    sum += Number(/^Pss:\s+(\d+) kB$/m.exec(text)?.[1] ?? 0) * 1024;
+  }
+  return sum;
 }
 
 /** Looks again and again. @returns stops and tells the most that was seen, in bytes */
-export function watchTree(root: number): { stop(): number } {
+export function watchTree(root: number): { stop(): Promise<number> } {
   let peak = 0;
-  const look = () => {
-    peak = Math.max(peak, memoryOf(treeOf(root)));
+  const ended = new AbortController();
+  const look = async () => {
+    peak = Math.max(peak, await memoryOf(treeOf(root)));
   };
-  const timer = setInterval(look, LOOK_EVERY_MS);
+  const watching = (async () => {
+    while (!ended.signal.aborted) {
+      await look();
+      await setTimeout(LOOK_EVERY_MS, undefined, { signal: ended.signal }).catch(() => undefined);
+    }
+  })();
   return {
-    stop() {
-      look();
-      clearInterval(timer);
+    async stop() {
+      ended.abort();
+      await watching;
+      await look();
       return peak;
     },
   };

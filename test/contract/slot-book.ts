@@ -38,7 +38,8 @@ export function describeSlotBook(name: string, makeStores: () => Promise<SlotSto
       );
 
     async function booked(clinic: ClinicUnderTest, startTime: string, date = MONDAY): Promise<string> {
-      await book.finishDates(clinic.fence, clinic.clinicId, [{ date, state: 'complete', readAt: Date.now() }], []);
+      const results = [{ date, state: 'complete', readAt: Date.now() }] as const;
+      await book.settle(clinic.fence, clinic.clinicId, { from: date, to: date }, { results, dates: [] });
       const slot = { date, startTime };
       const { bookingId } = bookingOf(await stores.desk.hold({ ...clinic, slot, caller: {} }));
       await stores.desk.confirm(clinic.organizationId, bookingId);
@@ -371,7 +372,6 @@ export function describeSlotBook(name: string, makeStores: () => Promise<SlotSto
           () => book.removeAppointments(fence, clinicId, []),
           () => book.markUnconfirmed(fence, clinicId, { missed: [], confirmed: [] }),
           () => book.settle(fence, clinicId, window),
-          () => book.finishDates(fence, clinicId, [], []),
           () => book.findConflicts(fence, clinicId, window, { moveHolds: true }),
         ]) {
           await expect(write()).rejects.toMatchObject({ code: 'lease_lost' });

@@ -27,12 +27,17 @@ describe('the form', () => {
     await browser?.close();
     await portal?.stop();
   });
-  const login = (password?: string) => {
+  const login = async (password?: string) => {
     const [clinic] = portal.clinics;
     const account = clinic!.accounts[0]!;
     const credentials = { companyId: clinic!.companyId, username: account.username, password: account.password };
     const given = password === undefined ? credentials : { ...credentials, password };
-    return browser.visit({ userAgent: 'Chartsync test' }, loginAt(portal.url, given, 10_000));
+    const opened = await browser.open({ userAgent: 'Chartsync test' });
+    try {
+      return await loginAt(portal.url, given, 10_000)(opened!.page);
+    } finally {
+      await opened!.close();
+    }
   };
 
   test.each<Partial<PortalVariant>>([
@@ -85,15 +90,14 @@ describe('a browser', () => {
       return browser;
     };
     const pool = createBrowserPool({ size: 1, start, clock: systemClock });
-    const visit = pool.visit(visitor, async (context) => {
-      const page = await context.newPage();
+    const visit = pool.visit(visitor, async (page) => {
       process.kill(started[0]!.pid, 'SIGKILL');
       await page.goto('about:blank');
       await page.waitForTimeout(60_000);
     });
     await expect(visit).rejects.toMatchObject({ code: 'browser_unavailable' });
     await until(async () => (await processesOf(started[0]!.pid)).length === 0);
-    expect(await pool.visit(visitor, async (context) => (await context.newPage()).url())).toBe('about:blank');
+    expect(await pool.visit(visitor, async (page) => page.url())).toBe('about:blank');
     expect(started).toHaveLength(2);
     expect(pool.stats()).toEqual({ total: 1, inUse: 0, available: 1 });
     await pool.close();
@@ -118,9 +122,9 @@ describe('a browser', () => {
     for (let i = 0; i < 20; i++) {
       // While nobody visits it: the next one must not notice.
       if (i % 10 === 4) process.kill(started.at(-1)!.pid, 'SIGKILL');
-      const visit = pool.visit(visitor, (context) => {
+      const visit = pool.visit(visitor, (page) => {
         if (i % 10 === 9) process.kill(started.at(-1)!.pid, 'SIGKILL');
-        return login(context);
+        return login(page);
       });
       ends.push(await visit.then(() => 'in').catch((error) => error.code));
     }

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import type { Clock } from '../../ports/clock.ts';
 import { createBrowserPool } from './browser-pool.ts';
-import type { RunningBrowser, Visit } from './chromium.ts';
+import type { RunningBrowser } from './chromium.ts';
 
 const visitor = { userAgent: 'test', signal: new AbortController().signal };
 
@@ -28,8 +28,7 @@ function createWorld() {
     return {
       pid: browsers.length,
       isAlive: () => own.alive && own.open,
-      isHealthy: async () => own.healthy,
-      visit: <T>(_options: object, work: Visit<T>) => work(null as never),
+      open: async () => (own.healthy ? { page: null as never, close: async () => undefined } : null),
       close: async () => {
         own.open = false;
       },
@@ -138,6 +137,23 @@ test('whoever waits too long, or is told to stop, leaves the place to others', a
   release();
   await first;
   expect(await pool.visit(visitor, async () => 'in')).toBe('in');
+  expect(pool.stats().inUse).toBe(0);
+});
+
+test('whoever is told to stop while a browser starts goes at once; the place is free when it has started', async () => {
+  const world = createWorld();
+  const { opened, release } = gate();
+  const pool = createBrowserPool({ ...world, start: () => opened.then(world.start), size: 1 });
+  const stop = new AbortController();
+  const told = pool.visit({ ...visitor, signal: stop.signal }, async () => 'in');
+  await world.pass(0);
+  stop.abort(new Error('stopped'));
+  await expect(told).rejects.toThrow('stopped');
+  expect(pool.stats().inUse).toBe(1);
+  const next = pool.visit(visitor, async () => 'in');
+  release();
+  expect(await next).toBe('in');
+  expect(world.browsers).toHaveLength(1);
   expect(pool.stats().inUse).toBe(0);
 });
 

@@ -1,10 +1,10 @@
 /**
- * A few browsers for all connections of this process. Each visit has a context of its own, so that nobody sees another one's
+ * A few browsers for all connections of this process. Each visit has a page and cookies of its own, so that nobody sees another one's
  * cookies; a browser serves one visit at a time, and is replaced before it grows old.
  */
 import { SyncError } from '../../domain/errors.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { RunningBrowser, Visit } from './chromium.ts';
+import type { OpenPage, RunningBrowser, Visit } from './chromium.ts';
 
 export interface BrowserPool {
   /** @throws SyncError `browser_unavailable`; what `work` throws */
@@ -20,7 +20,7 @@ export interface BrowserPoolOptions {
   readonly maxVisits?: number;
   readonly idleMs?: number;
   readonly maxAgeMs?: number;
-  /** The longest wait for a free browser. */
+  /** The longest wait for a free browser: many clinics may have to log in at one time. A run that ends waits no longer. */
   readonly waitMs?: number;
 }
 
@@ -34,8 +34,13 @@ interface Member {
   idle: AbortController | null;
 }
 
+interface Taken {
+  readonly member: Member;
+  readonly opened: OpenPage;
+}
+
 export function createBrowserPool(options: BrowserPoolOptions): BrowserPool {
-  const { size, clock, maxVisits = 50, idleMs = 5 * 60_000, maxAgeMs = 30 * 60_000, waitMs = 60_000 } = options;
+  const { size, clock, maxVisits = 50, idleMs = 5 * 60_000, maxAgeMs = 30 * 60_000, waitMs = 5 * 60_000 } = options;
   const idle: Member[] = [];
   const waiting: (() => void)[] = [];
   const closing = new Set<Promise<void>>();
@@ -90,17 +95,23 @@ export function createBrowserPool(options: BrowserPoolOptions): BrowserPool {
     else next();
   }
 
-  async function takeBrowser(): Promise<Member> {
+  async function takeBrowser(userAgent: string): Promise<Taken> {
     for (let member = idle.pop(); member !== undefined; member = idle.pop()) {
       member.idle?.abort();
       // It may have died without a word since it was used.
-      if (isGood(member) && (await member.browser.isHealthy())) return member;
+      const opened = isGood(member) ? await member.browser.open({ userAgent }) : null;
+      if (opened !== null) return { member, opened };
       end(member);
     }
-    return { browser: await options.start(), startedAt: clock.now(), visits: 0, failed: false, idle: null };
+    const member = { browser: await options.start(), startedAt: clock.now(), visits: 0, failed: false, idle: null };
+    const opened = await member.browser.open({ userAgent });
+    if (opened !== null) return { member, opened };
+    end(member);
+    throw new SyncError('browser_unavailable', { detail: 'It opens no page.' });
   }
 
-  function giveBrowser(member: Member): void {
+  async function giveBack({ member, opened }: Taken): Promise<void> {
+    await opened.close();
     if (closed || !isGood(member)) {
       end(member);
       return;
@@ -125,24 +136,30 @@ export function createBrowserPool(options: BrowserPoolOptions): BrowserPool {
       signal.throwIfAborted();
       if (closed) throw new SyncError('cancelled', { detail: 'Chartsync is stopping.' });
       await takePlace(signal);
+      const taking = takeBrowser(userAgent);
       try {
-        const member = await takeBrowser();
-        member.visits++;
-        // A visitor that is told to stop does not wait for its page.
-        const stop = () => void member.browser.close();
-        signal.addEventListener('abort', stop, { once: true });
-        try {
-          return await member.browser.visit({ userAgent }, work);
-        } catch (error) {
-          member.failed = true;
-          signal.throwIfAborted();
-          if (error instanceof SyncError) throw error;
-          throw new SyncError('browser_unavailable', { detail: 'It ended, or did not do as it was told.' });
-        } finally {
-          signal.removeEventListener('abort', stop);
-          giveBrowser(member);
-        }
+        await Promise.race([taking, whenAborted(signal)]);
+      } catch (error) {
+        // A start cannot be stopped: whoever asked goes on at once, the place is free when it has ended.
+        void taking.then(giveBack, () => undefined).finally(givePlace);
+        throw error;
+      }
+      const { member, opened } = await taking;
+      member.visits++;
+      // A visitor that is told to stop does not wait for its page.
+      const stop = () => void member.browser.close();
+      signal.addEventListener('abort', stop, { once: true });
+      try {
+        signal.throwIfAborted();
+        return await work(opened.page);
+      } catch (error) {
+        member.failed = true;
+        signal.throwIfAborted();
+        if (error instanceof SyncError) throw error;
+        throw new SyncError('browser_unavailable', { detail: 'It ended, or did not do as it was told.' });
       } finally {
+        signal.removeEventListener('abort', stop);
+        await giveBack({ member, opened });
         givePlace();
       }
     },
@@ -153,4 +170,10 @@ export function createBrowserPool(options: BrowserPoolOptions): BrowserPool {
       await Promise.all(closing);
     },
   };
+}
+
+function whenAborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
 }

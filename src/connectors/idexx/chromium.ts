@@ -2,21 +2,26 @@
  * A Chromium of its own process group, so that nothing of it stays behind: a helper process can outlive a browser that was killed.
  */
 import { existsSync } from 'node:fs';
-import type { Browser } from 'playwright-core';
+import { setTimeout } from 'node:timers/promises';
+import type { Browser, Page } from 'playwright-core';
 import { SyncError } from '../../domain/errors.ts';
 
 export interface RunningBrowser {
   readonly pid: number;
   isAlive(): boolean;
-  /** Opens a page, to see whether it can. Never rejects. */
-  isHealthy(): Promise<boolean>;
-  /** Opens a context for one visitor and closes it after `work`. */
-  visit<T>(options: { readonly userAgent: string }, work: Visit<T>): Promise<T>;
+  /** A page for one visitor, with cookies of its own. Never rejects. @returns null when the browser does not open one */
+  open(options: { readonly userAgent: string }): Promise<OpenPage | null>;
   /** Ends it with everything that it has started. Never rejects. */
   close(): Promise<void>;
 }
 
-export type Visit<T> = (context: Awaited<ReturnType<Browser['newContext']>>) => Promise<T>;
+export interface OpenPage {
+  readonly page: Page;
+  /** With its cookies. Never rejects. */
+  close(): Promise<void>;
+}
+
+export type Visit<T> = (page: Page) => Promise<T>;
 
 const USUAL_PLACES = [
   '/usr/bin/chromium',
@@ -27,7 +32,8 @@ const USUAL_PLACES = [
 ];
 const START_MS = 30_000;
 const CLOSE_MS = 5000;
-const HEALTH_MS = 5000;
+/** A page that is not open by then never will be: one browser in good health takes a quarter of a second. */
+const OPEN_MS = 10_000;
 
 /** @returns null when there is none */
 export function findChromium(configured: string | null): string | null {
@@ -40,11 +46,10 @@ export async function startChromium(configured: string | null): Promise<RunningB
   if (executablePath === null) throw new SyncError('browser_unavailable', { detail: 'There is none.' });
   // Only here: loading it takes longer than most commands.
   const { chromium } = await import('playwright-core');
-  const server = await chromium
-    .launchServer({
+  const browser = await chromium
+    .launch({
       executablePath,
       headless: true,
-      host: '127.0.0.1',
       timeout: START_MS,
       args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
       // The process ends by itself in order, and closes its browsers then.
@@ -55,44 +60,70 @@ export async function startChromium(configured: string | null): Promise<RunningB
     .catch(() => {
       throw new SyncError('browser_unavailable', { detail: 'It did not start.' });
     });
-  const pid = server.process().pid ?? 0;
-  let alive = true;
-  server.on('close', () => {
-    alive = false;
-    endGroup(pid);
-  });
-  const browser = await chromium.connect(server.wsEndpoint(), { timeout: START_MS }).catch(async () => {
-    await server.kill();
-    endGroup(pid);
+  const pid = await processOf(browser).catch(async () => {
+    await browser.close().catch(() => undefined);
     throw new SyncError('browser_unavailable', { detail: 'It does not answer.' });
   });
+  browser.on('disconnected', () => endGroup(pid));
+
+  /** Opened while nobody waits for it: a quarter of a second that the next visitor need not wait. */
+  let spare: { readonly userAgent: string; readonly page: Promise<Page | null> } | null = null;
+
+  async function openPage(userAgent: string): Promise<Page> {
+    const context = await browser.newContext({ userAgent, acceptDownloads: false, serviceWorkers: 'block' });
+    return context.newPage();
+  }
+
+  async function takeSpare(userAgent: string): Promise<Page | undefined> {
+    const taken = spare;
+    if (taken?.userAgent !== userAgent) return undefined;
+    spare = null;
+    const page = await taken.page;
+    // The browser may have died since.
+    return page !== null && (await page.evaluate<boolean>('true')) ? page : undefined;
+  }
+
   return {
     pid,
-    isAlive: () => alive && browser.isConnected(),
-    async isHealthy() {
-      const late = new Promise<false>((resolve) => setTimeout(resolve, HEALTH_MS, false).unref());
-      const look = async () => {
-        const context = await browser.newContext();
-        await context.newPage();
-        await context.close();
-        return true;
+    isAlive: () => browser.isConnected(),
+    async open({ userAgent }) {
+      const page = (await within(OPEN_MS, takeSpare(userAgent))) ?? (await within(OPEN_MS, openPage(userAgent)));
+      if (page === undefined) return null;
+      return {
+        page,
+        async close() {
+          await within(CLOSE_MS, page.context().close());
+          spare ??= { userAgent, page: openPage(userAgent).catch(() => null) };
+        },
       };
-      return Promise.race([look().catch(() => false), late]);
-    },
-    async visit(options, work) {
-      const context = await browser.newContext({ ...options, acceptDownloads: false, serviceWorkers: 'block' });
-      try {
-        return await work(context);
-      } finally {
-        await context.close().catch(() => undefined);
-      }
     },
     async close() {
-      const late = new Promise<void>((resolve) => setTimeout(resolve, CLOSE_MS).unref());
-      await Promise.race([server.close().catch(() => undefined), late]);
+      await within(CLOSE_MS, browser.close());
       endGroup(pid);
     },
   };
+}
+
+/** What does not answer does not have to. */
+async function within<T>(ms: number, work: Promise<T>): Promise<T | undefined> {
+  const late = new AbortController();
+  const end = setTimeout(ms, undefined, { signal: late.signal, ref: false });
+  try {
+    return await Promise.race([work, end]).catch(() => undefined);
+  } finally {
+    late.abort();
+    end.catch(() => undefined);
+  }
+}
+
+/** The browser's own process, which leads its group. */
+async function processOf(browser: Browser): Promise<number> {
+  const session = await browser.newBrowserCDPSession();
+  const { processInfo } = await session.send('SystemInfo.getProcessInfo');
+  await session.detach();
+  const own = processInfo.find(({ type }) => type === 'browser');
+  if (own === undefined) throw new Error('Chromium does not tell its process.');
+  return own.id;
 }
 
 function endGroup(pid: number): void {

@@ -47,9 +47,9 @@ export function loginAt(
   credentials: IdexxCredentials,
   timeoutMs: number,
 ): Visit<readonly PortalCookie[]> {
-  return async (context) => {
+  return async (page) => {
+    const context = page.context();
     context.setDefaultTimeout(timeoutMs);
-    const page = await context.newPage();
     const answer = await page.goto(`${portalUrl}/login`, { waitUntil: 'domcontentloaded' }).catch(() => {
       throw new SyncError('source_unreachable');
     });
@@ -59,10 +59,12 @@ export function loginAt(
     if (URL.parse(page.url())?.origin !== new URL(portalUrl).origin) {
       throw new SyncError('source_contract_changed', { detail: 'The login page leads to another address.' });
     }
-    const company = await find(page, 'company');
-    const username = await find(page, 'username');
-    const password = await find(page, 'password');
-    const submit = await find(page, 'submit');
+    const [company, username, password, submit] = await Promise.all([
+      find(page, 'company'),
+      find(page, 'username'),
+      find(page, 'password'),
+      find(page, 'submit'),
+    ]);
     // One source knows a form without the company.
     if (username === null || password === null || submit === null) {
       throw new SyncError('source_contract_changed', { detail: 'The login page has no form that is known.' });
@@ -70,8 +72,9 @@ export function loginAt(
     await company?.fill(credentials.companyId);
     await username.fill(credentials.username);
     await password.fill(credentials.password);
-    const hadSign = (await page.locator(REFUSED).count()) > 0;
-    await page.evaluate('window.chartsyncWaits = true');
+    const hadSign = await page.evaluate<boolean>(
+      `window.chartsyncWaits = true, document.querySelector(${JSON.stringify(REFUSED)}) !== null`,
+    );
     const cookies = async () => (await context.cookies(portalUrl)).map(({ name, value }) => ({ name, value }));
     const redirected = redirect(page, timeoutMs);
     await submit.click({ noWaitAfter: true });

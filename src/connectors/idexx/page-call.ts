@@ -12,11 +12,11 @@ const PAGE = '/schedule';
 
 /** @throws SyncError as a call by HTTP does */
 export function callByPage(url: string, session: PortalSession, timeoutMs: number): Visit<Answer> {
-  return async (context) => {
+  return async (page) => {
     const { origin } = new URL(url);
+    const context = page.context();
     context.setDefaultTimeout(timeoutMs);
     await context.addCookies(session.cookies.map(({ name, value }) => ({ name, value, url: origin })));
-    const page = await context.newPage();
     const opened = await page.goto(`${origin}${PAGE}`, { waitUntil: 'domcontentloaded' }).catch(() => {
       throw new SyncError('source_unreachable', { action: 'retry' });
     });

@@ -1,4 +1,5 @@
 /** `CalendarSource` on the IDEXX Neo portal: a person's login in a browser, then its calendar by HTTP with that session. */
+import pLimit from 'p-limit';
 import { SyncError } from '../../domain/errors.ts';
 import type { CalendarClinic, CalendarSource, ReadContext } from '../../ports/calendar-source.ts';
 import type { Clock, Random } from '../../ports/clock.ts';
@@ -36,6 +37,8 @@ export interface IdexxOptions {
 const LONGEST_RETRY_MS = 10_000;
 const LONGEST_BLOCK_MS = 60_000;
 const MAX_BLOCKS = 5;
+/** The portal was seen to cut the third call of a session at one time. */
+const CALLS_AT_ONCE = 2;
 
 export function createIdexxSource(options: IdexxOptions): CalendarSource & ConsultationSource {
   const { key, settings, clock, random } = options;
@@ -48,6 +51,8 @@ export function createIdexxSource(options: IdexxOptions): CalendarSource & Consu
       options.browsers.visit({ userAgent, signal }, loginAt(settings.portalUrl, credentials, settings.timeoutMs)),
   });
 
+  // What is done with an answer does not keep the portal waiting for the next question.
+  const oneOfFew = pLimit(CALLS_AT_ONCE);
   /** Whether pages of the portal are let ask in place of us: remembered, or each call would be refused first. */
   let pages: 'not asked' | 'answered' | 'useless' = 'not asked';
   let kept: { readonly owner: string; readonly at: number; readonly clinic: CalendarClinic } | null = null;
@@ -67,8 +72,9 @@ export function createIdexxSource(options: IdexxOptions): CalendarSource & Consu
   async function ask(url: string, context: ReadContext): Promise<unknown> {
     let session = await keeper.current(context.signal);
     for (let renewed = false; ; renewed = true) {
+      const asked = session;
       await pace(context);
-      const answer = await send(url, session, context);
+      const answer = await oneOfFew(() => send(url, asked, context));
       if (answer.kind === 'json') {
         await keeper.used(session, answer.cookies);
         return answer.body;

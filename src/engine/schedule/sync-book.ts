@@ -202,21 +202,24 @@ async function noteFailures(
   const { organizationId, connectionId } = session.fence;
   const failures = [...read.failures];
   const now = clock.now();
-  await runs.recordFailures(
-    session.fence,
-    failures.map(([date, { code, action, message }]) => ({
-      unit: CALENDAR_UNIT,
-      reference: date,
-      operation: 'unit',
-      code,
-      action,
-      message,
-      fingerprint: null,
-      nextRetryAt: nextTry(code, 1, now),
-    })),
-  );
+  if (failures.length > 0) {
+    await runs.recordFailures(
+      session.fence,
+      failures.map(([date, { code, action, message }]) => ({
+        unit: CALENDAR_UNIT,
+        reference: date,
+        operation: 'unit',
+        code,
+        action,
+        message,
+        fingerprint: null,
+        nextRetryAt: nextTry(code, 1, now),
+      })),
+    );
+  }
   const open = await runs.openFailures({ organizationId, connectionId }, CALENDAR_UNIT);
   const over = open.filter(({ reference }) => reference < window.from || isRead(read, reference));
+  if (over.length === 0) return;
   await runs.resolveFailures(
     session.fence,
     over.map(({ reference }) => ({ unit: CALENDAR_UNIT, reference })),

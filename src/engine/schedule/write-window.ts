@@ -84,10 +84,8 @@ export async function writeWindow(options: WriteWindow): Promise<WindowResult> {
   const { removed, held } = await removeAbsent(options, plan);
 
   signal.throwIfAborted();
-  await book.settle(fence, clinicId, window);
-  // Only now do the dates count as read: a book is as young as its counts.
   const dates = summaries(read, plan, removed);
-  await book.finishDates(fence, clinicId, resultsOf(read), dates);
+  await book.settle(fence, clinicId, window, { results: resultsOf(read), dates });
   options.onPhase?.('resolving_conflicts');
   const conflicts = await book.findConflicts(fence, clinicId, window, { moveHolds: options.moveHolds });
 

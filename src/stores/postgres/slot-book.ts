@@ -48,14 +48,14 @@ export function createSlotBook(database: Database): SlotBook {
       forClinic(database, fence, clinicId, (trx, key) => removeAppointments(trx, fence, key, removals)),
     markUnconfirmed: (fence, clinicId, marks) =>
       forClinic(database, fence, clinicId, (trx, key) => markUnconfirmed(trx, key, marks)),
-    settle: (fence, clinicId, window) =>
+    settle: (fence, clinicId, window, ended) =>
       forClinic(database, fence, clinicId, async (trx, key) => {
         await assignSlots(trx, key, window);
         const counts = await countSlots(trx, key, window);
-        return { counts, seen: await linkSeenBookings(trx, key, window) };
+        const seen = await linkSeenBookings(trx, key, window);
+        if (ended !== undefined) await finishDates(trx, fence, key, ended.results, ended.dates);
+        return { counts, seen };
       }),
-    finishDates: (fence, clinicId, results, dates) =>
-      forClinic(database, fence, clinicId, (trx, key) => finishDates(trx, fence, key, results, dates)),
     findConflicts: (fence, clinicId, window, options) =>
       forClinic(database, fence, clinicId, (trx, key) => findConflicts(trx, fence, key, window, options)),
     availability: (query) => reading(() => availability(db, query)),

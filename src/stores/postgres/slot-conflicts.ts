@@ -26,8 +26,9 @@ export async function findConflicts(
     AND b.date BETWEEN ${window.from} AND ${window.to}`;
   const dates = await sql<{ date: string }>`
     SELECT DISTINCT b.date::text AS date FROM vapi_bookings AS b
-    WHERE ${booked} AND b.status <> 'cancelled' ORDER BY 1`.execute(trx);
+    WHERE ${booked} AND (b.status <> 'cancelled' OR b.has_conflict) ORDER BY 1`.execute(trx);
   const days = dates.rows.map((row) => row.date);
+  if (days.length === 0) return [];
   await lockDates(trx, key, days);
   const cleared = await sql<{ id: string }>`
     UPDATE vapi_bookings AS b SET has_conflict = false, updated_at = now()

@@ -116,18 +116,30 @@ export async function countSlots(trx: Trx, key: ClinicKey, window: DateWindow): 
 
 /** Each appointment of the window names the slot in which it begins. */
 export async function assignSlots(trx: Trx, key: ClinicKey, window: DateWindow): Promise<void> {
+  // One walk along the time: a search for each appointment would need an index that the planner takes only where it has statistics.
   await sql`
-    UPDATE schedule_appointments AS a SET slot_id = n.slot_id
-    FROM (
-      SELECT a.id, (SELECT s.id FROM schedule_slots AS s
-                    WHERE s.organization_id = a.organization_id AND s.clinic_id = a.clinic_id AND s.retired_at IS NULL
-                      -- No slot is longer than two hours.
-                      AND s.starts_at > a.starts_at - interval '2 hours' AND s.starts_at <= a.starts_at
-                      AND s.ends_at > a.starts_at
-                    ORDER BY s.starts_at DESC LIMIT 1) AS slot_id
+    WITH times AS (
+      SELECT s.starts_at, s.ends_at, s.id AS slot_id, NULL::uuid AS appointment_id
+      FROM schedule_slots AS s
+      WHERE s.organization_id = ${key.organizationId} AND s.clinic_id = ${key.clinicId} AND s.retired_at IS NULL
+        -- The last slot of a day may reach into the next one.
+        AND s.date BETWEEN ${window.from}::date - 1 AND ${window.to}::date
+      UNION ALL
+      SELECT a.starts_at, NULL, NULL, a.id
       FROM schedule_appointments AS a
       WHERE a.organization_id = ${key.organizationId} AND a.clinic_id = ${key.clinicId}
         AND a.date BETWEEN ${window.from} AND ${window.to} AND a.deleted_at IS NULL
+    ), after_slot AS (
+      SELECT t.*, count(t.slot_id) OVER (ORDER BY t.starts_at, t.appointment_id NULLS FIRST) AS slot FROM times AS t
+    ), seen AS (
+      SELECT appointment_id, starts_at, first_value(slot_id) OVER along AS slot_id, first_value(ends_at) OVER along AS ends_at
+      FROM after_slot WINDOW along AS (PARTITION BY slot ORDER BY starts_at, appointment_id NULLS FIRST)
+    )
+    UPDATE schedule_appointments AS a SET slot_id = n.slot_id
+    FROM (
+      SELECT appointment_id, CASE WHEN ends_at > starts_at THEN slot_id END AS slot_id
+      FROM seen WHERE appointment_id IS NOT NULL
     ) AS n
-    WHERE a.id = n.id AND a.slot_id IS DISTINCT FROM n.slot_id`.execute(trx);
+    WHERE a.organization_id = ${key.organizationId} AND a.id = n.appointment_id
+      AND a.slot_id IS DISTINCT FROM n.slot_id`.execute(trx);
 }

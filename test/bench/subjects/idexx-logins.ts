@@ -35,9 +35,9 @@ await measureInside(
     const work = async () => {
       for (let left = waiting--; left > 0; left = waiting--) {
         const isKilled = left % killEvery === 0;
-        const visit = pool.visit({ userAgent: 'Chartsync bench', signal }, async (context) => {
+        const visit = pool.visit({ userAgent: 'Chartsync bench', signal }, async (page) => {
           if (isKilled) process.kill(started.at(-1)!.pid, 'SIGKILL');
-          return login(context);
+          return login(page);
         });
         await visit.then(
           () => good++,

@@ -25,7 +25,7 @@ try {
       .map((connection) => runOnce(connection, { mode: 'calendar', trigger: 'manual' })),
   );
   const wallMs = performance.now() - startedAt;
-  const peakBytes = tree.stop();
+  const peakBytes = await tree.stop();
   const bad = results.filter(({ outcome, counts }) => outcome !== 'success' || counts.added === 0);
   if (bad.length > 0) throw new Error(`${bad.length} runs are not as expected: ${JSON.stringify(bad[0])}`);
   const { user, system } = process.cpuUsage(cpu);
