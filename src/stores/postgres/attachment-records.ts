@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import type { AttachmentRecords, WantedAttachment } from '../../ports/attachment-records.ts';
 import type { ConnectionKey } from '../../ports/document-records.ts';
 import type { Database } from './database.ts';
-import { databaseError } from './database-error.ts';
+import { ask } from './database-error.ts';
 import { afterRemoval } from './document-removal.ts';
 import { holdFence } from './fence.ts';
 
@@ -49,16 +49,9 @@ function wanting(key: ConnectionKey) {
 }
 
 export function createAttachmentRecords(database: Database): AttachmentRecords {
-  const read = async <T>(work: () => Promise<T>): Promise<T> => {
-    try {
-      return await work();
-    } catch (error) {
-      throw databaseError(error);
-    }
-  };
   return {
     wanted: (key, after, limit) =>
-      read(async () => {
+      ask(async () => {
         const { rows } = await sql<WantedRow>`
           SELECT w.cliniko_attachment_id AS reference, w.fingerprint, w.unit, w.name, w.ready, w.content_path, w.file_name,
                  w.description, w.mime_type, w.size_bytes, w.source_created_at AS created,
@@ -92,7 +85,7 @@ export function createAttachmentRecords(database: Database): AttachmentRecords {
       }),
 
     unready: (key, limit) =>
-      read(async () => {
+      ask(async () => {
         const { rows } = await sql<{ reference: string }>`
           SELECT w.cliniko_attachment_id AS reference FROM ${wanting(key)} AND NOT w.ready
           ORDER BY w.source_created_at DESC LIMIT ${limit}`.execute(database.kysely);
@@ -100,7 +93,7 @@ export function createAttachmentRecords(database: Database): AttachmentRecords {
       }),
 
     countWanted: (key) =>
-      read(async () => {
+      ask(async () => {
         const { rows } = await sql<{ n: number }>`
           SELECT count(*)::int AS n FROM ${wanting(key)}`.execute(database.kysely);
         return rows[0]?.n ?? 0;

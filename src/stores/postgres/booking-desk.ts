@@ -8,7 +8,7 @@ import { holdPlace, type Outcome } from './booking-hold.ts';
 import { otherTimes } from './booking-places.ts';
 import { bookingById, selectBookings, withoutSecrets } from './booking-rows.ts';
 import type { Database } from './database.ts';
-import { databaseError } from './database-error.ts';
+import { ask } from './database-error.ts';
 
 export interface BookingDeskOptions {
   readonly database: Database;
@@ -30,7 +30,7 @@ export function createBookingDesk(options: BookingDeskOptions): BookingDesk {
     if (!('reason' in outcome)) return { ok: true, ...outcome, booking: withoutSecrets(outcome.booking) };
     const { reason, near } = outcome;
     if (near === undefined || limit < 1) return { ok: false, reason, otherTimes: [] };
-    const found = await reading(() => otherTimes(db, near.key, near.slot, near.minutes, limit));
+    const found = await ask(() => otherTimes(db, near.key, near.slot, near.minutes, limit));
     return { ok: false, reason, otherTimes: found };
   }
 
@@ -48,17 +48,17 @@ export function createBookingDesk(options: BookingDeskOptions): BookingDesk {
     link: async (organizationId, bookingId, neoAppointmentId) =>
       answer(await linkBooking(database, organizationId, bookingId, neoAppointmentId)),
     booking: (organizationId, bookingId) =>
-      reading(async () => {
+      ask(async () => {
         const row = await bookingById(db, organizationId, bookingId);
         return row === null ? null : withoutSecrets(row);
       }),
     find: (organizationId, confirmationNumber) =>
-      reading(async () => {
+      ask(async () => {
         const rows = await selectBookings(db, organizationId, sql`b.confirmation_number = ${confirmationNumber}`);
         return rows[0] === undefined ? null : withoutSecrets(rows[0]);
       }),
     bookings: (key, window) =>
-      reading(async () => {
+      ask(async () => {
         if (normaliseUuid(key.clinicId) === null) return [];
         const which = sql`b.clinic_id = ${key.clinicId} AND b.date BETWEEN ${window.from} AND ${window.to}
           AND b.status <> 'cancelled' AND chartsync_takes_place(b)`;
@@ -78,12 +78,4 @@ export function createBookingDesk(options: BookingDeskOptions): BookingDesk {
         return rows.map((row) => row.id);
       }),
   };
-}
-
-async function reading<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw databaseError(error);
-  }
 }

@@ -19,7 +19,7 @@ import {
 } from './clinic-effects.ts';
 import { COMMON_COLUMNS, rowOf, STREAM_TABLES, type StreamTable } from './clinic-rows.ts';
 import type { Database } from './database.ts';
-import { databaseError } from './database-error.ts';
+import { ask } from './database-error.ts';
 import { removeWithAttachments } from './document-removal.ts';
 import { addEffects } from './effects.ts';
 import { holdFence } from './fence.ts';
@@ -42,13 +42,6 @@ function namesOf(stream: RecordStream): Names {
 }
 
 export function createClinicRecords(database: Database): ClinicRecords {
-  const read = async <T>(work: () => Promise<T>): Promise<T> => {
-    try {
-      return await work();
-    } catch (error) {
-      throw databaseError(error);
-    }
-  };
   const write = <T>(fence: Fence, work: (trx: Trx) => Promise<T>): Promise<T> =>
     database.transaction(async (trx) => {
       await holdFence(trx, fence);
@@ -57,7 +50,7 @@ export function createClinicRecords(database: Database): ClinicRecords {
 
   return {
     account: (key) =>
-      read(async () => {
+      ask(async () => {
         const { rows } = await sql<{ account: string | null; user: string }>`
           SELECT account, user_reference AS "user" FROM source_accounts WHERE ${ofConnection(key)}`.execute(
           database.kysely,
@@ -75,7 +68,7 @@ export function createClinicRecords(database: Database): ClinicRecords {
       }),
 
     finishedUnits: (fence) =>
-      read(async () => {
+      ask(async () => {
         const { rows } = await sql<{ unit: RecordStream }>`
           SELECT unit FROM sync_run_units
           WHERE organization_id = ${fence.organizationId} AND run_id = ${fence.runId} AND outcome = 'success'`.execute(
@@ -85,7 +78,7 @@ export function createClinicRecords(database: Database): ClinicRecords {
       }),
 
     streamState: (key, stream) =>
-      read(async () => {
+      ask(async () => {
         const { rows } = await sql<StateRow>`
           SELECT cursor_at, read_ms, unfinished, complete_items FROM stream_states
           WHERE ${ofConnection(key)} AND stream = ${stream}`.execute(database.kysely);
@@ -99,7 +92,7 @@ export function createClinicRecords(database: Database): ClinicRecords {
       }),
 
     find: (key, stream, references) =>
-      read(async () => {
+      ask(async () => {
         if (references.length === 0) return new Map();
         const { table, reference } = namesOf(stream);
         const { rows } = await sql<RecordRow>`
@@ -138,7 +131,7 @@ export function createClinicRecords(database: Database): ClinicRecords {
       const { table, reference, only } = namesOf(stream);
       for (let after = ''; ; ) {
         signal?.throwIfAborted();
-        const rows = await read(
+        const rows = await ask(
           async () =>
             (
               await sql<RecordRow>`
@@ -155,7 +148,7 @@ export function createClinicRecords(database: Database): ClinicRecords {
     },
 
     count: (key, stream) =>
-      read(async () => {
+      ask(async () => {
         const { table, only } = namesOf(stream);
         const { rows } = await sql<{ count: number }>`
           SELECT count(*)::int AS count FROM ${table}

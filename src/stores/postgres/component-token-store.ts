@@ -3,14 +3,10 @@ import { isScope } from '../../domain/scopes.ts';
 import type { ComponentTokenStore } from '../../ports/component-token-store.ts';
 import { appendAudit } from './audit-log.ts';
 import type { Database } from './database.ts';
-import { databaseError } from './database-error.ts';
+import { ask } from './database-error.ts';
 
 export function createComponentTokenStore(database: Database): ComponentTokenStore {
   const { kysely } = database;
-  const guarded = <T>(work: Promise<T>): Promise<T> =>
-    work.catch((error) => {
-      throw databaseError(error);
-    });
   return {
     create: (token, audit) =>
       database.transaction(async (trx) => {
@@ -29,9 +25,7 @@ export function createComponentTokenStore(database: Database): ComponentTokenSto
         await appendAudit(trx, [audit]);
       }),
     async find(id) {
-      const row = await guarded(
-        kysely.selectFrom('component_tokens').selectAll().where('id', '=', id).executeTakeFirst(),
-      );
+      const row = await ask(kysely.selectFrom('component_tokens').selectAll().where('id', '=', id).executeTakeFirst());
       if (row === undefined) return null;
       return {
         id: row.id,
@@ -44,7 +38,7 @@ export function createComponentTokenStore(database: Database): ComponentTokenSto
       };
     },
     async purge(endedBefore) {
-      await guarded(kysely.deleteFrom('component_tokens').where('expires_at', '<', new Date(endedBefore)).execute());
+      await ask(kysely.deleteFrom('component_tokens').where('expires_at', '<', new Date(endedBefore)).execute());
     },
   };
 }

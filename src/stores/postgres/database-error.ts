@@ -57,3 +57,12 @@ function codeOf(error: unknown): string | null {
   const code = (error as { code?: unknown } | null)?.code;
   return typeof code === 'string' ? code : null;
 }
+
+/** Runs what asks the database; failures come out as `SyncError`. */
+export async function ask<T>(work: Promise<T> | (() => Promise<T>)): Promise<T> {
+  try {
+    return await (typeof work === 'function' ? work() : work);
+  } catch (error) {
+    throw databaseError(error);
+  }
+}

@@ -4,7 +4,7 @@ import { SyncError } from '../../domain/errors.ts';
 import type { Delivery, DeliveryCounts, DeliverySubject, DocumentDeliveries } from '../../ports/document-deliveries.ts';
 import type { DocumentTask } from '../../ports/document-work.ts';
 import type { Database } from './database.ts';
-import { databaseError } from './database-error.ts';
+import { ask } from './database-error.ts';
 import { streamRows } from './stream-rows.ts';
 import type { Tables } from './tables.ts';
 
@@ -20,13 +20,6 @@ interface DeliveryRow {
 
 export function createDocumentDeliveries(database: Database): DocumentDeliveries {
   const db = database.kysely;
-  async function ask<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      throw databaseError(error);
-    }
-  }
 
   return {
     subject: (task) =>

@@ -6,7 +6,7 @@ import type { DeskDocument, DocumentDesk, IndexExpectation, Upload, UploadResult
 import { MIME_TYPE_LENGTH, NAME_LENGTH, storedText } from '../stored-text.ts';
 import { announceBlobs, countReferences } from './blob-references.ts';
 import type { Database } from './database.ts';
-import { databaseError } from './database-error.ts';
+import { ask } from './database-error.ts';
 import { askForDocuments } from './document-asks.ts';
 import { findRendition } from './document-renditions.ts';
 import { streamRows } from './stream-rows.ts';
@@ -16,13 +16,6 @@ type Trx = Transaction<Tables>;
 
 export function createDocumentDesk(database: Database): DocumentDesk {
   const db = database.kysely;
-  async function ask<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      throw databaseError(error);
-    }
-  }
   const live = (organizationId: string) =>
     db
       .selectFrom('silknote_documents')

@@ -2,7 +2,7 @@
 import { sql } from 'kysely';
 import type { DocumentEvent, DocumentEvents, HeardEvents } from '../../ports/document-events.ts';
 import type { Database } from './database.ts';
-import { databaseError } from './database-error.ts';
+import { ask } from './database-error.ts';
 
 /** A transaction and an event of it. Transactions are numbered when they begin; the place is read when they have ended. */
 const PLACE = /^(\d{1,19})-(\d{1,19})$/;
@@ -25,10 +25,6 @@ interface Row {
 }
 
 export function createDocumentEvents(database: Database): DocumentEvents {
-  const ask = <T>(work: Promise<T>): Promise<T> =>
-    work.catch((error) => {
-      throw databaseError(error);
-    });
   return {
     async now() {
       // One before: what began together with us, and is still at work, is heard of.

@@ -11,17 +11,13 @@ import { NAME_LENGTH, storedText } from '../stored-text.ts';
 import { appendAudit } from './audit-log.ts';
 import { countReferences } from './blob-references.ts';
 import type { Database } from './database.ts';
-import { databaseError } from './database-error.ts';
+import { ask } from './database-error.ts';
 import type { Tables } from './tables.ts';
 
 type Trx = Transaction<Tables>;
 
 export function createDocumentGroups(database: Database): DocumentGroups {
   const db = database.kysely;
-  const ask = <T>(work: Promise<T>): Promise<T> =>
-    work.catch((error) => {
-      throw databaseError(error);
-    });
   return {
     create: (group, audit) =>
       database.transaction(async (trx) => {

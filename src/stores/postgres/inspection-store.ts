@@ -4,17 +4,13 @@ import { SyncError } from '../../domain/errors.ts';
 import type { Inspection, InspectionKind } from '../../domain/inspection.ts';
 import type { InspectionStore } from '../../ports/inspection-store.ts';
 import type { Database } from './database.ts';
-import { databaseError } from './database-error.ts';
+import { ask } from './database-error.ts';
 
 /** Of each kind and connection: enough for a trend. */
 const KEPT = 50;
 
 export function createInspectionStore(database: Database): InspectionStore {
   const { kysely } = database;
-  const guarded = <T>(work: Promise<T>): Promise<T> =>
-    work.catch((error) => {
-      throw databaseError(error);
-    });
 
   /** What nobody works on any more does not run. */
   async function endSilent(organizationId: string): Promise<void> {
@@ -28,7 +24,7 @@ export function createInspectionStore(database: Database): InspectionStore {
 
   return {
     begin: ({ id, organizationId, connectionId, kind, options, askedBy }) =>
-      guarded(
+      ask(
         (async () => {
           await endSilent(organizationId);
           const { numInsertedOrUpdatedRows: rows } = await kysely
@@ -55,7 +51,7 @@ export function createInspectionStore(database: Database): InspectionStore {
         })(),
       ),
     async beat(organizationId, id, checked) {
-      const row = await guarded(
+      const row = await ask(
         kysely
           .updateTable('inspections')
           .set({ seen_at: sql<Date>`now()`, checked })
@@ -68,7 +64,7 @@ export function createInspectionStore(database: Database): InspectionStore {
       return row !== undefined && !row.cancel;
     },
     async finish(organizationId, id, { state, result, error, checked }) {
-      const { numUpdatedRows } = await guarded(
+      const { numUpdatedRows } = await ask(
         kysely
           .updateTable('inspections')
           .set({
@@ -86,7 +82,7 @@ export function createInspectionStore(database: Database): InspectionStore {
       return numUpdatedRows > 0n;
     },
     async cancel(organizationId, id) {
-      const { numUpdatedRows } = await guarded(
+      const { numUpdatedRows } = await ask(
         kysely
           .updateTable('inspections')
           .set({ cancel: true })
@@ -98,8 +94,8 @@ export function createInspectionStore(database: Database): InspectionStore {
       return numUpdatedRows > 0n;
     },
     async find(organizationId, id) {
-      await guarded(endSilent(organizationId));
-      const row = await guarded(
+      await ask(endSilent(organizationId));
+      const row = await ask(
         kysely
           .selectFrom('inspections')
           .selectAll()
@@ -110,8 +106,8 @@ export function createInspectionStore(database: Database): InspectionStore {
       return row === undefined ? null : inspection(row);
     },
     async list({ organizationId, connectionId }, kind: InspectionKind | null, limit) {
-      await guarded(endSilent(organizationId));
-      const rows = await guarded(
+      await ask(endSilent(organizationId));
+      const rows = await ask(
         kysely
           .selectFrom('inspections')
           .selectAll()

@@ -4,22 +4,18 @@ import { isScope } from '../../domain/scopes.ts';
 import type { ApiKey, KeyStore, NewApiKey } from '../../ports/key-store.ts';
 import { appendAudit } from './audit-log.ts';
 import type { Database } from './database.ts';
-import { databaseError } from './database-error.ts';
+import { ask } from './database-error.ts';
 import type { Tables } from './tables.ts';
 
 export function createKeyStore(database: Database): KeyStore {
   const { kysely } = database;
-  const guarded = <T>(work: Promise<T>): Promise<T> =>
-    work.catch((error) => {
-      throw databaseError(error);
-    });
   return {
     async find(id) {
-      const row = await guarded(kysely.selectFrom('api_keys').selectAll().where('id', '=', id).executeTakeFirst());
+      const row = await ask(kysely.selectFrom('api_keys').selectAll().where('id', '=', id).executeTakeFirst());
       return row === undefined ? null : { key: keyOf(row), hash: row.hash };
     },
     async list(organizationId) {
-      const rows = await guarded(
+      const rows = await ask(
         kysely
           .selectFrom('api_keys')
           .selectAll()
@@ -72,7 +68,7 @@ export function createKeyStore(database: Database): KeyStore {
         return created;
       }),
     async touch(id) {
-      await guarded(
+      await ask(
         kysely
           .updateTable('api_keys')
           .set({ last_used_at: sql<Date>`now()` })

@@ -5,7 +5,7 @@
 import { sql } from 'kysely';
 import type { OutboundLimit } from '../../ports/outbound-limit.ts';
 import type { Database } from './database.ts';
-import { databaseError } from './database-error.ts';
+import { ask } from './database-error.ts';
 
 /** Nobody waits longer without looking again. */
 const LONGEST_WAIT_MS = 5000;
@@ -14,15 +14,13 @@ export function createOutboundLimit(database: Database): OutboundLimit {
   return {
     async take(key, limit, urgent) {
       const allowed = Math.max(1, urgent ? limit.requests : limit.requests - limit.reserved);
-      try {
-        const { rows } = await sql<{ wait: number }>`
+      const { rows } = await ask(
+        sql<{ wait: number }>`
           SELECT chartsync_take_request(${key}, ${allowed}, ${limit.windowMs}, ${LONGEST_WAIT_MS}) AS wait`.execute(
           database.kysely,
-        );
-        return rows[0]!.wait;
-      } catch (error) {
-        throw databaseError(error);
-      }
+        ),
+      );
+      return rows[0]!.wait;
     },
     block: (key, ms) =>
       database.transaction(async (trx) => {

@@ -5,7 +5,7 @@ import type { PatientDesk, PatientRecord } from '../../ports/patient-desk.ts';
 import { NAME_LENGTH, storedText } from '../stored-text.ts';
 import { appendAudit } from './audit-log.ts';
 import type { Database } from './database.ts';
-import { databaseError } from './database-error.ts';
+import { ask } from './database-error.ts';
 import { askForDocuments } from './document-asks.ts';
 import { findDuplicates } from './duplicates.ts';
 import { removePatient } from './remove-patient.ts';
@@ -15,13 +15,6 @@ type Trx = Transaction<Tables>;
 
 export function createPatientDesk(database: Database): PatientDesk {
   const db = database.kysely;
-  async function ask<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      throw databaseError(error);
-    }
-  }
   return {
     find: (organizationId, patientUuid) =>
       ask(async () => {

@@ -3,18 +3,11 @@ import { sql } from 'kysely';
 import type { ItemFailure, Outcome } from '../../domain/run.ts';
 import type { ConnectionStatus, Reports } from '../../ports/reports.ts';
 import type { Database } from './database.ts';
-import { databaseError } from './database-error.ts';
+import { ask } from './database-error.ts';
 import { readFilesetErrors, readSyncLog } from './fileset-mirror.ts';
 
 export function createReports(database: Database): Reports {
   const db = database.kysely;
-  async function ask<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      throw databaseError(error);
-    }
-  }
   return {
     runSummary: (organizationId, runId) =>
       ask(async () => {

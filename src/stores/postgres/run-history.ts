@@ -2,20 +2,13 @@
 import { sql } from 'kysely';
 import type { RunDay, RunHistory } from '../../ports/run-history.ts';
 import type { Database } from './database.ts';
-import { databaseError } from './database-error.ts';
+import { ask } from './database-error.ts';
 import { type RunRow, runRecord } from './run-store.ts';
 
 const DURATIONS = 5;
 
 export function createRunHistory(database: Database): RunHistory {
   const db = database.kysely;
-  async function ask<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      throw databaseError(error);
-    }
-  }
   return {
     byIds: (runIds) =>
       ask(async () => {

@@ -4,14 +4,10 @@ import { isScope } from '../../domain/scopes.ts';
 import type { SessionPerson, SessionStore } from '../../ports/session-store.ts';
 import { appendAudit } from './audit-log.ts';
 import type { Database } from './database.ts';
-import { databaseError } from './database-error.ts';
+import { ask } from './database-error.ts';
 
 export function createSessionStore(database: Database): SessionStore {
   const { kysely } = database;
-  const guarded = <T>(work: Promise<T>): Promise<T> =>
-    work.catch((error) => {
-      throw databaseError(error);
-    });
   return {
     begin: ({ hash, key }, audit) =>
       database.transaction(async (trx) => {
@@ -29,9 +25,7 @@ export function createSessionStore(database: Database): SessionStore {
         return row.created_at.getTime();
       }),
     async find(hash) {
-      const row = await guarded(
-        kysely.selectFrom('web_sessions').selectAll().where('hash', '=', hash).executeTakeFirst(),
-      );
+      const row = await ask(kysely.selectFrom('web_sessions').selectAll().where('hash', '=', hash).executeTakeFirst());
       if (row === undefined) return null;
       return {
         hash,
@@ -46,7 +40,7 @@ export function createSessionStore(database: Database): SessionStore {
       };
     },
     async touch(hash) {
-      await guarded(
+      await ask(
         kysely.updateTable('web_sessions').set({ used_at: sql<Date>`now()` }).where('hash', '=', hash).execute(),
       );
     },
@@ -58,7 +52,7 @@ export function createSessionStore(database: Database): SessionStore {
         return true;
       }),
     async purge(createdBefore, usedBefore) {
-      await guarded(
+      await ask(
         kysely
           .deleteFrom('web_sessions')
           .where((eb) =>
@@ -76,7 +70,7 @@ export function createSessionStore(database: Database): SessionStore {
           .execute();
       }),
     async takeSignIn(hash, staleBefore) {
-      const row = await guarded(
+      const row = await ask(
         kysely.deleteFrom('web_sign_ins').where('hash', '=', hash).returningAll().executeTakeFirst(),
       );
       if (row === undefined || row.created_at.getTime() < staleBefore) return null;
@@ -84,7 +78,7 @@ export function createSessionStore(database: Database): SessionStore {
     },
     async sawPerson({ issuer, subject, scopes }, organizationIds) {
       if (organizationIds.length === 0) return;
-      await guarded(
+      await ask(
         kysely
           .insertInto('people')
           .values(organizationIds.map((id) => ({ organization_id: id, issuer, subject, scopes: [...scopes] })))
@@ -97,7 +91,7 @@ export function createSessionStore(database: Database): SessionStore {
       );
     },
     async people(organizationId) {
-      const rows = await guarded(
+      const rows = await ask(
         kysely
           .selectFrom('people')
           .selectAll()

@@ -11,7 +11,7 @@ import {
 } from './appointment-rows.ts';
 import { configureClinic, forClinic, loadClinic } from './clinic-config.ts';
 import type { Database } from './database.ts';
-import { databaseError } from './database-error.ts';
+import { ask } from './database-error.ts';
 import { holdFence } from './fence.ts';
 import { beginWindow, finishDates, noteProgress, runWindow } from './schedule-days.ts';
 import { availability, freshness } from './slot-availability.ts';
@@ -26,9 +26,9 @@ export function createSlotBook(database: Database): SlotBook {
         await holdFence(trx, fence);
         await configureClinic(trx, fence, clinicId, settings);
       }),
-    clinic: (key) => reading(() => loadClinic(db, key)),
+    clinic: (key) => ask(() => loadClinic(db, key)),
     clinics: (organizationId) =>
-      reading(async () => {
+      ask(async () => {
         const { rows } = await sql<{ id: string }>`
           SELECT clinic_id AS id FROM clinic_schedule_config WHERE organization_id = ${organizationId}
           ORDER BY clinic_id`.execute(db);
@@ -41,7 +41,7 @@ export function createSlotBook(database: Database): SlotBook {
     regenerate: (fence, clinicId, window) =>
       forClinic(database, fence, clinicId, (trx, key) => regenerateSlots(trx, fence, key, window)),
     storedAppointments: (key, window, ids) =>
-      reading(async () => (normaliseUuid(key.clinicId) === null ? [] : findAppointments(db, key, window, ids))),
+      ask(async () => (normaliseUuid(key.clinicId) === null ? [] : findAppointments(db, key, window, ids))),
     writeAppointments: (fence, clinicId, appointments) =>
       forClinic(database, fence, clinicId, (trx, key) => writeAppointments(trx, fence, key, appointments)),
     removeAppointments: (fence, clinicId, removals) =>
@@ -58,17 +58,9 @@ export function createSlotBook(database: Database): SlotBook {
       }),
     findConflicts: (fence, clinicId, window, options) =>
       forClinic(database, fence, clinicId, (trx, key) => findConflicts(trx, fence, key, window, options)),
-    availability: (query) => reading(() => availability(db, query)),
+    availability: (query) => ask(() => availability(db, query)),
     runWindow: (key, runId) =>
-      reading(async () => (normaliseUuid(key.clinicId) === null ? null : runWindow(db, key, runId))),
-    freshness: (key, window) => reading(() => freshness(db, key, window)),
+      ask(async () => (normaliseUuid(key.clinicId) === null ? null : runWindow(db, key, runId))),
+    freshness: (key, window) => ask(() => freshness(db, key, window)),
   };
-}
-
-async function reading<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw databaseError(error);
-  }
 }

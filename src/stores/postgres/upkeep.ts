@@ -2,16 +2,9 @@
 import { sql } from 'kysely';
 import type { Upkeep } from '../../ports/upkeep.ts';
 import type { Database } from './database.ts';
-import { databaseError } from './database-error.ts';
+import { ask } from './database-error.ts';
 
 export function createUpkeep({ kysely }: Database): Upkeep {
-  async function ask<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      throw databaseError(error);
-    }
-  }
   return {
     claim: (task, everyMs) =>
       ask(async () => {
