@@ -20,7 +20,8 @@ export interface GroupWorkerOptions {
   readonly onError?: (error: SyncError) => void;
 }
 
-const LOOK_MS = 1000;
+/** Groups are made by hand, and seldom. */
+const LOOK_MS = 2000;
 /** Longer than the limits of one document, shorter than a lease. */
 const TASK_MS = 300_000;
 const ATTEMPTS = 5;

@@ -71,6 +71,7 @@ export const runs: Benchmark = {
       context.log('  polling of progress while runs are in progress');
       const polled = await pollProgress(server, quick ? 2 : 20);
       context.log('  resting');
+      await untilDocumentsAreDone(admin);
       // The connections to the sources are closed and the memory is given back by then.
       await sleep(quick ? 1000 : 60_000);
       const before = usageOf(server.pid);
@@ -313,6 +314,15 @@ async function emptyJobs(url: string, total: number): Promise<Measurement> {
 }
 
 /** A new connection is due at once: waits until each has had its first run. */
+/** What is made of the files' contents goes on after the runs. */
+async function untilDocumentsAreDone(admin: pg.Client): Promise<void> {
+  for (;;) {
+    const { rows } = await admin.query('SELECT count(*)::int AS left FROM document_outbox');
+    if (rows[0].left === 0) return;
+    await sleep(200);
+  }
+}
+
 async function untilAllHaveRun(admin: pg.Client): Promise<void> {
   for (;;) {
     const { rows } = await admin.query('SELECT count(*)::int AS left FROM connections WHERE last_success_at IS NULL');
