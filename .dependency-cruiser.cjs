@@ -85,6 +85,18 @@ module.exports = {
       from: { path: '^src/cli/commands/demo\\.ts$' },
       to: { path: '^(src|test|scripts|bench)/', pathNot: ['^src/cli/', ...CLI.map((path) => `^${path}`)] },
     },
+    {
+      name: 'commands-load-late',
+      severity: 'error',
+      comment:
+        'Whoever asks for help must not wait for the whole program: import() it where the command does its work.',
+      from: { path: '^src/cli/', pathNot: '^src/cli/demo(-cliniko|-portal)?\\.ts$' },
+      to: {
+        path: ['^src/(main|server|config/load)\\.ts$', '^src/cli/demo(-cliniko|-portal)?\\.ts$', '^simulators/'],
+        dynamic: false,
+        dependencyTypesNot: ['type-only'],
+      },
+    },
     // The words of a connector's settings live with the connector, those of access with access.
     layer('config', 'src/config/', [
       'src/connectors/[^/]+/(settings|mapping)\\.ts$',

@@ -35,6 +35,7 @@ export async function installPackages() {
     fail(1, 'The package "node" was installed without its install script. Allow install scripts and run "npm ci".');
   }
   writeFileSync(stamp, wanted);
+  await run([node24, join(root, 'scripts', 'bundle-packages.ts')]);
 }
 
 /** Does node_modules hold what the lock file says already, installed by hand? */

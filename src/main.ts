@@ -8,7 +8,7 @@ import { type ApiKeys, createApiKeys } from './access/api-keys.ts';
 import { type ComponentTokens, createComponentTokens } from './access/component-tokens.ts';
 import { type CredentialVault, createCredentialVault } from './access/credentials.ts';
 import { createPortalSessions } from './access/portal-sessions.ts';
-import { createRateLimits, type RateLimits } from './access/rate-limit.ts';
+import type { RateLimits } from './access/rate-limit.ts';
 import type { Config } from './config/config.ts';
 import { type BrowserPool, createBrowserPool } from './connectors/idexx/browser-pool.ts';
 import { findChromium, startChromium } from './connectors/idexx/chromium.ts';
@@ -62,7 +62,6 @@ import { countWaits } from './runs/counted-waits.ts';
 import { type Tidied, tidy } from './runs/housekeeping.ts';
 import { logRuns } from './runs/logged-runs.ts';
 import type { Mirror } from './runs/mirror-tables.ts';
-import { createAzureBlobStore } from './stores/blobs/azure.ts';
 import { createFilesystemBlobStore } from './stores/blobs/filesystem.ts';
 import { preparedBeforePut } from './stores/blobs/prepared.ts';
 import { createAttachmentRecords } from './stores/postgres/attachment-records.ts';
@@ -170,7 +169,8 @@ export interface Chartsync {
   readonly sessions: SessionStore;
   readonly credentials: CredentialVault;
   readonly audit: AuditLog;
-  readonly rateLimits: RateLimits;
+  /** Of a service: commands count nothing. */
+  openRateLimits(): Promise<RateLimits>;
   readonly metrics: RunMetrics;
   /** How long requests to outside systems had to wait for their limits. */
   outboundWaitMs(): number;
@@ -223,7 +223,7 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
     closers.push(() => records.close());
     const presence = await announceWorker({ url: database.url });
     closers.push(() => presence.close());
-    const blobs = preparedBeforePut(openBlobs(config));
+    const blobs = preparedBeforePut(await openBlobs(config));
     closers.push(() => blobs.close());
 
     const documentRecords = createDocumentRecords(records);
@@ -341,7 +341,10 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
       sessions: createSessionStore(records),
       credentials,
       audit: createAuditLog(records),
-      rateLimits: createRateLimits({ pool: records.pool, settings: config.auth.rateLimits }),
+      async openRateLimits() {
+        const { createRateLimits } = await import('./access/rate-limit.ts');
+        return createRateLimits({ pool: records.pool, settings: config.auth.rateLimits });
+      },
       metrics: createRunMetrics(records),
       outboundWaitMs: limit.waitedMs,
       databasePool: () => {
@@ -410,9 +413,10 @@ export function tidyOrganization(chartsync: Chartsync, organizationId: string): 
   return tidy({ records, retained, blobs, bookings, clock: systemClock, retention: config.retention }, organizationId);
 }
 
-function openBlobs(config: Config): BlobStore {
+async function openBlobs(config: Config): Promise<BlobStore> {
   const { blobs } = config.stores;
-  return blobs.kind === 'azure'
-    ? createAzureBlobStore({ connectionString: blobs.connectionString, container: blobs.container })
-    : createFilesystemBlobStore({ folder: blobs.folder });
+  if (blobs.kind !== 'azure') return createFilesystemBlobStore({ folder: blobs.folder });
+  // Its library has hundreds of files, and most commands would wait for nothing.
+  const { createAzureBlobStore } = await import('./stores/blobs/azure.ts');
+  return createAzureBlobStore({ connectionString: blobs.connectionString, container: blobs.container });
 }

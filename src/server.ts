@@ -8,6 +8,7 @@ import { createAuthenticator } from './access/authenticate.ts';
 import { createClientCertificates } from './access/client-certificate.ts';
 import { createTokens } from './access/jwt.ts';
 import { createOidcSignIn } from './access/oidc-sign-in.ts';
+import type { RateLimits } from './access/rate-limit.ts';
 import { createSessions, type Sessions } from './access/sessions.ts';
 import { type Access, createAccess } from './api/access.ts';
 import { createApp } from './api/app.ts';
@@ -51,8 +52,7 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
-export const ROLES = ['api', 'worker', 'all'] as const;
-export type Role = (typeof ROLES)[number];
+export type Role = 'api' | 'worker' | 'all';
 
 export interface ServeOptions {
   readonly config: Config;
@@ -84,6 +84,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       issuers: config.auth.oidc,
       clock: systemClock,
     });
+    const rateLimits = await chartsync.openRateLimits();
     let ended = 0;
     let documents: DocumentService | null = null;
     let mirrors: MirrorWorker | null = null;
@@ -190,7 +191,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       web: await openWebApp(WEB_BUILD),
       componentOrigins: config.components.origins,
       instrument: traceRequests,
-      access: accessOf(chartsync, key, sessions),
+      access: accessOf(chartsync, { adminKey: key, sessions, rateLimits }),
       isTrustedProxy: createAddressList(config.auth.trustedProxies),
       version: await version(),
       logger,
@@ -228,7 +229,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     const nightly = works && config.scheduler ? keepWatch(chartsync, search, logger) : null;
     const housekeeping = works
       ? setInterval(() => {
-          void keepHouse(chartsync, sessions).catch((error) =>
+          void keepHouse(chartsync, { sessions, rateLimits }).catch((error) =>
             logger.warn({ code: toSyncError(error).code }, 'housekeeping failed'),
           );
         }, HOUSEKEEPING_MS)
@@ -324,8 +325,16 @@ function startDocuments(
   });
 }
 
-function accessOf(chartsync: Chartsync, adminKey: string, sessions: Sessions): Access {
-  const { config, keys, rateLimits, audit } = chartsync;
+interface Entrance {
+  readonly sessions: Sessions;
+  readonly rateLimits: RateLimits;
+}
+
+function accessOf(
+  chartsync: Chartsync,
+  { adminKey, sessions, rateLimits }: Entrance & { readonly adminKey: string },
+): Access {
+  const { config, keys, audit } = chartsync;
   const { oidc, clientCertificates, trustedProxies } = config.auth;
   return createAccess({
     authenticate: createAuthenticator({
@@ -345,9 +354,9 @@ function accessOf(chartsync: Chartsync, adminKey: string, sessions: Sessions): A
   });
 }
 
-async function keepHouse(chartsync: Chartsync, sessions: Sessions): Promise<void> {
+async function keepHouse(chartsync: Chartsync, { sessions, rateLimits }: Entrance): Promise<void> {
   for (const organization of chartsync.config.organizations) await tidyOrganization(chartsync, organization.id);
-  await chartsync.rateLimits.tidy();
+  await rateLimits.tidy();
   await sessions.tidy();
   await chartsync.components.tidy();
   await chartsync.documentEvents.forget(systemClock.now() - EVENTS_MS);

@@ -1,11 +1,10 @@
 /** What every command needs: the configuration, an opened Chartsync, a place to print, and a signal that Ctrl-C aborts. */
 import type { Command } from 'commander';
 import type { Config } from '../config/config.ts';
-import { loadConfig } from '../config/load.ts';
 import { ConfigError } from '../config/mistake.ts';
 import type { Environment } from '../config/source.ts';
 import { SyncError, toSyncError } from '../domain/errors.ts';
-import { applyConfiguration, type Chartsync, openChartsync, openRecordDatabase, type RecordDatabase } from '../main.ts';
+import type { Chartsync, RecordDatabase } from '../main.ts';
 import { type Connection, type FileConnection, findConnection, isFileConnection } from '../runs/connections.ts';
 import { demoEnvironment, demoFile, homeFolder, isDemo } from './demo-home.ts';
 import { EXIT, type ExitCode, exitCodeOfError } from './exit-codes.ts';
@@ -49,6 +48,7 @@ export function createCommandRunner(surroundings: Surroundings): CommandRunner {
     runOpened: (command, work) =>
       runCommand(command, async (output, signal, options) => {
         const { config, database } = await openConfigured(surroundings, options, output);
+        const { applyConfiguration, openChartsync } = await import('../main.ts');
         const chartsync = await openChartsync(config, database);
         try {
           await applyConfiguration(chartsync);
@@ -104,6 +104,8 @@ export async function openConfigured(
   const log = (sentence: string) => {
     if (!output.json) process.stderr.write(`${sentence}\n`);
   };
+  const { loadConfig } = await import('../config/load.ts');
+  const { openRecordDatabase } = await import('../main.ts');
   if (await isDemo(env, cwd, options.config)) {
     log('No chartsync.yaml here: this is the sample practice that "npm start" made.');
     const home = homeFolder(env, cwd);

@@ -1,9 +1,10 @@
 /** The sample Cliniko account of `npm start`: the same one at each start, changed a little while it runs. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { mutate } from '../../simulators/cliniko/life.ts';
 import { createRandom } from '../../simulators/cliniko/random.ts';
 import { type ClinikoSimulator, startCliniko } from '../../simulators/cliniko/server.ts';
 import { createWorld } from '../../simulators/cliniko/world.ts';
+import { type KeptAccount, keptIn } from './demo-home.ts';
 
 export interface DemoAccount {
   readonly url: string;
@@ -15,20 +16,13 @@ export interface DemoAccount {
   stop(): Promise<void>;
 }
 
-interface Kept {
-  readonly url: string;
-  readonly apiKey: string;
-  /** The account began then: its dates are counted from here. ISO. */
-  readonly begun: string;
-}
-
 const SEED = 20260101;
 const PATIENTS = 240;
 const APPOINTMENTS = 1200;
 
-/** @param file what a command in another terminal reads, see {@link keptAccount} */
+/** @param file what a command in another terminal reads, see {@link keptIn} */
 export async function startDemoAccount(file: string): Promise<DemoAccount> {
-  const kept = await keptAccount(file);
+  const kept = await keptIn<KeptAccount>(file);
   const begun = kept?.begun ?? new Date().toISOString();
   const world = createWorld({
     seed: SEED,
@@ -44,7 +38,7 @@ export async function startDemoAccount(file: string): Promise<DemoAccount> {
     startCliniko({ port: 0, accounts: [account] }),
   );
   const apiKey = simulator.accounts[0]!.key;
-  await writeFile(file, JSON.stringify({ url: simulator.url, apiKey, begun } satisfies Kept), { mode: 0o600 });
+  await writeFile(file, JSON.stringify({ url: simulator.url, apiKey, begun } satisfies KeptAccount), { mode: 0o600 });
   const random = createRandom(`${SEED}/${Date.now()}`);
   return {
     url: simulator.url,
@@ -63,13 +57,4 @@ function clockFrom(begun: string): () => Date {
     made = true;
   });
   return () => (made ? new Date() : new Date(begun));
-}
-
-/** @returns null when there is none */
-export async function keptAccount(file: string): Promise<Kept | null> {
-  try {
-    return JSON.parse(await readFile(file, 'utf8')) as Kept;
-  } catch {
-    return null;
-  }
 }

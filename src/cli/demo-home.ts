@@ -1,10 +1,8 @@
 /** Where the sample practice of `npm start` lives: in the home folder, marked by its own configuration file. */
-import { access, mkdir, writeFile } from 'node:fs/promises';
+import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Environment } from '../config/source.ts';
 import type { RecordDatabase } from '../main.ts';
-import { keptAccount } from './demo-cliniko.ts';
-import { keptPortal } from './demo-portal.ts';
 
 export const DEMO_CONNECTION = 'riverside-vsrx';
 export const DEMO_CLINIKO = 'riverside-cliniko';
@@ -39,6 +37,31 @@ export function demoFiles(home: string): string {
   return join(demoHome(home), 'vsrx', 'login');
 }
 
+export interface KeptAccount {
+  readonly url: string;
+  readonly apiKey: string;
+  /** The account began then: its dates are counted from here. ISO. */
+  readonly begun: string;
+}
+
+export interface KeptPortal {
+  readonly url: string;
+  readonly companyId: string;
+  readonly username: string;
+  readonly password: string;
+  /** The clinic began then. ISO. */
+  readonly begun: string;
+}
+
+/** What a part of the sample wrote down when it was started. @returns null when there is none */
+export async function keptIn<T extends KeptAccount | KeptPortal>(file: string): Promise<T | null> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8')) as T;
+  } catch {
+    return null;
+  }
+}
+
 /** Nobody has configured anything, and the sample practice was started here. @param named `--config` */
 export async function isDemo(env: Environment, cwd: string, named: string | undefined): Promise<boolean> {
   if (named !== undefined || CONFIGURING.some((name) => env[name]?.trim())) return false;
@@ -47,8 +70,8 @@ export async function isDemo(env: Environment, cwd: string, named: string | unde
 
 /** The sample's source database lies beside ours on the embedded server, whose port changes: the file refers to it by name. */
 export async function demoEnvironment(env: Environment, database: RecordDatabase, home: string): Promise<Environment> {
-  const account = await keptAccount(demoAccountFile(home));
-  const portal = await keptPortal(demoPortalFile(home));
+  const account = await keptIn<KeptAccount>(demoAccountFile(home));
+  const portal = await keptIn<KeptPortal>(demoPortalFile(home));
   return {
     // The terminal is told of each run in a line of its own.
     SYNC_LOG_LEVEL: 'warn',

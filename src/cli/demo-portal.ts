@@ -1,9 +1,10 @@
 /** The sample portal of `npm start`: a clinic whose book changes while it runs. Only where there is a browser to log in with. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { createClinic } from '../../simulators/idexx/clinic.ts';
 import { live } from '../../simulators/idexx/life.ts';
 import { startIdexx } from '../../simulators/idexx/server.ts';
 import { createRandom } from '../../simulators/vsrx/random.ts';
+import { type KeptPortal, keptIn } from './demo-home.ts';
 
 export interface DemoPortal {
   readonly url: string;
@@ -13,21 +14,12 @@ export interface DemoPortal {
   stop(): Promise<void>;
 }
 
-export interface KeptPortal {
-  readonly url: string;
-  readonly companyId: string;
-  readonly username: string;
-  readonly password: string;
-  /** The clinic began then. ISO. */
-  readonly begun: string;
-}
-
 const SEED = 20260101;
 const TIME_ZONE = 'Australia/Sydney';
 
-/** @param file what a command in another terminal reads, see {@link keptPortal} */
+/** @param file what a command in another terminal reads, see {@link keptIn} */
 export async function startDemoPortal(file: string): Promise<DemoPortal> {
-  const kept = await keptPortal(file);
+  const kept = await keptIn<KeptPortal>(file);
   const begun = kept?.begun ?? new Date().toISOString();
   const clinic = createClinic({ seed: SEED, now: Date.parse(begun), timeZone: TIME_ZONE });
   const random = createRandom(SEED);
@@ -41,13 +33,4 @@ export async function startDemoPortal(file: string): Promise<DemoPortal> {
   const account = { companyId: clinic.companyId, username, password };
   await writeFile(file, JSON.stringify({ url: portal.url, ...account, begun } satisfies KeptPortal), { mode: 0o600 });
   return { url: portal.url, appointments: clinic.events.length, step, stop: () => portal.stop() };
-}
-
-/** @returns null when there is none */
-export async function keptPortal(file: string): Promise<KeptPortal | null> {
-  try {
-    return JSON.parse(await readFile(file, 'utf8')) as KeptPortal;
-  } catch {
-    return null;
-  }
 }

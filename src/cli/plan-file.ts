@@ -1,6 +1,5 @@
 /** The file of `plan --out`. It appears whole or not at all: a plan that fails leaves an earlier one in place. */
 import { open, rename, rm, stat } from 'node:fs/promises';
-import { writeLines } from '../main.ts';
 import type { SpoolWriter } from '../ports/change-spool.ts';
 import { UsageError } from './context.ts';
 
@@ -23,6 +22,7 @@ export async function createPlanFile(path: string): Promise<PlanFile> {
     if (error instanceof UsageError) throw error;
     throw new UsageError(`The plan cannot be written to ${path} (${(error as NodeJS.ErrnoException).code}).`);
   }
+  const { writeLines } = await import('../main.ts');
   const lines = writeLines(unfinished);
   return {
     write: lines.write,

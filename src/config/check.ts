@@ -3,7 +3,7 @@
  * and for a union list what every variant misses.
  */
 import Type, { type TObject, type TSchema, type TUnion } from 'typebox';
-import { Value } from 'typebox/value';
+import { Check } from 'typebox/schema';
 import { oneOf } from './leaf.ts';
 import { didYouMean, type Mistake, type Path, pathText } from './mistake.ts';
 import type { ConfigSource } from './source.ts';
@@ -80,7 +80,7 @@ function closest(variants: readonly TObject[], value: Values): TObject {
 }
 
 function checkLeaf(schema: TSchema, value: unknown, path: Path, walk: Walk): unknown {
-  const matches = (candidate: unknown): boolean => Value.Check(schema, candidate);
+  const matches = (candidate: unknown): boolean => Check(schema, candidate);
   if (matches(value)) return value;
   if (typeof value === 'string' && walk.source.fromEnvironment(path)) {
     const given: string = value.trim();

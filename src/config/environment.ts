@@ -1,7 +1,7 @@
 /** The environment's variables. A blank one counts as not set. */
 import { resolve } from 'node:path';
 import Type, { type TSchema } from 'typebox';
-import { Value } from 'typebox/value';
+import { Check } from 'typebox/schema';
 import { isAddressRange } from '../access/settings.ts';
 import { isIssuerUrl } from './issuer-url.ts';
 import { checkedText, choice, integer, switchOf, text } from './leaf.ts';
@@ -90,7 +90,7 @@ export function readVariables(env: Environment, mistakes: Mistake[]): Variables 
     const given = env[name]?.trim();
     if (!given) continue;
     const value = convert(schema, given);
-    if (Value.Check(schema, value)) found[name] = value;
+    if (Check(schema, value)) found[name] = value;
     else
       mistakes.push({
         path: name,

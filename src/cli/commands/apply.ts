@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
 import { toSyncError } from '../../domain/errors.ts';
-import { applyConfiguration, migrateDatabase, openChartsync, tidyOrganization } from '../../main.ts';
 import { isBookConnection, isFileConnection } from '../../runs/connections.ts';
 import { type CommandRunner, openConfigured } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -13,6 +12,7 @@ export function registerApply(program: Command, runner: CommandRunner): void {
     .action((options: { dryRun?: boolean }, command: Command) =>
       runner.run(command, async (output, signal, globals) => {
         const { config, database } = await openConfigured(runner, globals, output);
+        const { applyConfiguration, openChartsync } = await import('../../main.ts');
         const chartsync = await openChartsync(config, database);
         try {
           if (!options.dryRun) {
@@ -70,6 +70,7 @@ export function registerApply(program: Command, runner: CommandRunner): void {
       runner.run(command, async (output, _signal, globals) => {
         const { database } = await openConfigured(runner, globals, output);
         try {
+          const { migrateDatabase } = await import('../../main.ts');
           const applied = await migrateDatabase(database.url);
           output.emit('migrated', { applied });
           output.say(applied.length === 0 ? 'The database is up to date.' : `Applied: ${applied.join(', ')}.`);
@@ -86,6 +87,7 @@ export function registerApply(program: Command, runner: CommandRunner): void {
     .action((_options: object, command: Command) =>
       runner.run(command, async (output, _signal, globals) => {
         const { config, database } = await openConfigured(runner, globals, output);
+        const { openChartsync, tidyOrganization } = await import('../../main.ts');
         const chartsync = await openChartsync(config, database);
         try {
           await chartsync.blobs.prepare();

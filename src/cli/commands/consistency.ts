@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { consistencyPorts } from '../../main.ts';
 import { checkConsistency } from '../../runs/check-consistency.ts';
 import { isFileConnection } from '../../runs/connections.ts';
 import { organizationNamed } from '../arguments.ts';
@@ -18,6 +17,7 @@ export function registerConsistency(program: Command, runner: CommandRunner): vo
       runner.runOpened(command, async ({ chartsync, output, signal }) => {
         const organizationId = organizationNamed(chartsync, options.organization);
         if (options.run === true) {
+          const { consistencyPorts } = await import('../../main.ts');
           const end = await checkConsistency(consistencyPorts(chartsync, await chartsync.search()), {
             organizationId,
             connections: chartsync.connections

@@ -1,7 +1,6 @@
 import { type Command, Option } from 'commander';
 import { BOOK_MODES, FILE_MODES, RECORD_MODES } from '../../domain/run.ts';
 import { applyPlan, readPlan } from '../../engine/files/plan-files.ts';
-import { spooledFile } from '../../main.ts';
 import { patientOf } from '../arguments.ts';
 import { type CommandRunner, connectionNamed, fileConnectionNamed, UsageError } from '../context.ts';
 import { auditedCommand } from '../person.ts';
@@ -42,6 +41,7 @@ export function registerPlan(program: Command, runner: CommandRunner): void {
     .argument('<file>', 'a file written by "plan --out"')
     .action((file: string, _options: object, command: Command) =>
       runner.runOpened(command, async ({ chartsync, output, signal }) => {
+        const { spooledFile } = await import('../../main.ts');
         const lines = spooledFile(file);
         const { header } = await readPlan(lines).catch((error) => {
           const code = (error as { cause?: NodeJS.ErrnoException }).cause?.code;

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type Chartsync, remotePortsOf } from '../../main.ts';
+import type { Chartsync } from '../../main.ts';
 import { compareIndex } from '../../runs/compare-index.ts';
 import { compareRemote, type RemotePorts, repairRemote } from '../../runs/compare-remote.ts';
 import { isKeyOf } from '../../runs/connections.ts';
@@ -28,6 +28,7 @@ export function registerRepair(program: Command, runner: CommandRunner): void {
         const connection = fileConnectionNamed(chartsync, name, 'repair');
         const { organizationId } = connection;
         const patientUuid = patientOf(options.patient);
+        const { remotePortsOf } = await import('../../main.ts');
         const elsewhere = remotePortsOf(chartsync, connection);
         if (elsewhere !== null) {
           const scope = { key: connection.settings, unit: patientUuid, signal };

@@ -1,7 +1,9 @@
 import { type Command, Option } from 'commander';
-import { ROLES, type Role, serve } from '../../server.ts';
+import type { Role } from '../../server.ts';
 import { type CommandRunner, openConfigured } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
+
+const ROLES = ['api', 'worker', 'all'] as const satisfies readonly Role[];
 
 export function registerServe(program: Command, runner: CommandRunner): void {
   program
@@ -15,6 +17,7 @@ export function registerServe(program: Command, runner: CommandRunner): void {
     .action((options: { role: Role }, command: Command) =>
       runner.run(command, async (output, signal, globals) => {
         const { config, database } = await openConfigured(runner, globals, output);
+        const { serve } = await import('../../server.ts');
         const server = await serve({ config, database, role: options.role });
         output.emit('ready', { url: server.url });
         output.say(`Chartsync answers at ${server.url}`);

@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
 import { verifyFiles } from '../../engine/files/verify-files.ts';
-import { remotePortsOf } from '../../main.ts';
 import { compareIndex } from '../../runs/compare-index.ts';
 import { compareRemote } from '../../runs/compare-remote.ts';
 import { isBookConnection, isFileConnection, isKeyOf } from '../../runs/connections.ts';
@@ -58,6 +57,7 @@ export function registerVerify(program: Command, runner: CommandRunner): void {
           rows.push([`${kind} index`, patientUuid, documentUuid, '', message]);
         }
         const key = connection.settings;
+        const { remotePortsOf } = await import('../../main.ts');
         const elsewhere = remotePortsOf(chartsync, connection);
         const remote = elsewhere === null ? null : await compareRemote(elsewhere, { key, unit, signal });
         for (const difference of remote?.differences ?? []) {

@@ -1,6 +1,4 @@
 /** What a file is, by its bytes. Its name is never asked: a wrong extension is common, a forged one possible. */
-import { fileTypeFromTokenizer } from 'file-type';
-import { AbstractTokenizer, EndOfStreamError, type IReadChunkOptions } from 'strtok3/core';
 import { type BytesAt, compoundFileType } from './compound-file.ts';
 import { textType } from './text-type.ts';
 
@@ -47,7 +45,9 @@ export async function sniffContentType(content: SniffedContent): Promise<string 
   // Before the magic numbers, some of which are two letters: a note that begins with "BMI" is no bitmap.
   const text = textType(head);
   if (text !== null) return text;
-  const type = await byMagicNumber(content);
+  // Most files are known by now, and a library would be loaded for nothing.
+  const { typeByMagicNumber } = await import('./magic-number.ts');
+  const type = await typeByMagicNumber(content);
   if (type === 'application/x-cfb') return compoundFileType(content);
   if (type === 'image/apng') return 'image/png';
   if (type === null && head.subarray(0, PDF_WITHIN).includes('%PDF-')) return 'application/pdf';
@@ -56,60 +56,4 @@ export async function sniffContentType(content: SniffedContent): Promise<string 
 
 function startsWith(head: Buffer, text: string): boolean {
   return head.subarray(0, text.length).equals(Buffer.from(text, 'latin1'));
-}
-
-async function byMagicNumber(content: SniffedContent): Promise<string | null> {
-  const tokenizer = new ContentTokenizer(content);
-  try {
-    return (await fileTypeFromTokenizer(tokenizer))?.mime ?? null;
-  } catch {
-    // A damaged file makes a parser fail in many ways; only a failed read is an error.
-    if (tokenizer.failure !== undefined) throw tokenizer.failure;
-    return null;
-  }
-}
-
-/** Lets file-type walk through a file that is open already. */
-class ContentTokenizer extends AbstractTokenizer {
-  readonly fileInfo: { readonly size: number };
-  readonly #content: BytesAt;
-  failure: unknown;
-
-  constructor(content: BytesAt) {
-    super();
-    this.#content = content;
-    this.fileInfo = { size: content.size };
-  }
-
-  supportsRandomAccess(): boolean {
-    return true;
-  }
-
-  setPosition(position: number): void {
-    this.position = position;
-  }
-
-  async readBuffer(target: Uint8Array, options?: IReadChunkOptions): Promise<number> {
-    const position = options?.position ?? this.position;
-    const length = await this.peekBuffer(target, options);
-    this.position = position + length;
-    return length;
-  }
-
-  async peekBuffer(target: Uint8Array, options?: IReadChunkOptions): Promise<number> {
-    const { length, position, mayBeLess } = this.normalizeOptions(target, options);
-    const bytes = await this.#read(position, length);
-    if (bytes.byteLength < length && !mayBeLess) throw new EndOfStreamError();
-    target.set(bytes);
-    return bytes.byteLength;
-  }
-
-  async #read(position: number, length: number): Promise<Uint8Array> {
-    try {
-      return await this.#content.readAt(position, length);
-    } catch (error) {
-      this.failure = error;
-      throw error;
-    }
-  }
 }

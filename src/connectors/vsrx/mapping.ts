@@ -6,7 +6,7 @@
  * Names go into SQL, so only plain identifiers are accepted, and every dialect quotes them.
  */
 import Type from 'typebox';
-import { Value } from 'typebox/value';
+import { Check, Errors } from 'typebox/schema';
 import { SyncError } from '../../domain/errors.ts';
 
 /** The only names accepted for tables and columns. */
@@ -164,7 +164,7 @@ const PRESETS: Record<PresetName, Whole> = {
  * @throws SyncError `settings_invalid`, saying what is wrong
  */
 export function resolveMapping(settings: TableMappingSettings, timeZone?: string): TableMapping {
-  if (!Value.Check(TableMappingSettings, settings)) throw invalid(describeShapeError(settings));
+  if (!Check(TableMappingSettings, settings)) throw invalid(describeShapeError(settings));
   const { owner, patient, file, fileToPatient, sourceTimeZone } = complete(settings);
   const zone = timeZone ?? sourceTimeZone;
   const mapping: TableMapping = {
@@ -222,7 +222,7 @@ function complete(settings: TableMappingSettings): Whole {
   };
   // Without an owner table the column that led to it means nothing.
   if (settings.owner === null && settings.patient?.owner === undefined) whole.patient.owner = null;
-  if (whole.owner && !Value.Check(Owner, whole.owner)) throw invalid('owner needs table, id and uuid.');
+  if (whole.owner && !Check(Owner, whole.owner)) throw invalid('owner needs table, id and uuid.');
   return whole as Whole;
 }
 
@@ -266,7 +266,7 @@ function describeShapeError(settings: unknown): string {
   if (typeof settings === 'string') return 'The ready mappings are called vsrx and generic.';
   if (typeof settings !== 'object' || settings === null) return 'The mapping must be a name or an object.';
   const variant = TableMappingSettings.anyOf['preset' in settings ? 1 : 2];
-  const [first] = Value.Errors(variant, settings);
+  const [, [first]] = Errors(variant, settings);
   if (!first) return 'The mapping is not well formed.';
   const where = first.instancePath.slice(1).replaceAll('/', '.') || 'the mapping';
   // The library reports a key that the schema does not have as "schema is false".

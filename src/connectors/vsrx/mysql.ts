@@ -1,5 +1,5 @@
 /** EHR database on MySQL or MariaDB. */
-import mysql, { type Pool, type PoolConnection, type PoolOptions } from 'mysql2';
+import type { Pool, PoolConnection, PoolOptions } from 'mysql2';
 import { SyncError } from '../../domain/errors.ts';
 import type { EhrDatabase } from '../../ports/ehr-database.ts';
 import { classifyMysqlError } from './database-error.ts';
@@ -46,32 +46,28 @@ const SESSION =
 
 const IDLE_MS = 30_000;
 
+type Driver = typeof import('mysql2');
+
 function createDriver(address: PoolOptions, limits: Required<ConnectionLimits>): EhrDriver {
-  const pool = mysql.createPool({
-    ...address,
-    connectTimeout: limits.connectTimeoutMs,
-    connectionLimit: limits.maxConnections,
-    // Below the limit, or the driver never closes what nobody uses: a clinic's server has few to give.
-    maxIdle: Math.max(1, limits.maxConnections - 1),
-    idleTimeout: IDLE_MS,
-    queueLimit: limits.maxWaiting,
-    waitForConnections: true,
-    enableKeepAlive: true,
-    charset: 'utf8mb4',
-    dateStrings: true,
-    jsonStrings: true,
-    supportBigNumbers: true,
-    bigNumberStrings: true,
-  });
-  // A connection that is lost while nobody uses it must not end the process; its next user gets the error.
-  pool.on('connection', (connection) => connection.on('error', () => {}));
+  /** The driver is loaded with the first connection: most commands talk to no source. */
+  let opened: Promise<Pool> | null = null;
+  const openPool = () => {
+    opened ??= import('mysql2').then(({ default: mysql }) => createPool(mysql, address, limits));
+    return opened;
+  };
   const kills = new Set<Promise<void>>();
   let closed = false;
+  const refuseWhenClosed = () => {
+    if (closed) throw new SyncError('cancelled', { detail: 'The source database was closed.' });
+  };
 
   return {
     dialect: MYSQL,
     async snapshot(_tables, signal): Promise<EhrSession> {
-      if (closed) throw new SyncError('cancelled', { detail: 'The source database was closed.' });
+      refuseWhenClosed();
+      const pool = await openPool();
+      // Loading the driver takes a moment.
+      refuseWhenClosed();
       const connection = await acquire(pool, limits.connectTimeoutMs, signal);
       const session = guardSession(
         {
@@ -108,10 +104,33 @@ function createDriver(address: PoolOptions, limits: Required<ConnectionLimits>):
     async close() {
       if (closed) return;
       closed = true;
-      await new Promise<void>((resolve) => pool.end(() => resolve()));
+      const pool = await opened;
+      if (pool !== null) await new Promise<void>((resolve) => pool.end(() => resolve()));
       await Promise.all(kills);
     },
   };
+}
+
+function createPool(mysql: Driver, address: PoolOptions, limits: Required<ConnectionLimits>): Pool {
+  const pool = mysql.createPool({
+    ...address,
+    connectTimeout: limits.connectTimeoutMs,
+    connectionLimit: limits.maxConnections,
+    // Below the limit, or the driver never closes what nobody uses: a clinic's server has few to give.
+    maxIdle: Math.max(1, limits.maxConnections - 1),
+    idleTimeout: IDLE_MS,
+    queueLimit: limits.maxWaiting,
+    waitForConnections: true,
+    enableKeepAlive: true,
+    charset: 'utf8mb4',
+    dateStrings: true,
+    jsonStrings: true,
+    supportBigNumbers: true,
+    bigNumberStrings: true,
+  });
+  // A connection that is lost while nobody uses it must not end the process; its next user gets the error.
+  pool.on('connection', (connection) => connection.on('error', () => {}));
+  return pool;
 }
 
 function run(connection: PoolConnection, sql: string, values: readonly unknown[]): Promise<SourceRows> {
@@ -124,11 +143,11 @@ function run(connection: PoolConnection, sql: string, values: readonly unknown[]
   });
 }
 
-const { TINY, SHORT, LONG, LONGLONG, INT24, NEWDECIMAL, DECIMAL, YEAR, TIMESTAMP } = mysql.Types as unknown as Record<
-  string,
-  number
->;
-const NUMBERS = new Set([TINY, SHORT, LONG, LONGLONG, INT24, NEWDECIMAL, DECIMAL, YEAR]);
+/** Of the protocol's column types. */
+const NUMBERS: ReadonlySet<number | undefined> = new Set(
+  Object.values({ DECIMAL: 0, TINY: 1, SHORT: 2, LONG: 3, LONGLONG: 8, INT24: 9, YEAR: 13, NEWDECIMAL: 246 }),
+);
+const TIMESTAMP = 7;
 
 function columnOf(field: { columnType?: number; type?: number }): SourceColumn {
   const type = field.columnType ?? field.type;
@@ -172,7 +191,8 @@ function acquire(pool: Pool, timeoutMs: number, signal: AbortSignal | undefined)
 }
 
 /** The server notices that its client is gone only when it sends something; until then it would go on working. */
-function killStatement(address: PoolOptions, threadId: number): Promise<void> {
+async function killStatement(address: PoolOptions, threadId: number): Promise<void> {
+  const { default: mysql } = await import('mysql2');
   return new Promise((resolve) => {
     const connection = mysql.createConnection({ ...address, connectTimeout: 5000 });
     connection.on('error', () => resolve());

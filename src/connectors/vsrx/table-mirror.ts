@@ -1,5 +1,5 @@
 /** `TableMirror` on MySQL or MariaDB. Only the two silknote tables are ever written. */
-import mysql, { type Connection, type RowDataPacket } from 'mysql2/promise';
+import type { Connection, RowDataPacket } from 'mysql2/promise';
 import { SyncError, toSyncError } from '../../domain/errors.ts';
 import type { MirroredDocument, MirroredFileset, TableMirror } from '../../ports/table-mirror.ts';
 import { classifyMysqlError } from './database-error.ts';
@@ -32,6 +32,7 @@ export function createTableMirror(options: TableMirrorOptions): TableMirror {
   let present: Present | null = null;
 
   async function connect(): Promise<Connection> {
+    const { default: mysql } = await import('mysql2/promise');
     const connection = await mysql.createConnection({
       ...addressOf(await options.url()),
       connectTimeout: options.connectTimeoutMs,

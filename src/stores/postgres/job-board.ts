@@ -4,7 +4,7 @@
  */
 import { sql, type Transaction } from 'kysely';
 import pg from 'pg';
-import { fromKysely, PgBoss } from 'pg-boss';
+import type { PgBoss } from 'pg-boss';
 import type { RunDispatcher } from '../../ports/run-queue.ts';
 import type { Tables } from './tables.ts';
 
@@ -14,6 +14,9 @@ const QUEUE = 'runs';
 const SCHEMA_VERSION = 43;
 /** A run may last long; what became of its process is seen by the lease, not by the job. */
 const JOB_SECONDS = 24 * 3600;
+
+/** Loaded when there is a job: most commands have none. */
+const library = () => import('pg-boss');
 
 /** Makes or updates the tables of pg-boss. */
 export async function prepareJobs(url: string): Promise<void> {
@@ -33,6 +36,7 @@ export async function prepareJobs(url: string): Promise<void> {
   } finally {
     await client.end();
   }
+  const { PgBoss } = await library();
   const boss = new PgBoss({ connectionString: url, schema: SCHEMA, supervise: false, schedule: false, max: 1 });
   boss.on('error', () => undefined);
   await boss.start();
@@ -60,6 +64,7 @@ export function createJobBoard(url: string): JobBoard {
   let worker: PgBoss | null = null;
 
   async function openSender(): Promise<PgBoss> {
+    const { PgBoss } = await library();
     // A connection of its own: while it is opened, the whole pool may be taken by transactions that wait for it.
     const boss = new PgBoss({
       connectionString: url,
@@ -83,10 +88,12 @@ export function createJobBoard(url: string): JobBoard {
     async send(trx, { runId, priority }) {
       sender ??= openSender();
       const boss = await sender;
+      const { fromKysely } = await library();
       const id = await boss.send(QUEUE, { runId }, { db: fromKysely(trx), priority });
       return id!;
     },
     async work(handler, concurrency) {
+      const { PgBoss } = await library();
       const boss = new PgBoss({
         connectionString: url,
         application_name: 'chartsync jobs',
