@@ -4,6 +4,8 @@ import { NO_COUNTS } from '../../src/domain/run.ts';
 import type { Fence } from '../../src/ports/document-records.ts';
 import type { QueuedRun, RunQueue } from '../../src/ports/run-queue.ts';
 import type { RunStore } from '../../src/ports/run-store.ts';
+import type { Connection } from '../../src/runs/connections.ts';
+import { startScheduler } from '../../src/runs/scheduler.ts';
 import { openDatabase } from '../../src/stores/postgres/database.ts';
 import { createJobBoard, type JobBoard } from '../../src/stores/postgres/job-board.ts';
 import { createRunHistory } from '../../src/stores/postgres/run-history.ts';
@@ -11,7 +13,7 @@ import { createRunQueue } from '../../src/stores/postgres/run-queue.ts';
 import { createRunStore } from '../../src/stores/postgres/run-store.ts';
 import { createScheduleStore } from '../../src/stores/postgres/schedule-store.ts';
 import { announceWorker } from '../../src/stores/postgres/worker-presence.ts';
-import { systemRandom } from '../../src/stores/system-clock.ts';
+import { systemClock, systemRandom } from '../../src/stores/system-clock.ts';
 import { testDatabase } from '../support/postgres.ts';
 import { runEnd } from '../support/record-samples.ts';
 import { until } from '../support/until.ts';
@@ -302,6 +304,35 @@ describe('take-over', () => {
     });
   });
 
+  test('what is given up counts as a failure of its connection, and pauses it in the end', async () => {
+    const org = await organization();
+    await admin.pool.query('UPDATE connections SET pause_after_failures = 2 WHERE organization_id = $1', [org]);
+    for (let failures = 1; failures <= 2; failures++) {
+      const { runId } = (await one.queue.enqueue(run(org, 1, { trigger: 'schedule' }), refuse))!;
+      for (let i = 0; i < 3; i++) {
+        const doomed = await openProcess();
+        await doomed.queue.claim(runId);
+        await doomed.die();
+        await one.queue.takeOver();
+      }
+      const { rows } = await admin.pool.query(
+        `SELECT consecutive_failures, last_failure_code, state, paused_by FROM connections
+         WHERE organization_id = $1 AND id = 'c1'`,
+        [org],
+      );
+      expect(rows[0]).toEqual({
+        consecutive_failures: failures,
+        last_failure_code: 'lease_lost',
+        state: failures < 2 ? 'active' : 'paused',
+        paused_by: failures < 2 ? null : 'failures',
+      });
+    }
+    await expect(one.queue.enqueue(run(org, 1, { trigger: 'schedule' }), refuse)).rejects.toMatchObject({
+      code: 'connection_paused',
+      detail: expect.stringContaining('2 runs in a row failed, the last one with lease_lost'),
+    });
+  });
+
   test('a cancelled run whose process is gone is cancelled, not repeated', async () => {
     const org = await organization();
     const doomed = await openProcess();
@@ -346,6 +377,39 @@ describe('take-over', () => {
     await worker.die();
     expect(await two.runs.start(direct)).toMatchObject({ connectionId: 'c1' });
     expect((await one.runs.run(org, runId))?.state).toBe('failed');
+  });
+});
+
+describe('the schedule', () => {
+  test('goes by the clock of the database: a process whose own is ahead starts nothing before its time', async () => {
+    const org = await organization();
+    const { runId } = (await one.queue.enqueue(run(org, 1), refuse))!;
+    await finish(one, (await one.queue.claim(runId))!.fence);
+    const soon = new Date(Date.now() + 2 * 60_000);
+    const daily = { kind: 'cron', cron: `${soon.getUTCMinutes()} ${soon.getUTCHours()} * * *` };
+    const modes = { deepEveryMs: null, checksumEveryMs: null };
+    const connection = { organizationId: org, id: 'c1', connector: 'vsrx', schedule: daily, timeZone: 'UTC', modes };
+    const ahead = { ...systemClock, now: () => systemClock.now() + 3600_000 };
+    const store = createScheduleStore(admin);
+    let looks = 0;
+    const scheduler = startScheduler({
+      connections: [connection as unknown as Connection],
+      store: {
+        ...store,
+        states() {
+          looks++;
+          return store.states();
+        },
+      },
+      queue: one.queue,
+      clock: ahead,
+      everyMs: 10,
+    });
+    await until(async () => looks > 3);
+    await scheduler.stop();
+    expect((await admin.pool.query('SELECT id FROM sync_runs WHERE organization_id = $1', [org])).rows).toEqual([
+      { id: runId },
+    ]);
   });
 });
 

@@ -5,6 +5,7 @@
  */
 import { sql, type Transaction } from 'kysely';
 import { ERROR_CATALOGUE } from '../../domain/errors.ts';
+import { pauseAfterFailure } from './connection-failures.ts';
 import { isJobWaiting, type JobBoard } from './job-board.ts';
 import type { Tables } from './tables.ts';
 
@@ -152,17 +153,31 @@ async function clearLease(trx: Trx, organizationId: string, connectionId: string
     WHERE organization_id = ${organizationId} AND connection_id = ${connectionId}`.execute(trx);
 }
 
-/** Ends a run whose process ended without doing so. */
+/** Ends a run whose process ended without doing so. To its connection that is a failure like any other. */
 export async function abandon(trx: Trx, organizationId: string, run: Pick<ActiveRun, 'id' | 'attempt'>): Promise<void> {
-  const message =
-    run.attempt >= MAX_ATTEMPTS
-      ? `${run.attempt} processes in a row ended while they worked on this run.`
-      : 'The process that worked on this run ended without finishing it.';
-  await endRun(trx, organizationId, run.id, 'failed', {
-    code: 'lease_lost',
-    message,
-    remedy: ERROR_CATALOGUE.lease_lost.remedy,
-  });
+  const givenUp = run.attempt >= MAX_ATTEMPTS;
+  const message = givenUp
+    ? `${run.attempt} processes in a row ended while they worked on this run.`
+    : 'The process that worked on this run ended without finishing it.';
+  const remedy = givenUp
+    ? 'Find out what ends the processes – memory, or their logs – before it is started again. What was done is kept.'
+    : 'Start it again. What was done is kept.';
+  await endRun(trx, organizationId, run.id, 'failed', { code: 'lease_lost', message, remedy });
+  // Nobody has worked on it: that says nothing about the connection.
+  if (run.attempt === 0) return;
+  const { rows } = await sql<{ connectionId: string; failures: number; limit: number | null; state: string }>`
+    UPDATE connections AS c
+    SET consecutive_failures = c.consecutive_failures + 1, last_failure_at = clock_timestamp(),
+        last_failure_code = 'lease_lost'
+    FROM sync_runs AS r
+    WHERE r.organization_id = ${organizationId} AND r.id = ${run.id}
+      AND c.organization_id = r.organization_id AND c.id = r.connection_id
+    RETURNING c.id AS "connectionId", c.consecutive_failures AS failures, c.pause_after_failures AS limit, c.state`.execute(
+    trx,
+  );
+  const [connection] = rows;
+  if (connection === undefined) return;
+  await pauseAfterFailure(trx, { organizationId, connectionId: connection.connectionId }, 'lease_lost', connection);
 }
 
 /** Writes the end of a run that nobody works on. */
