@@ -7,6 +7,7 @@ import type { RunStore } from '../../src/ports/run-store.ts';
 import type { Connection } from '../../src/runs/connections.ts';
 import { startScheduler } from '../../src/runs/scheduler.ts';
 import { openDatabase } from '../../src/stores/postgres/database.ts';
+import { holdFence } from '../../src/stores/postgres/fence.ts';
 import { createJobBoard, type JobBoard } from '../../src/stores/postgres/job-board.ts';
 import { createRunHistory } from '../../src/stores/postgres/run-history.ts';
 import { createRunQueue } from '../../src/stores/postgres/run-queue.ts';
@@ -355,6 +356,49 @@ describe('take-over', () => {
     await admin.pool.query('DELETE FROM chartsync_jobs.job WHERE id = $1', [job]);
     expect(await one.queue.takeOver()).toBe(1);
     expect(await jobOf()).not.toBe(job);
+  });
+
+  test('waits for the writes of the run that it takes over, and for those of no other', async () => {
+    const org = await organization();
+    const doomed = await openProcess();
+    const claim = async (process: Process, n: number) =>
+      (await process.queue.claim((await one.queue.enqueue(run(org, n), refuse))!.runId))!.fence;
+    const writer = openDatabase({ url: testing.url, poolSize: 2 });
+    closers.push(() => writer.close());
+    const [well, lost] = [await claim(two, 1), await claim(doomed, 2)];
+    /** A write that lasts until it is told to end. */
+    const write = async (fence: Fence) => {
+      const end = Promise.withResolvers<void>();
+      const begun = Promise.withResolvers<void>();
+      const done = writer.transaction(async (trx) => {
+        await holdFence(trx, fence);
+        begun.resolve();
+        await end.promise;
+      });
+      await begun.promise;
+      return async () => {
+        end.resolve();
+        await done;
+      };
+    };
+    const endWell = await write(well);
+    const endLost = await write(lost);
+    await doomed.die();
+    let over = false;
+    const taking = one.queue.takeOver().finally(() => {
+      over = true;
+    });
+    await until(async () => {
+      const { rows } = await admin.pool.query(
+        `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+      );
+      return rows.length > 0;
+    });
+    expect(over).toBe(false);
+    await endLost();
+    expect(await taking).toBe(1);
+    await endWell();
+    await finish(two, well);
   });
 
   test('what was handed back is continued and does not count as a crash', async () => {

@@ -94,7 +94,8 @@ export interface ActiveRun {
 }
 
 export async function activeRuns(trx: Trx, organizationId: string): Promise<ActiveRun[]> {
-  // The lease's row is locked: a heartbeat of the moment either comes before this look or waits for its outcome.
+  // The lease's row is locked: a heartbeat of the moment either comes before this look or waits for its outcome. Not FOR UPDATE:
+  // that waits for the writes of every run that is well, and the whole organisation with it.
   const { rows } = await sql<ActiveRun>`
     SELECT r.id, r.connection_id AS "connectionId", r.attempt, r.priority, r.job_id AS "jobId",
            r.cancel_requested_at IS NOT NULL AS cancelled, coalesce(l.run_id = r.id, false) AS leased,
@@ -103,7 +104,7 @@ export async function activeRuns(trx: Trx, organizationId: string): Promise<Acti
     FROM sync_runs AS r
     JOIN connection_leases AS l ON l.organization_id = r.organization_id AND l.connection_id = r.connection_id
     WHERE r.organization_id = ${organizationId} AND r.state IN ('starting', 'running')
-    ORDER BY r.connection_id FOR UPDATE OF l`.execute(trx);
+    ORDER BY r.connection_id FOR NO KEY UPDATE OF l`.execute(trx);
   return rows;
 }
 
@@ -135,6 +136,7 @@ export async function takeOverRuns(trx: Trx, organizationId: string, board: JobB
       if (run.cancelled) await endRun(trx, organizationId, run.id, 'cancelled');
       else if (run.jobId === null || run.attempt >= MAX_ATTEMPTS) await abandon(trx, organizationId, run);
       else {
+        await waitForWrites(trx, organizationId, run.id);
         await clearLease(trx, organizationId, run.connectionId);
         await dispatch(trx, { runId: run.id, priority: run.priority }, board);
       }
@@ -145,6 +147,13 @@ export async function takeOverRuns(trx: Trx, organizationId: string, board: JobB
     }
   }
   return touched;
+}
+
+/** What is written under the lease of this run is either there for its successor, or refused; see `fence.ts`. */
+async function waitForWrites(trx: Trx, organizationId: string, runId: string): Promise<void> {
+  await sql`
+    SELECT 1 FROM connection_leases
+    WHERE organization_id = ${organizationId} AND run_id = ${runId} FOR UPDATE`.execute(trx);
 }
 
 async function clearLease(trx: Trx, organizationId: string, connectionId: string): Promise<void> {
@@ -192,6 +201,7 @@ export async function endRun(
     remedy: ERROR_CATALOGUE.cancelled.remedy,
   },
 ): Promise<void> {
+  await waitForWrites(trx, organizationId, runId);
   await sql`
     UPDATE sync_runs
     SET state = ${state}, outcome = 'failed', error = ${JSON.stringify(error)}::jsonb, counts = counts || effects,
