@@ -308,6 +308,22 @@ describe('progress', () => {
     expect(told.map((progress) => progress.percentage)).toEqual([0, 50, 50, 50, 50, 50]);
   });
 
+  test('does not go back when a step comes after the last that was foreseen', async () => {
+    const told: RunProgress[] = [];
+    await run(
+      async (session) => {
+        session.step('first', null);
+        session.step('last', 4);
+        now += 600;
+        session.advance(3);
+        session.step('one more', 4);
+        return NOTHING;
+      },
+      { totalSteps: 2, onProgress: (progress) => told.push(progress) },
+    );
+    expect(told.map((progress) => progress.percentage)).toEqual([0, 50, 87.5, 87.5]);
+  });
+
   test('is written one at a time: a slow store is not flooded', async () => {
     let writing = 0;
     let most = 0;

@@ -154,6 +154,7 @@ function createReporter(options: SessionOptions, fence: Fence, stop: AbortContro
   let counts: RunCounts = { ...NO_COUNTS, ...options.claimed?.counts };
   let step = 'Starting';
   let stepNumber = 0;
+  let percentage = 0;
   let done = 0;
   let total: number | null = null;
   let lastWrite = Number.NEGATIVE_INFINITY;
@@ -166,11 +167,13 @@ function createReporter(options: SessionOptions, fence: Fence, stop: AbortContro
     if (!force && now - lastWrite < every) return;
     const completedSteps = Math.max(0, stepNumber - 1);
     const share = total === null || total === 0 ? 0 : Math.min(1, done / total);
+    // A run with more steps than were foreseen stays where it is instead of going back.
+    percentage = Math.max(percentage, Math.round(((completedSteps + share) / totalSteps) * 1000) / 10);
     const progress: RunProgress = {
       step,
       totalSteps,
       completedSteps,
-      percentage: Math.round(((completedSteps + share) / totalSteps) * 1000) / 10,
+      percentage,
       itemsProcessed: done,
       itemsTotal: total,
       counts,

@@ -29,6 +29,8 @@ export interface ChosenSchedule {
 export interface ScheduleStore {
   /** All connections that are not removed. */
   states(): Promise<readonly ScheduleState[]>;
+  /** Epoch ms by the clock that starts of runs are written with. */
+  now(): Promise<number>;
   /** The audit entry is written in the same transaction. @param schedule undefined: as the configuration says, from now on */
   choose(
     connection: ConnectionKey,

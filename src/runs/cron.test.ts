@@ -37,6 +37,25 @@ describe('a daily firing in the hour of a clock change', () => {
   });
 });
 
+describe('several times of day around a clock change', () => {
+  const around = (expression: string, date: string) =>
+    firings(expression, at(`${date}T00:30`), at(`${date}T05:30`)).map((ms) => local(ms).slice(11, 22));
+
+  test('come once each on the day that has an hour twice', () => {
+    expect(around('30 1,2,3 * * *', '2026-04-05')).toEqual(['01:30:00+11', '02:30:00+11', '03:30:00+10']);
+    expect(around('*/20 2 * * *', '2026-04-05')).toEqual(['02:00:00+11', '02:20:00+11', '02:40:00+11']);
+    expect(around('0 */2 * * *', '2026-04-05')).toEqual(['02:00:00+11', '04:00:00+10']);
+    // Started by hand in the hour's second coming.
+    expect(nextCron('30 2 * * *', Date.parse('2026-04-04T16:10:00Z'), SYDNEY)).toBe(at('2026-04-06T02:30'));
+  });
+
+  test('are made up for on the day that lacks an hour', () => {
+    expect(around('30 1,2,4 * * *', '2026-10-04')).toEqual(['01:30:00+10', '03:30:00+11', '04:30:00+11']);
+    expect(around('*/20 2 * * *', '2026-10-04')).toEqual(['03:00:00+11', '03:20:00+11', '03:40:00+11']);
+    expect(around('30 2,3 * * *', '2026-10-04')).toEqual(['03:30:00+11']);
+  });
+});
+
 test('every quarter of an hour goes on through both changes, evenly', () => {
   for (const [from, to] of [
     ['2026-04-04T20:00', '2026-04-05T12:00'],

@@ -71,19 +71,27 @@ export function createRunWatch(options: { history: RunHistory; clock: Clock; eve
     },
     untilEnd(runId, signal) {
       return new Promise((resolve, reject) => {
+        const over = new AbortController();
         const stop = watch.follow(runId, (run) => {
           if (run !== null && run.finishedAt === null) return;
-          stop();
-          signal?.removeEventListener('abort', onAbort);
+          leave();
           resolve(run);
         });
-        const onAbort = () => {
+        // Whoever has been answered must not be remembered for as long as the process lives.
+        const leave = () => {
           stop();
-          reject(signal?.reason);
+          over.abort();
         };
+        const giveUp = (reason: unknown) => {
+          leave();
+          reject(reason);
+        };
+        const onAbort = () => giveUp(signal?.reason);
+        const onClose = () => giveUp(new SyncError('handed_back'));
         if (signal?.aborted) onAbort();
-        signal?.addEventListener('abort', onAbort, { once: true });
-        closed.signal.addEventListener('abort', () => reject(new SyncError('handed_back')), { once: true });
+        else if (closed.signal.aborted) onClose();
+        signal?.addEventListener('abort', onAbort, { signal: over.signal });
+        closed.signal.addEventListener('abort', onClose, { signal: over.signal });
       });
     },
     closed: closed.signal,

@@ -40,7 +40,8 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
 
   async function look(): Promise<void> {
     const states = new Map((await store.states()).map((s) => [`${s.organizationId}/${s.connectionId}`, s]));
-    const now = clock.now();
+    // Not this machine's clock: one that is ahead would start before its time, be written down so, and start again.
+    const now = await store.now();
     for (const connection of scheduled) {
       const state = states.get(`${connection.organizationId}/${connection.id}`);
       if (state === undefined || state.open || state.paused || nextStart(connection, state, now) > now) continue;

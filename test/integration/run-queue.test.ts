@@ -4,14 +4,17 @@ import { NO_COUNTS } from '../../src/domain/run.ts';
 import type { Fence } from '../../src/ports/document-records.ts';
 import type { QueuedRun, RunQueue } from '../../src/ports/run-queue.ts';
 import type { RunStore } from '../../src/ports/run-store.ts';
+import type { Connection } from '../../src/runs/connections.ts';
+import { startScheduler } from '../../src/runs/scheduler.ts';
 import { openDatabase } from '../../src/stores/postgres/database.ts';
+import { holdFence } from '../../src/stores/postgres/fence.ts';
 import { createJobBoard, type JobBoard } from '../../src/stores/postgres/job-board.ts';
 import { createRunHistory } from '../../src/stores/postgres/run-history.ts';
 import { createRunQueue } from '../../src/stores/postgres/run-queue.ts';
 import { createRunStore } from '../../src/stores/postgres/run-store.ts';
 import { createScheduleStore } from '../../src/stores/postgres/schedule-store.ts';
 import { announceWorker } from '../../src/stores/postgres/worker-presence.ts';
-import { systemRandom } from '../../src/stores/system-clock.ts';
+import { systemClock, systemRandom } from '../../src/stores/system-clock.ts';
 import { testDatabase } from '../support/postgres.ts';
 import { runEnd } from '../support/record-samples.ts';
 import { until } from '../support/until.ts';
@@ -302,6 +305,35 @@ describe('take-over', () => {
     });
   });
 
+  test('what is given up counts as a failure of its connection, and pauses it in the end', async () => {
+    const org = await organization();
+    await admin.pool.query('UPDATE connections SET pause_after_failures = 2 WHERE organization_id = $1', [org]);
+    for (let failures = 1; failures <= 2; failures++) {
+      const { runId } = (await one.queue.enqueue(run(org, 1, { trigger: 'schedule' }), refuse))!;
+      for (let i = 0; i < 3; i++) {
+        const doomed = await openProcess();
+        await doomed.queue.claim(runId);
+        await doomed.die();
+        await one.queue.takeOver();
+      }
+      const { rows } = await admin.pool.query(
+        `SELECT consecutive_failures, last_failure_code, state, paused_by FROM connections
+         WHERE organization_id = $1 AND id = 'c1'`,
+        [org],
+      );
+      expect(rows[0]).toEqual({
+        consecutive_failures: failures,
+        last_failure_code: 'lease_lost',
+        state: failures < 2 ? 'active' : 'paused',
+        paused_by: failures < 2 ? null : 'failures',
+      });
+    }
+    await expect(one.queue.enqueue(run(org, 1, { trigger: 'schedule' }), refuse)).rejects.toMatchObject({
+      code: 'connection_paused',
+      detail: expect.stringContaining('2 runs in a row failed, the last one with lease_lost'),
+    });
+  });
+
   test('a cancelled run whose process is gone is cancelled, not repeated', async () => {
     const org = await organization();
     const doomed = await openProcess();
@@ -326,6 +358,49 @@ describe('take-over', () => {
     expect(await jobOf()).not.toBe(job);
   });
 
+  test('waits for the writes of the run that it takes over, and for those of no other', async () => {
+    const org = await organization();
+    const doomed = await openProcess();
+    const claim = async (process: Process, n: number) =>
+      (await process.queue.claim((await one.queue.enqueue(run(org, n), refuse))!.runId))!.fence;
+    const writer = openDatabase({ url: testing.url, poolSize: 2 });
+    closers.push(() => writer.close());
+    const [well, lost] = [await claim(two, 1), await claim(doomed, 2)];
+    /** A write that lasts until it is told to end. */
+    const write = async (fence: Fence) => {
+      const end = Promise.withResolvers<void>();
+      const begun = Promise.withResolvers<void>();
+      const done = writer.transaction(async (trx) => {
+        await holdFence(trx, fence);
+        begun.resolve();
+        await end.promise;
+      });
+      await begun.promise;
+      return async () => {
+        end.resolve();
+        await done;
+      };
+    };
+    const endWell = await write(well);
+    const endLost = await write(lost);
+    await doomed.die();
+    let over = false;
+    const taking = one.queue.takeOver().finally(() => {
+      over = true;
+    });
+    await until(async () => {
+      const { rows } = await admin.pool.query(
+        `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+      );
+      return rows.length > 0;
+    });
+    expect(over).toBe(false);
+    await endLost();
+    expect(await taking).toBe(1);
+    await endWell();
+    await finish(two, well);
+  });
+
   test('what was handed back is continued and does not count as a crash', async () => {
     const org = await organization();
     const { runId } = (await one.queue.enqueue(run(org, 1), refuse))!;
@@ -346,6 +421,39 @@ describe('take-over', () => {
     await worker.die();
     expect(await two.runs.start(direct)).toMatchObject({ connectionId: 'c1' });
     expect((await one.runs.run(org, runId))?.state).toBe('failed');
+  });
+});
+
+describe('the schedule', () => {
+  test('goes by the clock of the database: a process whose own is ahead starts nothing before its time', async () => {
+    const org = await organization();
+    const { runId } = (await one.queue.enqueue(run(org, 1), refuse))!;
+    await finish(one, (await one.queue.claim(runId))!.fence);
+    const soon = new Date(Date.now() + 2 * 60_000);
+    const daily = { kind: 'cron', cron: `${soon.getUTCMinutes()} ${soon.getUTCHours()} * * *` };
+    const modes = { deepEveryMs: null, checksumEveryMs: null };
+    const connection = { organizationId: org, id: 'c1', connector: 'vsrx', schedule: daily, timeZone: 'UTC', modes };
+    const ahead = { ...systemClock, now: () => systemClock.now() + 3600_000 };
+    const store = createScheduleStore(admin);
+    let looks = 0;
+    const scheduler = startScheduler({
+      connections: [connection as unknown as Connection],
+      store: {
+        ...store,
+        states() {
+          looks++;
+          return store.states();
+        },
+      },
+      queue: one.queue,
+      clock: ahead,
+      everyMs: 10,
+    });
+    await until(async () => looks > 3);
+    await scheduler.stop();
+    expect((await admin.pool.query('SELECT id FROM sync_runs WHERE organization_id = $1', [org])).rows).toEqual([
+      { id: runId },
+    ]);
   });
 });
 

@@ -1,5 +1,5 @@
 /** `RunStore` in memory, for simulation and tests: runs and leases here, failures and held sets in the files beside it. */
-import { ERROR_CATALOGUE, SyncError } from '../../domain/errors.ts';
+import { SyncError } from '../../domain/errors.ts';
 import { pauseReason } from '../../domain/failure-limit.ts';
 import { NO_COUNTS } from '../../domain/run.ts';
 import type { Clock, Random } from '../../ports/clock.ts';
@@ -117,9 +117,13 @@ function startRun(
     const error = {
       code: 'lease_lost',
       message: 'The process that worked on this run ended without finishing it.',
-      remedy: ERROR_CATALOGUE.lease_lost.remedy,
+      remedy: 'Start it again. What was done is kept.',
     };
     change(holder, { state: 'failed', outcome: 'failed', error, finishedAt: iso });
+    world.connections.set(
+      key,
+      afterFailure({ ...connection, consecutiveFailures: connection.consecutiveFailures + 1 }, error.code),
+    );
   }
   const number = (lease?.fence ?? 0) + 1;
   const stamp = iso.replace(/[-:]/g, '').replace('T', '_').slice(0, 15);
@@ -164,13 +168,15 @@ function rememberEnd(world: MemoryWorld, fence: Fence, end: RunEnd): void {
     consecutiveFailures: success ? 0 : more,
   };
   const byFailures = connection.state === 'paused' && connection.pausedBy === 'failures';
-  const reason =
-    end.state === 'failed' && connection.state === 'active'
-      ? pauseReason(end.error?.code ?? 'unexpected', more, connection.pauseAfterFailures)
-      : null;
-  if (reason !== null)
-    world.connections.set(key, { ...next, state: 'paused', pausedBy: 'failures', stateReason: reason });
+  if (end.state === 'failed') world.connections.set(key, afterFailure(next, end.error?.code ?? 'unexpected'));
   else if (success && byFailures) {
     world.connections.set(key, { ...next, state: 'active', pausedBy: null, stateReason: null });
   } else world.connections.set(key, next);
+}
+
+/** Paused when its last failure, counted already, was one too many. */
+function afterFailure(connection: MemoryConnection, code: string): MemoryConnection {
+  if (connection.state !== 'active') return connection;
+  const reason = pauseReason(code, connection.consecutiveFailures, connection.pauseAfterFailures);
+  return reason === null ? connection : { ...connection, state: 'paused', pausedBy: 'failures', stateReason: reason };
 }

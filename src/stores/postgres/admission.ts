@@ -5,6 +5,7 @@
  */
 import { sql, type Transaction } from 'kysely';
 import { ERROR_CATALOGUE } from '../../domain/errors.ts';
+import { pauseAfterFailure } from './connection-failures.ts';
 import { isJobWaiting, type JobBoard } from './job-board.ts';
 import type { Tables } from './tables.ts';
 
@@ -93,7 +94,8 @@ export interface ActiveRun {
 }
 
 export async function activeRuns(trx: Trx, organizationId: string): Promise<ActiveRun[]> {
-  // The lease's row is locked: a heartbeat of the moment either comes before this look or waits for its outcome.
+  // The lease's row is locked: a heartbeat of the moment either comes before this look or waits for its outcome. Not FOR UPDATE:
+  // that waits for the writes of every run that is well, and the whole organisation with it.
   const { rows } = await sql<ActiveRun>`
     SELECT r.id, r.connection_id AS "connectionId", r.attempt, r.priority, r.job_id AS "jobId",
            r.cancel_requested_at IS NOT NULL AS cancelled, coalesce(l.run_id = r.id, false) AS leased,
@@ -102,7 +104,7 @@ export async function activeRuns(trx: Trx, organizationId: string): Promise<Acti
     FROM sync_runs AS r
     JOIN connection_leases AS l ON l.organization_id = r.organization_id AND l.connection_id = r.connection_id
     WHERE r.organization_id = ${organizationId} AND r.state IN ('starting', 'running')
-    ORDER BY r.connection_id FOR UPDATE OF l`.execute(trx);
+    ORDER BY r.connection_id FOR NO KEY UPDATE OF l`.execute(trx);
   return rows;
 }
 
@@ -134,6 +136,7 @@ export async function takeOverRuns(trx: Trx, organizationId: string, board: JobB
       if (run.cancelled) await endRun(trx, organizationId, run.id, 'cancelled');
       else if (run.jobId === null || run.attempt >= MAX_ATTEMPTS) await abandon(trx, organizationId, run);
       else {
+        await waitForWrites(trx, organizationId, run.id);
         await clearLease(trx, organizationId, run.connectionId);
         await dispatch(trx, { runId: run.id, priority: run.priority }, board);
       }
@@ -146,23 +149,44 @@ export async function takeOverRuns(trx: Trx, organizationId: string, board: JobB
   return touched;
 }
 
+/** What is written under the lease of this run is either there for its successor, or refused; see `fence.ts`. */
+async function waitForWrites(trx: Trx, organizationId: string, runId: string): Promise<void> {
+  await sql`
+    SELECT 1 FROM connection_leases
+    WHERE organization_id = ${organizationId} AND run_id = ${runId} FOR UPDATE`.execute(trx);
+}
+
 async function clearLease(trx: Trx, organizationId: string, connectionId: string): Promise<void> {
   await sql`
     UPDATE connection_leases SET run_id = NULL, worker_id = NULL, expires_at = NULL
     WHERE organization_id = ${organizationId} AND connection_id = ${connectionId}`.execute(trx);
 }
 
-/** Ends a run whose process ended without doing so. */
+/** Ends a run whose process ended without doing so. To its connection that is a failure like any other. */
 export async function abandon(trx: Trx, organizationId: string, run: Pick<ActiveRun, 'id' | 'attempt'>): Promise<void> {
-  const message =
-    run.attempt >= MAX_ATTEMPTS
-      ? `${run.attempt} processes in a row ended while they worked on this run.`
-      : 'The process that worked on this run ended without finishing it.';
-  await endRun(trx, organizationId, run.id, 'failed', {
-    code: 'lease_lost',
-    message,
-    remedy: ERROR_CATALOGUE.lease_lost.remedy,
-  });
+  const givenUp = run.attempt >= MAX_ATTEMPTS;
+  const message = givenUp
+    ? `${run.attempt} processes in a row ended while they worked on this run.`
+    : 'The process that worked on this run ended without finishing it.';
+  const remedy = givenUp
+    ? 'Find out what ends the processes – memory, or their logs – before it is started again. What was done is kept.'
+    : 'Start it again. What was done is kept.';
+  await endRun(trx, organizationId, run.id, 'failed', { code: 'lease_lost', message, remedy });
+  // Nobody has worked on it: that says nothing about the connection.
+  if (run.attempt === 0) return;
+  const { rows } = await sql<{ connectionId: string; failures: number; limit: number | null; state: string }>`
+    UPDATE connections AS c
+    SET consecutive_failures = c.consecutive_failures + 1, last_failure_at = clock_timestamp(),
+        last_failure_code = 'lease_lost'
+    FROM sync_runs AS r
+    WHERE r.organization_id = ${organizationId} AND r.id = ${run.id}
+      AND c.organization_id = r.organization_id AND c.id = r.connection_id
+    RETURNING c.id AS "connectionId", c.consecutive_failures AS failures, c.pause_after_failures AS limit, c.state`.execute(
+    trx,
+  );
+  const [connection] = rows;
+  if (connection === undefined) return;
+  await pauseAfterFailure(trx, { organizationId, connectionId: connection.connectionId }, 'lease_lost', connection);
 }
 
 /** Writes the end of a run that nobody works on. */
@@ -177,6 +201,7 @@ export async function endRun(
     remedy: ERROR_CATALOGUE.cancelled.remedy,
   },
 ): Promise<void> {
+  await waitForWrites(trx, organizationId, runId);
   await sql`
     UPDATE sync_runs
     SET state = ${state}, outcome = 'failed', error = ${JSON.stringify(error)}::jsonb, counts = counts || effects,

@@ -1,12 +1,12 @@
 /** `RunStore` on PostgreSQL: runs and leases here, failures and held sets in the files beside it. */
 import { sql, type Transaction } from 'kysely';
 import { SyncError } from '../../domain/errors.ts';
-import { pauseReason } from '../../domain/failure-limit.ts';
 import { NO_COUNTS, type RunCounts, type RunState } from '../../domain/run.ts';
 import type { Random } from '../../ports/clock.ts';
 import type { Fence } from '../../ports/document-records.ts';
 import type { RunEnd, RunRecord, RunStart, RunStore } from '../../ports/run-store.ts';
 import { abandon, activeRuns, admitNext, hasWorkers, isAlive, lockOrganization } from './admission.ts';
+import { pauseAfterFailure } from './connection-failures.ts';
 import type { Database } from './database.ts';
 import { databaseError } from './database-error.ts';
 import { createFailureStore } from './failures.ts';
@@ -279,17 +279,13 @@ async function rememberEnd(trx: Transaction<Tables>, fence: Fence, end: RunEnd):
     WHERE c.organization_id = ${fence.organizationId} AND c.id = ${fence.connectionId} AND r.id = ${fence.runId}
     RETURNING c.consecutive_failures AS failures, c.pause_after_failures AS limit, c.state`.execute(trx);
   const connection = rows[0];
-  const key = sql`organization_id = ${fence.organizationId} AND id = ${fence.connectionId}`;
   if (success) {
     await sql`
       UPDATE connections SET state = 'active', paused_by = NULL, paused_at = NULL, state_reason = NULL
-      WHERE ${key} AND state = 'paused' AND paused_by = 'failures'`.execute(trx);
-  } else if (failure && connection?.state === 'active') {
-    const reason = pauseReason(end.error?.code ?? 'unexpected', connection.failures, connection.limit);
-    if (reason === null) return;
-    await sql`
-      UPDATE connections SET state = 'paused', paused_by = 'failures', paused_at = now(), state_reason = ${reason}
-      WHERE ${key}`.execute(trx);
+      WHERE organization_id = ${fence.organizationId} AND id = ${fence.connectionId}
+        AND state = 'paused' AND paused_by = 'failures'`.execute(trx);
+  } else if (failure && connection !== undefined) {
+    await pauseAfterFailure(trx, fence, end.error?.code ?? 'unexpected', connection);
   }
 }
 

@@ -60,6 +60,15 @@ export function createScheduleStore(database: Database): ScheduleStore {
         throw databaseError(error);
       }
     },
+    async now() {
+      try {
+        const { rows } = await sql<{ now: number }>`
+          SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now`.execute(database.kysely);
+        return rows[0]!.now;
+      } catch (error) {
+        throw databaseError(error);
+      }
+    },
     choose: ({ organizationId, connectionId }, schedule, by, audit) =>
       database.transaction(async (trx) => {
         if (schedule === undefined) {
