@@ -24,7 +24,7 @@ export type AnswerFaultKind =
 
 export interface AnswerFault {
   kind: AnswerFaultKind;
-  /** Name of a list, such as `patients`; missing: all. */
+  /** Name of a list, such as `patients`, or a whole path, such as `practitioners/inactive`; missing: all. */
   resource?: string;
   /** Only this page of the list (`same-page`: from this page on); missing: every request of the resource. */
   page?: number;
@@ -138,11 +138,11 @@ export function defaultFaults(): Faults {
 const LIST_ONLY: readonly AnswerFaultKind[] = ['foreign-next', 'self-next', 'same-page', 'short', 'duplicate', 'empty'];
 
 /** The first fault that fits, counted down. `page` is null when it is not a list. */
-export function takeFault(faults: Faults, resource: string, page: number | null): AnswerFault | null {
+export function takeFault(faults: Faults, names: readonly string[], page: number | null): AnswerFault | null {
   const found = faults.answers.find(
     (fault) =>
       (fault.times ?? 1) > 0 &&
-      (fault.resource ?? resource) === resource &&
+      (fault.resource === undefined || names.includes(fault.resource)) &&
       (page !== null || !LIST_ONLY.includes(fault.kind)) &&
       (fault.page === undefined || (page !== null && (page === fault.page || isLater(fault, page)))),
   );

@@ -142,7 +142,8 @@ class Service {
         const route = routeOf(call.segments, call.query, call.view.world, faults);
         const isList = route.kind === 'list' && method === 'GET';
         const resource = route.kind === 'other' ? (call.segments[0] ?? '') : route.resource.name;
-        fault = takeFault(faults, resource, isList ? pageNumber(call.query) : null);
+        const names = [resource, call.segments.join('/')];
+        fault = takeFault(faults, names, isList ? pageNumber(call.query) : null);
         answer = this.#answer(call, route, fault);
         if (isList) this.#liveOn(call);
       }

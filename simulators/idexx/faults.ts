@@ -35,6 +35,8 @@ export interface Faults {
   /** Calendar: 200 and no rows, for all or for some dates. */
   emptyCalendar: boolean;
   emptyDates: Day[];
+  /** Calendar: 200 with rosters and blocks, and without one visit, for these dates. */
+  visitlessDates: Day[];
   /** Calendar: a request that touches this date fails so many times. */
   failDates: Record<Day, number>;
   failDatesWith: 'error' | 'reset' | 'html' | 'empty';
@@ -71,6 +73,7 @@ export function noFaults(): Faults {
     loseWriteAnswers: false,
     emptyCalendar: false,
     emptyDates: [],
+    visitlessDates: [],
     failDates: {},
     failDatesWith: 'error',
     wrongTimes: null,
@@ -116,6 +119,8 @@ export function spoilRows(faults: Faults, rows: readonly CalendarRow[], first: D
   const empty =
     faults.emptyDates.length > 0 ? daysBetween(first, last).filter((d) => faults.emptyDates.includes(d)) : [];
   let out = rows.filter(({ start }) => !empty.some((day) => String(start).startsWith(day)));
+  const isVisit = (row: CalendarRow) => row.is_block !== true && row.is_roster !== true;
+  out = out.filter((row) => !(isVisit(row) && faults.visitlessDates.some((day) => String(row.start).startsWith(day))));
   if (faults.repeatIds) out = out.map((row, i) => (i % 3 === 2 ? { ...row, ...idsOf(out[i - 1]!) } : row));
   if (faults.outsideWindow && out.length > 0) out.push(yearBefore(out.at(-1)!));
   if (faults.wrongTimes) out = out.map((row) => spoilTimes(row, faults.wrongTimes!));

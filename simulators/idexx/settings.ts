@@ -43,6 +43,7 @@ export const FAULT_CHECKS: Readonly<Record<keyof Faults, Check>> = {
   loseWriteAnswers: isBoolean,
   emptyCalendar: isBoolean,
   emptyDates: listOf(isDay),
+  visitlessDates: listOf(isDay),
   failDates: (value) => isObject(value) && Object.keys(value).every(isDay) && Object.values(value).every(isCount),
   failDatesWith: oneOf('error', 'reset', 'html', 'empty'),
   wrongTimes: oneOf(null, 'invalid', 'shifted', 'reversed'),

@@ -37,6 +37,10 @@ export function calendarId(id: string, isBlock: boolean): string {
   return isBlock ? `block:${id}` : id;
 }
 
+export function isBlockId(neoAppointmentId: string): boolean {
+  return neoAppointmentId.startsWith('block:');
+}
+
 /**
  * SHA-256 of all that we keep. The column belongs to it, or a move to another column would not be seen; so do the instants,
  * or a corrected time zone would not. As JSON: a name may hold any separator.

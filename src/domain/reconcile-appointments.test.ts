@@ -141,6 +141,27 @@ describe('reconcile', () => {
     expect(judgeWindow(WINDOW, again)).toMatchObject({ complete: false, missing: [DATES[0]] });
   });
 
+  test('of two answers believes the one that was asked for later, though it came first', () => {
+    const before = appointment('1', DATES[0]);
+    const after = appointment('1', DATES[1]);
+    const late: DateRead = { date: DATES[1], state: 'complete', readAt: 2, appointments: [after] };
+    const plan = reconcile(judgeWindow(WINDOW, [late, read(DATES[0], before), read(DATES[2])]), [stored(before)]);
+    expect(plan.writes).toEqual([{ change: 'move', appointment: after }]);
+  });
+
+  test('removes what began before the window only when it is known to be gone, and every date was read', () => {
+    const carried = ['gone', 'kept', 'there'].map((id) =>
+      stored(appointment(id, '2030-05-05'), { kept: id === 'kept' }),
+    );
+    const gone = new Set(['row gone', 'row kept']);
+    const whole = DATES.map((date) => read(date));
+    const removals = (reads: DateRead[]) =>
+      reconcile(judgeWindow(WINDOW, reads), carried, gone).removals.map((r) => r.stored.neoAppointmentId);
+    expect(removals(whole)).toEqual(['gone']);
+    expect(removals([...whole.slice(0, 2), failed(DATES[2])])).toEqual([]);
+    expect(removals([...whole.slice(0, 2), read(DATES[2], appointment('gone', '2030-05-05'))])).toEqual([]);
+  });
+
   test('brings back what had been removed, and clears the mark of what is seen again', () => {
     const back = appointment('back', DATES[0]);
     const seen = appointment('seen', DATES[0]);

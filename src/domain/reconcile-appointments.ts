@@ -124,16 +124,21 @@ export interface ReconcilePlan {
 }
 
 /**
- * @param stored every appointment, removed ones included, that has a date in the window or an id that was read
+ * @param stored every appointment, removed ones included, that reaches into the window or has an id that was read
+ * @param gone ids, ours, of those from before the window that were not read and that the source does not have any more
  */
-export function reconcile(read: CompleteWindow | PartialWindow, stored: readonly StoredAppointment[]): ReconcilePlan {
+export function reconcile(
+  read: CompleteWindow | PartialWindow,
+  stored: readonly StoredAppointment[],
+  gone: ReadonlySet<string> = new Set(),
+): ReconcilePlan {
   const byId = new Map(stored.map((s) => [s.neoAppointmentId, s]));
   const fetched = new Map<string, CalendarAppointment>();
   const completeDates = new Set<string>();
-  for (const date of read.reads) {
-    if (date.state === 'failed') continue;
+  // Over midnight, or moved while we read: it comes twice, and what was asked for later is newer, whichever answer came first.
+  const complete = read.reads.filter((date) => date.state === 'complete').sort((a, b) => a.readAt - b.readAt);
+  for (const date of complete) {
     completeDates.add(date.date);
-    // Over midnight, or moved while we read: it comes twice, and the later answer is the newer one.
     for (const appointment of date.appointments) fetched.set(appointment.neoAppointmentId, appointment);
   }
   const changes = [...fetched.values()].map((appointment) => ({
@@ -143,7 +148,11 @@ export function reconcile(read: CompleteWindow | PartialWindow, stored: readonly
   const same = changes.filter((c) => c.change === 'same').map((c) => byId.get(c.appointment.neoAppointmentId)!);
   const inWindow = (date: string) => date >= read.window.from && date <= read.window.to;
   const live = stored.filter((s) => !s.deleted && inWindow(s.date));
-  const absent = live.filter((s) => completeDates.has(s.date) && !fetched.has(s.neoAppointmentId));
+  // One that began before the window stands on none of its dates: a calendar may show it only where it begins.
+  const before = stored.filter((s) => !s.deleted && s.date < read.window.from && gone.has(s.id));
+  const absent = [...before, ...live.filter((s) => completeDates.has(s.date))].filter(
+    (s) => !fetched.has(s.neoAppointmentId),
+  );
   return {
     writes: changes.filter((c) => c.change !== 'same'),
     same: same.length,

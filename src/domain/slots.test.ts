@@ -52,6 +52,21 @@ describe('slots of a day', () => {
     expect(times(slotsOfDay('2030-05-06', parts))).toEqual(['08:00', '08:30', '14:05']);
   });
 
+  test('come once where parts of the day overlap', () => {
+    const parts = clinic({
+      hours: {
+        1: [
+          { from: '09:10', to: '10:30' },
+          { from: '08:00', to: '10:00' },
+          { from: '08:00', to: '10:00' },
+          { from: '10:30', to: '11:00' },
+        ],
+      },
+      slotMinutes: 30,
+    });
+    expect(times(slotsOfDay('2030-05-06', parts))).toEqual(['08:00', '08:30', '09:00', '09:30', '10:00', '10:30']);
+  });
+
   test('leave out breaks of that weekday, closed weekdays and closed days', () => {
     const lunch = clinic({ breaks: [{ name: 'Lunch', from: '12:00', to: '14:00', days: [1] }], slotMinutes: 60 });
     expect(times(slotsOfDay('2030-05-06', lunch))).toEqual([

@@ -24,7 +24,7 @@ export interface ClinicBreak extends OpenHours {
 export interface ClinicHours {
   /** IANA. */
   readonly timeZone: string;
-  /** By weekday, 0 = Sunday; a weekday without hours is closed. Each part has a grid of its own. */
+  /** By weekday, 0 = Sunday; a weekday without hours is closed. Each part has a grid of its own; parts that overlap are one. */
   readonly hours: Readonly<Partial<Record<number, readonly OpenHours[]>>>;
   readonly breaks: readonly ClinicBreak[];
   /** Dates on which the clinic is closed. */
@@ -63,14 +63,14 @@ export function slotsBetween(from: string, to: string, clinic: ClinicHours): rea
 
 export function slotsOfDay(date: string, clinic: ClinicHours): readonly Slot[] {
   const weekday = weekdayOf(date);
-  const hours = clinic.hours[weekday] ?? [];
+  const hours = joined((clinic.hours[weekday] ?? []).map(wallOf));
   if (hours.length === 0 || clinic.closedDays.has(date)) return [];
   const breaks = clinic.breaks.filter((b) => b.days.includes(weekday)).map(wallOf);
   const stretches = stretchesOf(date, clinic.timeZone);
   return stretches
     .flatMap((stretch, index) =>
       hours
-        .flatMap((open) => gridOf(wallOf(open), stretch, clinic.slotMinutes))
+        .flatMap((open) => gridOf(open, stretch, clinic.slotMinutes))
         .filter((start) => !breaks.some((b) => start < b.to && start + clinic.slotMinutes > b.from))
         .map((start) => slotAt(date, start, stretch, isRepeated(start, stretches.slice(0, index)), clinic)),
     )
@@ -80,6 +80,18 @@ export function slotsOfDay(date: string, clinic: ClinicHours): readonly Slot[] {
 interface WallInterval {
   readonly from: number;
   readonly to: number;
+}
+
+/** A source may say hours twice, or those of each of its doctors. */
+function joined(parts: readonly WallInterval[]): readonly WallInterval[] {
+  const sorted = [...parts].sort((a, b) => a.from - b.from);
+  const whole: WallInterval[] = [];
+  for (const part of sorted) {
+    const last = whole.at(-1);
+    if (last === undefined || part.from >= last.to) whole.push(part);
+    else whole[whole.length - 1] = { from: last.from, to: Math.max(last.to, part.to) };
+  }
+  return whole;
 }
 
 function wallOf(hours: OpenHours): WallInterval {

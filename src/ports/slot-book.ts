@@ -134,7 +134,10 @@ export interface SlotBook {
 
   /** Makes the slots of the dates those of the stored opening hours. Counts of appointments are not touched. */
   regenerate(fence: Fence, clinicId: string, window: DateWindow): Promise<SlotCounts>;
-  /** Appointments with a date in the window or one of these ids, removed ones included. */
+  /**
+   * Appointments with one of these ids, removed ones included, or with a date in the window; also those that began before it and reach
+   * into it.
+   */
   storedAppointments(key: ClinicKey, window: DateWindow, ids: readonly string[]): Promise<readonly StoredAppointment[]>;
   /** Any size; callers send batches. @returns what each one was */
   writeAppointments(

@@ -64,6 +64,21 @@ test('a first copy that is interrupted goes on where it stopped, and removes not
   await setup.expectCopy();
 });
 
+test('a first copy that ends between two lists of one kind reads the second one from its beginning', async () => {
+  setup = await setUpCliniko({ account: { seed: 81, patients: 5, appointments: 5 } });
+  // Who works there now came last.
+  for (const one of setup.world.tables.practitioners.rows)
+    if (one.active) Object.assign(one, { createdAt: one.createdAt + 1 });
+  setup.simulator.faults.answers = [{ kind: 'status500', resource: 'practitioners/inactive', times: 3 }];
+  expect(await setup.run('comprehensive')).toMatchObject({ outcome: 'partial', counts: { failed: 1 } });
+  expect(await setup.run('incremental')).toMatchObject({ outcome: 'success' });
+  const stored = await setup.query<{ id: string }>(
+    'SELECT cliniko_practitioner_id AS id FROM practitioners ORDER BY 1',
+  );
+  const rows = setup.world.tables.practitioners.rows.map(({ id }) => ({ id }));
+  expect(stored).toEqual(rows.sort((a, b) => (a.id < b.id ? -1 : 1)));
+});
+
 test('a run that is cancelled stops at once and leaves what it stored', async () => {
   setup = await setUpCliniko({ account: { seed: 79, patients: 400, appointments: 100 } });
   setup.simulator.faults.latencyMs = 50;

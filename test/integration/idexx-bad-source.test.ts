@@ -56,6 +56,27 @@ test('one empty date is not believed while the portal knows its appointments', a
   ]);
 });
 
+test('nor is a date that suddenly has rosters and blocks alone', async () => {
+  setup.portal.faults.visitlessDates = [day(3)];
+  expect(await setup.run()).toMatchObject({ outcome: 'partial', counts: { removed: 0, failed: 1 } });
+  expect(await bookRows()).toEqual(rows);
+});
+
+test('a calendar that shows nothing but the staff is no empty book, not even at first', async () => {
+  const other = await setUpIdexx({ now: () => NOW, clinic: { oddities: false } });
+  try {
+    const { events } = other.clinic;
+    other.clinic.events = events.filter((event) => event.kind === 'roster');
+    expect(other.clinic.events.length).toBeGreaterThan(0);
+    expect(await other.run()).toMatchObject({ state: 'failed', error: { code: 'source_contract_changed' } });
+    other.clinic.events = events;
+    await other.run();
+    await other.expectBook();
+  } finally {
+    await other.close();
+  }
+});
+
 test('a date that fails once is read by the next try; one that stays keeps its book and comes first next time', async () => {
   setup.portal.faults.failDates = { [day(2)]: 1, [day(5)]: 99 };
   expect(await setup.run()).toMatchObject({ outcome: 'partial', counts: { failed: 1, removed: 0 } });

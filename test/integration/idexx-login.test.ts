@@ -162,6 +162,18 @@ describe('a portal that answers only its own pages', () => {
     setup.portal.faults.repeatIds = false;
   });
 
+  test('is read by them for every date, also when that is found out by several dates at once', async () => {
+    const other = await setUpIdexx({ settings: { daysAhead: 4, settingsMaxAge: '30m' } });
+    try {
+      expect(await other.run()).toMatchObject({ outcome: 'success' });
+      other.portal.faults.onlyPages = 'forbidden';
+      expect(await other.run()).toMatchObject({ outcome: 'success', counts: { failed: 0 } });
+      await other.expectBook();
+    } finally {
+      await other.close();
+    }
+  });
+
   test('is not asked by pages again and again when that does not help either', async () => {
     const { connection } = await setup.reopen();
     const { syncBook } = await import('../../src/engine/schedule/sync-book.ts');

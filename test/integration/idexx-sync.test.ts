@@ -1,7 +1,8 @@
 /** The book of a clinic at a sample portal, copied through the connector, the real browser and the real engine on PostgreSQL. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { live } from '../../simulators/idexx/life.ts';
 import { addDays } from '../../simulators/idexx/wall.ts';
+import { newEvent } from '../../simulators/idexx/world.ts';
 import { createRandom } from '../../simulators/vsrx/random.ts';
 import { applyHeld } from '../../src/runs/sync-service.ts';
 import { type IdexxSetup, ORGANIZATION, setUpIdexx } from '../support/idexx-setup.ts';
@@ -79,6 +80,70 @@ describe('a clinic', () => {
     expect(row?.config.unknownStates['Nicht eingetroffen']).toBeGreaterThan(0);
     setup.portal.variant.language = 'en';
   });
+});
+
+describe('what began before today', () => {
+  let setup: IdexxSetup;
+  let now = Date.parse('2026-01-20T18:00:00Z');
+  beforeAll(async () => {
+    setup = await setUpIdexx({ now: () => now, clinic: { oddities: false } });
+  });
+  afterAll(() => setup?.close());
+  afterEach(() => {
+    setup.portal.variant.rangeRule = 'overlaps';
+  });
+
+  /** Somebody is away from tomorrow on; it is the day after tomorrow. */
+  async function away() {
+    const from = addDays(setup.window.from, 1);
+    const { rooms } = setup.clinic;
+    const block = newEvent(setup.clinic, {
+      kind: 'block',
+      start: `${from} 09:00:00`,
+      end: `${addDays(from, 4)} 17:00:00`,
+      roomId: rooms[0]!.id,
+    });
+    expect(await setup.run()).toMatchObject({ outcome: 'success' });
+    await setup.expectBook();
+    now += 48 * HOUR;
+    expect(await setup.run()).toMatchObject({ outcome: 'success' });
+    await setup.expectBook();
+    return block;
+  }
+  const remove = (id: string) => {
+    setup.clinic.events = setup.clinic.events.filter((event) => event.id !== id);
+  };
+
+  test('gives its places back when it is taken out of the calendar', async () => {
+    const { id } = await away();
+    remove(id);
+    expect((await setup.run()).counts.removed).toBe(1);
+    await setup.expectBook();
+  });
+
+  test('keeps them where a calendar shows an entry only on the date of its beginning, until the portal has it no more', async () => {
+    setup.portal.variant.rangeRule = 'starts';
+    const { id } = await away();
+    expect((await setup.run()).counts.removed).toBe(0);
+    await setup.expectBook();
+    remove(id);
+    expect((await setup.run()).counts.removed).toBe(1);
+    await setup.expectBook();
+  });
+});
+
+test('hours that the portal says twice, or in parts that overlap, are one opening', async () => {
+  const setup = await setUpIdexx({ now: () => Date.parse('2026-01-20T18:00:00Z'), clinic: { oddities: false } });
+  try {
+    const [hours] = setup.clinic.hours;
+    await setup.run();
+    setup.clinic.hours.push({ ...hours! }, { ...hours!, start: '08:07' });
+    expect(await setup.run()).toMatchObject({ state: 'completed', outcome: 'success' });
+    setup.clinic.hours.splice(-2);
+    await setup.expectBook();
+  } finally {
+    await setup.close();
+  }
 });
 
 test.each([

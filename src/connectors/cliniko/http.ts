@@ -2,7 +2,8 @@
  * One request to Cliniko: paced, retried, and classified by status and shape.
  *
  * - Paced: a limit shared by every process that uses the same user, with a reserve for what a person started.
- * - 429: everybody waits until the time that the answer names (`X-RateLimit-Reset`, else `Retry-After`), within reason.
+ * - 429: everybody waits until the time that the answer names (`X-RateLimit-Reset`, else `Retry-After`), within reason; else longer
+ *   each time.
  * - No answer, 5xx, a page of a proxy, half a body: tried again with jitter, then told as the source's failure.
  * - Redirects are not followed: the key must not go elsewhere.
  */
@@ -93,7 +94,9 @@ export function createHttp(options: HttpOptions): Http {
         if (!(error instanceof SyncError) || error.action !== 'retry') throw error;
         if (error.code === 'source_rate_limited') {
           if (++blocks > MAX_BLOCKS) throw error;
-          const wait = Math.min(LONGEST_BLOCK_MS, Math.max(SHORTEST_BLOCK_MS, error.retryAfterMs ?? 0));
+          // Where nobody says until when, or by a wrong clock, each wait is longer: together they outlast the minute.
+          const least = SHORTEST_BLOCK_MS * 2 ** (blocks - 1);
+          const wait = Math.min(LONGEST_BLOCK_MS, Math.max(least, error.retryAfterMs ?? 0));
           // Everybody who uses the same user waits; jitter keeps them from coming back together.
           if (requestsPerMinute !== null) await limit.block(limitKey, wait);
           await clock.sleep(wait + random.next() * 500, context.signal);

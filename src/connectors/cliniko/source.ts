@@ -250,6 +250,8 @@ export function createClinikoSource(options: ClinikoOptions): ClinicSource {
     async *read(stream, question, context) {
       refused.delete(stream);
       let part = 0;
+      // What one list has shown says nothing about how far the next one was read.
+      const isOneList = RESOURCES[stream].paths.length === 1;
       for (const { path, hidden, optional, last } of questionsOf(stream)) {
         let ordered = '';
         try {
@@ -266,7 +268,10 @@ export function createClinikoSource(options: ClinikoOptions): ClinicSource {
               part,
               total: page.total,
               serverTime: page.serverTime,
-              position: isOrdered && part === 0 && (last || isWhole(stream, hidden)) ? (created.at(-1) ?? null) : null,
+              position:
+                isOrdered && isOneList && part === 0 && (last || isWhole(stream, hidden))
+                  ? (created.at(-1) ?? null)
+                  : null,
               last: page.next === null && (last || (hidden.length > 0 && isWhole(stream, hidden))),
             };
           }

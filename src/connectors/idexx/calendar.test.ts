@@ -48,6 +48,32 @@ test('without an end the type says how long it takes, else the slot', () => {
   expect([ends({}), ends({ type_description: 'Other' })]).toEqual(['09:20', '09:15']);
 });
 
+test.each([
+  ['555 555 0100', '+15555550100'],
+  ['1 (555) 555-0100', '+15555550100'],
+  ['+1 555 555 0100', '+15555550100'],
+  ['+44 20 7946 0958', '+442079460958'],
+  ['+44 (0)20 7946 0958', '+442079460958'],
+  // Ten digits as they are dialled in Australia.
+  ['0491 570 006', null],
+  ['555 0100', null],
+  ['+1', null],
+  ['', null],
+])('the phone "%s" is %s', (typed, phone) => {
+  expect(read({ ...ROW, phone_number: typed }).appointments[0]?.clientPhone).toBe(phone);
+});
+
+test('a state is read from the text that is understood, in whatever language the other one is', () => {
+  const state = (status_label: string | null, current_status: string | null) => {
+    const { appointments, unknownStates } = read({ ...ROW, status_label, current_status });
+    return [appointments[0]?.status, unknownStates];
+  };
+  expect(state('Storniert', 'cancelled')).toEqual(['cancelled', []]);
+  expect(state('No Show', 'nicht erschienen')).toEqual(['no_show', []]);
+  expect(state('Storniert', 'storniert')).toEqual(['scheduled', ['Storniert']]);
+  expect(state(null, null)).toEqual(['scheduled', ['']]);
+});
+
 test('rosters are left out, blocks take their place, and occurrences with one id are told apart', () => {
   const block = { ...ROW, is_block: true };
   const { appointments, rows } = read(ROW, { ...ROW, id: '1', is_roster: true }, block, {
@@ -85,6 +111,8 @@ describe('in doubt the whole date is unknown', () => {
     ['another date', [{ ...ROW, start: '2025-01-20 09:00:00', end: null }]],
     ['a name that is an object', [{ ...ROW, patient_name: { name: 'x' } }]],
     ['an id that is none', [{ ...ROW, id: null }]],
+    ['a flag that is a number', [{ ...ROW, is_roster: 1 }]],
+    ['a flag that is a text', [{ ...ROW, is_block: 'true' }]],
   ])('%s', (_name, body) => {
     expect(() => readCalendar(body, '2026-01-20', CLINIC, 'America/Los_Angeles')).toThrow(
       expect.objectContaining({ code: 'source_contract_changed', action: 'fail' }),

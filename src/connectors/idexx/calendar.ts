@@ -66,7 +66,7 @@ export function readCalendar(
   const minutes = new Map(clinic.appointmentTypes.map((type) => [type.name, type.minutes]));
   const durationOf = (type: string | null) => minutes.get(type ?? '') ?? clinic.slotMinutes;
   const read = rows
-    .filter((row) => row.is_roster !== true)
+    .filter((row) => !flagOf(row, 'is_roster'))
     .map((row) => appointmentOf(row, shape, durationOf, timeZone))
     .filter((row) => !touches(row, date));
   refuseTwice(read);
@@ -98,18 +98,13 @@ function shapeOf(row: Json): Shape {
 }
 
 function appointmentOf(row: Json, shape: Shape, durationOf: (type: string | null) => number, timeZone: string): Row {
-  const isBlock = row.is_block === true;
+  const isBlock = flagOf(row, 'is_block');
   const id = idOf(row.id);
   const start = parseWall(row.start);
   if (start === null) throw doubt('A time is no time.');
   const type = isBlock ? BLOCK_TYPE : optionalText(row, shape === 'detailed' ? 'type_description' : 'appointmentType');
   const end = endOf(row.end, start, () => durationOf(type));
-  const text = isBlock
-    ? null
-    : shape === 'detailed'
-      ? (optionalText(row, 'status_label') ?? optionalText(row, 'current_status'))
-      : (optionalText(row, 'status') ?? optionalText(row, 'className'));
-  const { state, known } = text === null ? { state: 'scheduled' as const, known: isBlock } : stateOf(text);
+  const { state, known, text } = isBlock ? OF_BLOCKS : stateIn(row, STATUS_FIELDS[shape]);
   return {
     // Occurrences of a recurring block may share one id; each takes its own time.
     neoAppointmentId: calendarId(isBlock ? `${id}@${start.slice(0, 16)}` : id, isBlock),
@@ -122,9 +117,28 @@ function appointmentOf(row: Json, shape: Shape, durationOf: (type: string | null
     roomId: row.resourceId === null ? null : idOf(row.resourceId),
     appointmentType: type,
     status: state,
-    unknownState: known ? null : (text ?? ''),
+    unknownState: known ? null : text,
     lastDate: dateOf(addSeconds(end, -1)),
   };
+}
+
+const OF_BLOCKS = { state: 'scheduled', known: true, text: '' } as const;
+/** What people read may be in their language where the other one is not. */
+const STATUS_FIELDS = { detailed: ['status_label', 'current_status'], compact: ['status', 'className'] } as const;
+
+/** The first text that is understood; when none is, the first one. */
+function stateIn(row: Json, fields: readonly string[]) {
+  const texts = fields.flatMap((field) => optionalText(row, field) ?? []);
+  const read = texts.map((text) => ({ ...stateOf(text), text }));
+  return read.find(({ known }) => known) ?? read[0] ?? { state: 'scheduled' as const, known: false, text: '' };
+}
+
+/** A flag of another kind would make an appointment of a roster, which takes a place for the whole day. */
+function flagOf(row: Json, field: string): boolean {
+  const value = row[field];
+  if (typeof value === 'boolean') return value;
+  if (value === undefined || value === null) return false;
+  throw doubt(`The flag ${field} is neither true nor false.`);
 }
 
 function idOf(value: unknown): string {
@@ -171,10 +185,14 @@ function fullName(first: string | null, last: string | null): string | null {
   return name === '' ? null : name;
 }
 
-/** E.164 of North American numbers; others cannot be told. */
+/** E.164 of numbers that name their country, and of North American ones; others cannot be told. */
 function phoneOf(typed: string | null): string | null {
-  const digits = (typed ?? '').replaceAll(/\D/g, '');
-  if (digits.length === 10) return `+1${digits}`;
+  const text = (typed ?? '').trim();
+  // +44 (0)20 …: the zero is for callers from the same country.
+  const digits = text.replace('(0)', '').replaceAll(/\D/g, '');
+  if (text.startsWith('+')) return /^[1-9]\d{7,14}$/.test(digits) ? `+${digits}` : null;
+  // No area code there begins with 0 or 1.
+  if (/^[2-9]\d{9}$/.test(digits)) return `+1${digits}`;
   return digits.length === 11 && digits.startsWith('1') ? `+${digits}` : null;
 }
 

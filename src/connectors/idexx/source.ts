@@ -39,6 +39,8 @@ const LONGEST_BLOCK_MS = 60_000;
 const MAX_BLOCKS = 5;
 /** The portal was seen to cut the third call of a session at one time. */
 const CALLS_AT_ONCE = 2;
+/** After so long it is tried without pages again. */
+const PAGES_FOR_MS = 3600_000;
 
 export function createIdexxSource(options: IdexxOptions): CalendarSource & ConsultationSource {
   const { key, settings, clock, random } = options;
@@ -55,6 +57,7 @@ export function createIdexxSource(options: IdexxOptions): CalendarSource & Consu
   const oneOfFew = pLimit(CALLS_AT_ONCE);
   /** Whether pages of the portal are let ask in place of us: remembered, or each call would be refused first. */
   let pages: 'not asked' | 'answered' | 'useless' = 'not asked';
+  let pagesSince = 0;
   let kept: { readonly owner: string; readonly at: number; readonly clinic: CalendarClinic } | null = null;
 
   async function pace(context: ReadContext): Promise<void> {
@@ -93,17 +96,21 @@ export function createIdexxSource(options: IdexxOptions): CalendarSource & Consu
 
   /** By HTTP; where that is refused to somebody who is logged in, a page of the portal is let ask, as long as that helps. */
   async function get(path: string, query: Record<string, string>, context: ReadContext): Promise<unknown> {
+    const byPage = pages === 'answered';
     try {
       return await getOften(path, query, context);
     } catch (error) {
-      if (!(error instanceof SyncError) || !isRefusedToPrograms(error) || pages !== 'not asked') throw error;
+      // Several dates are asked for at once: the second one that is refused finds that pages are let ask already.
+      if (!(error instanceof SyncError) || !isRefusedToPrograms(error) || byPage || pages === 'useless') throw error;
+      const isFirst = pages === 'not asked';
       pages = 'answered';
+      if (isFirst) pagesSince = clock.now();
       try {
         return await getOften(path, query, context);
       } catch {
         context.signal.throwIfAborted();
         // It is not about who asks.
-        pages = 'useless';
+        if (isFirst) pages = 'useless';
         throw error;
       }
     }
@@ -121,7 +128,9 @@ export function createIdexxSource(options: IdexxOptions): CalendarSource & Consu
         if (!(error instanceof SyncError) || error.action !== 'retry') throw error;
         if (error.code === 'source_rate_limited') {
           if (++blocks > MAX_BLOCKS) throw error;
-          const wait = Math.min(LONGEST_BLOCK_MS, Math.max(options.retry.delayMs, error.retryAfterMs ?? 0));
+          // Where the answer does not say how long, each wait is longer.
+          const least = options.retry.delayMs * 2 ** (blocks - 1);
+          const wait = Math.min(LONGEST_BLOCK_MS, Math.max(least, error.retryAfterMs ?? 0));
           await options.limit.block(limitKey, wait);
           await clock.sleep(wait + random.next() * 100, context.signal);
           continue;
@@ -147,7 +156,8 @@ export function createIdexxSource(options: IdexxOptions): CalendarSource & Consu
   /** Beside the dates it is the only call, and it seldom says anything new. */
   async function clinic(context: ReadContext, maxAgeMs: number): Promise<CalendarClinic> {
     keeper.begin();
-    if (pages === 'useless') pages = 'not asked';
+    // One bad page in between is no reason to be slow for ever.
+    if (pages === 'useless' || clock.now() - pagesSince > PAGES_FOR_MS) pages = 'not asked';
     // Other credentials may be those of another clinic.
     const { owner } = await keeper.current(context.signal);
     if (kept !== null && kept.owner === owner && clock.now() - kept.at < maxAgeMs) return kept.clinic;

@@ -32,10 +32,10 @@ export async function planBook(
   const clinic = await ports.source.clinic({ signal, urgent: true });
   const window = usualWindow(settings, ports.clock.now());
   const session = { signal, advance: () => undefined };
-  const { reads } = await readWindow(ports, settings, session, { clinic, window, urgent: true });
+  const { reads, gone } = await readWindow(ports, settings, session, { clinic, window, urgent: true });
   const judged = judgeWindow(window, reads);
   const ids = reads.flatMap((r) => (r.state === 'complete' ? r.appointments.map((a) => a.neoAppointmentId) : []));
-  const plan = reconcile(judged, await ports.book.storedAppointments(settings, window, ids));
+  const plan = reconcile(judged, await ports.book.storedAppointments(settings, window, ids), gone);
   for (const { change, appointment } of plan.writes) {
     if (change !== 'same') onDifference({ date: appointment.date, reference: appointment.neoAppointmentId, change });
   }

@@ -2,12 +2,14 @@
  * Reads the dates of a window, a few at once, those that failed last time first. A date that fails leaves the others alone; when the
  * source is away, the rest is not asked for.
  *
- * Nothing is believed to be empty because an answer has no entries: where appointments are stored, the source is asked for some of
- * them by their ids; and a window without a single entry is a mistake unless somebody has said otherwise.
+ * Nothing is believed to be empty because an answer has no entries: where appointments are stored and none of them is shown, the source
+ * is asked for some of them by their ids; and a window without a single entry is a mistake unless somebody has said otherwise. Staff
+ * rosters are no entries: they are there on every day.
  */
+import { isBlockId } from '../../domain/appointments.ts';
 import { datesBetween, weekdayOf } from '../../domain/clinic-day.ts';
 import { SyncError, toSyncError } from '../../domain/errors.ts';
-import type { DateRead, DateWindow, StoredAppointment } from '../../domain/reconcile-appointments.ts';
+import type { DateRead, DateWindow } from '../../domain/reconcile-appointments.ts';
 import type { CalendarClinic, CalendarDay } from '../../ports/calendar-source.ts';
 import type { RunSession } from '../run-session.ts';
 import type { BookPorts, BookSettings } from './settings.ts';
@@ -19,6 +21,8 @@ export interface WindowReads {
   readonly shape: string | null;
   /** Texts that no state is known for, and how often. */
   readonly unknownStates: Readonly<Record<string, number>>;
+  /** Stored ones from before the window that reach into it, were not shown, and are not there any more. By our id. */
+  readonly gone: ReadonlySet<string>;
 }
 
 export interface ReadWindowOptions {
@@ -33,6 +37,8 @@ export interface ReadWindowOptions {
 const GIVE_UP_AFTER = 3;
 /** Stored appointments that are asked for one by one. */
 const ASKED_FOR = 5;
+/** Of those that began before the window; the others are for the next run. */
+const ASKED_FOR_BEFORE = 20;
 /** A window with fewer open days can well be empty. */
 const OPEN_DAYS = 5;
 const AWAY: ReadonlySet<string> = new Set(['source_unreachable', 'source_timeout', 'source_failed']);
@@ -74,7 +80,7 @@ export async function readWindow(
     try {
       if (away >= GIVE_UP_AFTER) throw new SyncError('source_unreachable', { detail: 'Other dates had no answer.' });
       const day = await ports.source.readDate(date, clinic, context);
-      if (day.rows === 0) await doubtEmptiness(date, stored);
+      await doubtEmptiness(day, date);
       away = 0;
       days.set(date, day);
       return { date, state: 'complete', readAt: day.readAt, appointments: day.appointments };
@@ -88,13 +94,17 @@ export async function readWindow(
     }
   }
 
-  async function doubtEmptiness(date: string, all: readonly StoredAppointment[]): Promise<void> {
-    const there = all.filter((a) => !a.deleted && a.date === date && a.status !== 'cancelled');
+  async function doubtEmptiness(day: CalendarDay, date: string): Promise<void> {
+    const shown = new Set(day.appointments.map((a) => a.neoAppointmentId));
+    const known = stored.filter((a) => !a.deleted && a.date === date && a.status !== 'cancelled');
+    // Blocks come from elsewhere than visits, and can be all that is left.
+    const visits = known.filter((a) => !isBlockId(a.neoAppointmentId));
+    const there = shown.size === 0 ? known : visits.some((a) => shown.has(a.neoAppointmentId)) ? [] : visits;
     for (const { neoAppointmentId } of there.slice(0, ASKED_FOR)) {
       if ((await ports.source.find(neoAppointmentId, date, context)) === 'there') {
         throw new SyncError('source_contract_changed', {
           action: 'fail',
-          detail: 'The calendar shows nothing on a date for which the portal still has appointments.',
+          detail: 'The calendar shows none of a date for which the portal still has appointments.',
         });
       }
     }
@@ -122,7 +132,24 @@ export async function readWindow(
       detail: `Answers of one run look different: ${[...shapes].join('; ')}.`,
     });
   }
-  return { reads, failures, shape: [...shapes][0] ?? null, unknownStates: textsOf([...days.values()]) };
+  const gone = failures.size === 0 ? await goneBefore() : new Set<string>();
+  return { reads, failures, shape: [...shapes][0] ?? null, unknownStates: textsOf([...days.values()]), gone };
+
+  /** They stand on none of the dates that were read, and some calendars show an entry only where it begins: so each is asked for. */
+  async function goneBefore(): Promise<Set<string>> {
+    const shown = new Set([...days.values()].flatMap((day) => day.appointments.map((a) => a.neoAppointmentId)));
+    const before = stored.filter((a) => !a.deleted && a.date < window.from && !shown.has(a.neoAppointmentId));
+    const found = new Set<string>();
+    for (const { id, neoAppointmentId, date } of before.slice(0, ASKED_FOR_BEFORE)) {
+      try {
+        if ((await ports.source.find(neoAppointmentId, date, context)) === 'elsewhere') found.add(id);
+      } catch {
+        // Not known is not gone.
+        session.signal.throwIfAborted();
+      }
+    }
+    return found;
+  }
 }
 
 /** Of all dates: then the connection cannot be worked on. */
@@ -135,7 +162,7 @@ function refuseEmptyWindow(
   clinic: CalendarClinic,
   settings: BookSettings,
 ): void {
-  if (settings.believeEmpty || days.some(([, day]) => day.rows > 0)) return;
+  if (settings.believeEmpty || days.some(([, day]) => day.appointments.length > 0)) return;
   const open = days.filter(([date]) => (clinic.hours[weekdayOf(date)] ?? []).length > 0);
   if (open.length < OPEN_DAYS) return;
   throw new SyncError('source_contract_changed', {

@@ -126,6 +126,7 @@ export async function copyWindow(
     inSourceBefore: before?.itemsInSource ?? null,
     moveHolds: settings.moveHolds,
     approved: options.approved,
+    gone: read.gone,
     signal,
     onPhase(phase) {
       const step = STEP_AFTER[phase];

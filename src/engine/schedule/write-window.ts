@@ -35,6 +35,8 @@ export interface WriteWindow {
   readonly inSourceBefore: number | null;
   /** Holds, not confirmed bookings, may be moved out of a full slot. */
   readonly moveHolds: boolean;
+  /** Stored ones from before the window that the source does not have any more. By our id. */
+  readonly gone?: ReadonlySet<string>;
   /** Stored appointments whose removal a person has approved: the guard does not weigh them. By our id. */
   readonly approved?: ReadonlySet<string>;
   readonly signal: AbortSignal;
@@ -71,7 +73,7 @@ export async function writeWindow(options: WriteWindow): Promise<WindowResult> {
   const read = judgeWindow(window, options.reads);
   const ids = read.reads.flatMap((r) => (r.state === 'complete' ? r.appointments.map((a) => a.neoAppointmentId) : []));
   const key = { organizationId: fence.organizationId, clinicId };
-  const plan = reconcile(read, await book.storedAppointments(key, window, ids));
+  const plan = reconcile(read, await book.storedAppointments(key, window, ids), options.gone);
   options.onPhase?.('reconciling');
   for (const batch of batchesOf(plan.writes)) {
     signal.throwIfAborted();

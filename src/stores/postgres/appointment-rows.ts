@@ -36,6 +36,13 @@ export async function findAppointments(
     SELECT ${STORED} FROM schedule_appointments AS a
     WHERE a.organization_id = ${key.organizationId} AND a.clinic_id = ${key.clinicId}
       AND a.neo_appointment_id = ANY (${ids}::text[])
+    UNION
+    -- From before the window, and not over when it begins. No entry is longer than a week.
+    SELECT ${STORED} FROM schedule_appointments AS a
+    JOIN clinic_schedule_config AS c ON c.organization_id = a.organization_id AND c.clinic_id = a.clinic_id
+    WHERE a.organization_id = ${key.organizationId} AND a.clinic_id = ${key.clinicId} AND a.deleted_at IS NULL
+      AND a.date BETWEEN ${window.from}::date - 8 AND ${window.from}::date - 1
+      AND a.ends_at > ${window.from}::date::timestamp AT TIME ZONE c.timezone
     ORDER BY 2`.execute(db);
   return rows;
 }
