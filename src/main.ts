@@ -38,6 +38,7 @@ import type { DocumentGroups, GroupWork } from './ports/document-groups.ts';
 import type { DocumentRecords } from './ports/document-records.ts';
 import type { DocumentWork } from './ports/document-work.ts';
 import type { FilesetMigrations } from './ports/fileset-migrations.ts';
+import type { FilesetOwners } from './ports/fileset-owners.ts';
 import type { FilesetReports } from './ports/fileset-reports.ts';
 import type { InspectionStore } from './ports/inspection-store.ts';
 import type { PatientDesk } from './ports/patient-desk.ts';
@@ -84,6 +85,7 @@ import { createDocumentGroups } from './stores/postgres/document-groups.ts';
 import { createDocumentRecords } from './stores/postgres/document-records.ts';
 import { createDocumentWork } from './stores/postgres/document-work.ts';
 import { createFilesetMigrations } from './stores/postgres/fileset-migrations.ts';
+import { createFilesetOwners } from './stores/postgres/fileset-owners.ts';
 import { createFilesetReports } from './stores/postgres/fileset-reports.ts';
 import { createGroupWork } from './stores/postgres/group-work.ts';
 import { createInspectionStore } from './stores/postgres/inspection-store.ts';
@@ -136,6 +138,7 @@ export interface Chartsync {
   readonly reports: Reports;
   readonly clinic: ClinicReports;
   readonly filesets: FilesetReports;
+  readonly owners: FilesetOwners;
   readonly book: SlotBook;
   readonly consultations: ConsultationBook;
   readonly bookView: BookView;
@@ -304,6 +307,7 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
       inspections: createInspectionStore(records),
       reports: createReports(records),
       clinic: createClinicReports(records),
+      owners: createFilesetOwners(records),
       filesets: createFilesetReports(records, { releasedMs: config.retention.releasedBlobsMs }),
       book,
       consultations,
