@@ -326,7 +326,7 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
       workerId: presence.workerId,
       mirrorRecords: createMirrorRecords(records),
       mirrors,
-      desk: createDocumentDesk(records),
+      desk: createDocumentDesk(records, { elsewhere: [...remotes.keys()] }),
       documentEvents: createDocumentEvents(records),
       patients: createPatientDesk(records),
       groups: createDocumentGroups(records),
@@ -391,8 +391,8 @@ export async function applyConfiguration(chartsync: Chartsync): ReturnType<Conne
 export function remotePortsOf(chartsync: Chartsync, connection: FileConnection): RemotePorts | null {
   const target = chartsync.remotes.get(`${connection.organizationId}/${connection.id}`);
   if (target === undefined) return null;
-  const { records, deliveries, desk } = chartsync;
-  return { records, deliveries, desk, remote: target.remote, hashesDiffer: target.send === 'pdf' };
+  const { deliveries, desk } = chartsync;
+  return { deliveries, desk, remote: target.remote, hashesDiffer: target.send === 'pdf' };
 }
 
 /** For the comparison of all stores. */
