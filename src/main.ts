@@ -38,6 +38,7 @@ import type { DocumentGroups, GroupWork } from './ports/document-groups.ts';
 import type { DocumentRecords } from './ports/document-records.ts';
 import type { DocumentWork } from './ports/document-work.ts';
 import type { FilesetMigrations } from './ports/fileset-migrations.ts';
+import type { FilesetOwners } from './ports/fileset-owners.ts';
 import type { FilesetReports } from './ports/fileset-reports.ts';
 import type { InspectionStore } from './ports/inspection-store.ts';
 import type { PatientDesk } from './ports/patient-desk.ts';
@@ -83,6 +84,7 @@ import { createDocumentGroups } from './stores/postgres/document-groups.ts';
 import { createDocumentRecords } from './stores/postgres/document-records.ts';
 import { createDocumentWork } from './stores/postgres/document-work.ts';
 import { createFilesetMigrations } from './stores/postgres/fileset-migrations.ts';
+import { createFilesetOwners } from './stores/postgres/fileset-owners.ts';
 import { createFilesetReports } from './stores/postgres/fileset-reports.ts';
 import { createGroupWork } from './stores/postgres/group-work.ts';
 import { createInspectionStore } from './stores/postgres/inspection-store.ts';
@@ -135,6 +137,7 @@ export interface Chartsync {
   readonly reports: Reports;
   readonly clinic: ClinicReports;
   readonly filesets: FilesetReports;
+  readonly owners: FilesetOwners;
   readonly book: SlotBook;
   readonly consultations: ConsultationBook;
   readonly bookView: BookView;
@@ -304,6 +307,7 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
       inspections: createInspectionStore(records),
       reports: createReports(records),
       clinic: createClinicReports(records),
+      owners: createFilesetOwners(records),
       filesets: createFilesetReports(records, { releasedMs: config.retention.releasedBlobsMs }),
       book,
       consultations,
@@ -322,7 +326,7 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
       workerId: presence.workerId,
       mirrorRecords: createMirrorRecords(records),
       mirrors,
-      desk: createDocumentDesk(records),
+      desk: createDocumentDesk(records, { elsewhere: [...remotes.keys()] }),
       documentEvents: createDocumentEvents(records),
       patients: createPatientDesk(records),
       groups: createDocumentGroups(records),
@@ -390,8 +394,8 @@ export async function applyConfiguration(chartsync: Chartsync): ReturnType<Conne
 export function remotePortsOf(chartsync: Chartsync, connection: FileConnection): RemotePorts | null {
   const target = chartsync.remotes.get(`${connection.organizationId}/${connection.id}`);
   if (target === undefined) return null;
-  const { records, deliveries, desk } = chartsync;
-  return { records, deliveries, desk, remote: target.remote, hashesDiffer: target.send === 'pdf' };
+  const { deliveries, desk } = chartsync;
+  return { deliveries, desk, remote: target.remote, hashesDiffer: target.send === 'pdf' };
 }
 
 /** For the comparison of all stores. */

@@ -155,6 +155,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
         reports: chartsync.reports,
         clinic: chartsync.clinic,
         filesets: chartsync.filesets,
+        owners: chartsync.owners,
         book: chartsync.book,
         consultations: chartsync.consultations,
         bookView: chartsync.bookView,

@@ -28,9 +28,10 @@ import { documentRemovalRoutes } from './routes/document-removal.ts';
 import { documentRoutes } from './routes/documents.ts';
 import { duplicateRoutes } from './routes/duplicates.ts';
 import { failureDecisionRoutes } from './routes/failure-decisions.ts';
+import { filesetOwnerRoutes } from './routes/fileset-owners.ts';
 import { filesetRoutes } from './routes/filesets.ts';
 import { groupRoutes } from './routes/groups.ts';
-import { healthRoutes } from './routes/health.ts';
+import { HEALTH_PATHS, healthRoutes } from './routes/health.ts';
 import { heldRoutes } from './routes/held.ts';
 import { idexxStatusRoutes } from './routes/idexx-status.ts';
 import { inspectionRoutes } from './routes/inspections.ts';
@@ -79,7 +80,7 @@ export interface AppOptions {
 }
 
 /** Routes without a key. */
-const PUBLIC = new Set(['/', '/health', '/ready', '/openapi.json']);
+const PUBLIC = new Set(['/', ...HEALTH_PATHS, '/ready', '/openapi.json'] as string[]);
 function isPublic({ method, routeOptions: { url = '' } }: FastifyRequest): boolean {
   if (url === SESSION_PATH) return method === 'POST';
   return (
@@ -175,6 +176,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     await scope.register(async (process) => processRoutes(process, options.services, access));
     documentCopyRoutes(scope, options.services, access);
     filesetRoutes(scope, options.services, access);
+    filesetOwnerRoutes(scope, options.services, access);
     patientSyncRoutes(scope, options.services, access);
     patientDocumentRoutes(scope, options.services, access);
     patientRoutes(scope, options.services, access);

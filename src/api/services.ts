@@ -14,6 +14,7 @@ import type { ConsultationBook } from '../ports/consultation-book.ts';
 import type { DocumentDesk } from '../ports/document-desk.ts';
 import type { DocumentGroups } from '../ports/document-groups.ts';
 import type { FilesetMigrations } from '../ports/fileset-migrations.ts';
+import type { FilesetOwners } from '../ports/fileset-owners.ts';
 import type { FilesetReports } from '../ports/fileset-reports.ts';
 import type { PatientDesk } from '../ports/patient-desk.ts';
 import type { Reports } from '../ports/reports.ts';
@@ -80,6 +81,7 @@ export interface ApiServices {
   readonly reports: Reports;
   readonly clinic: ClinicReports;
   readonly filesets: FilesetReports;
+  readonly owners: FilesetOwners;
   readonly book: SlotBook;
   readonly consultations: ConsultationBook;
   readonly bookView: BookView;

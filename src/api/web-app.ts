@@ -53,12 +53,21 @@ export function isPageRequest(request: FastifyRequest): boolean {
   return request.headers.accept?.includes('text/html') === true;
 }
 
+/** What `/` answers to programs that know it from earlier servers. */
+export const ALIVE = { status: 'ok' } as const;
+
+export function wantsJson({ headers: { accept = '' } }: FastifyRequest): boolean {
+  return accept.includes('application/json') && !accept.includes('text/html');
+}
+
 export function isAsset(route: string): boolean {
   return route.startsWith(ASSETS);
 }
 
 export async function webPages(app: FastifyInstance, web: WebApp): Promise<void> {
-  app.get('/', { schema: { hide: true } }, (_request, reply) => web.sendPage(reply));
+  app.get('/', { schema: { hide: true } }, (request, reply) =>
+    wantsJson(request) ? void reply.send(ALIVE) : web.sendPage(reply),
+  );
   await app.register(fastifyStatic, {
     root: join(web.folder, ASSETS),
     prefix: ASSETS,

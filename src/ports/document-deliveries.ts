@@ -24,6 +24,13 @@ export interface Delivery extends DeliveryPlace {
   readonly remoteUuid: string | null;
 }
 
+/** A document of ours that the other service shall have. */
+export interface WantedDelivery extends DeliveryPlace {
+  readonly documentUuid: string;
+  /** Of the original. */
+  readonly sha256: string;
+}
+
 /** What a task's document is, as far as the other service needs it. */
 export interface DeliverySubject {
   readonly connectionId: string;
@@ -52,6 +59,8 @@ export interface DocumentDeliveries {
   /** What is, or is about to be, at a place that the task has taken. */
   note(task: DocumentTask, connectionId: string, delivery: Omit<Delivery, 'documentUuid'>): Promise<void>;
   drop(task: DocumentTask, connectionId: string, place: DeliveryPlace): Promise<void>;
+  /** Of the patient that each document is with, wherever its source lists it. In byte order of patient, then reference. */
+  wanted(key: ConnectionKey, patientUuid: string | null, signal?: AbortSignal): AsyncIterable<WantedDelivery>;
   /** In byte order of patient, then reference. */
   list(key: ConnectionKey, patientUuid: string | null, signal?: AbortSignal): AsyncIterable<Delivery>;
   /** The other service lost it: the next try sends it again. */

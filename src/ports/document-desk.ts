@@ -122,7 +122,7 @@ export interface DocumentDesk {
   restore(organizationId: string, documentUuid: string): Promise<RestoreResult>;
   /**
    * Documents that shall be in the index, and those about which something is still to be done, in byte order of patient, then
-   * document; lower case, as the index has them.
+   * document; lower case, as the index has them. Those that are kept on another machine are indexed there, not here.
    */
   expectations(
     organizationId: string,

@@ -53,6 +53,13 @@ export type GroupOutcome =
   | { readonly outcome: 'created' | 'same'; readonly group: DocumentGroup }
   | { readonly outcome: 'no_document' | 'in_other_group'; readonly documentUuids: readonly string[] };
 
+export type ReorderOutcome =
+  /** same: they are in this order already. */
+  | { readonly outcome: 'reordered' | 'same'; readonly group: DocumentGroup; readonly former: readonly string[] }
+  /** members: those that the group has, in their order; others were given. */
+  | { readonly outcome: 'other_members'; readonly members: readonly string[] }
+  | { readonly outcome: 'unknown' };
+
 export interface GroupProposal {
   /** Calendar date of the documents: of their text, else of their upload in UTC. */
   readonly date: string;
@@ -65,6 +72,17 @@ export interface DocumentGroups {
   create(group: NewGroup, audit: (id: string) => AuditEntry): Promise<GroupOutcome>;
   list(organizationId: string, patientUuid: string): Promise<readonly DocumentGroup[]>;
   find(organizationId: string, patientUuid: string, id: string): Promise<DocumentGroup | null>;
+  /**
+   * The same documents in another order, removed ones included; the PDF is made anew. The former order, given again, is exactly
+   * the state before.
+   */
+  reorder(
+    organizationId: string,
+    patientUuid: string,
+    id: string,
+    documentUuids: readonly string[],
+    audit: AuditEntry,
+  ): Promise<ReorderOutcome>;
   /** @returns false: there is no such group */
   ungroup(organizationId: string, patientUuid: string, id: string, audit: AuditEntry): Promise<boolean>;
   /** Ungrouped documents of one date and type. */

@@ -10,6 +10,7 @@
  *   listed, with 0 passages). It returns when the index holds them. The same version again is `unchanged` and costs little,
  *   another version replaces the former: a search sees all of the one or all of the other. Of several puts at once the last
  *   one stays, whole. Killed in between, the former state or the new one stays; putting again repairs whatever is left.
+ *   Pages are read once at most, so they may be a stream; when they fail, nothing is put.
  * - `remove` of what is not there is fine. It answers with what is still there when asked afterwards: `remaining` is 0, or
  *   the removal has to be repeated.
  * - `list` goes through documents in byte order of patient, then document. `count` counts the same.

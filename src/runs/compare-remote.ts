@@ -1,7 +1,7 @@
 /** Compares the documents of a connection with what the document service on another machine says it has. Changes nothing. */
-import type { DocumentDeliveries } from '../ports/document-deliveries.ts';
+import type { DocumentDeliveries, WantedDelivery } from '../ports/document-deliveries.ts';
 import type { DocumentDesk } from '../ports/document-desk.ts';
-import type { ConnectionKey, DocumentRecords, StoredDocument } from '../ports/document-records.ts';
+import type { ConnectionKey } from '../ports/document-records.ts';
 import type { RemoteDocuments, RemoteState } from '../ports/remote-documents.ts';
 
 export interface RemoteDifference {
@@ -21,7 +21,6 @@ export interface RemoteComparison {
 }
 
 export interface RemotePorts {
-  readonly records: DocumentRecords;
   readonly deliveries: DocumentDeliveries;
   readonly desk: DocumentDesk;
   readonly remote: RemoteDocuments;
@@ -42,7 +41,7 @@ export async function compareRemote(
   const differences: RemoteDifference[] = [];
   let documents = 0;
   let patient: string | null = null;
-  let own: StoredDocument[] = [];
+  let own: WantedDelivery[] = [];
   const seen = new Set<string>();
   const end = async () => {
     if (patient === null) return;
@@ -51,13 +50,13 @@ export async function compareRemote(
     documents += state.references?.size ?? state.documents ?? 0;
     differences.push(...(await comparePatient(ports, scope, patient, own, state)));
   };
-  for await (const stored of ports.records.storedDocuments(scope.key, scope.unit ?? undefined, scope.signal)) {
-    if (stored.unit !== patient) {
+  for await (const wanted of ports.deliveries.wanted(scope.key, scope.unit, scope.signal)) {
+    if (wanted.patientUuid !== patient) {
       await end();
-      patient = stored.unit;
+      patient = wanted.patientUuid;
       own = [];
     }
-    own.push(stored);
+    own.push(wanted);
   }
   await end();
   // Patients whose last document was removed here: the other service may still have it.
@@ -77,7 +76,7 @@ async function comparePatient(
   ports: RemotePorts,
   scope: { readonly key: ConnectionKey; readonly signal: AbortSignal },
   patientUuid: string,
-  own: readonly StoredDocument[],
+  own: readonly WantedDelivery[],
   state: RemoteState,
 ): Promise<RemoteDifference[]> {
   const open = new Set<string>();

@@ -249,6 +249,58 @@ test('a group moves to another fileset whole or not at all', async () => {
   await expectEqualStores(setup, records);
 });
 
+test('another order is another PDF, and the former order given again undoes it', async () => {
+  const [long, short] = [await bring('long', LONG), await followed()];
+  const gone = await bring('gone', 'A letter that goes.');
+  await settled();
+  const { id } = (await ask('POST', groupsOf(patient), { documentIds: [long, gone, short] })).json;
+  expect(await made(id)).toMatchObject({ pageCount: 5 });
+  expect((await ask('DELETE', `/api/documents/${gone}`)).status).toBe(204);
+  await settled();
+  const before = await made(id);
+  expect(before).toMatchObject({ pageCount: 4, documents: [{ firstPage: 1 }, { removed: true }, { firstPage: 4 }] });
+  const order = `${groupsOf(patient)}/${id}/order`;
+
+  // A removed document is still one of the group.
+  const lacking = await ask('PUT', order, { documentIds: [short, long] });
+  expect(lacking).toMatchObject({ status: 409, json: { details: { error_type: 'group_changed' } } });
+  expect(lacking.json.documentIds).toEqual([long, gone, short]);
+  const other = '00000000-0000-4000-8000-000000000001';
+  expect((await ask('PUT', order, { documentIds: [short, long, other] })).status).toBe(409);
+  expect((await ask('PUT', `${groupsOf(stranger)}/${id}/order`, { documentIds: [short, long, gone] })).status).toBe(
+    404,
+  );
+  expect((await ask('GET', `${groupsOf(patient)}/${id}`)).json).toEqual(before);
+
+  const turned = await ask('PUT', order, { documentIds: [short.toUpperCase(), gone, long] });
+  expect(turned).toMatchObject({ status: 200, json: { id, formerDocumentIds: [long, gone, short] } });
+  expect(await made(id)).toMatchObject({
+    status: 'complete',
+    pageCount: 4,
+    documents: [
+      { silknoteDocumentUuid: short, firstPage: 1 },
+      { silknoteDocumentUuid: gone, removed: true, firstPage: null },
+      { silknoteDocumentUuid: long, firstPage: 2 },
+    ],
+  });
+  expect(await pagesOf(id)).toBe(4);
+  await expectEqualStores(setup, records);
+  const audited = await records.query(
+    `SELECT details FROM audit_log WHERE action = 'group.reorder' AND subject_id = $1`,
+    [id],
+  );
+  expect(audited.rows).toHaveLength(1);
+  // Again changes nothing, and nothing is written down.
+  expect((await ask('PUT', order, { documentIds: [short, gone, long] })).json.status).toBe('complete');
+
+  expect((await ask('PUT', order, { documentIds: turned.json.formerDocumentIds })).status).toBe(200);
+  expect(await made(id)).toEqual(before);
+  expect((await ask('POST', `/api/documents/${gone}/restore`)).status).toBe(200);
+  await until(async () => (await ask('GET', `${groupsOf(patient)}/${id}`)).json.pageCount === 5);
+  await settled();
+  await expectEqualStores(setup, records);
+});
+
 test('documents of one date and type are proposed, until they are grouped', async () => {
   const texts = ['first', 'second'].map((word) => `Date: 3 March 2025\n\nThe ${word} half of a report.`);
   const [one, two] = [await bring('half-1', texts[0]!), await bring('half-2', texts[1]!)];

@@ -149,6 +149,13 @@ const group = {
     { silknoteDocumentUuid: SECOND_DOCUMENT, originalName: 'Findings.pdf', removed: false, firstPage: 4 },
   ],
 };
+const owner = {
+  silknoteUserUuid: '2f6c1d84-5b07-4e3a-9c18-7d40e5b2a6f1',
+  name: 'Dr Sample Example',
+  patients: 12,
+  createdAt: NOW,
+  updatedAt: NOW,
+};
 const waiting = group.documents.map((document) => ({ ...document, firstPage: null }));
 
 const OTHER_PATIENT = '71b0c5de-2f38-4d9a-8c64-0e5ab7d1f392';
@@ -338,6 +345,26 @@ export const DOCUMENT_EXAMPLES: Examples = {
   },
   groups: { answers: { 200: { patientUuid: PATIENT, groups: [group] } } },
   group: { answers: { 200: group } },
+  reorderGroup: {
+    body: { documentIds: [SECOND_DOCUMENT, DOCUMENT] },
+    answers: {
+      200: {
+        ...group,
+        status: 'waiting',
+        pageCount: null,
+        documents: waiting.toReversed(),
+        formerDocumentIds: [DOCUMENT, SECOND_DOCUMENT],
+      },
+    },
+  },
+  filesetOwners: { answers: { 200: { users: [owner], next: null } } },
+  createFilesetOwner: {
+    body: { silknoteUserUuid: owner.silknoteUserUuid, name: owner.name },
+    answers: { 200: owner, 201: { ...owner, patients: 0 } },
+  },
+  filesetOwner: { answers: { 200: owner } },
+  renameFilesetOwner: { body: { name: owner.name }, answers: { 200: owner } },
+  changeFilesetOwner: { body: { name: owner.name }, answers: { 200: owner } },
   groupProposals: {
     answers: {
       200: {
@@ -384,6 +411,9 @@ export const DOCUMENT_EXAMPLES: Examples = {
     },
   },
   processDocument: { answers: { 200: { success: true, documentUuid: DOCUMENT, created: true, sameContent: true } } },
+  processDocumentOfWorker: {
+    answers: { 200: { success: true, documentUuid: DOCUMENT, created: true, sameContent: true } },
+  },
   processDocuments: {
     answers: {
       202: {

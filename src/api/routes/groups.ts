@@ -40,6 +40,13 @@ const group = {
 const Created = Type.Object(group, { description: 'The group; its PDF is made within seconds.' });
 const Same = Type.Object(group, { description: 'These documents, in this order, are a group already.' });
 const One = Type.Object(group, { description: 'The group.' });
+const Reordered = Type.Object(
+  {
+    ...group,
+    formerDocumentIds: Type.Array(uuid(), { description: 'The order until now; given again, it undoes this.' }),
+  },
+  { description: 'The group in this order; its PDF is made within seconds.' },
+);
 const List = Type.Object(
   { patientUuid: uuid(), groups: Type.Array(Type.Object(group)) },
   { description: 'The oldest first.' },
@@ -61,6 +68,18 @@ const CreateBody = Type.Object(
   {
     documentIds: Type.Array(uuid(), { minItems: 2, maxItems: 200, uniqueItems: true, description: 'In this order.' }),
     title: Type.Optional(Type.String({ minLength: 1, maxLength: 500 })),
+  },
+  { additionalProperties: false },
+);
+
+const OrderBody = Type.Object(
+  {
+    documentIds: Type.Array(uuid(), {
+      minItems: 2,
+      maxItems: 200,
+      uniqueItems: true,
+      description: 'All documents of the group, removed ones included, in the order that they shall have.',
+    }),
   },
   { additionalProperties: false },
 );
@@ -186,6 +205,42 @@ export function groupRoutes(app: FastifyInstance, services: ApiServices, access:
         .type('application/pdf')
         .header('content-length', content.size)
         .send(content.stream);
+    },
+  );
+
+  app.put<One & { Body: { documentIds: string[] } }>(
+    '/api/patients/:uuid/groups/:groupId/order',
+    {
+      config,
+      schema: {
+        ...one,
+        summary: 'Put the documents of a group in another order',
+        description:
+          'The PDF is made anew. 409 when these are not exactly the documents of the group, which the answer then names.',
+        operationId: 'reorderGroup',
+        body: OrderBody,
+        response: { 200: Reordered, ...refusals(...ACCESS_REFUSALS, 409) },
+      },
+    },
+    async (request) => {
+      const { organizationId, patientUuid } = await patientOf(services, access, request, 'documents:write');
+      const { groupId } = request.params;
+      const documentUuids = request.body.documentIds.map((id) => id.toLowerCase());
+      const deed = access.deedOf(request, {
+        organizationId,
+        action: 'group.reorder',
+        subject: { kind: 'group', id: groupId },
+        details: { patient: patientUuid, documents: documentUuids.length },
+      });
+      const entry = auditEntry(deed);
+      const result = await services.groups.reorder(organizationId, patientUuid, groupId, documentUuids, entry);
+      if (result.outcome === 'unknown') throw noGroup();
+      if (result.outcome === 'other_members') {
+        throw new HttpError(409, 'group_changed', 'These are not the documents of the group. Look at it again.', {
+          documentIds: result.members,
+        });
+      }
+      return { ...answerOf(result.group), formerDocumentIds: result.former };
     },
   );
 

@@ -24,6 +24,9 @@ const Health = Type.Object({
   checks: Type.Array(Check),
 });
 
+/** Workers of earlier servers look for it below the address that they send documents to. */
+export const HEALTH_PATHS = ['/health', '/api/process/health', '/api/vsrx-sync/health'] as const;
+
 const MEGABYTE = 1024 * 1024;
 const HEAP_LIMIT_MB = 900;
 const WAITING_RUNS = 10;
@@ -40,33 +43,36 @@ export function healthRoutes(app: FastifyInstance, services: ApiServices, versio
   };
   const database = async () => (await checks()).find((check) => check.name === 'database')?.status === 'pass';
 
-  app.get(
-    '/health',
-    {
-      schema: {
-        summary: 'How the process and what it needs are',
-        operationId: 'health',
-        tags: ['state'],
-        security: [],
-        response: {
-          200: { ...Health, description: 'No part fails.' },
-          503: { ...Health, description: 'A part fails.' },
+  for (const path of HEALTH_PATHS) {
+    app.get(
+      path,
+      {
+        schema: {
+          hide: path !== '/health',
+          summary: 'How the process and what it needs are',
+          operationId: 'health',
+          tags: ['state'],
+          security: [],
+          response: {
+            200: { ...Health, description: 'No part fails.' },
+            503: { ...Health, description: 'A part fails.' },
+          },
         },
       },
-    },
-    async (_request, reply) => {
-      const all = await checks();
-      const healthy = all.every((check) => check.status !== 'fail');
-      return reply.status(healthy ? 200 : 503).send({
-        status: healthy ? 'healthy' : 'unhealthy',
-        service: 'chartsync',
-        version,
-        timestamp: new Date().toISOString(),
-        uptime_seconds: Math.floor(process.uptime()),
-        checks: all,
-      });
-    },
-  );
+      async (_request, reply) => {
+        const all = await checks();
+        const healthy = all.every((check) => check.status !== 'fail');
+        return reply.status(healthy ? 200 : 503).send({
+          status: healthy ? 'healthy' : 'unhealthy',
+          service: 'chartsync',
+          version,
+          timestamp: new Date().toISOString(),
+          uptime_seconds: Math.floor(process.uptime()),
+          checks: all,
+        });
+      },
+    );
+  }
   app.get(
     '/ready',
     {

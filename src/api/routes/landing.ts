@@ -1,5 +1,6 @@
 /** `/` while the pages are not built: for whoever opens the address in a browser. Says what this is and what to do next, and nothing about what it holds. */
 import type { FastifyInstance } from 'fastify';
+import { ALIVE, wantsJson } from '../web-app.ts';
 
 const PAGE = `<!doctype html>
 <html lang="en">
@@ -20,11 +21,12 @@ stored, how fresh it is and what failed; <code>bin/chartsync --help</code> lists
 `;
 
 export function landingRoute(app: FastifyInstance): void {
-  app.get('/', { schema: { hide: true } }, async (_request, reply) =>
-    reply
+  app.get('/', { schema: { hide: true } }, async (request, reply) => {
+    if (wantsJson(request)) return ALIVE;
+    return reply
       .type('text/html; charset=utf-8')
       .header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
       .header('x-content-type-options', 'nosniff')
-      .send(PAGE),
-  );
+      .send(PAGE);
+  });
 }

@@ -63,68 +63,74 @@ export async function processRoutes(app: FastifyInstance, services: ApiServices,
     'x-silknote-patient-uuid': Type.Optional(Type.String({ description: 'The patient, when no field names it.' })),
   });
 
-  app.post(
-    '/api/process',
-    {
-      schema: {
-        summary: 'Bring one document',
-        description:
-          'For a worker beside the source system. The same reference of a patient again answers with the document that is there.',
-        operationId: 'processDocument',
-        tags: ['documents'],
-        headers,
-        ...form(
-          {
-            patientUuid: { type: 'string', description: 'silknotePatientUuid of the patient.' },
-            file,
-            metadata: {
-              type: 'string',
-              description:
-                'JSON: vsrxReference, description, uploadDate, sourceSystem; createPatient true: a patient who is not known yet gets a fileset. Other fields are ignored.',
+  // Workers were told the one by their program, and the other by its documents.
+  for (const [path, operationId] of [
+    ['/api/process', 'processDocument'],
+    ['/api/vsrx-sync', 'processDocumentOfWorker'],
+  ] as const) {
+    app.post(
+      path,
+      {
+        schema: {
+          summary: 'Bring one document',
+          description:
+            'For a worker beside the source system; both addresses do the same. The same reference of a patient again answers with the document that is there.',
+          operationId,
+          tags: ['documents'],
+          headers,
+          ...form(
+            {
+              patientUuid: { type: 'string', description: 'silknotePatientUuid of the patient.' },
+              file,
+              metadata: {
+                type: 'string',
+                description:
+                  'JSON: vsrxReference, description, uploadDate, sourceSystem; createPatient true: a patient who is not known yet gets a fileset. Other fields are ignored.',
+              },
             },
+            ['file'],
+          ),
+          response: {
+            200: { ...ProcessedAnswer, description: 'What became of each file.' },
+            ...refusals(...ACCESS_REFUSALS),
           },
-          ['file'],
-        ),
-        response: {
-          200: { ...ProcessedAnswer, description: 'What became of each file.' },
-          ...refusals(...ACCESS_REFUSALS),
         },
       },
-    },
-    async (request) => {
-      const organizationId = await access.authorize(request, 'documents:write');
-      const parts = await storeParts(services, request, organizationId, 1);
-      const patientUuid = normaliseUuid(
-        parts.fields.get('patientUuid')?.[0] ?? String(request.headers['x-silknote-patient-uuid'] ?? ''),
-      );
-      if (patientUuid === null) throw new HttpError(400, 'invalid_request', '"patientUuid" is missing, or no UUID.');
-      const [stored] = parts.files;
-      if (stored === undefined) throw new HttpError(400, 'invalid_request', '"file" is missing.');
-      if ('refused' in stored) throw new HttpError(400, 'invalid_request', stored.refused);
-      const metadata = metadataOf(parts);
-      return access.audited(
-        request,
-        { organizationId, action: 'document.upload', subject: { kind: 'patient', id: patientUuid } },
-        async () => {
-          const result = await services.desk.upload({
-            ...describe(organizationId, patientUuid, stored),
-            reference: referenceOf(metadata.vsrxReference),
-            clientFileId: referenceOf(metadata.vsrxReference),
-            title: textOf(metadata.description),
-            uploadedAt: instantOf(metadata.uploadDate),
-            sourceSystem: textOf(metadata.sourceSystem)?.slice(0, 50) ?? 'upload',
-            ...(metadata.createPatient === true
-              ? { newPatient: { ownerUuid: normaliseUuid(String(request.headers['x-silknote-user-uuid'] ?? '')) } }
-              : {}),
-          });
-          if (result.outcome === 'no_patient') throw new HttpError(404, 'not_found', 'No such patient.');
-          const { documentUuid, sameContent, outcome } = result;
-          return { success: true, documentUuid, created: outcome === 'added', sameContent };
-        },
-        ({ documentUuid, created }) => ({ details: { document: documentUuid, created } }),
-      );
-    },
-  );
+      async (request) => {
+        const organizationId = await access.authorize(request, 'documents:write');
+        const parts = await storeParts(services, request, organizationId, 1);
+        const patientUuid = normaliseUuid(
+          parts.fields.get('patientUuid')?.[0] ?? String(request.headers['x-silknote-patient-uuid'] ?? ''),
+        );
+        if (patientUuid === null) throw new HttpError(400, 'invalid_request', '"patientUuid" is missing, or no UUID.');
+        const [stored] = parts.files;
+        if (stored === undefined) throw new HttpError(400, 'invalid_request', '"file" is missing.');
+        if ('refused' in stored) throw new HttpError(400, 'invalid_request', stored.refused);
+        const metadata = metadataOf(parts);
+        return access.audited(
+          request,
+          { organizationId, action: 'document.upload', subject: { kind: 'patient', id: patientUuid } },
+          async () => {
+            const result = await services.desk.upload({
+              ...describe(organizationId, patientUuid, stored),
+              reference: referenceOf(metadata.vsrxReference),
+              clientFileId: referenceOf(metadata.vsrxReference),
+              title: textOf(metadata.description),
+              uploadedAt: instantOf(metadata.uploadDate),
+              sourceSystem: textOf(metadata.sourceSystem)?.slice(0, 50) ?? 'upload',
+              ...(metadata.createPatient === true
+                ? { newPatient: { ownerUuid: normaliseUuid(String(request.headers['x-silknote-user-uuid'] ?? '')) } }
+                : {}),
+            });
+            if (result.outcome === 'no_patient') throw new HttpError(404, 'not_found', 'No such patient.');
+            const { documentUuid, sameContent, outcome } = result;
+            return { success: true, documentUuid, created: outcome === 'added', sameContent };
+          },
+          ({ documentUuid, created }) => ({ details: { document: documentUuid, created } }),
+        );
+      },
+    );
+  }
 
   app.post(
     '/api/patients/:uuid/process',

@@ -176,6 +176,25 @@ export function searchRoutes(app: FastifyInstance, services: ApiServices, access
     (request) => fullAnswer(request, request.query.query),
   );
 
+  app.post(
+    '/api/query',
+    {
+      schema: {
+        tags: ['search'],
+        headers: SelectOrganization,
+        summary: 'Ask a question about all patients',
+        description:
+          'Needs a language model. None can be configured yet: /api/vector-search/{uuid}/query-full answers with passages of one patient, and no index has those of several.',
+        operationId: 'query',
+        response: refusals(...ACCESS_REFUSALS, 501),
+      },
+    },
+    async (request) => {
+      await access.authorize(request, 'documents:read');
+      throw noLanguageModel();
+    },
+  );
+
   app.post<Patient>(
     '/api/vector-search/:uuid/query',
     {
@@ -190,8 +209,7 @@ export function searchRoutes(app: FastifyInstance, services: ApiServices, access
     },
     async (request) => {
       await patientOf(services, access, request, 'documents:read');
-      const message = 'This needs a language model, and none is configured. query-full answers with passages.';
-      throw new HttpError(501, 'language_model_missing', message);
+      throw noLanguageModel();
     },
   );
 
@@ -278,6 +296,12 @@ export function searchRoutes(app: FastifyInstance, services: ApiServices, access
     });
     return { content, citations };
   }
+}
+
+function noLanguageModel(): HttpError {
+  const message =
+    'This needs a language model, and none is configured. POST /api/vector-search/:uuid/query-full answers with passages of one patient.';
+  return new HttpError(501, 'language_model_missing', message);
 }
 
 const ESCAPES: Readonly<Record<string, string>> = {

@@ -14,6 +14,8 @@ import { auditedCommand } from '../person.ts';
 import { mirrorDifference, remoteDifference } from '../remote-documents.ts';
 import { indexPortsOf, neededIndexPortsOf, storeDifference } from '../search-index.ts';
 
+const TELL_EVERY = 500;
+
 export function registerRepair(program: Command, runner: CommandRunner): void {
   program
     .command('repair')
@@ -127,25 +129,32 @@ export function registerRepair(program: Command, runner: CommandRunner): void {
   program
     .command('rebuild-index')
     .description('fill the search index anew; searches, runs and documents go on meanwhile')
-    .option('--organization <id>', 'needed when there are several')
+    .option('--organization <id>', 'this one, or --all, is needed when there are several')
+    .option('--all', 'every organisation, one after another')
     .option('--patient <uuid>', 'only this patient')
-    .action((options: { organization?: string; patient?: string }, command: Command) =>
+    .action((options: { organization?: string; all?: boolean; patient?: string }, command: Command) =>
       runner.runOpened(command, async ({ chartsync, output, signal }) => {
-        const organizationId = organizationNamed(chartsync, options.organization);
+        const { all = false } = options;
+        if (all && (options.organization !== undefined || options.patient !== undefined)) {
+          throw new UsageError('--all is for every organisation and every patient.');
+        }
+        const organizations = all
+          ? chartsync.config.organizations.map((organization) => organization.id)
+          : [organizationNamed(chartsync, options.organization)];
         const patientUuid = patientOf(options.patient);
         const ports = { ...(await neededIndexPortsOf(chartsync)), blobs: chartsync.blobs };
-        const counts = await auditedCommand(
-          chartsync,
-          runner.env,
-          {
-            organizationId,
-            action: 'index.rebuild',
-            ...(patientUuid === null ? {} : { subject: { kind: 'patient', id: patientUuid } }),
-          },
-          () => rebuildIndex(ports, { organizationId, patientUuid, signal }),
-        );
-        output.emit('rebuilt', { organizationId, patientUuid, ...counts });
-        output.say(`The index has ${counts.documents} documents, ${counts.passages} passages.`);
+        for (const organizationId of organizations) {
+          const subject = patientUuid === null ? {} : { subject: { kind: 'patient', id: patientUuid } };
+          const deed = { organizationId, action: 'index.rebuild', ...subject };
+          const scope = { organizationId, patientUuid, signal };
+          const tell = (documents: number) => {
+            if (documents % TELL_EVERY === 0) output.emit('progress', { organizationId, documents });
+          };
+          const counts = await auditedCommand(chartsync, runner.env, deed, () => rebuildIndex(ports, scope, tell));
+          output.emit('rebuilt', { organizationId, patientUuid, ...counts });
+          const whose = organizations.length === 1 ? '' : ` of ${organizationId}`;
+          output.say(`The index${whose} has ${counts.documents} documents, ${counts.passages} passages.`);
+        }
         return EXIT.done;
       }),
     );

@@ -97,6 +97,21 @@ export function createDocumentDeliveries(database: Database): DocumentDeliveries
             AND document_uuid = ${task.documentUuid}`.execute(trx);
       }),
 
+    async *wanted(key, patientUuid, signal) {
+      const text = `
+        SELECT "patientUuid", "vsrxReference", "silknoteDocumentUuid", sha256 FROM silknote_documents
+        WHERE "organizationId" = $1 AND "connectionId" = $2 AND ($3::text IS NULL OR "patientUuid" = $3)
+          AND "deletedAt" IS NULL AND sha256 IS NOT NULL
+        ORDER BY "patientUuid" COLLATE "C", "vsrxReference" COLLATE "C"`;
+      type Tuple = [string, string, string, string];
+      const values = [key.organizationId, key.connectionId, patientUuid];
+      for await (const rows of streamRows<Tuple>(database, text, values, signal)) {
+        for (const [patient, reference, documentUuid, sha256] of rows) {
+          yield { patientUuid: patient, reference, documentUuid, sha256 };
+        }
+      }
+    },
+
     async *list(key, patientUuid, signal) {
       const text = `
         SELECT patient_uuid, reference, document_uuid, sha256, remote_uuid FROM document_deliveries

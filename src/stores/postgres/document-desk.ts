@@ -14,7 +14,12 @@ import type { Tables } from './tables.ts';
 
 type Trx = Transaction<Tables>;
 
-export function createDocumentDesk(database: Database): DocumentDesk {
+export interface DocumentDeskOptions {
+  /** `organisation/connection` of those whose documents are kept, and found, on another machine. */
+  readonly elsewhere?: readonly string[];
+}
+
+export function createDocumentDesk(database: Database, options: DocumentDeskOptions = {}): DocumentDesk {
   const db = database.kysely;
   const live = (organizationId: string) =>
     db
@@ -143,7 +148,8 @@ export function createDocumentDesk(database: Database): DocumentDesk {
         return 'restored';
       }),
 
-    expectations: (organizationId, patientUuid, signal) => expectations(database, organizationId, patientUuid, signal),
+    expectations: (organizationId, patientUuid, signal) =>
+      expectations(database, { organizationId, patientUuid, elsewhere: options.elsewhere ?? [] }, signal),
 
     askAgain: (organizationId, documentUuid) =>
       database.transaction(async (trx) => {
@@ -158,10 +164,15 @@ export function createDocumentDesk(database: Database): DocumentDesk {
   };
 }
 
+interface Expected {
+  readonly organizationId: string;
+  readonly patientUuid: string | null;
+  readonly elsewhere: readonly string[];
+}
+
 async function* expectations(
   database: Database,
-  organizationId: string,
-  patientUuid: string | null,
+  { organizationId, patientUuid, elsewhere }: Expected,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<IndexExpectation> {
   const text = `
@@ -170,7 +181,8 @@ async function* expectations(
            r.pages_sha256, o.document_uuid IS NOT NULL
     FROM (SELECT "patientUuid", "silknoteDocumentUuid", sha256 FROM silknote_documents
           WHERE "organizationId" = $1 AND ($2::text IS NULL OR "patientUuid" = $2) AND "deletedAt" IS NULL
-            AND status = 'complete') AS d
+            AND status = 'complete'
+            AND ("connectionId" IS NULL OR "organizationId" || '/' || "connectionId" <> ALL ($3::text[]))) AS d
     FULL JOIN (SELECT patient_uuid, document_uuid FROM document_outbox
                WHERE organization_id = $1 AND ($2::text IS NULL OR patient_uuid = $2)) AS o
       ON o.document_uuid = d."silknoteDocumentUuid"
@@ -181,7 +193,7 @@ async function* expectations(
     WHERE o.organization_id = $1 AND ($2::text IS NULL OR f.patient = $2) AND f.patient <> o.patient_uuid
     ORDER BY 1, 2`;
   type Tuple = [patient: string, document: string, version: string | null, open: boolean];
-  for await (const rows of streamRows<Tuple>(database, text, [organizationId, patientUuid], signal)) {
+  for await (const rows of streamRows<Tuple>(database, text, [organizationId, patientUuid, elsewhere], signal)) {
     for (const [patient, document, version, open] of rows) {
       yield { patientUuid: patient, documentUuid: document, version, open };
     }

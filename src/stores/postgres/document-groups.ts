@@ -1,11 +1,13 @@
 /** `DocumentGroups` on PostgreSQL. */
 import { type Kysely, type Selectable, sql, type Transaction } from 'kysely';
+import type { AuditEntry } from '../../domain/audit-entry.ts';
 import type {
   DocumentGroup,
   DocumentGroups,
   GroupMember,
   GroupProposal,
   NewGroup,
+  ReorderOutcome,
 } from '../../ports/document-groups.ts';
 import { NAME_LENGTH, storedText } from '../stored-text.ts';
 import { appendAudit } from './audit-log.ts';
@@ -67,14 +69,12 @@ export function createDocumentGroups(database: Database): DocumentGroups {
 
     find: (organizationId, patientUuid, id) => ask(findGroup(db, organizationId, patientUuid, id)),
 
+    reorder: (organizationId, patientUuid, id, documentUuids, audit) =>
+      database.transaction((trx) => reorder(trx, { organizationId, patientUuid, id, documentUuids }, audit)),
+
     ungroup: (organizationId, patientUuid, id, audit) =>
       database.transaction(async (trx) => {
-        // Documents before groups, like everybody who changes a document.
-        await sql`
-          SELECT 1 FROM silknote_documents WHERE "organizationId" = ${organizationId} AND "silknoteDocumentUuid" IN (
-            SELECT document_uuid FROM document_group_members
-            WHERE organization_id = ${organizationId} AND group_id = ${id})
-          ORDER BY "silknoteDocumentUuid" FOR UPDATE`.execute(trx);
+        await lockMembers(trx, organizationId, id);
         const { rows } = await sql<{ sha256: string | null }>`
           SELECT pdf_sha256 AS sha256 FROM document_groups
           WHERE organization_id = ${organizationId} AND patient_uuid = ${patientUuid} AND id = ${id} FOR UPDATE`.execute(
@@ -95,6 +95,50 @@ export function createDocumentGroups(database: Database): DocumentGroups {
 
     proposals: (organizationId, patientUuid) => ask(findProposals(db, organizationId, patientUuid)),
   };
+}
+
+/** Documents before groups, like everybody who changes a document. */
+async function lockMembers(trx: Trx, organizationId: string, id: string): Promise<void> {
+  await sql`
+    SELECT 1 FROM silknote_documents WHERE "organizationId" = ${organizationId} AND "silknoteDocumentUuid" IN (
+      SELECT document_uuid FROM document_group_members
+      WHERE organization_id = ${organizationId} AND group_id = ${id})
+    ORDER BY "silknoteDocumentUuid" FOR UPDATE`.execute(trx);
+}
+
+interface Order {
+  readonly organizationId: string;
+  readonly patientUuid: string;
+  readonly id: string;
+  readonly documentUuids: readonly string[];
+}
+
+async function reorder(trx: Trx, order: Order, audit: AuditEntry): Promise<ReorderOutcome> {
+  const { organizationId, patientUuid, id, documentUuids } = order;
+  await lockMembers(trx, organizationId, id);
+  const { rows } = await sql`
+    SELECT 1 FROM document_groups
+    WHERE organization_id = ${organizationId} AND patient_uuid = ${patientUuid} AND id = ${id} FOR UPDATE`.execute(trx);
+  const before = rows.length === 0 ? null : await findGroup(trx, organizationId, patientUuid, id);
+  if (before === null) return { outcome: 'unknown' };
+  const former = before.members.map((member) => member.documentUuid);
+  const wanted = new Set(documentUuids);
+  if (wanted.size !== former.length || !former.every((uuid) => wanted.has(uuid))) {
+    return { outcome: 'other_members', members: former };
+  }
+  if (former.every((uuid, i) => uuid === documentUuids[i])) return { outcome: 'same', group: before, former };
+  await sql`
+    UPDATE document_group_members AS m SET position = o.n
+    FROM unnest(${[...documentUuids]}::text[]) WITH ORDINALITY AS o (uuid, n)
+    WHERE m.organization_id = ${organizationId} AND m.group_id = ${id} AND m.document_uuid = o.uuid`.execute(trx);
+  // Whoever makes the PDF of the former order now is told so at its end.
+  await sql`
+    UPDATE document_groups
+    SET change = nextval('document_group_changes'), attempts = 0, next_try_at = now(), code = NULL
+    WHERE organization_id = ${organizationId} AND id = ${id}`.execute(trx);
+  await appendAudit(trx, [audit]);
+  const group = await findGroup(trx, organizationId, patientUuid, id);
+  return { outcome: 'reordered', group: group!, former };
 }
 
 async function insertGroup(trx: Trx, group: NewGroup): Promise<void> {

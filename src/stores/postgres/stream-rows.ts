@@ -8,7 +8,7 @@ const CURSOR_ROWS = 1000;
 export async function* streamRows<Row>(
   database: Database,
   text: string,
-  values: readonly (string | null)[],
+  values: readonly (string | null | readonly string[])[],
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Row[]> {
   const client = await database.pool.connect().catch((error) => {

@@ -249,6 +249,13 @@ export interface Tables {
     absence: 'deleted' | 'missing' | 'gone' | 'reassigned';
     state: Generated<'held' | 'applied' | 'kept'>;
   };
+  silknote_users: {
+    organizationId: string;
+    silknoteUserUuid: string;
+    name: Nullable<string>;
+    createdAt: GeneratedTimestamp;
+    updatedAt: GeneratedTimestamp;
+  };
   silknote_patient_filesets: {
     silknotePatientUuid: string;
     organizationId: string;

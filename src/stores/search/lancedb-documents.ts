@@ -4,16 +4,18 @@
  * A writer reads the control row, writes to every generation that it names, and reads it again: while the epoch has changed
  * it writes again. So whatever a rebuild began or finished meanwhile, what was acknowledged is in the generation that answers.
  */
-import { randomUUID } from 'node:crypto';
 import type { Table } from '@lancedb/lancedb';
+import { toSyncError } from '../../domain/errors.ts';
 import type { PutOutcome, RebuildOutcome, Removal, SearchEntry, SearchPlace } from '../../ports/search-index.ts';
 import type { Embeddings } from './embeddings.ts';
 import { passagesOf } from './indexed-passages.ts';
 import {
+  decisive,
   documentFilter,
   HEAD_COLUMNS,
   type Head,
   headId,
+  newStamp,
   REMOVED,
   type Row,
   type RowsOptions,
@@ -22,7 +24,7 @@ import {
   tombstone,
 } from './lancedb-rows.ts';
 import type { Control, LanceTables } from './lancedb-tables.ts';
-import type { createLanceWriter } from './lancedb-writer.ts';
+import type { createLanceWriter, WriteMode } from './lancedb-writer.ts';
 import { termsOf } from './words.ts';
 
 export interface LanceDocumentsOptions {
@@ -33,14 +35,35 @@ export interface LanceDocumentsOptions {
 }
 
 export type LanceDocuments = ReturnType<typeof createLanceDocuments>;
+type Passages = RowsOptions['passages'];
+
+/** An entry whose pages are read when they are needed, and never twice: they may be a stream, while puts are tried again. */
+export interface ReadEntry extends Omit<SearchEntry, 'pages'> {
+  passages(): Promise<Passages>;
+}
+
+interface Writing {
+  readonly mode: WriteMode;
+  /** The head and its passages. */
+  readonly rows: readonly Row[];
+  readonly place: DocumentPlace;
+  /** Nothing of the document was there. */
+  readonly isNew: boolean;
+}
+
 type DocumentPlace = SearchPlace & { readonly documentUuid: string };
 
 export function createLanceDocuments({ tables, writer, embeddings, profile }: LanceDocumentsOptions) {
-  async function cut(entry: SearchEntry, signal?: AbortSignal): Promise<RowsOptions['passages']> {
-    const passages = await passagesOf(entry.pages, signal);
-    const texts = passages.map((passage) => passage.text);
-    const vectors = embeddings === null ? null : await embeddings.of(texts, signal);
-    return passages.map((passage, i) => ({ ...passage, terms: termsOf(passage.text), vector: vectors?.[i] ?? null }));
+  /** @throws SyncError whatever the pages failed with: nobody would get them by asking the index again */
+  async function cut(entry: SearchEntry, signal?: AbortSignal): Promise<Passages> {
+    try {
+      const passages = await passagesOf(entry.pages, signal);
+      const texts = passages.map((passage) => passage.text);
+      const vectors = embeddings === null ? null : await embeddings.of(texts, signal);
+      return passages.map((passage, i) => ({ ...passage, terms: termsOf(passage.text), vector: vectors?.[i] ?? null }));
+    } catch (error) {
+      throw toSyncError(error);
+    }
   }
 
   async function targetsOf(place: SearchPlace, control: Control): Promise<Table[]> {
@@ -68,52 +91,78 @@ export function createLanceDocuments({ tables, writer, embeddings, profile }: La
     return (await tables.control(place.organizationId, true))!;
   }
 
-  /** Deletes what no search sees any more. */
-  async function tidy(table: Table, place: DocumentPlace): Promise<void> {
+  /** Writes a document and deletes what no search sees any more of what was there. */
+  async function write(table: Table, { mode, rows, place, isNew }: Writing): Promise<void> {
+    for (let tried = 1; tried <= WRITE_TRIES; tried++) {
+      const { doubled } = await writer.write(table, mode, rows);
+      if (isNew && !doubled) return;
+      if ((await tidy(table, place)) === 'one') return;
+      // A third process has written over both of two, so that nothing tells them apart.
+      await table.delete(documentFilter(place.organizationId, place.patientUuid, place.documentUuid));
+    }
+    throw new Error('Too many processes write the document at once.');
+  }
+
+  async function tidy(table: Table, place: DocumentPlace): Promise<'one' | 'several'> {
     const filter = documentFilter(place.organizationId, place.patientUuid, place.documentUuid);
-    const rows: Pick<Row, 'ordinal' | 'stamp'>[] = await table
+    const rows: Pick<Row, 'id' | 'ordinal' | 'stamp'>[] = await table
       .query()
       .where(filter)
-      .select(['ordinal', 'stamp'])
+      .select(['id', 'ordinal', 'stamp'])
       .toArray();
-    const head = rows.find((row) => row.ordinal === 0);
-    const stale = [...new Set(rows.map((row) => row.stamp))].filter((stamp) => stamp !== head?.stamp);
-    if (stale.length > 0) await table.delete(`${filter} AND stamp IN (${stale.map((stamp) => `'${stamp}'`)})`);
+    const heads = rows.filter((row) => row.ordinal === 0);
+    const stamp = decisive(heads).get(headId(place.patientUuid, place.documentUuid))?.stamp;
+    const stale = [...new Set(rows.map((row) => row.stamp))].filter((other) => other !== stamp);
+    if (stale.length > 0) await table.delete(`${filter} AND stamp IN (${stale.map((other) => `'${other}'`)})`);
+    return heads.filter((head) => head.stamp === stamp).length > 1 ? 'several' : 'one';
   }
 
-  function makeRows(entry: SearchEntry, passages: RowsOptions['passages'], epoch: number): Row[] {
-    return rowsOf({ entry, passages, epoch, profile, stamp: randomUUID() });
+  function makeRows(entry: ReadEntry, passages: Passages, epoch: number, kind: WriteMode['kind']): Row[] {
+    return rowsOf({ entry, passages, epoch, profile, stamp: newStamp(kind) });
   }
 
-  function isSame(head: Head | null, entry: SearchEntry): boolean {
+  function isSame(head: Head | null, entry: ReadEntry): boolean {
     return head?.version === entry.version && head.profile === profile;
   }
 
   return {
-    async put(entry: SearchEntry, signal?: AbortSignal): Promise<PutOutcome> {
+    reading(entry: SearchEntry, signal?: AbortSignal): ReadEntry {
+      let cutting: Promise<Passages> | undefined;
+      const { organizationId, patientUuid, documentUuid, version } = entry;
+      return {
+        organizationId,
+        patientUuid,
+        documentUuid,
+        version,
+        passages() {
+          cutting ??= cut(entry, signal);
+          return cutting;
+        },
+      };
+    },
+
+    async put(entry: ReadEntry): Promise<PutOutcome> {
       let outcome: PutOutcome = 'unchanged';
-      let passages: RowsOptions['passages'] | undefined;
       await inAll(entry, async (targets, control, first) => {
         const live = targets[0]!;
         const before = await headOf(live, entry);
-        if (first && !covers(control, entry) && isSame(before, entry)) return true;
+        if (first && !covers(control, entry) && before?.doubled !== true && isSame(before, entry)) return true;
         if (first) outcome = before === null || before.passages === REMOVED ? 'created' : 'replaced';
-        passages ??= await cut(entry, signal);
-        const rows = makeRows(entry, passages, control.epoch);
-        for (const table of targets) await writer.write(table, { kind: 'newest' }, rows);
-        if (before !== null) for (const table of targets) await tidy(table, entry);
+        const rows = makeRows(entry, await entry.passages(), control.epoch, 'newest');
+        for (const table of targets) {
+          await write(table, { mode: { kind: 'newest' }, rows, place: entry, isNew: before === null });
+        }
         return false;
       });
       return outcome;
     },
 
     /** @param epoch of the rebuild: what was written in it is newer than the rebuild. */
-    async putOlder(table: Table, entry: SearchEntry, epoch: number, signal?: AbortSignal): Promise<RebuildOutcome> {
+    async putOlder(table: Table, entry: ReadEntry, epoch: number): Promise<RebuildOutcome> {
       const before = await headOf(table, entry);
       if (before !== null && before.epoch >= epoch) return isSame(before, entry) ? 'unchanged' : 'kept';
-      const rows = makeRows(entry, await cut(entry, signal), epoch);
-      await writer.write(table, { kind: 'older', epoch }, rows);
-      await tidy(table, entry);
+      const rows = makeRows(entry, await entry.passages(), epoch, 'older');
+      await write(table, { mode: { kind: 'older', epoch }, rows, place: entry, isNew: false });
       const after = await headOf(table, entry);
       if (after?.stamp !== rows[0]!.stamp) return 'kept';
       return before === null ? 'created' : 'replaced';
@@ -149,9 +198,9 @@ export function createLanceDocuments({ tables, writer, embeddings, profile }: La
     const known =
       documentUuids === 'all' ? (await headsOf(table, scope(place))).map((head) => head.document) : documentUuids;
     for (const documentUuid of new Set(known)) {
-      const row = tombstone({ ...place, documentUuid }, control.epoch, randomUUID());
-      await writer.write(table, { kind: 'newest' }, [row]);
-      await tidy(table, { ...place, documentUuid });
+      const row = tombstone({ ...place, documentUuid }, control.epoch, newStamp('newest'));
+      const buried = { ...place, documentUuid };
+      await write(table, { mode: { kind: 'newest' }, rows: [row], place: buried, isNew: false });
     }
   }
 
@@ -161,6 +210,7 @@ export function createLanceDocuments({ tables, writer, embeddings, profile }: La
 }
 
 const AT_ONCE = 500;
+const WRITE_TRIES = 10;
 
 /** As many as a filter may name. */
 function filters(place: SearchPlace, documentUuids: readonly string[] | 'all'): string[] {
@@ -186,13 +236,24 @@ function covers(control: Control, { patientUuid }: SearchPlace): boolean {
 
 /** Of documents that are there. */
 export async function headsOf(table: Table, filter: string): Promise<Head[]> {
+  return [...decisive(await allHeadsOf(table, filter)).values()];
+}
+
+/** Also those that do not decide. */
+export async function allHeadsOf(table: Table, filter: string): Promise<Head[]> {
   return table.query().where(`${filter} AND ordinal = 0 AND passages >= 0`).select(HEAD_COLUMNS).toArray();
 }
 
 /** Also of a document that was removed during a rebuild. */
-async function headOf(table: Table, place: DocumentPlace): Promise<Head | null> {
+async function headOf(table: Table, place: DocumentPlace): Promise<(Head & { readonly doubled: boolean }) | null> {
   const id = headId(place.patientUuid, place.documentUuid);
   const filter = `id = '${id}' AND ${scope(place)}`;
-  const [head] = await table.query().where(filter).select(HEAD_COLUMNS).limit(1).toArray();
-  return head ?? null;
+  const heads: Head[] = await table.query().where(filter).select(HEAD_COLUMNS).limit(2).toArray();
+  const head = decisive(heads).get(id);
+  return head === undefined ? null : { ...plain(head), doubled: heads.length > 1 };
+}
+
+/** The library's rows are no plain objects: spread they would be empty. */
+function plain({ id, scope, document, stamp, epoch, version, profile, passages }: Head): Head {
+  return { id, scope, document, stamp, epoch, version, profile, passages };
 }

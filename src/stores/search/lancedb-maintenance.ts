@@ -1,7 +1,7 @@
 /** Keeps tables fast and small. Everything here may be killed, repeated and done by several processes at once. */
 import type { Table } from '@lancedb/lancedb';
-import { headsOf } from './lancedb-documents.ts';
-import { REMOVED, type Row, scopeFilter } from './lancedb-rows.ts';
+import { allHeadsOf } from './lancedb-documents.ts';
+import { decisive, REMOVED, type Row, scopeFilter } from './lancedb-rows.ts';
 import type { Control, LanceTables } from './lancedb-tables.ts';
 
 export interface LanceMaintenanceOptions {
@@ -15,6 +15,8 @@ export interface LanceMaintenanceOptions {
  * the index is long. With a limit that grows as the root of its length both together cost least; measured, not derived.
  */
 const WRITING = { leastRows: 5_000, perRoot: 40, fragments: 200 };
+/** No rebuild takes so long. */
+const ABANDONED_MS = 2 * 24 * 60 * 60 * 1000;
 /** At rest searches should not feel it. */
 const RESTING = { leastRows: 1_000, perRoot: 10, fragments: 20 };
 
@@ -49,19 +51,21 @@ export function createLanceMaintenance({ tables, keepMs }: LanceMaintenanceOptio
       const buried = `ordinal = 0 AND passages = ${REMOVED} AND epoch <= ${control.epoch}`;
       if ((await table.countRows(buried)) > 0) await table.delete(buried);
     }
-    const heads = await headsOf(table, scopeFilter(organizationId, null));
+    const all = await allHeadsOf(table, scopeFilter(organizationId, null));
+    const heads = [...decisive(all).values()];
     const rows = heads.reduce((sum, head) => sum + 1 + head.passages, 0);
     if ((await table.countRows()) === rows) return;
     const stamps = new Set(heads.map((head) => head.stamp));
-    const stale = new Set<string>();
+    const stale = new Set(all.map((head) => head.stamp).filter((stamp) => !stamps.has(stamp)));
     for await (const batch of table.query().where('ordinal > 0').select(['stamp'])) {
       for (const { stamp } of batch as Iterable<Pick<Row, 'stamp'>>) if (!stamps.has(stamp)) stale.add(stamp);
     }
     // Documents that were put since the heads were read are not stale.
-    for (const head of await headsOf(table, scopeFilter(organizationId, null))) stale.delete(head.stamp);
-    const all = [...stale];
-    for (let i = 0; i < all.length; i += 500) {
-      await table.delete(`ordinal > 0 AND stamp IN (${all.slice(i, i + 500).map((stamp) => `'${stamp}'`)})`);
+    const now = decisive(await allHeadsOf(table, scopeFilter(organizationId, null)));
+    for (const head of now.values()) stale.delete(head.stamp);
+    const gone = [...stale];
+    for (let i = 0; i < gone.length; i += 500) {
+      await table.delete(`stamp IN (${gone.slice(i, i + 500).map((stamp) => `'${stamp}'`)})`);
     }
   }
 
@@ -80,8 +84,13 @@ export function createLanceMaintenance({ tables, keepMs }: LanceMaintenanceOptio
       void work().catch(() => {});
     },
 
+    /** Before a table that was filled begins to answer: its first searches are as fast as those before. */
+    async makeReady(table: Table): Promise<void> {
+      if (await isDue(table, RESTING)) await optimise(table);
+    },
+
     async organization(organizationId: string, generations: readonly string[]): Promise<void> {
-      const control = await tables.control(organizationId, true);
+      const control = await withoutAbandoned(organizationId);
       if (control === null) return;
       for (const generation of generations) {
         if (generation === control.live || generation === control.building) continue;
@@ -99,10 +108,23 @@ export function createLanceMaintenance({ tables, keepMs }: LanceMaintenanceOptio
     },
   };
 
-  /** Its name has the time when it was made. */
-  function isOld(generation: string): boolean {
-    return generation === 'g1' || Number.parseInt(generation.slice(1, 10), 36) < Date.now() - keepMs;
+  /** A rebuild whose process is gone would have everything written twice for ever. */
+  async function withoutAbandoned(organizationId: string): Promise<Control | null> {
+    const control = await tables.control(organizationId, true);
+    if (control === null || control.covers !== '' || control.building === '') return control;
+    if (madeAt(control.building) > Date.now() - ABANDONED_MS) return control;
+    await tables.changeControl(organizationId, control, { live: control.live, building: '', covers: '' });
+    return tables.control(organizationId, true);
   }
+
+  function isOld(generation: string): boolean {
+    return madeAt(generation) < Date.now() - keepMs;
+  }
+}
+
+/** The name of a generation has the time; the first of an organisation has none. */
+function madeAt(generation: string): number {
+  return generation === 'g1' ? 0 : Number.parseInt(generation.slice(1, 10), 36);
 }
 
 /** A name that no other process makes, and that tells when it was made. */

@@ -4,7 +4,11 @@
  * A document is a head (ordinal 0) and its passages (from 1), written by one commit with one stamp. **The head decides**: a
  * passage whose stamp is not its head's is not there, whoever left it. So a document is replaced in one step, whatever else
  * is written or killed at that time, and what is left behind can be deleted at any time.
+ *
+ * The library does not notice when two processes insert the same id at once: a document that both put for the first time
+ * has two heads. **The greater stamp decides**, for everybody alike, and whoever came second clears the other away.
  */
+import { randomUUID } from 'node:crypto';
 import type { Field, Schema } from 'apache-arrow';
 import type { IndexedDocument, SearchEntry } from '../../ports/search-index.ts';
 import type { PagePassage } from './indexed-passages.ts';
@@ -32,6 +36,23 @@ export interface Row {
 }
 
 export const REMOVED = -1;
+
+/** Never given twice. What a rebuild brings gives way to what was put or removed meanwhile: hex digits are less than "z". */
+export function newStamp(kind: 'newest' | 'older'): string {
+  return kind === 'newest' ? `z${randomUUID()}` : randomUUID();
+}
+
+/** Of each id the row whose stamp decides. */
+export function decisive<T extends { readonly id: string; readonly stamp: string }>(
+  rows: readonly T[],
+): Map<string, T> {
+  const found = new Map<string, T>();
+  for (const row of rows) {
+    const other = found.get(row.id);
+    if (other === undefined || other.stamp < row.stamp) found.set(row.id, row);
+  }
+  return found;
+}
 
 /** Where vectors of one model stand; another model has another column. */
 export interface VectorColumn {

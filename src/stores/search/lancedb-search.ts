@@ -1,7 +1,7 @@
 /** Answers questions from a table of passages. */
 import type { FullTextQuery, Occur as Occurrence, Table } from '@lancedb/lancedb';
 import { type FoundPassage, MAX_DEPTH, type SearchAnswer, type SearchQuery } from '../../ports/search-index.ts';
-import { headId, type Row, scopeFilter, type VectorColumn } from './lancedb-rows.ts';
+import { decisive, headId, type Row, scopeFilter, type VectorColumn } from './lancedb-rows.ts';
 import type { LanceTables } from './lancedb-tables.ts';
 import { highlightsOf, isEmpty, type Question } from './question.ts';
 
@@ -41,9 +41,9 @@ export async function searchOnce(options: LanceSearchOptions): Promise<SearchAns
     const stored = await read(table, query, some);
     for (const candidate of some) {
       at++;
-      const row = stored.get(candidate.id);
-      if (row === undefined || row.stamp !== candidate.stamp) return null;
-      const head = stored.get(headId(query.patientUuid, candidate.document));
+      const row = stored.passages.get(`${candidate.id} ${candidate.stamp}`);
+      if (row === undefined) return null;
+      const head = stored.heads.get(headId(query.patientUuid, candidate.document));
       // Left behind by a replaced or removed document.
       if (head?.stamp !== row.stamp) continue;
       const { text, page, start } = row;
@@ -153,7 +153,7 @@ function fullTextOf(
   ]);
 }
 
-async function read(table: Table, query: SearchQuery, candidates: readonly Candidate[]): Promise<Map<string, Stored>> {
+async function read(table: Table, query: SearchQuery, candidates: readonly Candidate[]) {
   const heads = candidates.map((candidate) => headId(query.patientUuid, candidate.document));
   const ids = new Set([...heads, ...candidates.map((candidate) => candidate.id)]);
   const rows: Stored[] = await table
@@ -161,5 +161,8 @@ async function read(table: Table, query: SearchQuery, candidates: readonly Candi
     .where(`id IN (${[...ids].map((id) => `'${id}'`)}) AND ${scopeFilter(query.organizationId, query.patientUuid)}`)
     .select(['id', 'document', 'ordinal', 'stamp', 'version', 'page', 'start', 'text'])
     .toArray();
-  return new Map(rows.map((row) => [row.id, row]));
+  return {
+    passages: new Map(rows.filter((row) => row.ordinal > 0).map((row) => [`${row.id} ${row.stamp}`, row])),
+    heads: decisive(rows.filter((row) => row.ordinal === 0)),
+  };
 }

@@ -6,9 +6,14 @@ import type { LanceTables } from './lancedb-tables.ts';
 /** `newest` replaces whatever is there; `older` leaves what was written in this epoch. */
 export type WriteMode = { readonly kind: 'newest' } | { readonly kind: 'older'; readonly epoch: number };
 
+export interface Written {
+  /** Another process has inserted the document at the same time: there are two. */
+  readonly doubled: boolean;
+}
+
 interface Job {
   readonly rows: readonly Row[];
-  readonly done: PromiseWithResolvers<void>;
+  readonly done: PromiseWithResolvers<Written>;
 }
 
 const MOST_DOCUMENTS = 64;
@@ -24,7 +29,11 @@ export function createLanceWriter(tables: LanceTables, afterCommit: (table: Tabl
       try {
         const rows = together.flatMap((job) => job.rows);
         await commit(table, mode, rows);
-        for (const job of together) job.done.resolve();
+        const doubled = await doubledOf(
+          table,
+          together.map((job) => job.rows[0]!.id),
+        );
+        for (const job of together) job.done.resolve({ doubled: doubled.has(job.rows[0]!.id) });
         afterCommit(table, rows.length);
       } catch (error) {
         for (const job of together) job.done.reject(error);
@@ -39,9 +48,20 @@ export function createLanceWriter(tables: LanceTables, afterCommit: (table: Tabl
     await merge.execute(await tables.data(table, rows));
   }
 
+  /** Whoever commits second sees both. */
+  async function doubledOf(table: Table, ids: readonly string[]): Promise<ReadonlySet<string>> {
+    const heads: Pick<Row, 'id'>[] = await table
+      .query()
+      .where(`id IN (${ids.map((id) => `'${id}'`)})`)
+      .select(['id'])
+      .toArray();
+    const seen = new Set<string>();
+    return new Set(heads.map(({ id }) => id).filter((id) => seen.size === seen.add(id).size));
+  }
+
   return {
     /** @param rows of one document: its head and its passages */
-    write(table: Table, mode: WriteMode, rows: readonly Row[]): Promise<void> {
+    write(table: Table, mode: WriteMode, rows: readonly Row[]): Promise<Written> {
       const job: Job = { rows, done: Promise.withResolvers() };
       const ofTable = queues.get(table) ?? new Map<number, Job[]>();
       queues.set(table, ofTable);

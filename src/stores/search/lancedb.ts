@@ -20,11 +20,11 @@ import {
 } from '../../ports/search-index.ts';
 import { throwIfCancelled } from './cancelled.ts';
 import type { Embeddings } from './embeddings.ts';
-import { createLanceDocuments, headsOf } from './lancedb-documents.ts';
+import { createLanceDocuments, headsOf, type ReadEntry } from './lancedb-documents.ts';
 import { attempting } from './lancedb-error.ts';
 import { createLanceMaintenance, newGeneration } from './lancedb-maintenance.ts';
 import { assertMarker, leaveMarker } from './lancedb-marker.ts';
-import { HEAD_COLUMNS, type Head, indexedDocument, REMOVED, scopeFilter } from './lancedb-rows.ts';
+import { decisive, HEAD_COLUMNS, type Head, indexedDocument, REMOVED, scopeFilter } from './lancedb-rows.ts';
 import { type LanceSearchOptions, searchOnce } from './lancedb-search.ts';
 import { type LanceTables, openLanceTables } from './lancedb-tables.ts';
 import { createLanceWriter } from './lancedb-writer.ts';
@@ -151,7 +151,11 @@ export function createLanceSearchIndex(options: LanceSearchIndexOptions): Search
 
     async put(entry, signal) {
       assertEntry(entry);
-      return asking(signal, ({ documents }) => documents.put(entry, signal));
+      let reading: ReadEntry | undefined;
+      return asking(signal, ({ documents }) => {
+        reading ??= documents.reading(entry, signal);
+        return documents.put(reading);
+      });
     },
 
     async remove(place, documentUuids, signal) {
@@ -164,6 +168,7 @@ export function createLanceSearchIndex(options: LanceSearchIndexOptions): Search
       const scope = scopeFilter(organizationId, patientUuid);
       let after = '';
       for (;;) {
+        let full = false;
         const page: IndexedDocument[] = await asking(signal, async (now) => {
           const table = await liveTable(now, organizationId);
           if (table === null) return [];
@@ -175,13 +180,14 @@ export function createLanceSearchIndex(options: LanceSearchIndexOptions): Search
             .limit(PAGE)
             .toArray();
           after = heads.at(-1)?.id ?? after;
-          return heads.map((head) => indexedDocument(head, profile));
+          full = heads.length === PAGE;
+          return [...decisive(heads).values()].map((head) => indexedDocument(head, profile));
         });
         for (const document of page) {
           throwIfCancelled(signal);
           yield document;
         }
-        if (page.length < PAGE) return;
+        if (!full) return;
       }
     },
 
@@ -221,10 +227,12 @@ export function createLanceSearchIndex(options: LanceSearchIndexOptions): Search
           assertEntry(entry);
           if (entry.organizationId !== organizationId) throw new TypeError('Of another organisation than the rebuild.');
           if (patientUuid !== null && entry.patientUuid !== patientUuid) throw new TypeError('Of another patient.');
+          let reading: ReadEntry | undefined;
           return asking(putSignal, async (now) => {
             await assertOpen(now);
             const table = await now.tables.passages(organizationId, building.building);
-            return now.documents.putOlder(table, entry, building.epoch, putSignal);
+            reading ??= now.documents.reading(entry, putSignal);
+            return now.documents.putOlder(table, reading, building.epoch);
           });
         },
 
@@ -234,7 +242,7 @@ export function createLanceSearchIndex(options: LanceSearchIndexOptions): Search
             const table = await now.tables.passages(organizationId, building.building);
             if (patientUuid !== null) {
               await table.delete(`${scopeFilter(organizationId, patientUuid)} AND epoch < ${building.epoch}`);
-            }
+            } else await now.maintenance.makeReady(table);
             const ended = { live: building.building, building: '', covers: '' };
             if (!(await now.tables.changeControl(organizationId, building, ended))) {
               throw new SyncError('search_rebuild_ended');
