@@ -34,14 +34,13 @@ const EXPECTED: ReadonlySet<ErrorCode> = new Set(['connection_busy', 'connection
 export function startScheduler(options: SchedulerOptions): Scheduler {
   const { store, queue, clock } = options;
   const ended = new AbortController();
-  // A person may give any of them a schedule, at any time.
-  const scheduled = options.connections.filter((c) => !c.dryRun);
   let failing = false;
 
   async function look(): Promise<void> {
     const states = new Map((await store.states()).map((s) => [`${s.organizationId}/${s.connectionId}`, s]));
     const now = clock.now();
-    for (const connection of scheduled) {
+    // A person may give any of them a schedule, at any time, or other settings: then another one is in its place.
+    for (const connection of options.connections.filter((c) => !c.dryRun)) {
       const state = states.get(`${connection.organizationId}/${connection.id}`);
       if (state === undefined || state.open || state.paused || nextStart(connection, state, now) > now) continue;
       await ask(connection, state, now);
@@ -68,7 +67,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
   }
 
   const loop = (async () => {
-    while (!ended.signal.aborted && scheduled.length > 0) {
+    while (!ended.signal.aborted && options.connections.length > 0) {
       try {
         await look();
         failing = false;
