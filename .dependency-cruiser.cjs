@@ -64,6 +64,7 @@ module.exports = {
     layer('engine', 'src/engine/', ['src/ports/', 'src/domain/']),
     layer('runs', 'src/runs/', ['src/engine/', 'src/ports/', 'src/domain/']),
     layer('stores', 'src/stores/', ['src/ports/', 'src/domain/']),
+    layer('channels', 'src/channels/', ['src/ports/', 'src/domain/']),
     layer('documents', 'src/documents/', ['src/ports/', 'src/domain/']),
     layer('access', 'src/access/', ['src/ports/', 'src/domain/']),
     layer('api', 'src/api/', ['src/access/', 'src/runs/', 'src/engine/', 'src/ports/', 'src/domain/']),
@@ -119,7 +120,11 @@ module.exports = {
       comment: 'Everything else gets its settings as an argument.',
       from: {
         path: '^src/',
-        pathNot: ['^src/(config|cli)/', '^src/(main|server|document-service|open-connections)\\.ts$', TESTS],
+        pathNot: [
+          '^src/(config|cli)/',
+          '^src/(main|server|document-service|open-connections|live-connections)\\.ts$',
+          TESTS,
+        ],
       },
       to: { path: '^src/config/' },
     },

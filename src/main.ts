@@ -4,16 +4,20 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { sql } from 'kysely';
+import { type AlertSecrets, createAlertSecrets } from './access/alert-secrets.ts';
 import { type ApiKeys, createApiKeys } from './access/api-keys.ts';
 import { type ComponentTokens, createComponentTokens } from './access/component-tokens.ts';
 import { type CredentialVault, createCredentialVault } from './access/credentials.ts';
 import { createPortalSessions } from './access/portal-sessions.ts';
 import type { RateLimits } from './access/rate-limit.ts';
+import { createMailChannel } from './channels/mail.ts';
+import { createWebhookChannel } from './channels/webhook.ts';
 import type { Config } from './config/config.ts';
 import { type BrowserPool, createBrowserPool } from './connectors/idexx/browser-pool.ts';
 import { findChromium, startChromium } from './connectors/idexx/chromium.ts';
 import { openDestination, openSearchIndex, type RemoteTargets, remoteTargets } from './document-service.ts';
 import type { SyncError } from './domain/errors.ts';
+import { type LiveConnections, openLiveConnections } from './live-connections.ts';
 import {
   bookConnection,
   fileConnection,
@@ -23,6 +27,8 @@ import {
   openVsrx,
   recordConnection,
 } from './open-connections.ts';
+import type { AlertChannels } from './ports/alert-channel.ts';
+import type { AlertStore } from './ports/alert-store.ts';
 import type { AuditLog } from './ports/audit-log.ts';
 import type { BlobStore } from './ports/blob-store.ts';
 import type { BookView } from './ports/book-view.ts';
@@ -56,6 +62,7 @@ import type { SessionStore } from './ports/session-store.ts';
 import type { SlotBook } from './ports/slot-book.ts';
 import type { MirrorRecords } from './ports/table-mirror.ts';
 import type { Upkeep } from './ports/upkeep.ts';
+import type { AlertPorts } from './runs/alerts.ts';
 import type { ConsistencyPorts } from './runs/check-consistency.ts';
 import type { RemotePorts } from './runs/compare-remote.ts';
 import type { Connection, FileConnection } from './runs/connections.ts';
@@ -65,6 +72,7 @@ import { logRuns } from './runs/logged-runs.ts';
 import type { Mirror } from './runs/mirror-tables.ts';
 import { createFilesystemBlobStore } from './stores/blobs/filesystem.ts';
 import { preparedBeforePut } from './stores/blobs/prepared.ts';
+import { createAlertStore } from './stores/postgres/alert-store.ts';
 import { createAttachmentRecords } from './stores/postgres/attachment-records.ts';
 import { createAuditLog } from './stores/postgres/audit-log.ts';
 import { createBookView } from './stores/postgres/book-view.ts';
@@ -73,6 +81,7 @@ import { createClinicRecords } from './stores/postgres/clinic-records.ts';
 import { createClinicReports } from './stores/postgres/clinic-reports.ts';
 import { createComponentTokenStore } from './stores/postgres/component-token-store.ts';
 import { createConnectionRegistry } from './stores/postgres/connection-registry.ts';
+import { createConnectionSettingsStore } from './stores/postgres/connection-settings.ts';
 import { createConsistencyStore } from './stores/postgres/consistency-store.ts';
 import { createConsultationBook } from './stores/postgres/consultation-rows.ts';
 import { createCredentialStore } from './stores/postgres/credential-store.ts';
@@ -125,6 +134,8 @@ export function findBrowser(env: Readonly<Record<string, string | undefined>>): 
 export interface Chartsync {
   readonly config: Config;
   readonly connections: readonly Connection[];
+  /** The same with their settings, which people may change. */
+  readonly live: LiveConnections;
   readonly registry: ConnectionRegistry;
   readonly runs: RunStore;
   readonly runLog: RunLog;
@@ -174,6 +185,9 @@ export interface Chartsync {
   readonly audit: AuditLog;
   /** Of a service: commands count nothing. */
   openRateLimits(): Promise<RateLimits>;
+  readonly alerts: AlertStore;
+  readonly alertChannels: AlertChannels;
+  readonly alertSecrets: AlertSecrets;
   readonly metrics: RunMetrics;
   /** How long requests to outside systems had to wait for their limits. */
   outboundWaitMs(): number;
@@ -256,6 +270,7 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
     closers.push(() => browsers.close());
     const files = { wanted: createAttachmentRecords(records), documents: documentRecords, blobs };
     const apiKeys = createApiKeys({ store: createKeyStore(records), clock: systemClock });
+    const alerts = createAlertStore(records);
     const documentWork = createDocumentWork({ database: records, workerId: presence.workerId });
     const deliveries = createDocumentDeliveries(records);
     const remotes = remoteTargets(config);
@@ -264,9 +279,10 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
       .flatMap((connection) => openMirror(connection, credentials) ?? []);
     for (const mirror of mirrors) closers.push(() => mirror.tables.close());
     const common = { clock: systemClock, random: systemRandom, runs };
-    const connections = config.organizations
-      .flatMap((organization) => organization.connections)
-      .map((connection): Connection => {
+    const live = await openLiveConnections({
+      config,
+      store: createConnectionSettingsStore(records),
+      open(connection): Connection {
         if (connection.connector === 'cliniko') {
           const source = openCliniko(config, connection, { vault: credentials, limit, version: programVersion });
           closers.push(() => source.close());
@@ -292,10 +308,12 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
           spool,
           ...(destination === null ? {} : { destination }),
         });
-      });
+      },
+    });
     return {
       config,
-      connections,
+      connections: live.list,
+      live,
       registry: createConnectionRegistry(records),
       runs,
       runLog,
@@ -349,6 +367,12 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
         const { createRateLimits } = await import('./access/rate-limit.ts');
         return createRateLimits({ pool: records.pool, settings: config.auth.rateLimits });
       },
+      alerts,
+      alertChannels: {
+        webhook: createWebhookChannel({ allowedAddresses: config.alerts.allowedAddresses, version: programVersion }),
+        mail: config.alerts.smtp === null ? null : createMailChannel(config.alerts.smtp),
+      },
+      alertSecrets: createAlertSecrets({ store: alerts, keys }),
       metrics: createRunMetrics(records),
       outboundWaitMs: limit.waitedMs,
       databasePool: () => {
@@ -375,16 +399,14 @@ export async function applyConfiguration(chartsync: Chartsync): ReturnType<Conne
   const { organizations } = chartsync.config;
   const changes = await chartsync.registry.apply(
     organizations,
-    organizations.flatMap((organization) =>
-      organization.connections.map((connection) => ({
-        organizationId: organization.id,
-        connectionId: connection.id,
-        connector: connection.connector,
-        settings: connection.settings,
-        schedule: connection.schedule,
-        pauseAfterFailures: connection.pauseAfterFailures,
-      })),
-    ),
+    chartsync.live.configured().map((connection) => ({
+      organizationId: connection.organizationId,
+      connectionId: connection.id,
+      connector: connection.connector,
+      settings: connection.settings,
+      schedule: connection.schedule,
+      pauseAfterFailures: connection.pauseAfterFailures,
+    })),
   );
   await chartsync.mirrorRecords.configure(chartsync.mirrors.map((mirror) => mirror.key));
   return changes;
@@ -396,6 +418,11 @@ export function remotePortsOf(chartsync: Chartsync, connection: FileConnection):
   if (target === undefined) return null;
   const { deliveries, desk } = chartsync;
   return { deliveries, desk, remote: target.remote, hashesDiffer: target.send === 'pdf' };
+}
+
+export function alertPorts(chartsync: Chartsync): AlertPorts {
+  const { alerts: store, alertChannels: channels, alertSecrets } = chartsync;
+  return { store, channels, secret: alertSecrets.open, clock: systemClock };
 }
 
 /** For the comparison of all stores. */

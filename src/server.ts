@@ -21,6 +21,7 @@ import type { RunResult } from './engine/run-session.ts';
 import { giveBackMemory } from './idle-memory.ts';
 import { createLogger } from './logger.ts';
 import {
+  alertPorts,
   applyConfiguration,
   type Chartsync,
   consistencyPorts,
@@ -29,6 +30,7 @@ import {
   tidyOrganization,
 } from './main.ts';
 import type { SearchIndex } from './ports/search-index.ts';
+import { startAlerts } from './runs/alerts.ts';
 import type { Connection } from './runs/connections.ts';
 import { createDocumentWatch } from './runs/document-watch.ts';
 import { createInspections } from './runs/inspections.ts';
@@ -134,11 +136,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
         organizations: config.organizations.map(({ id, name, timeZone }) => ({ id, name, timeZone })),
         connections: chartsync.connections,
         configured: {
-          settings(organizationId, connectionId) {
-            const organization = config.organizations.find(({ id }) => id === organizationId);
-            const found = organization?.connections.find(({ id }) => id === connectionId);
-            return found === undefined ? null : { connector: found.connector, settings: { ...found.settings } };
-          },
+          settings: chartsync.live,
           retention: config.retention,
         },
         sync: service,
@@ -183,6 +181,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
         }),
         credentials: chartsync.credentials,
         audit: chartsync.audit,
+        alerts: { ...alertPorts(chartsync), secrets: chartsync.alertSecrets },
         metrics: chartsync.metrics,
         databasePool: chartsync.databasePool,
         outboundWaitMs: chartsync.outboundWaitMs,
@@ -209,6 +208,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
           dispatcher: chartsync.dispatcher,
           runs: chartsync.runs,
           connections: chartsync.connections,
+          refresh: () => chartsync.live.refresh(),
           service,
           clock: systemClock,
           batches: chartsync.batches,
@@ -227,6 +227,8 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       return busy;
     });
     const scheduler = works && config.scheduler ? startSchedule(chartsync, logger) : null;
+    const settings = followSettings(chartsync, logger);
+    const alerts = works ? watchForAlerts(chartsync, logger) : null;
     const nightly = works && config.scheduler ? keepWatch(chartsync, search, logger) : null;
     const housekeeping = works
       ? setInterval(() => {
@@ -244,6 +246,8 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
         clearInterval(housekeeping);
         keepMemory();
         await scheduler?.stop();
+        await settings.stop();
+        await alerts?.stop();
         // Whoever follows documents comes back to another process.
         documentWatch.close();
         await nightly?.stop();
@@ -276,6 +280,47 @@ function startSchedule(chartsync: Chartsync, logger: ReturnType<typeof createLog
     onError: (connection, error) =>
       logger.error({ connection: connection?.id, code: error.code }, 'scheduled run could not be asked for'),
   });
+}
+
+function watchForAlerts(chartsync: Chartsync, logger: ReturnType<typeof createLogger>) {
+  return startAlerts({
+    ...alertPorts(chartsync),
+    organizations: chartsync.config.organizations.map(({ id }) => id),
+    upkeep: chartsync.upkeep,
+    audit: chartsync.audit,
+    onError: (organization, error) =>
+      logger.warn(
+        { organization: organization ?? undefined, code: error.code },
+        'an alert could not be sent or judged',
+      ),
+  });
+}
+
+const SETTINGS_MS = 1000;
+
+/** Other processes change settings too. A run looks again before it begins; the rest may be a second behind. */
+function followSettings(chartsync: Chartsync, logger: ReturnType<typeof createLogger>): { stop(): Promise<void> } {
+  const ended = new AbortController();
+  let failing = false;
+  const loop = (async () => {
+    while (!ended.signal.aborted) {
+      await systemClock.sleep(SETTINGS_MS, ended.signal).catch(() => undefined);
+      if (ended.signal.aborted) return;
+      try {
+        await chartsync.live.refresh();
+        failing = false;
+      } catch (error) {
+        if (!failing) logger.warn({ code: toSyncError(error).code }, 'changed settings could not be looked for');
+        failing = true;
+      }
+    }
+  })();
+  return {
+    async stop() {
+      ended.abort();
+      await loop;
+    },
+  };
 }
 
 function keepWatch(chartsync: Chartsync, search: SearchIndex, logger: ReturnType<typeof createLogger>) {

@@ -9,6 +9,7 @@ import { answerUnreadable, HttpError, handleError } from './errors.ts';
 import { fhirRoutes } from './fhir/routes.ts';
 import { describeRoutes } from './openapi.ts';
 import { createRequestTimes } from './request-times.ts';
+import { alertRoutes } from './routes/alerts.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { bookingRoutes } from './routes/bookings.ts';
 import { caseSummaryRoutes } from './routes/case-summary.ts';
@@ -17,6 +18,7 @@ import { clinicScheduleRoutes } from './routes/clinic-schedule.ts';
 import { clinikoRoutes } from './routes/cliniko.ts';
 import { connectionRunRoutes } from './routes/connection-runs.ts';
 import { connectionScheduleRoutes } from './routes/connection-schedule.ts';
+import { connectionSettingsRoutes } from './routes/connection-settings.ts';
 import { connectionRoutes } from './routes/connections.ts';
 import { consistencyRoutes } from './routes/consistency.ts';
 import { consultationRoutes } from './routes/consultations.ts';
@@ -165,6 +167,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     connectionRoutes(scope, options.services, access);
     connectionRunRoutes(scope, options.services, access);
     connectionScheduleRoutes(scope, options.services, access);
+    connectionSettingsRoutes(scope, options.services, access);
     inspectionRoutes(scope, options.services, access);
     failureDecisionRoutes(scope, options.services, access);
     credentialRoutes(scope, options.services, access);
@@ -197,6 +200,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     clinicRecordRoutes(scope, options.services, access);
     keyRoutes(scope, options.services, access);
     userRoutes(scope, options.services, access);
+    alertRoutes(scope, options.services, access);
     settingsRoutes(scope, options.services, access);
     auditRoutes(scope, options.services, access);
     await scope.register(async (fhir) => fhirRoutes(fhir, options.services, access, options.version), {

@@ -27,6 +27,8 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   handed_back: 503,
   connection_paused: 409,
   encryption_key_missing: 409,
+  alert_mail_missing: 409,
+  alert_address_refused: 400,
   credentials_unreadable: 409,
   fileset_not_activated: 409,
   plan_stale: 409,

@@ -42,6 +42,7 @@ export const TAGS = [
   { name: 'bookings', description: 'Free times of clinics, and places held, confirmed and given back.' },
   { name: 'patients and appointments', description: 'What was copied from practice management systems.' },
   { name: 'fhir', description: 'The same as FHIR R4 resources.' },
+  { name: 'alerts', description: 'Who is told about which problems, by webhook or e-mail.' },
   { name: 'session', description: 'Who calls; sign in and out in the browser.' },
   { name: 'documents', description: 'Documents: their contents, what was made of them, how far each is.' },
   { name: 'search', description: 'Passages in the documents of one patient.' },

@@ -2,6 +2,7 @@
 import fastifySwagger from '@fastify/swagger';
 import type { FastifyInstance } from 'fastify';
 import { ACCESS_EXAMPLES } from './examples/access.ts';
+import { ALERT_EXAMPLES } from './examples/alerts.ts';
 import { BOOK_EXAMPLES } from './examples/book.ts';
 import { CLINIC_EXAMPLES } from './examples/clinic.ts';
 import { CONNECTION_EXAMPLES } from './examples/connections.ts';
@@ -39,6 +40,7 @@ const EXAMPLES: Examples = {
   ...CLINIC_EXAMPLES,
   ...DOCUMENT_EXAMPLES,
   ...BOOK_EXAMPLES,
+  ...ALERT_EXAMPLES,
 };
 
 /** Before any route. */

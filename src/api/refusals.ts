@@ -25,7 +25,8 @@ export const Refusal = Type.Object(
     ),
     validationErrors: Type.Optional(
       Type.Array(Type.Object({ field: Type.String(), message: Type.String() }), {
-        description: 'Of /api/sync/inbound, outbound, full and reconcile: each field that is not as it must be.',
+        description:
+          'Of settings, alerts, /api/sync/inbound, outbound, full and reconcile: each field that is not as it must be.',
       }),
     ),
     durationMs: Type.Optional(Type.Integer({ description: 'Of routes of the earlier IDEXX services.' })),

@@ -1,4 +1,5 @@
 /** What the routes work with. */
+import type { AlertSecrets } from '../access/alert-secrets.ts';
 import type { ApiKeys } from '../access/api-keys.ts';
 import type { ComponentTokens } from '../access/component-tokens.ts';
 import type { CredentialVault } from '../access/credentials.ts';
@@ -9,6 +10,7 @@ import type { BlobStore } from '../ports/blob-store.ts';
 import type { BookView } from '../ports/book-view.ts';
 import type { BookingDesk } from '../ports/booking-desk.ts';
 import type { ClinicReports } from '../ports/clinic-reports.ts';
+import type { ConnectionSettings } from '../ports/connection-settings.ts';
 import type { ConsistencyStore } from '../ports/consistency-store.ts';
 import type { ConsultationBook } from '../ports/consultation-book.ts';
 import type { DocumentDesk } from '../ports/document-desk.ts';
@@ -28,6 +30,7 @@ import type { SearchIndex } from '../ports/search-index.ts';
 import type { Person } from '../ports/session-store.ts';
 import type { SlotBook } from '../ports/slot-book.ts';
 import type { Upkeep } from '../ports/upkeep.ts';
+import type { AlertPorts } from '../runs/alerts.ts';
 import type { Connection } from '../runs/connections.ts';
 import type { DocumentWatch } from '../runs/document-watch.ts';
 import type { Inspections } from '../runs/inspections.ts';
@@ -48,11 +51,7 @@ export interface ApiServices {
   readonly connections: readonly Connection[];
   /** What the configuration says, without secrets. */
   readonly configured: {
-    /** Null: there is no such connection. */
-    settings(
-      organizationId: string,
-      connectionId: string,
-    ): { readonly connector: string; readonly settings: Readonly<Record<string, unknown>> } | null;
+    readonly settings: ConnectionSettings;
     /** In ms; null: for ever. */
     readonly retention: {
       readonly runsMs: number | null;
@@ -113,6 +112,7 @@ export interface ApiServices {
   readonly signIn: OidcSignIn;
   readonly credentials: CredentialVault;
   readonly audit: AuditLog;
+  readonly alerts: AlertPorts & { readonly secrets: AlertSecrets };
   readonly metrics: RunMetrics;
   /** Connections of this process to the record database. */
   readonly databasePool: () => { readonly total: number; readonly idle: number; readonly waiting: number };

@@ -1,6 +1,7 @@
 /** The command line: what it understands. Loaded by `main.ts`. */
 import { Command } from 'commander';
 import { version } from '../version.ts';
+import { registerAlerts } from './commands/alerts.ts';
 import { registerApply } from './commands/apply.ts';
 import { registerAudit } from './commands/audit.ts';
 import { registerConsistency } from './commands/consistency.ts';
@@ -63,6 +64,7 @@ for (const register of [
   registerMigrateDocuments,
   registerKey,
   registerCredentials,
+  registerAlerts,
   registerAudit,
 ]) {
   register(program, runner);

@@ -18,6 +18,7 @@ export interface Config {
   /** Secret. Former encryption keys, which still open what they sealed. */
   readonly encryptionKeysOld: readonly string[];
   readonly auth: AccessSettings;
+  readonly alerts: AlertsConfig;
   /** Secret. Null: the embedded PostgreSQL in `home`. */
   readonly databaseUrl: string | null;
   /** Where programs such as LibreOffice are looked for, as in PATH. */
@@ -28,6 +29,7 @@ export interface Config {
   /** False: nothing is run by itself, whatever the schedules say. */
   readonly scheduler: boolean;
   readonly organizations: readonly OrganizationConfig[];
+  readonly connectionSettings: SettingsOfConnections;
   readonly stores: StoresConfig;
   /** Origins whose pages may hold the component and use the routes of one patient. */
   readonly components: { readonly origins: readonly string[] };
@@ -51,6 +53,61 @@ export interface Config {
     /** Null: for ever. */
     readonly auditMs: number | null;
   };
+}
+
+/** Settings of connections as they were given: for a form, and to be tried with values that people choose. */
+export interface SettingsOfConnections {
+  /** @param chosen name of a setting → its value. Null: there is no such connection */
+  form(organizationId: string, connectionId: string, chosen: ChosenValues): readonly FormField[] | null;
+  /** What must not be chosen at all. */
+  refused(organizationId: string, connectionId: string, names: readonly string[]): readonly FieldMistake[];
+  resolve(
+    organizationId: string,
+    connectionId: string,
+    chosen: ChosenValues,
+  ): { readonly connection: ConnectionConfig } | { readonly mistakes: readonly FieldMistake[] };
+}
+
+/** Null: as though the configuration did not say it. */
+export type ChosenValues = Readonly<Record<string, unknown>>;
+
+export interface FieldMistake {
+  /** Of the setting. */
+  readonly name: string;
+  readonly message: string;
+}
+
+/** One setting, in the words of the configuration, without secrets. */
+export interface FormField {
+  readonly name: string;
+  readonly title: string;
+  readonly help: string;
+  readonly expected: string;
+  readonly unit: string | null;
+  /** JSON Schema. */
+  readonly schema: Readonly<Record<string, unknown>>;
+  readonly default: unknown;
+  readonly defaultText: string | null;
+  readonly value: unknown;
+  readonly configured: unknown;
+  readonly from: 'default' | 'environment' | 'file' | 'person';
+  /** Why it is changed in the file only. */
+  readonly fixed: string | null;
+}
+
+export interface AlertsConfig {
+  /** Null: none is sent by e-mail. */
+  readonly smtp: {
+    readonly host: string;
+    readonly port: number;
+    readonly security: 'tls' | 'starttls' | 'none';
+    readonly username: string | null;
+    /** Secret. */
+    readonly password: string | null;
+    readonly from: string;
+  } | null;
+  /** Private addresses and ranges that webhooks may be sent to. */
+  readonly allowedAddresses: readonly string[];
 }
 
 export interface OrganizationConfig {

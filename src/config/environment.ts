@@ -5,6 +5,7 @@ import { Check } from 'typebox/schema';
 import { isAddressRange } from '../access/settings.ts';
 import { isIssuerUrl } from './issuer-url.ts';
 import { checkedText, choice, integer, switchOf, text } from './leaf.ts';
+import { isMailAddress, isSmtpUrl } from './mail-address.ts';
 import type { Mistake } from './mistake.ts';
 import { isDatabaseUrl, isHttpUrl } from './schema.ts';
 import type { Environment } from './source.ts';
@@ -45,6 +46,11 @@ const VARIABLES = {
     isIssuerUrl,
   ),
   CHARTSYNC_OIDC_AUDIENCE: text('the audience that tokens for Chartsync have'),
+  CHARTSYNC_SMTP_URL: checkedText(
+    'a URL such as smtp://user:password@mail.example.org:587 or smtps://…; smtp://…?tls=off is in the clear',
+    isSmtpUrl,
+  ),
+  CHARTSYNC_SMTP_FROM: checkedText('the e-mail address that alerts come from', isMailAddress),
   DATABASE_URL: checkedText('a URL such as postgres://user:password@host:5432/database', (v) =>
     isDatabaseUrl(v, POSTGRES),
   ),

@@ -68,6 +68,12 @@ describe('defaults', () => {
           failedAuthenticationsPerAddress: { count: 20, periodMs: 300_000 },
         },
       },
+      alerts: { smtp: null, allowedAddresses: [] },
+      connectionSettings: {
+        form: expect.any(Function),
+        refused: expect.any(Function),
+        resolve: expect.any(Function),
+      },
       databaseUrl: null,
       programPath: '',
       logLevel: 'info',

@@ -7,6 +7,7 @@ import { dirname, relative, resolve } from 'node:path';
 import { checkShape } from './check.ts';
 import type { Config } from './config.ts';
 import { homeOf, readVariables, type Variables } from './environment.ts';
+import { settingsOfConnections } from './given-settings.ts';
 import { ConfigError, type Mistake, type Path, pathText } from './mistake.ts';
 import { resolveConfig, type WellFormedFile } from './resolve.ts';
 import { ConfigFile } from './schema.ts';
@@ -27,17 +28,17 @@ export async function loadConfig(options: LoadOptions): Promise<Config> {
   const variables = readVariables(options.env, mistakes);
   const { file, source } = await readFileSource(options, variables, mistakes);
   const value = source.value === undefined ? undefined : checkShape(ConfigFile, source, mistakes);
-  const config = resolveConfig({
+  const given = {
     file: wellFormed(value, mistakes),
     source,
     variables,
     home: homeOf(variables, options.cwd),
     fileName: file,
     folder: file === null ? options.cwd : dirname(file),
-    mistakes,
-  });
+  };
+  const config = resolveConfig({ ...given, mistakes });
   if (mistakes.length > 0) throw new ConfigError(mistakes);
-  return freeze(config);
+  return freeze({ ...config, connectionSettings: settingsOfConnections(given) });
 }
 
 /**

@@ -1,6 +1,7 @@
 /** Joins file, variables and defaults, and refuses what contradicts itself. */
 import { join, resolve } from 'node:path';
 import type { EverySchedule } from '../domain/schedule.ts';
+import { resolveAlerts } from './alerts.ts';
 import { resolveAuth } from './auth.ts';
 import { resolveCliniko } from './cliniko.ts';
 import type { Config, ConnectionConfig, OrganizationConfig, SearchConfig, StoresConfig } from './config.ts';
@@ -40,6 +41,12 @@ export interface ResolveOptions {
   /** Relative paths of the file begin here. */
   readonly folder: string;
   readonly mistakes: Mistake[];
+  /** Settings in the place of those of the file. */
+  readonly instead?: {
+    readonly organizationId: string;
+    readonly connectionId: string;
+    readonly settings: Readonly<Record<string, unknown>>;
+  };
 }
 
 type Report = (path: Path, message: string) => void;
@@ -47,7 +54,7 @@ type Report = (path: Path, message: string) => void;
 const MINUTE = 60_000;
 const AZURE_CONNECTION = /(^|;)\s*(AccountName|BlobEndpoint)=[^;]|(^|;)\s*UseDevelopmentStorage=true/i;
 
-export function resolveConfig(options: ResolveOptions): Config {
+export function resolveConfig(options: ResolveOptions): Omit<Config, 'connectionSettings'> {
   const { file, source, variables, home, mistakes } = options;
   const report: Report = (path, message) => {
     mistakes.push({ path: pathText(path), place: source.place(path), message });
@@ -71,6 +78,12 @@ export function resolveConfig(options: ResolveOptions): Config {
       mistake: (path, message) => report(['auth', ...path], message),
       variableMistake: (name, message) => mistakes.push({ path: name, place: 'environment', message }),
     }),
+    alerts: resolveAlerts(
+      file.alerts,
+      variables,
+      (path, message) => report(['alerts', ...path], message),
+      (name, message) => mistakes.push({ path: name, place: 'environment', message }),
+    ),
     databaseUrl: variables.DATABASE_URL ?? null,
     programPath: variables.PATH ?? '',
     logLevel: variables.SYNC_LOG_LEVEL ?? 'info',
@@ -131,8 +144,13 @@ function resolveOrganizations(options: ResolveOptions, maxFileSize: number, repo
     const path: Path = ['organizations', i];
     refuseTwice(organizationIds, organization.id, [...path, 'id'], report);
     const connections: ConnectionConfig[] = [];
-    for (const [j, connection] of (organization.connections ?? []).entries()) {
-      if (!connection) continue;
+    for (const [j, given] of (organization.connections ?? []).entries()) {
+      if (!given) continue;
+      const { instead } = options;
+      const connection =
+        instead?.organizationId === organization.id && instead.connectionId === given.id
+          ? ({ ...given, settings: instead.settings } as typeof given)
+          : given;
       const at: Path = [...path, 'connections', j];
       // Commands name a connection by its id alone.
       refuseTwice(connectionIds, connection.id, [...at, 'id'], report);

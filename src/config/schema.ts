@@ -2,6 +2,7 @@
 import { Cron } from 'croner';
 import Type from 'typebox';
 import { TableMappingSettings } from '../connectors/vsrx/mapping.ts';
+import { Alerts } from './alerts.ts';
 import { Auth } from './auth.ts';
 import {
   checkedText,
@@ -154,42 +155,37 @@ const VsrxConnection = closed({
   documents: optional(Documents),
 });
 
+const ClinikoSettings = closed({
+  baseUrl: optional(checkedText('an http: or https: URL such as http://127.0.0.1:8501/v1', isHttpUrl)),
+  contactEmail: optional(
+    checkedText('an e-mail address that Cliniko can write to', (v) => /^[^\s@()<>]+@[^\s@()<>]+\.[^\s@()<>]+$/.test(v)),
+  ),
+  requestsPerMinute: optional(
+    Type.Union([integer(1, 1000), Type.Literal('unlimited')], {
+      description: 'a whole number from 1 to 1000, or unlimited (stand-ins only)',
+    }),
+  ),
+  timeout: optional(timeout()),
+  fullCompareAt: optional(
+    checkedText('a time of day such as 02:00, or never', (v) => v === 'never' || (parseTimeOfDay(v) ?? 1440) < 1440),
+  ),
+  notes: optional(switchOf()),
+  unavailableBlocks: optional(switchOf()),
+  attachments: optional(switchOf()),
+  attachmentHosts: optional(
+    Type.Array(text('the name of a host such as files.example.com', /^(?=.{1,253}$)[a-z0-9-]+(\.[a-z0-9-]+)+$/), {
+      maxItems: 20,
+    }),
+  ),
+});
+
 const ClinikoConnection = closed({
   id: identifier(),
   connector: Type.Literal('cliniko'),
   schedule: optional(ScheduleShape),
   timeout: optional(durationOr('none', SECOND, 7 * DAY, 'a time from 1s to 7d, such as 2h')),
   pauseAfterFailures: optional(pauseAfterFailures()),
-  settings: optional(
-    closed({
-      baseUrl: optional(checkedText('an http: or https: URL such as http://127.0.0.1:8501/v1', isHttpUrl)),
-      contactEmail: optional(
-        checkedText('an e-mail address that Cliniko can write to', (v) =>
-          /^[^\s@()<>]+@[^\s@()<>]+\.[^\s@()<>]+$/.test(v),
-        ),
-      ),
-      requestsPerMinute: optional(
-        Type.Union([integer(1, 1000), Type.Literal('unlimited')], {
-          description: 'a whole number from 1 to 1000, or unlimited (stand-ins only)',
-        }),
-      ),
-      timeout: optional(timeout()),
-      fullCompareAt: optional(
-        checkedText(
-          'a time of day such as 02:00, or never',
-          (v) => v === 'never' || (parseTimeOfDay(v) ?? 1440) < 1440,
-        ),
-      ),
-      notes: optional(switchOf()),
-      unavailableBlocks: optional(switchOf()),
-      attachments: optional(switchOf()),
-      attachmentHosts: optional(
-        Type.Array(text('the name of a host such as files.example.com', /^(?=.{1,253}$)[a-z0-9-]+(\.[a-z0-9-]+)+$/), {
-          maxItems: 20,
-        }),
-      ),
-    }),
-  ),
+  settings: optional(ClinikoSettings),
   credentials: optional(closed({ apiKey: text('an API key of Cliniko', /^[\x21-\x7e]{8,200}$/) })),
 });
 
@@ -209,54 +205,52 @@ const timeOfDay = (description: string) => checkedText(description, (v) => parse
 const days = () =>
   Type.Array(choice(WEEKDAYS), { minItems: 1, uniqueItems: true, description: 'a list of days, such as [mon, tue]' });
 
+const IdexxSettings = closed({
+  portalUrl: optional(checkedText('the address of the portal, such as https://us.idexxneo.com', isOrigin)),
+  clinicId: optional(text('the UUID of the clinic', /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/)),
+  timeZone: optional(timeZone()),
+  daysAhead: optional(integer(1, 60)),
+  staleAfter: optional(duration(MINUTE, 7 * DAY, 'a time from 1m to 7d, such as 60m')),
+  alarmAfter: optional(duration(MINUTE, 7 * DAY, 'a time from 1m to 7d, such as 4h')),
+  slotMinutes: optional(integer(1, 120)),
+  capacity: optional(integer(1, 100)),
+  rooms: optional(
+    Type.Array(text('the name or id of a calendar column'), {
+      minItems: 1,
+      description: 'a list of names or ids of calendar columns',
+      uniqueItems: true,
+    }),
+  ),
+  breaks: optional(
+    Type.Array(
+      closed({
+        name: text('the name of the break'),
+        from: timeOfDay('a time of day such as 12:00'),
+        to: timeOfDay('a time of day such as 13:00'),
+        on: days(),
+      }),
+      { description: 'a list of breaks' },
+    ),
+  ),
+  moveHolds: optional(switchOf()),
+  emptyCalendar: optional(choice(['doubted', 'believed'])),
+  settingsMaxAge: optional(durationOr('none', SECOND, DAY, 'a time from 1s to 1d, such as 30m')),
+  consultations: optional(
+    closed({
+      every: duration(MINUTE, 7 * DAY, 'a time from 1m to 7d, such as 60m'),
+      daysBack: optional(integer(0, 59)),
+    }),
+  ),
+  timeout: optional(timeout()),
+});
+
 const IdexxConnection = closed({
   id: identifier(),
   connector: Type.Literal('idexx'),
   schedule: optional(ScheduleShape),
   timeout: optional(durationOr('none', SECOND, 7 * DAY, 'a time from 1s to 7d, such as 5m')),
   pauseAfterFailures: optional(pauseAfterFailures()),
-  settings: optional(
-    closed({
-      portalUrl: optional(checkedText('the address of the portal, such as https://us.idexxneo.com', isOrigin)),
-      clinicId: optional(
-        text('the UUID of the clinic', /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/),
-      ),
-      timeZone: optional(timeZone()),
-      daysAhead: optional(integer(1, 60)),
-      staleAfter: optional(duration(MINUTE, 7 * DAY, 'a time from 1m to 7d, such as 60m')),
-      alarmAfter: optional(duration(MINUTE, 7 * DAY, 'a time from 1m to 7d, such as 4h')),
-      slotMinutes: optional(integer(1, 120)),
-      capacity: optional(integer(1, 100)),
-      rooms: optional(
-        Type.Array(text('the name or id of a calendar column'), {
-          minItems: 1,
-          description: 'a list of names or ids of calendar columns',
-          uniqueItems: true,
-        }),
-      ),
-      breaks: optional(
-        Type.Array(
-          closed({
-            name: text('the name of the break'),
-            from: timeOfDay('a time of day such as 12:00'),
-            to: timeOfDay('a time of day such as 13:00'),
-            on: days(),
-          }),
-          { description: 'a list of breaks' },
-        ),
-      ),
-      moveHolds: optional(switchOf()),
-      emptyCalendar: optional(choice(['doubted', 'believed'])),
-      settingsMaxAge: optional(durationOr('none', SECOND, DAY, 'a time from 1s to 1d, such as 30m')),
-      consultations: optional(
-        closed({
-          every: duration(MINUTE, 7 * DAY, 'a time from 1m to 7d, such as 60m'),
-          daysBack: optional(integer(0, 59)),
-        }),
-      ),
-      timeout: optional(timeout()),
-    }),
-  ),
+  settings: optional(IdexxSettings),
   credentials: optional(
     closed({
       companyId: text('the company id of the portal'),
@@ -337,6 +331,7 @@ export const ConfigFile = closed({
   organizations: optional(Type.Array(Organization, { description: 'a list of organisations' })),
   stores: optional(Stores),
   auth: optional(Auth),
+  alerts: optional(Alerts),
   components: optional(
     closed({
       origins: optional(
@@ -392,6 +387,9 @@ export const ConfigFile = closed({
     }),
   ),
 });
+/** What `settings` of a connection may hold, by connector. */
+export const SETTINGS_SHAPES = { vsrx: VsrxSettings, cliniko: ClinikoSettings, idexx: IdexxSettings } as const;
+
 export type ConfigFile = Type.Static<typeof ConfigFile>;
 export type IdexxConnectionFile = Type.Static<typeof IdexxConnection>;
 export type ClinikoConnectionFile = Type.Static<typeof ClinikoConnection>;

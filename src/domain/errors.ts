@@ -411,6 +411,29 @@ export const ERROR_CATALOGUE = {
     summary: 'Files in the source belong to a patient without a patient UUID.',
     remedy: 'Fill the patient UUID column of the source for these patients.',
   },
+  // Alerts
+  alert_address_refused: {
+    action: 'stop',
+    summary: 'The address of the webhook is not one that alerts may be sent to.',
+    remedy:
+      'Use an https: address that is public, or allow its address or range under alerts.allowedAddresses in chartsync.yaml.',
+  },
+  alert_not_accepted: {
+    action: 'retry',
+    summary: 'The other side did not accept the message of an alert.',
+    remedy: 'Look at what it answered, correct the address, the secret or the mail account, then send a test.',
+  },
+  alert_unreachable: {
+    action: 'retry',
+    summary: 'The message of an alert could not be delivered: the other side does not answer.',
+    remedy: 'Check that the address is right and that this machine may reach it, then send a test.',
+  },
+  alert_mail_missing: {
+    action: 'stop',
+    summary: 'Alerts by e-mail need a mail server, and none is configured.',
+    remedy:
+      'Describe it under alerts.smtp in chartsync.yaml, or in CHARTSYNC_SMTP_URL and CHARTSYNC_SMTP_FROM; then restart.',
+  },
   plan_stale: {
     action: 'stop',
     summary: 'The plan does not fit the present state any more.',

@@ -4,7 +4,7 @@ import { copyBatches } from '../engine/files/copy-batches.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Fence } from '../ports/document-records.ts';
 import type { RunBatches } from '../ports/run-batches.ts';
-import { type Connection, type FileConnection, isFileConnection } from './connections.ts';
+import { type Connection, type FileConnection, isFileConnection, isKeyOf } from './connections.ts';
 import type { Slots } from './slots.ts';
 
 export interface HelperOptions {
@@ -35,8 +35,9 @@ const EXPECTED: ReadonlySet<string> = new Set(['lease_lost', 'cancelled', 'hande
 
 export function startHelper(options: HelperOptions): RunHelper {
   const { batches, clock, slots } = options;
-  const files = new Map(options.connections.filter(isFileConnection).map((c) => [`${c.organizationId}/${c.id}`, c]));
-  const keys = [...files.values()].map((c) => ({ organizationId: c.organizationId, connectionId: c.id }));
+  const keys = options.connections
+    .filter(isFileConnection)
+    .map((c) => ({ organizationId: c.organizationId, connectionId: c.id }));
   const ended = new AbortController();
   const now = new AbortController();
   const atWork = new Map<string, { readonly enough: AbortController; readonly done: Promise<void> }>();
@@ -63,7 +64,8 @@ export function startHelper(options: HelperOptions): RunHelper {
   function begin(fence: Fence, release: () => void): void {
     const enough = new AbortController();
     if (ended.signal.aborted || slots.wanted) enough.abort();
-    const connection = files.get(`${fence.organizationId}/${fence.connectionId}`)!;
+    // With the settings that count now: another one may be in its place.
+    const connection = options.connections.filter(isFileConnection).find((c) => isKeyOf(c, fence))!;
     const done = help(connection, fence, enough.signal)
       .catch((error) => {
         const failure = toSyncError(error);

@@ -34,15 +34,14 @@ const EXPECTED: ReadonlySet<ErrorCode> = new Set(['connection_busy', 'connection
 export function startScheduler(options: SchedulerOptions): Scheduler {
   const { store, queue, clock } = options;
   const ended = new AbortController();
-  // A person may give any of them a schedule, at any time.
-  const scheduled = options.connections.filter((c) => !c.dryRun);
   let failing = false;
 
   async function look(): Promise<void> {
     const states = new Map((await store.states()).map((s) => [`${s.organizationId}/${s.connectionId}`, s]));
     // Not this machine's clock: one that is ahead would start before its time, be written down so, and start again.
     const now = await store.now();
-    for (const connection of scheduled) {
+    // A person may give any of them a schedule, at any time, or other settings: then another one is in its place.
+    for (const connection of options.connections.filter((c) => !c.dryRun)) {
       const state = states.get(`${connection.organizationId}/${connection.id}`);
       if (state === undefined || state.open || state.paused || nextStart(connection, state, now) > now) continue;
       await ask(connection, state, now);
@@ -69,7 +68,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
   }
 
   const loop = (async () => {
-    while (!ended.signal.aborted && scheduled.length > 0) {
+    while (!ended.signal.aborted && options.connections.length > 0) {
       try {
         await look();
         failing = false;

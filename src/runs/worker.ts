@@ -21,6 +21,8 @@ export interface WorkerOptions {
   readonly concurrency: number;
   readonly batches: RunBatches;
   readonly helpersPerRun: number;
+  /** Lets a run begin with what counts at that moment, whoever changed it. */
+  readonly refresh?: () => Promise<void>;
   readonly onError?: (runId: string | null, error: SyncError) => void;
 }
 
@@ -56,6 +58,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunWorker> {
       if (ended.signal.aborted) return;
       const run = await queue.claim(runId);
       if (run === null) return;
+      await options.refresh?.();
       const connection = options.connections.find(
         (c) => c.organizationId === run.organizationId && c.id === run.connectionId,
       );

@@ -22,6 +22,7 @@ const KIND_OF_PARAMETER: Readonly<Record<string, keyof Ids>> = {
   clinicId: 'clinic',
   bookingId: 'booking',
   inspectionId: 'inspection',
+  alertId: 'alert',
 };
 /** Nothing reads documents here, and nothing is asked for. */
 const NOT_ANSWERED: Readonly<Record<string, number>> = {
@@ -128,6 +129,8 @@ async function seenBy(tenant: Tenant): Promise<unknown> {
     // Also its documents and contents, against its source.
     patient: await get(`/api/sync/status/${tenant.ids.patient}`),
     credentials: await get(`/api/v1/connections/${tenant.ids.connection}/credentials`),
+    settings: await get(`/api/v1/connections/${tenant.ids.connection}/settings`),
+    alerts: await get('/api/v1/alerts'),
   };
 }
 

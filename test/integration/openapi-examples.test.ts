@@ -3,6 +3,7 @@ import Schema from 'typebox/schema';
 import { expect, test } from 'vitest';
 import { openapiDocument } from '../../scripts/openapi.ts';
 import { ACCESS_EXAMPLES } from '../../src/api/examples/access.ts';
+import { ALERT_EXAMPLES } from '../../src/api/examples/alerts.ts';
 import { BOOK_EXAMPLES } from '../../src/api/examples/book.ts';
 import { CLINIC_EXAMPLES } from '../../src/api/examples/clinic.ts';
 import { CONNECTION_EXAMPLES } from '../../src/api/examples/connections.ts';
@@ -60,6 +61,7 @@ test('no example is of an operation or an answer that is not there', () => {
     ...CLINIC_EXAMPLES,
     ...DOCUMENT_EXAMPLES,
     ...BOOK_EXAMPLES,
+    ...ALERT_EXAMPLES,
   })) {
     if (example.body !== undefined) expect(contents.get(`${operationId}, body`)?.example).toEqual(example.body);
     for (const [status, answer] of Object.entries(example.answers)) {

@@ -28,6 +28,7 @@ export interface Ids {
   readonly clinic: string;
   readonly booking: string;
   readonly inspection: string;
+  readonly alert: string;
 }
 
 export interface Tenant {
@@ -67,6 +68,7 @@ export const NOBODY: Ids = {
   clinic: '00000000-0000-4000-8000-000000000004',
   booking: '00000000-0000-4000-8000-000000000005',
   inspection: 'inspection_00000000-0000-4000-8000-000000000006',
+  alert: 'alert_00000000-0000-4000-8000-000000000007',
 };
 
 /** @param limits instead of: nothing reads documents */
@@ -209,6 +211,14 @@ async function furnish(server: RunningServer, name: string, sourceUrl: string, r
   const inspection: string = (await ask('POST', `/api/v1/connections/${connection}/inspections`, { kind: 'plan' })).body
     .id;
   await until(async () => (await ask('GET', `/api/v1/inspections/${inspection}`)).body.state === 'done');
+  // Nothing happens that it is about, and nobody has that name.
+  const alert: string = (
+    await ask('POST', '/api/v1/alerts', {
+      name: `${name}-alert`,
+      kind: 'stores_differ',
+      target: { channel: 'webhook', url: `https://${name}.invalid/hook` },
+    })
+  ).body.alert.id;
   const { clinic, booking } = await furnishClinic(recordsUrl, organization, connection, name);
   const neighbour = items.find(({ patient_uuid }) => patient_uuid !== item.patient_uuid)!;
   const failure = failures.find(({ reference }) => reference !== '')!;
@@ -226,6 +236,7 @@ async function furnish(server: RunningServer, name: string, sourceUrl: string, r
       clinic,
       booking,
       inspection,
+      alert,
     },
     secret,
     neighbour: { patient: neighbour.patient_uuid, document: neighbour.document_uuid },
@@ -239,6 +250,7 @@ async function furnish(server: RunningServer, name: string, sourceUrl: string, r
         clinic,
         booking,
         inspection,
+        alert,
         ...runs.map(({ sync_id }) => sync_id),
         ...items.flatMap(({ document_uuid, patient_uuid, reference }) => [document_uuid, patient_uuid, reference]),
         ...failures.flatMap(({ patient_uuid, reference }) => [patient_uuid, reference]),

@@ -66,20 +66,37 @@ const schedule = {
   time_zone: 'Australia/Sydney',
   next: [10, 20, 30, 40, 50].map((minutes) => `2026-03-03T09:${minutes}:00.000Z`),
 };
+const settings = {
+  connector: 'vsrx',
+  version: 2,
+  settings: { database: 'mysql://ehr.riverside.example:3306/vsrx', activate: 'all', maxFileSize: 52_428_800 },
+  fields: [
+    {
+      name: 'activate',
+      title: 'Filesets that are copied',
+      help: 'All of them; those that were activated here (recorded); or those that the source says are active.',
+      expected: 'one of "all", "recorded", "source"',
+      unit: null,
+      schema: { enum: ['all', 'recorded', 'source'] },
+      default: 'recorded',
+      default_text: null,
+      value: 'all',
+      configured: 'recorded',
+      from: 'person',
+      changed_at: NOW,
+      changed_by: 'key examplekey000001',
+      fixed: null,
+    },
+  ],
+  mistakes: [],
+};
 const line = { unit: PATIENT, reference: REFERENCE, document_uuid: DOCUMENT, message: null, code: null, remedy: null };
 
 export const CONNECTION_EXAMPLES: Examples = {
-  connectionSettings: {
-    answers: {
-      200: {
-        connector: 'vsrx',
-        settings: {
-          database: 'mysql://ehr.riverside.example:3306/vsrx',
-          activate: 'recorded',
-          maxFileSize: 52_428_800,
-        },
-      },
-    },
+  connectionSettings: { answers: { 200: settings } },
+  changeConnectionSettings: {
+    body: { version: 2, change: { activate: 'all' }, forget: ['shareMarker'] },
+    answers: { 200: { ...settings, version: 3 } },
   },
   retention: {
     answers: { 200: { runs_days: 90, released_contents_days: 30, tombstones_days: null, audit_days: 2192 } },

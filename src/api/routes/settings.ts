@@ -1,8 +1,7 @@
-/** What the configuration says, to be looked at: of a connection, and how long things are kept. Changed is it in `chartsync.yaml`. */
+/** How long things are kept, to be looked at. Changed is it in `chartsync.yaml`. */
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import type { Access } from '../access.ts';
-import { HttpError } from '../errors.ts';
 import { ACCESS_REFUSALS, refusals } from '../refusals.ts';
 import { SelectOrganization } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
@@ -11,35 +10,6 @@ const DAY_MS = 86_400_000;
 const days = (description: string) => Type.Union([Type.Number({ minimum: 0 }), Type.Null()], { description });
 
 export function settingsRoutes(app: FastifyInstance, services: ApiServices, access: Access): void {
-  app.get<{ Params: { connectionId: string } }>(
-    '/api/v1/connections/:connectionId/settings',
-    {
-      schema: {
-        summary: 'The settings of a connection, without secrets',
-        description: 'As the configuration says, completed by defaults. They are changed there.',
-        operationId: 'connectionSettings',
-        tags: ['connections'],
-        headers: SelectOrganization,
-        params: Type.Object({ connectionId: Type.String({ maxLength: 64, description: 'Id of the connection.' }) }),
-        response: {
-          200: Type.Object(
-            { connector: Type.String(), settings: Type.Record(Type.String(), Type.Unknown()) },
-            { description: 'The settings.' },
-          ),
-          ...refusals(...ACCESS_REFUSALS),
-        },
-      },
-    },
-    async (request) => {
-      // They name machines and folders: nothing for who only looks.
-      const organizationId = await access.authorize(request, 'connections:write');
-      const { connectionId } = request.params;
-      const found = services.configured.settings(organizationId, connectionId);
-      if (found === null) throw new HttpError(404, 'not_found', 'No such connection.');
-      return found;
-    },
-  );
-
   app.get(
     '/api/v1/retention',
     {

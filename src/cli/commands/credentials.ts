@@ -78,19 +78,27 @@ export function registerCredentials(program: Command, runner: CommandRunner): vo
   program.commands
     .find((command) => command.name() === 'key')!
     .command('rotate-encryption')
-    .description('seal all stored credentials with the present CHARTSYNC_ENCRYPTION_KEY')
+    .description('seal all stored credentials and secrets with the present CHARTSYNC_ENCRYPTION_KEY')
     .action((_options: object, command: Command) =>
       runner.runOpened(command, async ({ chartsync, output, signal }) => {
         const { sealed, unreadable } = await chartsync.credentials.rotate(
           (key, from) => entry(key, 'credentials.rotate', { from, to: chartsync.credentials.keyId ?? '' }),
           signal,
         );
-        output.emit('rotated', { sealed, unreadable, keyId: chartsync.credentials.keyId });
-        output.say(`${sealed} sealed with the present key. The former one is not needed for them any more.`);
+        const alerts = await chartsync.alertSecrets.rotate();
+        output.emit('rotated', { sealed, unreadable, alerts, keyId: chartsync.credentials.keyId });
+        output.say(
+          `${sealed + alerts.sealed} sealed with the present key. The former one is not needed for them any more.`,
+        );
+        for (const id of alerts.unreadable) {
+          output.say(
+            `${id}: its secret was sealed with a key that is not configured; remove the alert and add it again.`,
+          );
+        }
         for (const { organizationId, connectionId } of unreadable) {
           output.say(`${organizationId}/${connectionId}: sealed with a key that is not configured; store them again.`);
         }
-        return unreadable.length === 0 ? EXIT.done : EXIT.partial;
+        return unreadable.length + alerts.unreadable.length === 0 ? EXIT.done : EXIT.partial;
       }),
     );
 }

@@ -73,6 +73,63 @@ export interface Tables {
     updated_at: GeneratedTimestamp;
     updated_by: string;
   };
+  connection_settings: {
+    organization_id: string;
+    connection_id: string;
+    chosen: Json;
+    version: Int8;
+  };
+  alerts: {
+    id: string;
+    organization_id: string;
+    name: string;
+    kind: string;
+    connection_id: Nullable<string>;
+    threshold: Nullable<number>;
+    remind_minutes: Nullable<number>;
+    channel: 'webhook' | 'email';
+    url: Nullable<string>;
+    recipients: Nullable<string[]>;
+    secret_key_id: Nullable<string>;
+    secret_nonce: Nullable<Buffer>;
+    secret: Nullable<Buffer>;
+    enabled: Generated<boolean>;
+    created_at: GeneratedTimestamp;
+    updated_at: GeneratedTimestamp;
+    updated_by: string;
+  };
+  alert_problems: {
+    alert_id: string;
+    organization_id: string;
+    subject: string;
+    since: Timestamp;
+    told_at: Timestamp;
+    details: Json;
+  };
+  alert_outbox: {
+    id: Generated<string>;
+    delivery: string;
+    organization_id: string;
+    alert_id: string;
+    subject: string;
+    message: Json;
+    state: Generated<'waiting' | 'sent' | 'given_up'>;
+    created_at: GeneratedTimestamp;
+    due_at: GeneratedTimestamp;
+    held_until: NullableTimestamp;
+    attempt: Generated<number>;
+    finished_at: NullableTimestamp;
+    code: Nullable<string>;
+    detail: Nullable<string>;
+  };
+  audit_checks: {
+    single: Generated<boolean>;
+    at: GeneratedTimestamp;
+    intact: boolean;
+    entries: Int8;
+    problem: Nullable<string>;
+    broken_since: NullableTimestamp;
+  };
   inspections: {
     id: string;
     organization_id: string;

@@ -184,7 +184,6 @@ export const words = {
     stored: 'Stored',
     storedBy: 'by',
     settings: 'Settings',
-    settingsText: 'As chartsync.yaml says, completed by defaults. They are changed there; secrets are never shown.',
     notStored: 'none; those of the configuration are used',
     unreadable: 'The configured encryption key does not open them.',
     companyId: 'Company id',
@@ -259,6 +258,45 @@ export const words = {
       string,
       string
     >,
+  },
+  connectionSettings: {
+    text: 'What counts now, and who said so. What is changed here counts before chartsync.yaml, for every run that begins from then on; a run in progress ends with the old settings. Secrets are never part of it.',
+    shown: (value: unknown): string =>
+      value === null
+        ? '–'
+        : Array.isArray(value) && value.length === 0
+          ? 'an empty list'
+          : Array.isArray(value) && value.every((item) => typeof item === 'string')
+            ? value.join(', ')
+            : typeof value === 'object'
+              ? JSON.stringify(value)
+              : typeof value === 'boolean'
+                ? value
+                  ? 'yes'
+                  : 'no'
+                : String(value),
+    origins: {
+      default: 'The default.',
+      environment: 'From the environment of the service.',
+      file: 'From chartsync.yaml.',
+    } as Record<string, string>,
+    byPerson: 'Changed here',
+    configured: (value: string) => `Without that: ${value}.`,
+    edit: 'Change the settings',
+    save: 'Use these settings',
+    saved: 'The settings count for the next run.',
+    forget: (title: string) => `Take “${title}” of chartsync.yaml again`,
+    forgotten: (title: string) => `“${title}” is as chartsync.yaml says again.`,
+    notCounting: 'What was changed here does not count: it does not go together with chartsync.yaml any more.',
+    wrong: 'Nothing was changed: correct what is marked above.',
+    changed: (count: number) => (count === 0 ? 'Nothing is changed yet.' : `${many(count, 'setting')} changed.`),
+    expected: (what: string) => `Expected: ${what}.`,
+    lines: 'One in each line.',
+    fallback: (value: string) => `Left empty: ${value}.`,
+    row: (title: string, n: number) => `${title}, ${n}`,
+    addRow: 'Add one',
+    removeRow: (n: number) => `Remove number ${n}`,
+    parts: { name: 'Name', from: 'From', to: 'To', on: 'On' } as Record<string, string>,
   },
   runSchedule: {
     title: 'Schedule',
@@ -514,6 +552,59 @@ export const words = {
     details: 'Details',
   },
 
+  alerts: {
+    title: 'Alerts',
+    text: 'A problem is told once, again after the time for reminders, and when it is over. Messages hold ids and codes, no names.',
+    none: 'Nobody is told of anything yet.',
+    add: 'Add an alert',
+    save: 'Store the alert',
+    saved: 'The alert counts from now on.',
+    removed: 'The alert is removed.',
+    remove: 'Remove',
+    removeTitle: (name: string) => `Remove the alert “${name}”?`,
+    removeText: 'Nobody is told by it any more. Messages that wait are not sent.',
+    removeOf: (name: string) => `Remove “${name}”`,
+    editOf: (name: string) => `Change “${name}”`,
+    testOf: (name: string) => `Test “${name}”`,
+    delivered: (ms: number) => `The other side took the test message (${ms} ms).`,
+    secret: 'What signs its webhooks. Give it to the receiver; it is not shown again:',
+    name: 'Name',
+    nameHint: 'what it is for, not a person',
+    about: 'Tell when',
+    to: 'How',
+    state: 'State',
+    last: 'Last message',
+    actions: 'Do',
+    off: 'off',
+    quiet: 'nothing is wrong',
+    problems: (count: number) => many(count, 'problem'),
+    kinds: {
+      connection_failing: 'A connection fails again and again',
+      connection_paused: 'A connection is paused',
+      not_fresh: 'A connection has no successful run for long',
+      removals_held: 'Removals wait for a person',
+      stores_differ: 'The comparison of all stores found differences',
+      audit_broken: 'The audit log is not whole',
+      run_partial: 'A run was partial',
+    },
+    limits: {
+      connection_failing: 'Failed runs in a row',
+      not_fresh: 'Minutes since the last successful run',
+    } as Record<string, string>,
+    limit: (kind: string, n: number) => (kind === 'not_fresh' ? `(${many(n, 'minute')})` : `(${many(n, 'run')})`),
+    connection: 'Connection',
+    every: 'Every connection',
+    reminds: 'Tell again while it lasts',
+    remindMinutes: 'Each so many minutes',
+    channels: { webhook: 'Webhook', email: 'E-mail' },
+    url: 'Address',
+    urlHint: 'https:, at a public address, or at one that chartsync.yaml allows.',
+    recipients: 'E-mail addresses',
+    noMail: 'No mail server is configured: nothing can be sent by e-mail.',
+    enabled: 'It counts',
+    events: { problem: 'problem', reminder: 'reminder', resolved: 'all right again', test: 'test' },
+    deliveries: { waiting: 'waiting since', sent: 'sent', given_up: 'given up' },
+  },
   settings: {
     organizations: 'Organisations',
     id: 'Id',

@@ -9,6 +9,10 @@ export type Key = components['schemas']['Key'];
 type Answer<P extends keyof paths, M extends 'get' | 'post'> =
   paths[P] extends Record<M, { responses: { 200: { content: { 'application/json': infer T } } } }> ? T : never;
 export type Session = Answer<'/api/v1/session', 'get'>;
+export type Settings = Answer<'/api/v1/connections/{connectionId}/settings', 'get'>;
+export type SettingField = Settings['fields'][number];
+export type Alert = components['schemas']['AlertRule'];
+export type AlertKind = Alert['kind'];
 type ScheduleAnswer = Answer<'/api/v1/connections/{connectionId}/schedule', 'get'>;
 export type ScheduleText = ScheduleAnswer['schedule'];
 export type SchedulePreview = Answer<'/api/v1/connections/{connectionId}/schedule/preview', 'post'>;

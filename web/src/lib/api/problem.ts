@@ -3,24 +3,32 @@ import { words } from '../words.ts';
 
 export type ProblemKind = 'offline' | 'signed-out' | 'forbidden' | 'missing' | 'conflict' | 'limited' | 'failed';
 
+export interface FieldMistake {
+  readonly field: string;
+  readonly message: string;
+}
+
 export class Problem extends Error {
   readonly kind: ProblemKind;
   readonly title: string;
   readonly remedy: string | null;
   /** Finds the request in the logs and in the audit log. */
   readonly requestId: string | null;
+  /** What is wrong with which field of a form; empty: it is about the whole. */
+  readonly fields: readonly FieldMistake[];
 
   constructor(
     kind: ProblemKind,
     title: string,
     message: string,
-    more: { remedy?: string; requestId?: string | null } = {},
+    more: { remedy?: string; requestId?: string | null; fields?: readonly FieldMistake[] } = {},
   ) {
     super(message);
     this.kind = kind;
     this.title = title;
     this.remedy = more.remedy ?? null;
     this.requestId = more.requestId ?? null;
+    this.fields = more.fields ?? [];
   }
 }
 
@@ -37,7 +45,8 @@ export function problemOf(response: Pick<Response, 'status' | 'headers'>, body: 
   const details = (body as { details?: Details } | undefined)?.details;
   const message = details?.message ?? words.problem.unknown;
   const requestId = response.headers.get('x-request-id');
-  const more = { requestId, ...(details?.remedy === undefined ? {} : { remedy: details.remedy }) };
+  const fields = (body as { validationErrors?: readonly FieldMistake[] } | undefined)?.validationErrors ?? [];
+  const more = { requestId, fields, ...(details?.remedy === undefined ? {} : { remedy: details.remedy }) };
   switch (response.status) {
     case 401:
       return new Problem('signed-out', words.problem.signedOut, words.problem.signedOutText, more);
