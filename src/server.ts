@@ -1,6 +1,6 @@
 /** The service: HTTP, schedule and housekeeping on one opened Chartsync. */
-import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { chmod, link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createAddressList } from './access/address.ts';
@@ -440,8 +440,21 @@ async function adminKeyOf(config: Config): Promise<{ key: string; place: string 
     if ((error as { code?: string }).code !== 'ENOENT') throw error;
   }
   const key = `cs_${randomBytes(24).toString('base64url')}`;
+  const made = `${path}.${randomUUID()}`;
   await mkdir(config.home, { recursive: true });
-  await writeFile(path, `${key}\n`, { mode: 0o600 });
-  await chmod(path, 0o600);
-  return { key, place };
+  await writeFile(made, `${key}\n`, { mode: 0o600 });
+  await chmod(made, 0o600);
+  try {
+    // Of several processes that start at one time all must take the same: the first that is there, whole.
+    await link(made, path);
+    return { key, place };
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'EEXIST') throw error;
+    const first = (await readFile(path, 'utf8')).trim();
+    if (first !== '') return { key: first, place };
+    await rename(made, path);
+    return { key, place };
+  } finally {
+    await rm(made, { force: true });
+  }
 }

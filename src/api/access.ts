@@ -230,10 +230,11 @@ export function createAccess(options: AccessOptions): Access {
     },
     async authorizeAll(request, scope) {
       const { organizations } = principalOf(request);
-      if (request.headers['x-organization-id'] !== undefined || organizations !== 'all') {
-        return [await this.authorize(request, scope)];
-      }
-      return options.organizations;
+      const named = request.headers['x-organization-id'] !== undefined;
+      if (!named && organizations === 'all') return options.organizations;
+      const own = organizations === 'all' ? [] : organizations.filter((id) => options.organizations.includes(id));
+      if (named || own.length < 2) return [await this.authorize(request, scope)];
+      return Promise.all(own.map((id) => this.authorize(request, scope, id)));
     },
     async authorize(request, scope, path) {
       const principal = principalOf(request);

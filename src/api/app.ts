@@ -105,6 +105,8 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     // Fastify would log URLs, and URLs carry patient UUIDs.
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: 1024 * 1024,
+    // On a machine that is busy with other things a start takes a while; after the usual 10 s it would fail.
+    pluginTimeout: 120_000,
     // Answers that come before any route: a path that cannot be decoded, a header that is too large.
     frameworkErrors: handleError,
     clientErrorHandler: answerUnreadable,

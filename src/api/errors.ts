@@ -117,11 +117,15 @@ export function failureAnswer(
 /** The shape of every answer that is not a success. */
 export function refusal(
   error: string,
-  details: object,
+  details: { readonly error_type: string; readonly [field: string]: unknown },
   extra: Readonly<Record<string, unknown>>,
 ): Record<string, unknown> {
-  return { success: false, error, details, ...extra, timestamp: new Date().toISOString() };
+  const error_code = ERROR_CODES[details.error_type] ?? details.error_type.toUpperCase();
+  return { success: false, error, details: { ...details, error_code }, ...extra, timestamp: new Date().toISOString() };
 }
+
+/** Where clients of earlier servers know another one than the type in capitals. */
+const ERROR_CODES: Readonly<Record<string, string>> = { rate_limit_exceeded: 'RATE_LIMITED' };
 
 /** What is not HTTP, or has headers beyond all measure: there is no request to answer, only a socket. */
 export function answerUnreadable(error: Error & { code?: string }, socket: Socket): void {

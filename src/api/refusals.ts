@@ -16,6 +16,7 @@ export const Refusal = Type.Object(
     error: Type.String({ description: 'A sentence without personal data.' }),
     details: Type.Object({
       error_type: Type.String({ description: 'A code of docs/errors.md, or of this interface.' }),
+      error_code: Type.String({ description: 'The same, as clients of earlier servers read it: in capitals.' }),
       message: Type.String(),
       remedy: Type.Optional(Type.String({ description: 'What a person should do.' })),
       retry_after: nullable(Type.Integer({ description: 'Seconds.' })),

@@ -1,6 +1,6 @@
 /** A run as clients see it. */
 import { Type } from 'typebox';
-import type { RunHistory } from '../ports/run-history.ts';
+import type { RecordsProcessed, RunHistory } from '../ports/run-history.ts';
 import type { RunRecord } from '../ports/run-store.ts';
 
 /** The interface knows five states; a run that waits for its turn is about to start. */
@@ -80,8 +80,11 @@ export async function progressOf(run: RunRecord, estimate: Estimate): Promise<Re
   };
 }
 
-/** In a history: what a run has done, by the words of the interface. */
-export function historyEntryOf(run: RunRecord): Record<string, unknown> {
+/**
+ * In a history: what a run has done, by the words of the interface.
+ * @param processed of a run that copies records
+ */
+export function historyEntryOf(run: RunRecord, processed?: RecordsProcessed): Record<string, unknown> {
   const { added, updated, moved, removed, same, failed, waiting } = run.counts;
   const success = added + updated + moved + removed + same;
   return {
@@ -95,7 +98,15 @@ export function historyEntryOf(run: RunRecord): Record<string, unknown> {
     records_failed: failed + waiting,
     partial_success: run.outcome === 'partial',
     error: run.error,
-    metadata: { sync_type: run.mode, trigger: run.trigger, connector: run.connector, ...run.counts },
+    metadata: {
+      sync_type: run.mode,
+      trigger: run.trigger,
+      connector: run.connector,
+      ...(processed === undefined
+        ? {}
+        : { patients_processed: processed.patients, appointments_processed: processed.appointments }),
+      ...run.counts,
+    },
   };
 }
 
@@ -118,7 +129,10 @@ export const HistoryEntry = Type.Object(
       Type.Object({ code: Type.String(), message: Type.String(), remedy: Type.String() }),
       Type.Null(),
     ]),
-    metadata: Type.Record(Type.String(), Type.Unknown(), { description: 'Kind, trigger and all counts.' }),
+    metadata: Type.Record(Type.String(), Type.Unknown(), {
+      description:
+        'Kind, trigger and all counts; in a history of records also patients_processed and appointments_processed.',
+    }),
   },
   { $id: 'Run' },
 );

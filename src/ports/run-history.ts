@@ -25,6 +25,11 @@ export interface RunDay {
   readonly failures: number;
 }
 
+export interface RecordsProcessed {
+  readonly patients: number;
+  readonly appointments: number;
+}
+
 export interface RunHistory {
   /** The runs with these ids, of any organisation; the caller has checked who may see them. */
   byIds(runIds: readonly string[]): Promise<readonly RunRecord[]>;
@@ -37,6 +42,8 @@ export interface RunHistory {
   durations(organizationId: string, connectionId: string, mode: string): Promise<readonly number[]>;
   /** The last ended run of each connection, whatever its end. */
   lastOfEach(organizationId: string): Promise<readonly RunRecord[]>;
+  /** What runs of record connections looked at, by run; runs that have noted nothing are left out. */
+  processed(organizationId: string, runIds: readonly string[]): Promise<ReadonlyMap<string, RecordsProcessed>>;
   /** The last days, today included, oldest first, none left out. @param timeZone IANA zone of the days */
   days(organizationId: string, timeZone: string, days: number): Promise<readonly RunDay[]>;
   /** Place in the queue, 1 = next; null when it does not wait. */

@@ -242,6 +242,21 @@ describe('a token', () => {
     expect(typeOf(await read(await issuer.token({ scope: 'sync:read' })))).toBe('organization_mismatch');
   });
 
+  test('for two organisations finds a run of either by its id alone, and looks after both', async () => {
+    const { body } = await call('GET', `/api/v1/sync/history/${ORGANIZATION}`, { key: server.adminKey });
+    const path = `/api/v1/sync/progress/${body.recent_syncs[0].sync_id}`;
+    const both = await issuer.token({ org_id: `${ORGANIZATION} ${OTHER}`, scope: 'sync:read sync:run' });
+    const ask = (method: string, of: string, key: string) => call(method, of, { key, organization: '' });
+    expect((await ask('GET', path, both)).body).toMatchObject({ organization_id: ORGANIZATION });
+    expect((await ask('GET', path, server.adminKey)).status).toBe(200);
+    expect((await ask('DELETE', path.replace('progress', 'cancel'), both)).body.message).toBe('Sync already completed');
+    expect((await ask('GET', path, await issuer.token({ org_id: OTHER, scope: 'sync:read' }))).status).toBe(404);
+    const reader = await issuer.token({ org_id: `${ORGANIZATION} ${OTHER}`, scope: 'documents:read' });
+    expect(typeOf(await ask('GET', path, reader))).toBe('insufficient_scope');
+    expect((await ask('GET', '/api/v1/sync/active', both)).body).toMatchObject({ total_active: 0 });
+    expect((await ask('POST', '/api/v1/sync/cleanup', both)).body).toMatchObject({ cleaned_syncs: 0 });
+  });
+
   test.each<[string, () => Promise<string>]>([
     ['expired', () => issuer.token({ org_id: ORGANIZATION, scope: 'sync:read' }, { expires: '-1h' })],
     ['for another audience', () => issuer.token({ org_id: ORGANIZATION, scope: 'sync:read' }, { audience: 'else' })],

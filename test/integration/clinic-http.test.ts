@@ -136,6 +136,25 @@ describe('the connection', () => {
     await until(async () => (await call('GET', `/api/v1/sync/progress/${body.import_id}`)).body.status === 'completed');
   });
 
+  test('the history tells how many patients and appointments each run looked at', async () => {
+    const route = '/api/v1/sync/history/{organizationId}';
+    const { body } = await documentedCall('GET', `/api/v1/sync/history/${ORGANIZATION}?limit=100`, route);
+    const of = (mode: string) =>
+      body.recent_syncs.find((run: { metadata: { sync_type: string } }) => run.metadata.sync_type === mode).metadata;
+    const everything = of('comprehensive');
+    // Deleted ones are shown by the source for a while: they are looked at as well.
+    expect(everything.patients_processed).toBeGreaterThanOrEqual(
+      expectedPatients(setup.world).filter((patient) => !patient.deleted).length,
+    );
+    expect(everything.appointments_processed).toBeGreaterThanOrEqual(
+      expectedAppointments(setup.world).filter((appointment) => appointment.state !== 'deleted').length,
+    );
+    expect(of('patients-only')).toMatchObject({
+      patients_processed: everything.patients_processed,
+      appointments_processed: 0,
+    });
+  });
+
   test('its state, its figures, and a test that really asks', async () => {
     const route = '/api/v1/cliniko/status/{organizationId}';
     const { body } = await documentedCall(
@@ -170,7 +189,11 @@ describe('the connection', () => {
     expect((await tested()).body).toMatchObject({ success: true, connection_status: 'healthy', api_region: 'au1' });
     expect(setup.requests()).toEqual(['GET /v1/user']);
     setup.simulator.faults.keyRevoked = true;
-    expect((await tested()).body).toMatchObject({ success: false, connection_status: 'unauthorised' });
+    expect((await tested()).body).toMatchObject({
+      success: false,
+      connection_status: 'unauthorised',
+      details: { error_type: 'source_credentials', error_code: 'SOURCE_CREDENTIALS', retry_after: null },
+    });
     setup.simulator.faults.keyRevoked = false;
   });
 });

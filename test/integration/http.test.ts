@@ -113,6 +113,7 @@ function expectRefusal(answer: Answer, status: number, type?: string): void {
     error: expect.stringMatching(/./),
     details: {
       error_type: type ?? expect.stringMatching(/./),
+      error_code: type?.toUpperCase() ?? expect.stringMatching(/^[A-Z0-9_]+$/),
       message: expect.stringMatching(/./),
     },
     timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),

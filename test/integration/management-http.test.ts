@@ -2,7 +2,8 @@
  * The management of runs over HTTP, with two replicas on the same stores: one answers, both work. Everything is asked at one
  * and seen at the other.
  */
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import pg from 'pg';
 import Schema from 'typebox/schema';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -474,6 +475,14 @@ describe('pause and resume', () => {
     const { body } = await ask('GET', '/api/v1/connections', {}, { at: 1 });
     const second = body.connections.find((c: { id: string }) => c.id === 'second');
     expect(second).toMatchObject({ state: 'paused', state_reason: 'The server moves.', next_run_at: null });
+    // Whoever starts all of them hears of the one that was not.
+    const { body: all } = await ask('POST', '/api/v1/sync/trigger', {}, { at: 1 });
+    expect(all.not_started).toContainEqual({
+      connection_id: 'second',
+      error_type: 'connection_paused',
+      message: expect.stringContaining('The server moves.'),
+    });
+    for (const syncId of all.sync_ids) await untilEnded(syncId);
     await ask('POST', '/api/v1/connections/{connectionId}/resume', at);
     const run = await call('POST', '/api/sync/vsrx?connection=second&wait=true');
     expect(run.status).toBe(200);
@@ -594,4 +603,20 @@ test('a database that ends all connections again and again while runs are in pro
     const run = await call('POST', `/api/sync/vsrx?connection=${CONNECTION}&wait=true`, { at });
     expect(run.status).toBe(200);
   }
+});
+
+test('processes that make the administrator’s key at the same moment all take the same', async () => {
+  const { CHARTSYNC_ADMIN_KEY: _, ...environment } = setup.environment;
+  const home = join(setup.folder, 'fresh');
+  const database = { url: setup.environment.DATABASE_URL, urlOf: () => null, close: async () => undefined };
+  const servers = await Promise.all(
+    [1, 2].map(async () => {
+      const config = await loadConfig({ env: { ...environment, CHARTSYNC_HOME: home }, cwd: setup.folder });
+      return serve({ config, database, role: 'worker' });
+    }),
+  );
+  const kept = (await readFile(join(home, 'admin-key'), 'utf8')).trim();
+  expect(servers.map((server) => server.adminKey)).toEqual([kept, kept]);
+  expect(await readdir(home)).not.toContainEqual(expect.stringMatching(/^admin-key\./));
+  for (const server of servers) await server.stop();
 });

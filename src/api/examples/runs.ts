@@ -63,6 +63,7 @@ const triggered = (message: string) => ({
   organization_id: ORGANIZATION,
   sync_id: RUN,
   sync_ids: [RUN],
+  not_started: [],
   timestamp: BEGUN,
 });
 
@@ -156,6 +157,7 @@ export const RUN_EXAMPLES: Examples = {
         message: 'Sync started successfully in comprehensive mode',
         sync_id: RUN,
         sync_ids: [RUN],
+        not_started: [],
         sync_mode: 'comprehensive',
         organization_id: ORGANIZATION,
         status: 'starting',

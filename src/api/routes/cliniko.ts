@@ -199,6 +199,7 @@ export function clinikoRoutes(app: FastifyInstance, services: ApiServices, acces
         const failure = toSyncError(error, 'source_timeout');
         const told = failure.code === 'cancelled' ? new SyncError('source_timeout') : failure;
         const { error: sentence, details } = failureAnswer(told);
+        const code = CODES[told.code];
         return {
           success: false,
           connection_status: STATUSES[told.code] ?? 'error',
@@ -206,7 +207,7 @@ export function clinikoRoutes(app: FastifyInstance, services: ApiServices, acces
           response_time_ms: null,
           test_timestamp: now(),
           error: sentence,
-          details,
+          details: { ...(details as object), ...(code === undefined ? {} : { error_code: code }) },
         };
       }
     },
@@ -296,7 +297,7 @@ export function clinikoRoutes(app: FastifyInstance, services: ApiServices, acces
         status_reason: report?.stateReason ?? null,
         timestamp: now(),
         ...(request.query.include_logs === true
-          ? { sync_logs: recent.map(historyEntryOf), sync_logs_count: recent.length }
+          ? { sync_logs: recent.map((run) => historyEntryOf(run)), sync_logs_count: recent.length }
           : {}),
         ...(request.query.include_health_check === true
           ? {
@@ -370,6 +371,15 @@ const STATUSES: Readonly<Record<string, string>> = {
   source_unreachable: 'unreachable',
   source_timeout: 'unreachable',
   source_rate_limited: 'rate_limited',
+};
+
+/** As clients of the earlier server know them. */
+const CODES: Readonly<Record<string, string>> = {
+  credentials_missing: 'CLINIKO_CREDENTIALS_MISSING',
+  source_timeout: 'CLINIKO_API_TIMEOUT',
+  source_unreachable: 'CLINIKO_API_UNREACHABLE',
+  source_contract_changed: 'CLINIKO_BAD_RESPONSE',
+  source_rate_limited: 'RATE_LIMITED',
 };
 
 function statusOf(state: { paused: boolean; neverSynced: boolean; failing: boolean; degraded: boolean }): string {

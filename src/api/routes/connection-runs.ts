@@ -88,7 +88,7 @@ export function connectionRunRoutes(app: FastifyInstance, services: ApiServices,
       const organizationId = await access.authorize(request, 'sync:read');
       const { id: connectionId } = configured(organizationId, request.params.connectionId);
       const runs = await services.runs.runs({ organizationId, connectionId }, request.query.limit ?? 20);
-      return { runs: runs.map(historyEntryOf) };
+      return { runs: runs.map((run) => historyEntryOf(run)) };
     },
   );
 }

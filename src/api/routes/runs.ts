@@ -34,8 +34,8 @@ export function runRoutes(app: FastifyInstance, services: ApiServices, access: A
         },
       },
       async (request) => {
-        const organizationId = await access.authorize(request, 'sync:read');
-        return progressOf(await runOf(services, organizationId, request.params.syncId), estimate);
+        const organizations = await access.authorizeAll(request, 'sync:read');
+        return progressOf(await runOf(services, organizations, request.params.syncId), estimate);
       },
     );
   }
@@ -61,8 +61,7 @@ export function runRoutes(app: FastifyInstance, services: ApiServices, access: A
       },
     },
     async (request, reply) => {
-      const organizationId = await access.authorize(request, 'sync:read');
-      const run = await runOf(services, organizationId, request.params.syncId);
+      const run = await runOf(services, await access.authorizeAll(request, 'sync:read'), request.params.syncId);
       const stream = openEventStream(request, reply, services.watch.closed);
       let telling: Promise<void> = Promise.resolve();
       const stop = services.watch.follow(run.id, (now) => {
@@ -99,8 +98,9 @@ export function runRoutes(app: FastifyInstance, services: ApiServices, access: A
         },
       },
       async (request) => {
-        const organizationId = await access.authorize(request, 'sync:run');
-        const run = await runOf(services, organizationId, request.params.syncId);
+        const organizations = await access.authorizeAll(request, 'sync:run');
+        const run = await runOf(services, organizations, request.params.syncId);
+        const { organizationId } = run;
         const deed = { organizationId, action: 'sync.cancel', subject: { kind: 'run', id: run.id } };
         const answer = await access.audited(
           request,
@@ -115,7 +115,7 @@ export function runRoutes(app: FastifyInstance, services: ApiServices, access: A
           ? {
               message: 'Sync already completed',
               ...common,
-              status: (await runOf(services, organizationId, run.id)).state,
+              status: (await runOf(services, [organizationId], run.id)).state,
             }
           : { message: 'Sync cancellation requested', ...common };
       },
@@ -123,8 +123,10 @@ export function runRoutes(app: FastifyInstance, services: ApiServices, access: A
   }
 }
 
-async function runOf(services: ApiServices, organizationId: string, syncId: string): Promise<RunRecord> {
-  const run = RUN_ID.test(syncId) ? await services.runs.run(organizationId, syncId) : null;
-  if (run === null) throw new HttpError(404, 'not_found', 'Sync not found');
+/** The id alone names the run: clients of earlier servers send no organisation with it. */
+async function runOf(services: ApiServices, organizations: readonly string[], syncId: string): Promise<RunRecord> {
+  const [run] = RUN_ID.test(syncId) ? await services.history.byIds([syncId]) : [];
+  if (run === undefined || !organizations.includes(run.organizationId))
+    throw new HttpError(404, 'not_found', 'Sync not found');
   return run;
 }

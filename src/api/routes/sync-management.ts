@@ -1,7 +1,7 @@
 /** `/api/v1/sync`: runs of an organisation – start them, see the scheduler, the history, what is going on. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import { SyncError } from '../../domain/errors.ts';
+import { SyncError, toSyncError } from '../../domain/errors.ts';
 import type { Enqueued } from '../../ports/run-queue.ts';
 import type { Connection } from '../../runs/connections.ts';
 import { modeFor, type Thoroughness } from '../../runs/modes.ts';
@@ -37,9 +37,16 @@ const StartQuery = Type.Object(
   { additionalProperties: false },
 );
 
+const NOTHING = { patients: 0, appointments: 0 };
+
 const Instant = Type.String({ format: 'date-time' });
 const NullableInstant = Type.Union([Instant, Type.Null()]);
 const NullableText = Type.Union([Type.String(), Type.Null()]);
+
+const NotStarted = Type.Array(
+  Type.Object({ connection_id: Type.String(), error_type: Type.String(), message: Type.String() }),
+  { description: 'Connections that could not be started, e.g. because they are paused, and why.' },
+);
 
 const Triggered = Type.Object(
   {
@@ -48,6 +55,7 @@ const Triggered = Type.Object(
     organization_id: Type.String(),
     sync_id: NullableText,
     sync_ids: Type.Array(Type.String(), { description: 'One for each connection.' }),
+    not_started: NotStarted,
     timestamp: Instant,
   },
   { description: 'Started, or in progress already.' },
@@ -58,6 +66,7 @@ const StartedTracked = Type.Object(
     message: Type.String(),
     sync_id: Type.String(),
     sync_ids: Type.Array(Type.String()),
+    not_started: NotStarted,
     sync_mode: Type.String(),
     organization_id: Type.String(),
     status: Type.String(),
@@ -85,7 +94,7 @@ export function syncManagementRoutes(app: FastifyInstance, services: ApiServices
       },
       async (request, reply) => {
         const organizationId = await access.authorize(request, 'sync:run');
-        const { started, busy } = await startAll(services, access, request, reply, organizationId, 'changes');
+        const { started, busy, refused } = await startAll(services, access, request, reply, organizationId, 'changes');
         const ids = started.map((run) => run.runId);
         return {
           message: ids.length > 0 ? message : 'Sync already in progress',
@@ -93,6 +102,7 @@ export function syncManagementRoutes(app: FastifyInstance, services: ApiServices
           organization_id: organizationId,
           sync_id: ids[0] ?? busy[0] ?? null,
           sync_ids: [...ids, ...busy],
+          not_started: refused,
           timestamp: now(),
         };
       },
@@ -125,7 +135,7 @@ export function syncManagementRoutes(app: FastifyInstance, services: ApiServices
       if (mode === undefined) {
         throw new HttpError(422, 'invalid_request', 'sync_mode is active, comprehensive or full.');
       }
-      const { started, busy } = await startAll(services, access, request, reply, organizationId, mode);
+      const { started, busy, refused } = await startAll(services, access, request, reply, organizationId, mode);
       const [first] = started;
       const named = asked === 'full' ? 'comprehensive' : asked;
       if (first !== undefined) {
@@ -133,6 +143,7 @@ export function syncManagementRoutes(app: FastifyInstance, services: ApiServices
           message: `Sync started successfully in ${named} mode`,
           sync_id: first.runId,
           sync_ids: started.map((run) => run.runId),
+          not_started: refused,
           sync_mode: named,
           organization_id: organizationId,
           status: 'starting',
@@ -144,6 +155,7 @@ export function syncManagementRoutes(app: FastifyInstance, services: ApiServices
         message: 'Sync already in progress',
         sync_id: busy[0] ?? '',
         sync_ids: busy,
+        not_started: refused,
         sync_mode: named,
         organization_id: organizationId,
         status: run === null ? 'running' : statusOfRun(run),
@@ -238,6 +250,8 @@ export function syncManagementRoutes(app: FastifyInstance, services: ApiServices
         services.history.statistics(organizationId),
         services.history.recent(organizationId, request.query.limit ?? 10),
       ]);
+      const ofRecords = recent.filter((run) => run.connector === 'cliniko').map((run) => run.id);
+      const processed = await services.history.processed(organizationId, ofRecords);
       return {
         organization_id: organizationId,
         total_syncs: statistics.total,
@@ -246,7 +260,9 @@ export function syncManagementRoutes(app: FastifyInstance, services: ApiServices
         last_sync_at: statistics.lastAt,
         last_successful_sync_at: statistics.lastSuccessfulAt,
         average_sync_duration_seconds: statistics.averageSeconds,
-        recent_syncs: recent.map(historyEntryOf),
+        recent_syncs: recent.map((run) =>
+          historyEntryOf(run, run.connector === 'cliniko' ? (processed.get(run.id) ?? NOTHING) : undefined),
+        ),
       };
     },
   );
@@ -437,6 +453,12 @@ function connectionsOf(services: ApiServices, organizationId: string): readonly 
   return services.connections.filter((c) => c.organizationId === organizationId);
 }
 
+interface Refused {
+  readonly connection_id: string;
+  readonly error_type: string;
+  readonly message: string;
+}
+
 /** @throws HttpError 409 when nothing could be started for another reason than a run in progress */
 async function startAll(
   services: ApiServices,
@@ -445,7 +467,7 @@ async function startAll(
   reply: FastifyReply,
   organizationId: string,
   asked: Thoroughness,
-): Promise<{ started: readonly Enqueued[]; busy: readonly string[] }> {
+): Promise<{ started: readonly Enqueued[]; busy: readonly string[]; refused: readonly Refused[] }> {
   const connections = connectionsOf(services, organizationId);
   if (connections.length === 0) {
     throw new HttpError(409, 'no_connection', 'The organisation has no connection to synchronise.');
@@ -453,16 +475,28 @@ async function startAll(
   await access.countStart(request, reply);
   const started: Enqueued[] = [];
   const busy: string[] = [];
-  let refused: unknown = null;
+  const refused: Refused[] = [];
+  let first: unknown = null;
   for (const connection of connections) {
     try {
       started.push(await askForRun(services, access, request, connection, { mode: modeFor(connection, asked) }));
     } catch (error) {
       if (error instanceof SyncError && error.code === 'connection_busy' && error.detail !== undefined) {
         busy.push(error.detail);
-      } else refused ??= error;
+        continue;
+      }
+      first ??= error;
+      refused.push(refusedOf(connection, error));
     }
   }
-  if (started.length + busy.length === 0 && refused !== null) throw refused;
-  return { started, busy };
+  if (started.length + busy.length === 0 && first !== null) throw first;
+  return { started, busy, refused };
+}
+
+function refusedOf(connection: Connection, error: unknown): Refused {
+  if (error instanceof HttpError) {
+    return { connection_id: connection.id, error_type: error.errorType, message: error.message };
+  }
+  const { code, message } = toSyncError(error);
+  return { connection_id: connection.id, error_type: code, message };
 }

@@ -1,6 +1,6 @@
 /** `RunHistory` on PostgreSQL. */
 import { sql } from 'kysely';
-import type { RunDay, RunHistory } from '../../ports/run-history.ts';
+import type { RecordsProcessed, RunDay, RunHistory } from '../../ports/run-history.ts';
 import type { Database } from './database.ts';
 import { ask } from './database-error.ts';
 import { type RunRow, runRecord } from './run-store.ts';
@@ -79,6 +79,20 @@ export function createRunHistory(database: Database): RunHistory {
             ORDER BY s.started_at DESC LIMIT 1) AS r
           WHERE c.organization_id = ${organizationId}`.execute(db);
         return rows.map(runRecord);
+      }),
+    processed: (organizationId, runIds) =>
+      ask(async () => {
+        if (runIds.length === 0) return new Map();
+        const { rows } = await sql<RecordsProcessed & { runId: string }>`
+          SELECT u.run_id AS "runId", coalesce(sum(n.items) FILTER (WHERE u.unit = 'patients'), 0)::float8 AS patients,
+                 coalesce(sum(n.items) FILTER (WHERE u.unit IN ('individual_appointments', 'group_appointments')), 0)::float8
+                   AS appointments
+          FROM sync_run_units AS u CROSS JOIN LATERAL (
+            SELECT sum(c.value::bigint) AS items FROM jsonb_each_text(u.counts) AS c
+            WHERE c.key IN ('added', 'updated', 'moved', 'removed', 'same')) AS n
+          WHERE u.organization_id = ${organizationId} AND u.run_id = ANY (${[...runIds]}::text[])
+          GROUP BY u.run_id`.execute(db);
+        return new Map(rows.map(({ runId, patients, appointments }) => [runId, { patients, appointments }]));
       }),
     days: (organizationId, timeZone, days) =>
       ask(async () => {
