@@ -15,10 +15,13 @@ import {
   demoEnvironment,
   demoFile,
   demoFiles,
+  demoPageFile,
   demoPortalFile,
   homeFolder,
+  makeDemoHome,
   writeDemoFile,
 } from '../demo-home.ts';
+import { startDemoPage } from '../demo-page.ts';
 import { startDemoPortal } from '../demo-portal.ts';
 import { EXIT } from '../exit-codes.ts';
 import { duration } from '../output.ts';
@@ -47,9 +50,11 @@ export function registerDemo(program: Command, runner: CommandRunner): void {
           output.say(`  ${sentence}`),
         );
         const browser = findBrowser(runner.env);
-        await writeDemoFile(home, browser !== null);
+        await makeDemoHome(home);
         const account = await startDemoAccount(demoAccountFile(home));
         const portal = browser === null ? null : await startDemoPortal(demoPortalFile(home));
+        const page = await startDemoPage(demoPageFile(home));
+        await writeDemoFile(home, browser !== null, page?.url ?? null);
         // Also when the start fails: while it listens, the process would not end.
         try {
           const env = await demoEnvironment(runner.env, database, home);
@@ -77,6 +82,7 @@ export function registerDemo(program: Command, runner: CommandRunner): void {
             config,
             database,
             onRunEnd(connection, result) {
+              if (connection.id === DEMO_CONNECTION) void page?.refresh().catch(() => undefined);
               const c = result.counts;
               output.emit('run', { connection: connection.id, ...result });
               output.say(
@@ -86,7 +92,10 @@ export function registerDemo(program: Command, runner: CommandRunner): void {
               );
             },
           });
-          output.emit('ready', { url: server.url, ms: Date.now() - started });
+          await page
+            ?.connect(server)
+            .catch(() => output.say('  the page of another application got no key; it will show no documents'));
+          output.emit('ready', { url: server.url, page: page?.url ?? null, ms: Date.now() - started });
           output.say(`
 Ready after ${duration(Date.now() - started)}.
 
@@ -102,7 +111,7 @@ Open the URL in a browser and sign in with the key. Or try, in another terminal:
   curl -H "Authorization: Bearer ${server.adminKey}" "${server.url}/api/v1/patients?active=true&limit=3"
   curl -X POST -H "Authorization: Bearer ${server.adminKey}" "${server.url}/api/sync/vsrx?wait=true"
 
-The practice's files are in ${files}
+${page === null ? '' : `${page.url} is a page of another application (jQuery) with the documents of one patient: docs/component.md.\n`}The practice's files are in ${files}
 The sample Cliniko account is at ${account.url}${portal === null ? '' : `\nThe sample portal is at ${portal.url}; its clinic: bin/chartsync sync ${DEMO_IDEXX}, bin/chartsync consultations ${DEMO_IDEXX}`}
 Every minute all of them change a little and are synchronised. Ctrl-C stops everything.
 `);
@@ -122,10 +131,12 @@ Every minute all of them change a little and are synchronised. Ctrl-C stops ever
           clearInterval(timer);
           await step;
           await source.close();
+          await page?.stop();
           await server.stop();
           output.say('Stopped.');
           return EXIT.done;
         } finally {
+          await page?.stop();
           await portal?.stop();
           await account.stop();
         }
