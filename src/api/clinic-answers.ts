@@ -1,7 +1,7 @@
 /** Copied patients and appointments as this interface tells them. */
 import { type TSchema, Type } from 'typebox';
 import { APPOINTMENT_STATES } from '../domain/clinic.ts';
-import type { AppointmentRecord, PatientRecord } from '../ports/clinic-reports.ts';
+import type { AppointmentRecord, MergeHistory, PatientRecord } from '../ports/clinic-reports.ts';
 
 const nullable = (schema: TSchema) => Type.Union([schema, Type.Null()]);
 const text = () => nullable(Type.String());
@@ -96,6 +96,40 @@ export function patientAnswer(record: PatientRecord): Record<string, unknown> {
     merged_into: record.mergedInto?.id ?? null,
     last_synced_at: record.lastSyncedAt,
     updated_at: record.updatedAt,
+  };
+}
+
+const Other = Type.Object({
+  id: nullable(uuid('Ours; null: that patient is not known here.')),
+  cliniko_patient_id: Type.String({ description: 'Id in the source.' }),
+});
+
+export const MergesAnswer = Type.Object(
+  {
+    survivor: { ...Other, description: 'The patient at the end of the chain; its own id where nobody was merged.' },
+    merged: Type.Array(
+      Type.Object({
+        id: uuid('Ours.'),
+        cliniko_patient_id: Type.String({ description: 'Id in the source.' }),
+        merged_at: nullable(instant()),
+        merged_into: { ...Other, description: 'The next one of the chain.' },
+      }),
+      { description: 'All that ended as the survivor, directly or by others: the newest first, at most 500.' },
+    ),
+  },
+  { $id: 'PatientMerges' },
+);
+
+export function mergesAnswer({ survivor, merged }: MergeHistory): Record<string, unknown> {
+  const other = ({ id, reference }: MergeHistory['survivor']) => ({ id, cliniko_patient_id: reference });
+  return {
+    survivor: other(survivor),
+    merged: merged.map(({ id, reference, mergedAt, into }) => ({
+      id,
+      cliniko_patient_id: reference,
+      merged_at: mergedAt,
+      merged_into: other(into),
+    })),
   };
 }
 

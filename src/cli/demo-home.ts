@@ -33,6 +33,10 @@ export function demoPortalFile(home: string): string {
   return join(demoHome(home), 'idexx.json');
 }
 
+export function demoPageFile(home: string): string {
+  return join(demoHome(home), 'page.txt');
+}
+
 export function demoFiles(home: string): string {
   return join(demoHome(home), 'vsrx', 'login');
 }
@@ -86,9 +90,15 @@ export async function demoEnvironment(env: Environment, database: RecordDatabase
   };
 }
 
-/** @param withPortal there is a browser to log in with */
-export async function writeDemoFile(home: string, withPortal: boolean): Promise<void> {
+export async function makeDemoHome(home: string): Promise<void> {
   await mkdir(demoHome(home), { recursive: true });
+}
+
+/**
+ * @param withPortal there is a browser to log in with
+ * @param pageOrigin of the page of another application that shows documents; null: there is none
+ */
+export async function writeDemoFile(home: string, withPortal: boolean, pageOrigin: string | null): Promise<void> {
   await writeFile(
     demoFile(home),
     `# The sample practice of "npm start". Written by Chartsync at each start; describe your own practice in ./chartsync.yaml.
@@ -113,7 +123,8 @@ organizations:
         schedule: { every: 1m }
         settings: { baseUrl: "\${CHARTSYNC_SAMPLE_CLINIKO}", contactEmail: it@riverside.example }
         credentials: { apiKey: "\${CHARTSYNC_SAMPLE_CLINIKO_KEY}" }
-${withPortal ? PORTAL : ''}limits: { retryDelay: 1s }
+${withPortal ? PORTAL : ''}components: { origins: ${JSON.stringify(pageOrigin === null ? [] : [pageOrigin])} }
+limits: { retryDelay: 1s }
 `,
   );
 }

@@ -16,10 +16,13 @@ import {
   demoEnvironment,
   demoFile,
   demoFiles,
+  demoPageFile,
   demoPortalFile,
   homeFolder,
+  makeDemoHome,
   writeDemoFile,
 } from './demo-home.ts';
+import { startDemoPage } from './demo-page.ts';
 import { startDemoPortal } from './demo-portal.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { duration, type Output } from './output.ts';
@@ -46,9 +49,11 @@ export async function runDemo({ surroundings, output, signal, still }: DemoOptio
   output.say('Starting Chartsync with a sample practice …');
   const database = await openRecordDatabase({ home, databaseUrl: null }, (sentence) => output.say(`  ${sentence}`));
   const browser = findBrowser(given);
-  await writeDemoFile(home, browser !== null);
+  await makeDemoHome(home);
   const account = await startDemoAccount(demoAccountFile(home));
   const portal = browser === null ? null : await startDemoPortal(demoPortalFile(home));
+  const page = await startDemoPage(demoPageFile(home));
+  await writeDemoFile(home, browser !== null, page?.url ?? null);
   // Also when the start fails: while it listens, the process would not end.
   try {
     const env = await demoEnvironment(given, database, home);
@@ -76,6 +81,7 @@ export async function runDemo({ surroundings, output, signal, still }: DemoOptio
       config,
       database,
       onRunEnd(connection, result) {
+        if (connection.id === DEMO_CONNECTION) void page?.refresh().catch(() => undefined);
         const c = result.counts;
         output.emit('run', { connection: connection.id, ...result });
         output.say(
@@ -85,7 +91,10 @@ export async function runDemo({ surroundings, output, signal, still }: DemoOptio
         );
       },
     });
-    output.emit('ready', { url: server.url, ms: Date.now() - started });
+    await page
+      ?.connect(server)
+      .catch(() => output.say('  the page of another application got no key; it will show no documents'));
+    output.emit('ready', { url: server.url, page: page?.url ?? null, ms: Date.now() - started });
     output.say(`
 Ready after ${duration(Date.now() - started)}.
 
@@ -101,7 +110,7 @@ Open the URL in a browser and sign in with the key. Or try, in another terminal:
   curl -H "Authorization: Bearer ${server.adminKey}" "${server.url}/api/v1/patients?active=true&limit=3"
   curl -X POST -H "Authorization: Bearer ${server.adminKey}" "${server.url}/api/sync/vsrx?wait=true"
 
-The practice's files are in ${files}
+${page === null ? '' : `${page.url} is a page of another application (jQuery) with the documents of one patient: docs/component.md.\n`}The practice's files are in ${files}
 The sample Cliniko account is at ${account.url}${portal === null ? '' : `\nThe sample portal is at ${portal.url}; its clinic: bin/chartsync sync ${DEMO_IDEXX}, bin/chartsync consultations ${DEMO_IDEXX}`}
 Every minute all of them change a little and are synchronised. Ctrl-C stops everything.
 `);
@@ -121,10 +130,12 @@ Every minute all of them change a little and are synchronised. Ctrl-C stops ever
     clearInterval(timer);
     await step;
     await source.close();
+    await page?.stop();
     await server.stop();
     output.say('Stopped.');
     return EXIT.done;
   } finally {
+    await page?.stop();
     await portal?.stop();
     await account.stop();
   }

@@ -183,8 +183,28 @@ export interface ClinicTotals {
   readonly lastSyncedAt: string | null;
 }
 
+/** A patient whose record was merged into another one. */
+export interface MergedRecord {
+  readonly id: string;
+  /** Id in the source. */
+  readonly reference: string;
+  readonly mergedAt: string | null;
+  /** The source's id of the one that it was merged into, and ours; null: that one is not known. */
+  readonly into: { readonly id: string | null; readonly reference: string };
+}
+
+/** Everybody who ended as the same patient. */
+export interface MergeHistory {
+  /** The one at the end of the chain; its id is null while it is not known. */
+  readonly survivor: { readonly id: string | null; readonly reference: string };
+  /** Merged into it, by others or directly: the newest first, at most 500. */
+  readonly merged: readonly MergedRecord[];
+}
+
 export interface ClinicReports {
   patients(question: PatientQuestion): Promise<Page<PatientRecord>>;
+  /** @returns null: there is no such patient */
+  merges(organizationId: string, patientId: string): Promise<MergeHistory | null>;
   appointments(question: AppointmentQuestion): Promise<Page<AppointmentRecord>>;
   practitioners(question: ListQuestion & { readonly active?: boolean | undefined }): Promise<Page<PractitionerRecord>>;
   businesses(question: ListQuestion): Promise<Page<BusinessRecord>>;

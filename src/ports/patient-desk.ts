@@ -29,6 +29,7 @@ export interface PatientRecord {
 export interface DuplicateDocument {
   readonly documentUuid: string;
   readonly patientUuid: string;
+  readonly patientName: string | null;
   readonly originalName: string;
   readonly sourceSystem: string;
   readonly reference: string | null;

@@ -43,11 +43,18 @@ export interface Curve {
   readonly lines: readonly { readonly label: string; readonly points: readonly (readonly [x: number, y: number])[] }[];
 }
 
+/** Figures that are no runs of contestants. */
+export interface ReportTable {
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
 export interface BenchmarkResult {
   readonly series: readonly Series[];
   /** Without a unit and higher is better: these are compared with the recorded ones. */
   readonly ratios: Readonly<Record<string, number>>;
   readonly promises: readonly Promised[];
+  readonly tables?: readonly ReportTable[];
   readonly curves?: readonly Curve[];
   readonly notes?: readonly string[];
 }

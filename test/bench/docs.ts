@@ -1,5 +1,6 @@
 /** Writes `docs/benchmarks.md` and its pictures from the last full results. */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import type { ReportTable } from './benchmark.ts';
 import { drawCurve } from './chart.ts';
 import type { NamedResult } from './results.ts';
 import { SERIES_HEAD, seriesRow } from './table.ts';
@@ -45,10 +46,8 @@ function section(result: NamedResult): string {
     '',
     `\`npm run bench -- ${result.name}\`, ${machine.date.slice(0, 10)}`,
     '',
-    row(SERIES_HEAD),
-    row(SERIES_HEAD.map(() => '---')),
-    ...result.series.map((series) => row(seriesRow(series))),
-    '',
+    ...(result.series.length === 0 ? [] : table({ head: SERIES_HEAD, rows: result.series.map(seriesRow) })),
+    ...(result.tables ?? []).flatMap(table),
     ...result.promises.map((p) => `- ${p.kept ? 'Kept' : '**Missed**'}: ${p.text} – measured ${p.measured}.`),
     ...Object.entries(result.ratios).map(([name, ratio]) => `- Ratio, ${name}: ${ratio.toFixed(2)}`),
     ...(result.notes ?? []).map((note) => `- ${note}`),
@@ -57,6 +56,10 @@ function section(result: NamedResult): string {
     `<sub>${facts.join(' · ')}</sub>`,
     '',
   ].join('\n');
+}
+
+function table({ head, rows }: ReportTable): string[] {
+  return [row(head), row(head.map(() => '---')), ...rows.map(row), ''];
 }
 
 function row(cells: readonly string[]): string {

@@ -14,6 +14,7 @@ import { nothingToDo } from './benchmarks/nothing-to-do.ts';
 import { patientInAMillion } from './benchmarks/patient-in-a-million.ts';
 import { runs } from './benchmarks/runs.ts';
 import { search } from './benchmarks/search.ts';
+import { web } from './benchmarks/web.ts';
 import { writeDocs } from './docs.ts';
 import { describeMachine } from './machine.ts';
 import { findFalls, MAX_FALL, type NamedResult, readRecorded, readResult, record, writeResult } from './results.ts';
@@ -30,6 +31,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   cliniko,
   idexx,
   search,
+  web,
 ];
 
 const USAGE = `npm run bench [-- name …] [-- options]

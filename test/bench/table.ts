@@ -1,6 +1,6 @@
 /** Results for people at a terminal. */
 import Table from 'cli-table3';
-import type { Role, Series } from './benchmark.ts';
+import type { ReportTable, Role, Series } from './benchmark.ts';
 import type { NamedResult } from './results.ts';
 import { medianOf } from './statistics.ts';
 
@@ -22,18 +22,23 @@ export function seriesRow(series: Series): string[] {
 export const SERIES_HEAD = ['', 'role', 'wall time', 'items/s', 'CPU', 'peak memory', 'rounds'];
 
 export function resultText(result: NamedResult): string {
-  const table = new Table({ head: SERIES_HEAD, style: { head: [], border: [] } });
-  for (const series of result.series) table.push(seriesRow(series));
+  const series = result.series.length === 0 ? [] : [{ head: SERIES_HEAD, rows: result.series.map(seriesRow) }];
   const { machine } = result;
   return [
     '',
     `${result.title} (${result.name}, ${result.scale})`,
-    table.toString(),
+    ...[...series, ...(result.tables ?? [])].map(tableText),
     ...Object.entries(result.ratios).map(([name, ratio]) => `  ${name}: ${ratio.toFixed(2)}`),
     ...result.promises.map((p) => `  ${p.kept ? 'kept  ' : 'MISSED'} ${p.text}: ${p.measured}`),
     ...(result.notes ?? []).map((note) => `  ${note}`),
     `  ${machine.cores} cores, load ${machine.load.toFixed(1)} at the start, Node ${machine.versions.node}`,
   ].join('\n');
+}
+
+function tableText({ head, rows }: ReportTable): string {
+  const table = new Table({ head: [...head], style: { head: [], border: [] } });
+  for (const row of rows) table.push([...row]);
+  return table.toString();
 }
 
 export function duration(ms: number): string {

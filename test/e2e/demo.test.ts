@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runCli } from '../support/cli.ts';
 import { until } from '../support/until.ts';
+import { openBrowser } from '../web/browser.ts';
 
 const START = fileURLToPath(new URL('../../scripts/start.mjs', import.meta.url));
 
@@ -57,7 +58,7 @@ function demo(home: string, port = '0', more: Readonly<Record<string, string>> =
       await until(() => {
         if (child.exitCode !== null && !text.test(output)) throw new Error(`It ended and said:\n${output}`);
         return text.test(output);
-      }, 60_000);
+      }, 180_000);
       return text.exec(output)!;
     },
     async ended() {
@@ -100,6 +101,55 @@ async function stopDatabases(): Promise<void> {
 const byId = (lines: readonly Record<string, unknown>[], ...ids: string[]) =>
   ids.map((id) => lines.find((line) => line.connectionId === id));
 
+/** The page of another application that is printed: documents of one patient, with a token that opens nothing else, and no key. */
+async function lookAtPage(origin: string, service: string, key: string): Promise<void> {
+  expect(new URL(origin).origin).not.toBe(new URL(service).origin);
+  // After the first run it knows who has documents.
+  await until(async () => ((await (await fetch(`${origin}/patients`)).json()) as string[]).length > 1);
+  const [shown, other] = (await (await fetch(`${origin}/patients`)).json()) as [string, string];
+  const browser = await openBrowser();
+  try {
+    const page = await browser.newPage();
+    const sent: string[] = [];
+    const answers: Promise<string>[] = [];
+    page.on('request', (request) => {
+      sent.push(`${request.url()} ${JSON.stringify(request.headers())} ${request.postData() ?? ''}`);
+    });
+    page.on('response', (response) => {
+      if (response.url().startsWith(origin)) answers.push(response.text().catch(() => ''));
+    });
+    await page.goto(origin);
+    expect(await page.getByLabel('Patient', { exact: true }).inputValue()).toBe(shown);
+    await page.getByRole('heading', { name: /^[1-9]\d* documents?$/ }).waitFor();
+    const everything = [...sent, ...(await Promise.all(answers)), await page.content()].join('\n');
+    expect(everything).not.toMatch(/cs_[0-9a-z]{16}_/);
+    expect(everything).not.toContain(key);
+    const [, token] = /authorization":"Bearer (ct_[\w-]+)"/.exec(everything)!;
+    expect(sent.map((text) => text.split(' ')[0]).join()).not.toContain('ct_');
+    const asks = (path: string) =>
+      fetch(`${service}${path}`, { headers: { authorization: `Bearer ${token}` } }).then(({ status }) => status);
+    expect(await asks(`/api/patients/${shown}/documents`)).toBe(200);
+    expect(await asks(`/api/patients/${other}/documents`)).toBeGreaterThanOrEqual(401);
+    expect(await asks('/api/v1/connections')).toBeGreaterThanOrEqual(401);
+    const answer = await fetch(`${origin}/chartsync-token`, {
+      method: 'POST',
+      headers: { 'x-requested-with': 'chartsync-patient', 'content-type': 'application/json' },
+      body: JSON.stringify({ silknotePatientUuid: shown }),
+    });
+    const { expiresAt } = (await answer.json()) as { expiresAt: string };
+    expect(new Date(expiresAt).getTime() - Date.now()).toBeLessThanOrEqual(15 * 60_000);
+  } finally {
+    await browser.close();
+  }
+}
+
+/** Keys that the server of that page has. */
+async function pageKeys(service: string, key: string): Promise<string[]> {
+  const answer = await fetch(`${service}/api/v1/keys`, { headers: { authorization: `Bearer ${key}` } });
+  const { keys } = (await answer.json()) as { keys: { name: string; state: string }[] };
+  return keys.filter(({ name }) => name === 'sample page of a clinic system').map(({ state }) => state);
+}
+
 const env = () => ({ CHARTSYNC_HOME: join(folder, 'home') });
 
 test('ready with URL and key, documents arrive, Ctrl-C stops all of it, kill -9 is recovered from', {
@@ -120,6 +170,7 @@ test('ready with URL and key, documents arrive, Ctrl-C stops all of it, kill -9 
   });
   expect(answer.status).toBe(200);
   expect(await answer.json()).toMatchObject({ success: true });
+  await lookAtPage((await first.said(/(http:\S+) is a page of another application/))[1]!, url, key);
   // The clinic's book comes by the browser.
   await first.said(/serving a sample portal of IDEXX Neo/);
   await first.said(/run of riverside-front-desk: \w+ – added [1-9]/);
@@ -150,6 +201,9 @@ test('ready with URL and key, documents arrive, Ctrl-C stops all of it, kill -9 
 
   const fourth = demo('home');
   await fourth.said(/Ready after/);
+  // One for each start: only the newest is good, also after a kill.
+  const now = (await fourth.said(/URL +(http:\S+)/))[1]!;
+  expect(await pageKeys(now, key)).toEqual(['revoked', 'revoked', 'active']);
   const again = await runCli(['sync', 'riverside-vsrx', '--json'], { cwd: folder, env: env() });
   expect([0, 3, 75]).toContain(again.code);
   const after = await runCli(['status', '--json'], { cwd: folder, env: env() });

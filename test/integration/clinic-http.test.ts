@@ -199,6 +199,41 @@ describe('the connection', () => {
 });
 
 describe('copied records', () => {
+  test('who was merged is told the same for each of a chain, by ids alone', async () => {
+    const route = '/api/v1/patients/{id}/merges';
+    const rows = await setup.query<{ id: string; reference: string; into: string | null }>(
+      'SELECT id, cliniko_patient_id AS reference, merged_into AS into FROM patients',
+    );
+    const by = new Map(rows.map((row) => [row.reference, row]));
+    const [one, three] = merged.map((reference) => by.get(reference)!);
+    const two = by.get(one!.into!)!;
+    const of = async (id: string) => (await documentedCall('GET', `/api/v1/patients/${id}/merges`, route)).body;
+    const found = await of(two.id);
+    expect(found).toMatchObject({ survivor: { id: two.id, cliniko_patient_id: two.reference } });
+    expect(found.merged).toContainEqual({
+      id: one!.id,
+      cliniko_patient_id: one!.reference,
+      merged_at: expect.any(String),
+      merged_into: { id: two.id, cliniko_patient_id: two.reference },
+    });
+    expect(await of(one!.id)).toEqual(found);
+    expect(await of(three!.id)).toMatchObject({
+      survivor: { id: null, cliniko_patient_id: three!.into },
+      merged: [{ id: three!.id, merged_into: { id: null, cliniko_patient_id: three!.into } }],
+    });
+    const single = rows.find((row) => row.into === null && !rows.some((other) => other.into === row.reference))!;
+    expect(await of(single.id)).toEqual({
+      survivor: { id: single.id, cliniko_patient_id: single.reference },
+      merged: [],
+    });
+    for (const [path, options] of [
+      [`/api/v1/patients/${two.id}/merges`, { organization: OTHER }],
+      ['/api/v1/patients/nobody/merges', {}],
+    ] as const) {
+      expect((await documentedCall('GET', path, route, options)).status).toBe(404);
+    }
+  });
+
   test('are listed page by page, each once', async () => {
     const patients = await allPages('/api/v1/patients?limit=40', 'patients');
     const live = expectedPatients(setup.world).filter((patient) => !patient.deleted);

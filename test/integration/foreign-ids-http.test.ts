@@ -229,7 +229,9 @@ describe.each([
       const own = KIND_OF_PARAMETER[parameterOf(route) ?? ''];
       const answer = await ask(asker, own === undefined ? route : at(route, asker.ids[own]));
       // Neither practice copies records: there is no connection to Cliniko and no single record.
-      const isAbsent = /^(cliniko|patient$|appointment$|fhirRead|scheduleSync)/.test(route.operation.operationId);
+      const isAbsent = /^(cliniko|patient$|patientMerges|appointment$|fhirRead|scheduleSync)/.test(
+        route.operation.operationId,
+      );
       expect(answer.status, route.operation.operationId).toBe(
         NOT_ANSWERED[route.operation.operationId] ?? (isAbsent ? 404 : 200),
       );

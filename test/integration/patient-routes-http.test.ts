@@ -190,14 +190,18 @@ test('the same content twice is told, per patient, per organisation and across p
   const elsewhere = await bring('twice-3', same, one.neighbour.patient);
   const uuids = (group: { documents: { silknoteDocumentUuid: string }[] }) =>
     group.documents.map((document) => document.silknoteDocumentUuid).sort();
-  const groupOf = (json: { duplicates: { hash: string; documents: { silknoteDocumentUuid: string }[] }[] }) =>
-    json.duplicates.filter((group) => uuids(group).includes(first));
+  const groupOf = (json: {
+    duplicates: { hash: string; documents: { silknoteDocumentUuid: string; patientName: string | null }[] }[];
+  }) => json.duplicates.filter((group) => uuids(group).includes(first));
   const ofPatient = await ask('GET', `/api/patients/${one.ids.patient}/duplicates`);
   expect(groupOf(ofPatient.json).map(uuids)).toEqual([[first, second].sort()]);
   const ofAll = await ask('GET', '/api/v1/duplicates');
   expect(groupOf(ofAll.json).map(uuids)).toEqual([[first, second].sort()]);
   const across = await ask('GET', '/api/v1/duplicates?acrossPatients=true');
   expect(groupOf(across.json).map(uuids)).toEqual([[first, second, elsewhere].sort()]);
+  const names = groupOf(across.json).flatMap(({ documents }) => documents.map(({ patientName }) => patientName));
+  const nameOf = async (uuid: string) => (await ask('GET', `/api/v1/filesets/${uuid}`)).json.patientName;
+  expect(new Set(names)).toEqual(new Set([await nameOf(one.ids.patient), await nameOf(one.neighbour.patient)]));
   const paged = [];
   for (let after = ''; ; ) {
     const query = after === '' ? '' : `&after=${encodeURIComponent(after)}`;

@@ -133,6 +133,21 @@ export const CLINIC_EXAMPLES: Examples = {
   patients: { answers: { 200: { patients: [patient], next: null } } },
   searchPatients: { body: { name: 'Sam' }, answers: { 200: { patients: [patient], next: null } } },
   patient: { answers: { 200: patient } },
+  patientMerges: {
+    answers: {
+      200: {
+        survivor: { id: PATIENT_ID, cliniko_patient_id: '1390726237298631770' },
+        merged: [
+          {
+            id: '0f5b2c81-6a3e-8d47-b9c0-71e4d8a2f653',
+            cliniko_patient_id: '1390726237298630114',
+            merged_at: '2026-01-20T03:15:00.000Z',
+            merged_into: { id: PATIENT_ID, cliniko_patient_id: '1390726237298631770' },
+          },
+        ],
+      },
+    },
+  },
   appointments: { answers: { 200: { appointments: [appointment], next: 'WyIyMDI2LTAzLTEwIl0' } } },
   appointment: { answers: { 200: appointment } },
 };

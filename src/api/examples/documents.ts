@@ -99,6 +99,7 @@ const medicalDocument = {
 const duplicate = {
   silknoteDocumentUuid: DOCUMENT,
   silknotePatientUuid: PATIENT,
+  patientName: 'Avery Sample',
   originalName: 'Specialist report.docx',
   sourceSystem: 'VSRX_SYNC',
   vsrxReference: REFERENCE,

@@ -3,7 +3,14 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type TSchema, Type } from 'typebox';
 import { APPOINTMENT_STATES, type AppointmentState } from '../../domain/clinic.ts';
 import type { Access } from '../access.ts';
-import { AppointmentAnswer, appointmentAnswer, PatientAnswer, patientAnswer } from '../clinic-answers.ts';
+import {
+  AppointmentAnswer,
+  appointmentAnswer,
+  MergesAnswer,
+  mergesAnswer,
+  PatientAnswer,
+  patientAnswer,
+} from '../clinic-answers.ts';
 import { HttpError } from '../errors.ts';
 import { decodeKey, encodeKey } from '../page-key.ts';
 import { ACCESS_REFUSALS, refusals } from '../refusals.ts';
@@ -176,6 +183,28 @@ export function clinicRecordRoutes(app: FastifyInstance, services: ApiServices, 
       const subject = { kind: 'patient', id: found.id };
       await access.note(request, { organizationId, action: 'patient.read', subject });
       return patientAnswer(found);
+    },
+  );
+
+  app.get<{ Params: { id: string } }>(
+    '/api/v1/patients/:id/merges',
+    {
+      schema: {
+        ...shared,
+        summary: 'Which patients were merged into this one',
+        description: 'The same answer for each patient of a chain. Ids only.',
+        operationId: 'patientMerges',
+        params: Type.Object({ id: Type.String({ maxLength: 64, description: 'Our id.' }) }),
+        response: { 200: one('The chain.', MergesAnswer), ...refusals(...ACCESS_REFUSALS) },
+      },
+    },
+    async (request) => {
+      const organizationId = await access.authorize(request, 'records:read');
+      const { id } = request.params;
+      const found = await clinic.merges(organizationId, id);
+      if (found === null) throw new HttpError(404, 'not_found', 'No such patient.');
+      await access.note(request, { organizationId, action: 'patient.merges', subject: { kind: 'patient', id } });
+      return mergesAnswer(found);
     },
   );
 

@@ -31,6 +31,7 @@ const Answer = Type.Object(
           Type.Object({
             silknoteDocumentUuid: Type.String({ format: 'uuid' }),
             silknotePatientUuid: Type.String({ format: 'uuid' }),
+            patientName: nullable(Type.String()),
             originalName: Type.String(),
             sourceSystem: Type.String(),
             vsrxReference: nullable(Type.String()),
@@ -135,6 +136,7 @@ function answerOf({ sha256, sizeBytes, documents }: Duplicates) {
     documents: documents.map((document) => ({
       silknoteDocumentUuid: document.documentUuid,
       silknotePatientUuid: document.patientUuid,
+      patientName: document.patientName,
       originalName: document.originalName,
       sourceSystem: document.sourceSystem,
       vsrxReference: document.reference,

@@ -11,6 +11,7 @@ import type {
   PractitionerRecord,
   Ranges,
 } from '../../ports/clinic-reports.ts';
+import { findMerges } from './clinic-merges.ts';
 import type { Database } from './database.ts';
 import { databaseError } from './database-error.ts';
 
@@ -192,6 +193,15 @@ export function createClinicReports(database: Database): ClinicReports {
         appointmentOf,
         (item) => [item.startsAt, item.id],
       );
+    },
+
+    async merges(organizationId, patientId) {
+      if (!UUID.test(patientId)) return null;
+      try {
+        return await findMerges(database, organizationId, patientId);
+      } catch (error) {
+        throw databaseError(error);
+      }
     },
 
     practitioners: (question) =>

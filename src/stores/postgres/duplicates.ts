@@ -11,6 +11,7 @@ interface Row {
   documents: {
     documentUuid: string;
     patientUuid: string;
+    patientName: string | null;
     originalName: string;
     sourceSystem: string;
     reference: string | null;
@@ -42,10 +43,13 @@ export async function findDuplicates(
     SELECT s.sha256, s.patient, s.size, d.documents
     FROM same AS s CROSS JOIN LATERAL (
       SELECT json_agg(json_build_object(
-        'documentUuid', f."silknoteDocumentUuid", 'patientUuid', f."patientUuid", 'originalName', f."originalName",
+        'documentUuid', f."silknoteDocumentUuid", 'patientUuid', f."patientUuid", 'patientName', f."patientName",
+        'originalName', f."originalName",
         'sourceSystem', f."sourceSystem", 'reference', f."vsrxReference", 'uploadedAt', f."uploadDate")
         ORDER BY f."uploadDate", f."silknoteDocumentUuid") AS documents
-      FROM (SELECT * FROM silknote_documents AS i
+      FROM (SELECT i.*, p."patientName" FROM silknote_documents AS i
+            LEFT JOIN silknote_patient_filesets AS p
+              ON p."organizationId" = i."organizationId" AND p."silknotePatientUuid" = i."patientUuid"
             WHERE i."organizationId" = ${organizationId} AND i.sha256 = s.sha256 AND i."deletedAt" IS NULL
               AND (s.patient = '' OR i."patientUuid" = s.patient)
             ORDER BY i."uploadDate", i."silknoteDocumentUuid" LIMIT ${MOST_DOCUMENTS}) AS f) AS d

@@ -37,7 +37,7 @@ describe('embeddings', () => {
       apiKey: 'secret',
       model: 'm',
       dimensions: 2,
-      timeoutMs: 300,
+      timeoutMs: 1000,
       retryDelayMs: 1,
     });
     answer = (asked, response) =>

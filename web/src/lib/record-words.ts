@@ -91,6 +91,14 @@ export const recordWords = {
     none: 'No content is here more than once.',
     text: 'The same content under several documents. Nothing is removed by itself.',
     times: (count: number) => `${number(count)} times`,
+    which: 'Which contents',
+    samePatient: 'Several times at the same patient',
+    acrossPatients: 'At several patients',
+    acrossText:
+      'One of the patients may be the wrong one: open both, and remove the document where it does not belong.',
+    noneAcross: 'No content is at more than one patient.',
+    patients: (count: number) => `at ${many(count, 'patient')}`,
+    first: (count: number) => `The first ${number(count)} of them:`,
   },
 
   groups: {

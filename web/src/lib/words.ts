@@ -1,5 +1,6 @@
 /** Every text of the pages, in one place. Functions where a number or a name stands in the middle. */
 
+import { clinicWords } from './clinic-words.ts';
 import { many, number } from './quantities.ts';
 import { recordPages, recordWords } from './record-words.ts';
 
@@ -522,6 +523,7 @@ export const words = {
   },
 
   ...recordWords,
+  ...clinicWords,
 
   integrity: {
     verify: 'Is the audit log whole?',

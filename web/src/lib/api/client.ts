@@ -43,6 +43,7 @@ export type Migrations = Answer<'/api/patients/{uuid}/migrations', 'get'>;
 export type Clinic = Answer<'/api/v1/clinics', 'get'>['clinics'][number];
 export type BookSchedule = Answer<'/api/v1/clinics/{clinicId}/schedule', 'get'>;
 export type ClinicPatient = Answer<'/api/v1/patients', 'get'>['patients'][number];
+export type PatientMerges = Answer<'/api/v1/patients/{id}/merges', 'get'>;
 export type Appointment = Answer<'/api/v1/appointments', 'get'>['appointments'][number];
 
 /** What goes with every request; the session sets it. */

@@ -1,0 +1,48 @@
+/** The texts of the page about one patient that was copied from Cliniko; part of `words`. */
+import { many, number } from './quantities.ts';
+
+export const clinicWords = {
+  clinicPatient: {
+    title: 'Patient',
+    preferred: 'Called',
+    titleOf: 'Title',
+    sex: 'Sex',
+    gender: 'Gender identity',
+    email: 'E-mail',
+    phones: 'Telephone',
+    address: 'Address',
+    noContact: 'none known',
+    counts: (all: number, recent: number, upcoming: number) =>
+      `${number(all)}, ${number(recent)} of them in the last 30 days, ${number(upcoming)} to come`,
+    first: 'First',
+    last: 'Last',
+    usual: 'Mostly',
+    archived: 'Archived in Cliniko',
+    deleted: 'Gone from Cliniko',
+    reference: 'Id in Cliniko',
+    id: 'Id here',
+    synced: 'Last read',
+    mergedAway: 'This patient was merged into another one in Cliniko.',
+    survivor: 'Open that patient',
+    survivorUnknown: (reference: string) => `That one, ${reference}, is not known here (yet).`,
+    upcoming: 'Appointments to come',
+    earlier: 'Earlier appointments',
+    noneUpcoming: 'No appointment is to come.',
+    noneEarlier: 'There was no appointment before.',
+    also: 'Appointments of patients that were merged into this one are among them.',
+    files: 'Files',
+    noFiles: 'No files of this patient are kept here.',
+    allFiles: 'Preview, search, copies, removed ones',
+    merges: 'Merged ids',
+    mergesText: (count: number) =>
+      `${many(count, 'patient')} ended as ${count === 1 ? 'the same one' : 'one'}. An id that was noted elsewhere leads here.`,
+    noMerges: 'Nobody was merged into this patient.',
+    mergedOn: 'Merged',
+    mergedInto: 'Into',
+    thisOne: 'this patient',
+    unknownTime: 'at a time that is not known',
+    fhir: 'As FHIR',
+    fhirText: 'The same as a FHIR R4 resource, for programs:',
+    saveFhir: 'Save as FHIR',
+  },
+};
