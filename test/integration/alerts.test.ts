@@ -364,8 +364,13 @@ test('a mail server that does not know us says so, by its code', async () => {
 });
 
 test('an alert is changed as a whole; a new address gets a new secret; mistakes have their field', async () => {
-  const { id, secret } = await add(webhook({ kind: 'not_fresh' }));
-  expect(await status(id)).toMatchObject({ threshold: 120, remind_minutes: 1440, enabled: true });
+  const { id, secret } = await add(webhook({ kind: 'not_fresh', connection_id: null, threshold: null }));
+  expect(await status(id)).toMatchObject({
+    connection_id: null,
+    threshold: 120,
+    remind_minutes: 1440,
+    enabled: true,
+  });
   const put = (body: object) => call('PUT', ONE, `${PATH}/${id}`, body);
   const same = await put(webhook({ kind: 'not_fresh', threshold: 30, remind_minutes: null, enabled: false }));
   expect(same.body).toMatchObject({ secret: null, alert: { threshold: 30, remind_minutes: null, enabled: false } });
