@@ -17,6 +17,7 @@ import {
   receiveWebhooks,
   type WebhookReceiver,
 } from '../support/alert-receivers.ts';
+import { runCli } from '../support/cli.ts';
 import { type DescribedPaths, describedPaths } from '../support/description.ts';
 import { freePort } from '../support/free-port.ts';
 import { CONNECTION, ORGANIZATION, type PracticeSetup, setUpPractice } from '../support/practice-setup.ts';
@@ -364,8 +365,13 @@ test('a mail server that does not know us says so, by its code', async () => {
 });
 
 test('an alert is changed as a whole; a new address gets a new secret; mistakes have their field', async () => {
-  const { id, secret } = await add(webhook({ kind: 'not_fresh' }));
-  expect(await status(id)).toMatchObject({ threshold: 120, remind_minutes: 1440, enabled: true });
+  const { id, secret } = await add(webhook({ kind: 'not_fresh', connection_id: null, threshold: null }));
+  expect(await status(id)).toMatchObject({
+    connection_id: null,
+    threshold: 120,
+    remind_minutes: 1440,
+    enabled: true,
+  });
   const put = (body: object) => call('PUT', ONE, `${PATH}/${id}`, body);
   const same = await put(webhook({ kind: 'not_fresh', threshold: 30, remind_minutes: null, enabled: false }));
   expect(same.body).toMatchObject({ secret: null, alert: { threshold: 30, remind_minutes: null, enabled: false } });
@@ -387,12 +393,28 @@ test('an alert is changed as a whole; a new address gets a new secret; mistakes 
   expect((await call('GET', PATH, PATH, undefined, operator)).status).toBe(403);
 });
 
-test('secrets are sealed anew with a new encryption key', async () => {
+test('the command line lists and tries alerts, and seals their secrets with a new encryption key', async () => {
   const { id, secret } = await add(webhook({ kind: 'stores_differ' }));
   const text = JSON.stringify((await records.query('SELECT * FROM alerts')).rows);
   expect(text).not.toContain(secret.slice(6));
-  const { rows } = await records.query('SELECT secret_key_id FROM alerts WHERE id = $1', [id]);
-  expect(rows[0].secret_key_id).toMatch(/^[0-9a-f]{16}$/);
-  expect(await server.chartsync.alertSecrets.rotate()).toEqual({ sealed: 0, unreadable: [] });
+  const former = Buffer.alloc(32, 7).toString('base64');
+  const run = (args: string[], env = {}) =>
+    runCli(['--json', ...args], {
+      cwd: setup.folder,
+      env: { ...setup.environment, CHARTSYNC_ENCRYPTION_KEY: former, ...env },
+    });
+  const listed = await run(['alerts', 'list']);
+  expect(listed.lines).toContainEqual(expect.objectContaining({ type: 'alert', id, kind: 'stores_differ' }));
+  const newKey = { CHARTSYNC_ENCRYPTION_KEY: Buffer.alloc(32, 8).toString('base64') };
+  const rotated = await run(['key', 'rotate-encryption'], { ...newKey, CHARTSYNC_ENCRYPTION_KEYS_OLD: former });
+  expect(rotated.lines).toContainEqual(expect.objectContaining({ alerts: { sealed: 1, unreadable: [] } }));
+  // The former key is not needed any more, and the secret is the same.
+  expect((await run(['alerts', 'test', id], newKey)).code).toBe(0);
+  expect(isSigned(secret, hooks.got.at(-1)!)).toBe(true);
+  hooks.answer(500);
+  const failed = await run(['alerts', 'test', id], newKey);
+  hooks.answer(204);
+  expect([failed.code, failed.stderr]).toEqual([1, expect.stringContaining('alert_not_accepted')]);
+  expect((await run(['alerts', 'test', 'alert_nobody'])).code).toBe(2);
   await remove(id);
 });

@@ -16,8 +16,9 @@ import type { ApiServices } from '../services.ts';
 const PATH = '/api/v1/alerts';
 const ONE = `${PATH}/:alertId`;
 
+/** Null first: the validator would make an empty text, or a nought, of it. */
 const orNull = <T extends ReturnType<typeof Type.String> | ReturnType<typeof Type.Integer>>(schema: T) =>
-  Type.Union([schema, Type.Null()]);
+  Type.Union([Type.Null(), schema]);
 const instant = (description: string) => Type.String({ format: 'date-time', description });
 
 const Target = Type.Union([
