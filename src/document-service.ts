@@ -17,7 +17,7 @@ import type { SearchIndex } from './ports/search-index.ts';
 import { createDelivery, type DeliveryTarget } from './runs/deliver-document.ts';
 import { createDestination } from './runs/deliver-documents.ts';
 import { createDocumentSteps } from './runs/document-steps.ts';
-import { startDocumentWorker } from './runs/document-worker.ts';
+import { type DocumentWorker, startDocumentWorker } from './runs/document-worker.ts';
 import { startGroupWorker } from './runs/group-worker.ts';
 import { createEmbeddings } from './stores/search/embeddings.ts';
 import { createLanceSearchIndex } from './stores/search/lancedb.ts';
@@ -90,7 +90,7 @@ const ABANDONED_MS = 15 * 60_000;
 
 type StepsOptions = Pick<DocumentServiceOptions, 'config' | 'work' | 'blobs' | 'search' | 'deliveries' | 'remotes'>;
 
-async function openSteps(options: StepsOptions, workers: number) {
+async function openSteps(options: StepsOptions, workers: number, onRead?: (task: DocumentTask) => void) {
   const { config, work, blobs, search, deliveries, remotes } = options;
   const scratch = join(config.home, 'scratch');
   await mkdir(scratch, { recursive: true, mode: 0o700 });
@@ -106,6 +106,7 @@ async function openSteps(options: StepsOptions, workers: number) {
     scratch,
     limits,
     processorVersion: PROCESSOR_VERSION,
+    ...(onRead === undefined ? {} : { onRead }),
     remote: { deliveries, deliver, target: (organizationId, id) => remotes.get(`${organizationId}/${id}`) },
   });
   return { scratch, content, perform, limits };
@@ -114,18 +115,18 @@ async function openSteps(options: StepsOptions, workers: number) {
 export async function startDocumentService(options: DocumentServiceOptions): Promise<DocumentService> {
   const { config, work, blobs, onEnd, onError } = options;
   const perOrganization = config.limits.documentsAtOnce;
-  const { scratch, content, perform, limits } = await openSteps(
-    options,
-    Math.max(1, Math.min(perOrganization, availableParallelism())),
-  );
+  const workers = Math.max(1, Math.min(perOrganization, availableParallelism()));
+  const { scratch, content, perform, limits } = await openSteps(options, workers, (task) => worker.wasRead(task));
   await removeAbandoned(scratch);
-  const worker = startDocumentWorker({
+  const worker: DocumentWorker = startDocumentWorker({
     work,
     perform,
     content,
     clock: systemClock,
     perOrganization,
     perProcess: Math.max(perOrganization, PER_PROCESS),
+    // While one is read, the next one is fetched.
+    reading: 2 * workers,
     ...(onEnd === undefined ? {} : { onEnd }),
     ...(onError === undefined ? {} : { onError }),
   });

@@ -10,7 +10,8 @@ export function residentBytes(pid: number): number | null {
   const own = ownBytes(pid);
   if (own === null) return null;
   let sum = own;
-  const pending = childrenOf(pid);
+  // Node starts programs from its main thread, and has a dozen others.
+  const pending = childrenOf(pid, String(pid));
   for (let child = pending.pop(); child !== undefined; child = pending.pop()) {
     sum += ownBytes(child) ?? 0;
     pending.push(...childrenOf(child));
@@ -24,9 +25,9 @@ function ownBytes(pid: number): number | null {
 }
 
 /** Each thread has its own list of the processes that it started. */
-function childrenOf(pid: number): number[] {
+function childrenOf(pid: number, ...only: readonly string[]): number[] {
   const children: number[] = [];
-  for (const thread of list(`/proc/${pid}/task`)) {
+  for (const thread of only.length > 0 ? only : list(`/proc/${pid}/task`)) {
     for (const child of read(`/proc/${pid}/task/${thread}/children`).split(' ')) {
       if (child.trim() !== '') children.push(Number(child));
     }

@@ -26,6 +26,7 @@ export interface DocumentProcessorOptions {
   readonly ocrLanguages?: readonly string[];
   readonly documentsPerWorker?: number;
   readonly idleMemoryBytes?: number;
+  readonly idleMs?: number;
   /** Today as `YYYY-MM-DD`. */
   readonly today?: () => string;
 }
@@ -43,7 +44,8 @@ class DocumentProcessor implements DocumentContent {
     this.#pool = new WorkerPool({
       workers: options.workers,
       documentsPerWorker: options.documentsPerWorker ?? 500,
-      idleMemoryBytes: options.idleMemoryBytes ?? 400 * 1024 * 1024,
+      idleMemoryBytes: options.idleMemoryBytes ?? 300 * 1024 * 1024,
+      idleMs: options.idleMs ?? 60_000,
       searchPath: options.searchPath,
     });
   }

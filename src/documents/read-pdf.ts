@@ -15,7 +15,7 @@ const OCR_RESOLUTION = 200;
 const POINTS_PER_INCH = 72;
 /** pdf.js keeps fonts and images of all pages until it is told. It then forgets the tree of pages too, so not too often. */
 const CLEAN_UP_EVERY = 50;
-const CLEAN_UP_FROM_SHARE = 0.4;
+const CLEAN_UP_FROM_SHARE = 0.65;
 
 export interface ReadPdf extends Pick<ProcessedDocument, 'pageCount' | 'pages'> {
   readonly firstPage: string;

@@ -9,7 +9,8 @@ import { THUMBNAIL_FILE } from './result-files.ts';
 
 const SIZE = { scale: 1, maxWidth: 320, maxHeight: 452 };
 
-/** A thumbnail that takes longer than this part of the time limit is done without. */
+/** A thumbnail that takes longer, or longer than this part of the time limit, is done without. */
+const TIME_MS = 10_000;
 const TIME_SHARE = 0.25;
 
 /** @returns null when the page cannot be drawn, or not in time */
@@ -17,7 +18,7 @@ export async function drawThumbnail(document: PDFDocumentProxy, job: Job): Promi
   let picture: RenderedPage;
   try {
     const page = await document.getPage(1);
-    picture = await renderPage(document, page, { ...SIZE, timeMs: job.limits.timeMs * TIME_SHARE });
+    picture = await renderPage(document, page, { ...SIZE, timeMs: Math.min(TIME_MS, job.limits.timeMs * TIME_SHARE) });
   } catch {
     return null;
   }

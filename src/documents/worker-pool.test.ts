@@ -52,6 +52,15 @@ test('a worker that keeps much memory is replaced', async () => {
   await content.close();
 });
 
+test('a worker that has nothing to do for a while is ended, and the next document has a new one', async () => {
+  const content = createDocumentProcessor({ workers: 1, searchPath: '', idleMs: 10 });
+  for (let document = 0; document < 2; document++) {
+    expect((await processBytes(content, 'Zoe Sample')).result.verdict).toBe('processed');
+    await until(() => workers().length === 0);
+  }
+  await content.close();
+});
+
 test('no more documents are in work than there are workers', async () => {
   const content = createDocumentProcessor({ workers: 2, searchPath: '' });
   let most = 0;

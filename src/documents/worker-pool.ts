@@ -10,12 +10,15 @@ export interface WorkerPoolOptions {
   readonly documentsPerWorker: number;
   /** A worker that keeps more than this between two documents is replaced. Bytes. */
   readonly idleMemoryBytes: number;
+  /** A worker that has had nothing to do for so long is ended: it holds some hundred megabytes. */
+  readonly idleMs: number;
   readonly searchPath: string;
 }
 
 export class WorkerPool {
   readonly #options: WorkerPoolOptions;
-  readonly #idle: WorkerProcess[] = [];
+  /** Each with the timer that ends it. */
+  readonly #idle: { readonly worker: WorkerProcess; readonly timer: NodeJS.Timeout }[] = [];
   readonly #busy = new Set<WorkerProcess>();
   readonly #waiting: Array<() => void> = [];
   readonly #closing = new AbortController();
@@ -33,11 +36,15 @@ export class WorkerPool {
     try {
       const worker = await this.#worker(job.limits.memoryBytes);
       this.#busy.add(worker);
+      let whole = false;
       try {
-        return await worker.run(job, either);
+        const answer = await worker.run(job, either);
+        whole = answer.kind === 'done';
+        return answer;
       } finally {
         this.#busy.delete(worker);
-        await this.#keepOrEnd(worker);
+        if (whole) await this.#keepOrEnd(worker);
+        else await worker.kill();
       }
     } finally {
       this.#givePlaceBack();
@@ -46,15 +53,17 @@ export class WorkerPool {
 
   async close(): Promise<void> {
     this.#closing.abort();
-    await Promise.all([...this.#idle, ...this.#busy].map((worker) => worker.kill()));
-    this.#idle.length = 0;
+    const idle = this.#idle.splice(0);
+    for (const { timer } of idle) clearTimeout(timer);
+    await Promise.all([...idle.map(({ worker }) => worker), ...this.#busy].map((worker) => worker.kill()));
   }
 
   /** An idle one with the same memory: the limit of the heap is given at the start. */
   async #worker(memoryBytes: number): Promise<WorkerProcess> {
-    for (let worker = this.#idle.pop(); worker !== undefined; worker = this.#idle.pop()) {
-      if (worker.alive && worker.memoryBytes === memoryBytes) return worker;
-      await worker.kill();
+    for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
+      clearTimeout(idle.timer);
+      if (idle.worker.alive && idle.worker.memoryBytes === memoryBytes) return idle.worker;
+      await idle.worker.kill();
     }
     return new WorkerProcess({ memoryBytes, searchPath: this.#options.searchPath });
   }
@@ -64,8 +73,18 @@ export class WorkerPool {
       worker.documents >= this.#options.documentsPerWorker ||
       (worker.residentBytes ?? 0) > this.#options.idleMemoryBytes ||
       this.#closing.signal.aborted;
-    if (worker.alive && !worn) this.#idle.push(worker);
+    if (worker.alive && !worn) this.#keep(worker);
     else await worker.kill();
+  }
+
+  #keep(worker: WorkerProcess): void {
+    const timer = setTimeout(() => {
+      const index = this.#idle.findIndex((idle) => idle.worker === worker);
+      if (index !== -1) this.#idle.splice(index, 1);
+      void worker.kill();
+    }, this.#options.idleMs);
+    timer.unref();
+    this.#idle.push({ worker, timer });
   }
 
   async #takePlace(signal: AbortSignal): Promise<void> {

@@ -1,13 +1,17 @@
 /** The program of a worker process: gets jobs from its parent, one at a time, and answers each. */
 import { writeFileSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import { setPriority } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { FromWorker, Job, MergeJob } from './job.ts';
-import { mergePdfs } from './merge-pdfs.ts';
 import { processJob } from './process-job.ts';
 
 /** The service goes first when there is little processor time. */
 const PRIORITY = 5;
+/** By then most of what a document needs was compiled. */
+const KEEP_COMPILED_AFTER = 5;
+
+let performed = 0;
 
 function answer(message: FromWorker): void {
   process.send?.(message);
@@ -20,13 +24,15 @@ async function perform(job: Job | MergeJob): Promise<void> {
   try {
     const result =
       'files' in job
-        ? await mergePdfs(job)
+        ? await (await import('./merge-pdfs.ts')).mergePdfs(job)
         : await processJob(job, (readable) => answer({ kind: 'readable', result: readable }));
     answer({ kind: 'done', result });
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     answer({ kind: 'failed', code: typeof code === 'string' ? code : null });
   }
+  // Node keeps it at its end, and a worker is killed.
+  if (++performed === KEEP_COMPILED_AFTER) flushCompileCache();
 }
 
 setPriority(PRIORITY);

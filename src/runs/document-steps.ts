@@ -27,6 +27,8 @@ export interface DocumentStepsOptions {
   readonly limits: DocumentLimits;
   /** Raised when the same content comes to something else. */
   readonly processorVersion: number;
+  /** Hears that a document was read, so that another one may be. */
+  readonly onRead?: (task: DocumentTask) => void;
   /** Documents of some connections belong to a service on another machine. */
   readonly remote?: {
     readonly deliveries: DocumentDeliveries;
@@ -52,13 +54,17 @@ export function createDocumentSteps(options: DocumentStepsOptions) {
     if (task.document === null) return takeOut(task, signal);
     const live: LiveTask = { ...task, document: task.document };
     const known = await work.rendition(task.organizationId, live.document.sha256);
-    const rendition = known?.processorVersion === options.processorVersion ? known : await process(live, signal);
+    const isCurrent = known?.processorVersion === options.processorVersion;
+    const rendition = isCurrent ? known : await process(live, signal);
     if (rendition.verdict === 'refused') {
       if (isDoubtful(rendition, task)) return { status: 'again', code: rendition.code };
       // What it was before may still be there.
       await removeFromIndex(task, signal);
       return { status: 'error', code: rendition.code };
     }
+    // Also says whether the task is still ours, before anything is written that no lease protects.
+    if (isCurrent) await work.showStage(task, 'extracting');
+    options.onRead?.(task);
     await index(live, rendition, signal);
     return { status: 'complete' };
   };
@@ -129,12 +135,16 @@ export function createDocumentSteps(options: DocumentStepsOptions) {
     ] as const;
     const present = files.filter((file) => file !== null);
     const announced = await work.announce(task, present);
-    for (const { path, size, sha256 } of present) {
-      if (announced.get(sha256) === 'stored') continue;
-      const bytes = size <= SMALL ? await readFile(path) : null;
-      const open = () => bytes ?? createReadStream(path);
-      await blobs.put(blobName(task.organizationId, sha256), { size, sha256, open }, signal);
-    }
+    const wanted = present.filter(({ sha256 }) => announced.get(sha256) !== 'stored');
+    // All have to end before their files are removed, also when one of them fails.
+    const stored = await Promise.allSettled(
+      wanted.map(async ({ path, size, sha256 }) => {
+        const bytes = size <= SMALL ? await readFile(path) : null;
+        const open = () => bytes ?? createReadStream(path);
+        await blobs.put(blobName(task.organizationId, sha256), { size, sha256, open }, signal);
+      }),
+    );
+    for (const one of stored) if (one.status === 'rejected') throw one.reason;
     const { documentDate } = result;
     return {
       verdict: 'processed',
@@ -150,8 +160,6 @@ export function createDocumentSteps(options: DocumentStepsOptions) {
   }
 
   async function index(task: LiveTask, rendition: ProcessedRendition, signal: AbortSignal): Promise<void> {
-    // Also says whether the task is still ours, before anything is written that no lease protects.
-    await work.showStage(task, 'extracting');
     if (!search.capabilities.available) return;
     await search.put(
       {

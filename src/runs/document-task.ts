@@ -11,8 +11,8 @@ export interface TaskHandlerOptions {
   readonly onError?: (task: DocumentTask | null, error: SyncError) => void;
 }
 
-/** Longer than all limits of one document together, shorter than a lease. */
-const TASK_MS = 300_000;
+/** Longer than all limits of a document together and of the one that it waits for, shorter than a lease. */
+const TASK_MS = 480_000;
 /** Failures that say something about the document: after so many it is left alone. */
 const ATTEMPTS = 5;
 const SECOND_TRY_MS = 30_000;

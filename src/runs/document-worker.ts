@@ -2,7 +2,7 @@
 import { toSyncError } from '../domain/errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { DocumentContent } from '../ports/document-content.ts';
-import type { DocumentWork } from '../ports/document-work.ts';
+import type { DocumentTask, DocumentWork } from '../ports/document-work.ts';
 import { createTaskHandler, type TaskHandlerOptions } from './document-task.ts';
 
 export interface DocumentWorkerOptions extends TaskHandlerOptions {
@@ -13,11 +13,18 @@ export interface DocumentWorkerOptions extends TaskHandlerOptions {
   readonly perOrganization: number;
   /** At one time in this process. */
   readonly perProcess: number;
+  /**
+   * Of these, how many are being read or wait for it. More than a few would wait behind slow ones until their own time is
+   * up, and be blamed for it.
+   */
+  readonly reading: number;
 }
 
 export interface DocumentWorker {
   /** Looks for tasks now instead of a little later. */
   nudge(): void;
+  /** The document of this task was read; what is left to do keeps no other one from being read. */
+  wasRead(task: DocumentTask): void;
   /** Ends what is at work and gives it back. */
   stop(): Promise<void>;
 }
@@ -30,6 +37,7 @@ export function startDocumentWorker(options: DocumentWorkerOptions): DocumentWor
   const ended = new AbortController();
   const handle = createTaskHandler(options, ended.signal);
   const atWork = new Set<Promise<void>>();
+  const unread = new Set<DocumentTask>();
   let wake = Promise.withResolvers<void>();
   let programsAt = Number.NEGATIVE_INFINITY;
 
@@ -39,10 +47,12 @@ export function startDocumentWorker(options: DocumentWorkerOptions): DocumentWor
       await work.askForRefused(content.installed());
     }
     for (const organizationId of await work.due()) {
-      const take = options.perProcess - atWork.size;
+      const take = Math.min(options.perProcess - atWork.size, options.reading - unread.size);
       if (take <= 0 || ended.signal.aborted) return;
       for (const task of await work.claim(organizationId, options.perOrganization, take)) {
+        unread.add(task);
         const done: Promise<void> = handle(task).finally(() => {
+          unread.delete(task);
           atWork.delete(done);
           wake.resolve();
         });
@@ -66,6 +76,10 @@ export function startDocumentWorker(options: DocumentWorkerOptions): DocumentWor
 
   return {
     nudge: () => wake.resolve(),
+    wasRead(task) {
+      unread.delete(task);
+      wake.resolve();
+    },
     async stop() {
       ended.abort();
       wake.resolve();

@@ -12,17 +12,26 @@ export function subjectInput<T>(): T {
   return JSON.parse(process.argv[2] ?? '') as T;
 }
 
-/** @param check looks at the result after the clock was stopped, and throws when the work was not done */
-export async function measureInside<T>(work: () => Promise<T>, check: (result: T) => void): Promise<void> {
+/**
+ * @param check looks at the result after the clock was stopped, and throws when the work was not done
+ * @param more what else was measured; `cpuMs` is added to that of this process
+ */
+export async function measureInside<T>(
+  work: () => Promise<T>,
+  check: (result: T) => Promise<void> | void,
+  more: () => { readonly cpuMs?: number; readonly [name: string]: unknown } = () => ({}),
+): Promise<void> {
   const cpuBefore = process.cpuUsage();
   const startedAt = performance.now();
   const result = await work();
   const wallMs = performance.now() - startedAt;
   const cpu = process.cpuUsage(cpuBefore);
-  check(result);
+  await check(result);
+  const { cpuMs: othersMs = 0, ...extra } = more();
   const measurement: InsideMeasurement = {
+    ...extra,
     wallMs,
-    cpuMs: (cpu.user + cpu.system) / 1000,
+    cpuMs: (cpu.user + cpu.system) / 1000 + othersMs,
     peakBytes: peakOf('self') ?? process.resourceUsage().maxRSS * 1024,
   };
   process.stdout.write(`\n${JSON.stringify(measurement)}\n`);

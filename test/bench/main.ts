@@ -6,6 +6,7 @@
 import { parseArgs } from 'node:util';
 import type { Benchmark } from './benchmark.ts';
 import { cliniko } from './benchmarks/cliniko.ts';
+import { documents } from './benchmarks/documents.ts';
 import { firstSyncAzure } from './benchmarks/first-sync-azure.ts';
 import { firstSyncFolder } from './benchmarks/first-sync-folder.ts';
 import { growth } from './benchmarks/growth.ts';
@@ -29,6 +30,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   growth,
   runs,
   cliniko,
+  documents,
   idexx,
   search,
   web,

@@ -9,6 +9,8 @@ import { type InsideMeasurement, peakOf } from './inside.ts';
 export type SubjectName =
   | 'azure-loop'
   | 'cliniko-sync'
+  | 'document-loop'
+  | 'document-service'
   | 'folder-loop'
   | 'idexx-calls'
   | 'idexx-logins'
@@ -25,11 +27,11 @@ export type SubjectName =
 const FLAGS = ['--max-semi-space-size=32'];
 
 /** Runs a file of `subjects/`, which measures itself. @throws Error with its output when it fails */
-export async function runSubject(name: SubjectName, input: unknown): Promise<Measurement> {
+export async function runSubject<Extra = unknown>(name: SubjectName, input: unknown): Promise<Measurement & Extra> {
   const file = fileURLToPath(new URL(`./subjects/${name}.ts`, import.meta.url));
   const { stdout, processMs } = await runProcess(process.execPath, [...FLAGS, file, JSON.stringify(input)], {});
   const last = stdout.trim().split('\n').at(-1) ?? '';
-  return { ...(JSON.parse(last) as InsideMeasurement), processMs };
+  return { ...(JSON.parse(last) as InsideMeasurement & Extra), processMs };
 }
 
 /** Any program. Its memory and CPU are looked at while it runs, so the last milliseconds are missing. */

@@ -226,7 +226,7 @@ test('what is at work is given back within two seconds when the service stops', 
   await sync();
   service = await start('');
   const working = `SELECT count(*)::int AS n FROM document_outbox WHERE state = 'working'`;
-  await until(async () => (await row<{ n: number }>(working)).n === 3);
+  await until(async () => (await row<{ n: number }>(working)).n >= 3);
   const begun = performance.now();
   await service.stop();
   service = null;

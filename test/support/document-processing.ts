@@ -64,9 +64,9 @@ export async function processBytes(
   }
 }
 
-/** Public PDFs that are difficult, from a folder beside the repository. Not everybody has them. */
+/** Public PDFs that are difficult, from a folder beside the repository or one that is named. Not everybody has them. */
 export function publicPdfs(): readonly string[] {
-  const folder = new URL('../../../shared/inputs/pdf/', import.meta.url).pathname;
+  const folder = process.env.CHARTSYNC_TEST_PDFS ?? new URL('../../../shared/inputs/pdf/', import.meta.url).pathname;
   try {
     return readdirSync(folder)
       .filter((name) => name.endsWith('.pdf'))

@@ -21,6 +21,11 @@ export function zipBombDocx(inflatedBytes: number, options: { readonly declared?
   return zipOf(parts);
 }
 
+/** A ZIP archive of these entries, all deflated. */
+export function deflatedZip(entries: Readonly<Record<string, string | Buffer>>): Buffer {
+  return zipOf(Object.entries(entries).map(([name, content]) => partOf(name, Buffer.from(content))));
+}
+
 function partOf(name: string, content: Buffer): Part {
   return { name, deflated: deflateRawSync(content), crc: crc32(content), size: content.length };
 }

@@ -18,6 +18,9 @@ export interface DocumentWorkOptions {
   readonly leaseMs?: number;
 }
 
+/** What waits for the index costs little, and the index takes many together as fast as one. */
+const INDEXED_PER_READ = 3;
+
 /** The process that holds the task's lease is gone, or has it for too long. */
 const ABANDONED = sql`
   o.state = 'working' AND (o.expires_at < now() OR NOT EXISTS (
@@ -179,9 +182,14 @@ interface ClaimedRow {
 async function claimTasks(trx: Trx, claim: Claim): Promise<DocumentTask[]> {
   const { organizationId } = claim;
   const { rows } = await sql<ClaimedRow>`
-    WITH room AS (
-      SELECT greatest(0, least(${claim.take}::int, ${claim.atMost}::int - count(*)::int)) AS places
-      FROM document_outbox WHERE organization_id = ${organizationId} AND state = 'working'),
+    WITH work AS (
+      SELECT count(*)::int AS tasks, count(*) FILTER (WHERE d.stage IS DISTINCT FROM 'extracting')::int AS reading
+      FROM document_outbox AS o LEFT JOIN silknote_documents AS d
+        ON d."organizationId" = o.organization_id AND d."silknoteDocumentUuid" = o.document_uuid
+      WHERE o.organization_id = ${organizationId} AND o.state = 'working'),
+    room AS (
+      SELECT greatest(0, least(${claim.take}::int, ${claim.atMost}::int - reading,
+                               ${claim.atMost * (1 + INDEXED_PER_READ)}::int - tasks)) AS places FROM work),
     next AS (
       SELECT document_uuid FROM document_outbox
       WHERE organization_id = ${organizationId} AND state = 'waiting' AND next_try_at <= now()
