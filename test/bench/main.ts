@@ -12,6 +12,7 @@ import { growth } from './benchmarks/growth.ts';
 import { idexx } from './benchmarks/idexx.ts';
 import { nothingToDo } from './benchmarks/nothing-to-do.ts';
 import { patientInAMillion } from './benchmarks/patient-in-a-million.ts';
+import { reindex } from './benchmarks/reindex.ts';
 import { runs } from './benchmarks/runs.ts';
 import { search } from './benchmarks/search.ts';
 import { writeDocs } from './docs.ts';
@@ -30,6 +31,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   cliniko,
   idexx,
   search,
+  reindex,
 ];
 
 const USAGE = `npm run bench [-- name …] [-- options]
