@@ -13,6 +13,7 @@ import { growth } from './benchmarks/growth.ts';
 import { idexx } from './benchmarks/idexx.ts';
 import { nothingToDo } from './benchmarks/nothing-to-do.ts';
 import { patientInAMillion } from './benchmarks/patient-in-a-million.ts';
+import { reindex } from './benchmarks/reindex.ts';
 import { runs } from './benchmarks/runs.ts';
 import { search } from './benchmarks/search.ts';
 import { web } from './benchmarks/web.ts';
@@ -34,6 +35,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   idexx,
   search,
   web,
+  reindex,
 ];
 
 const USAGE = `npm run bench [-- name …] [-- options]

@@ -25,3 +25,15 @@ export function seriesOf(all: readonly Series[], label: string): Series {
   if (found === undefined) throw new Error(`there is no series "${label}"`);
   return found;
 }
+
+/** @param share of 100 */
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.ceil((sorted.length * share) / 100) - 1)] ?? Number.NaN;
+}
+
+/** Of times in ms, as a person reads it. */
+export function spread(values: readonly number[]): string {
+  const [p50, p95, max] = [50, 95, 100].map((share) => percentile(values, share).toFixed(1));
+  return `median ${p50} ms, 95 % within ${p95} ms, slowest ${max} ms (${values.length})`;
+}

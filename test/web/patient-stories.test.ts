@@ -156,6 +156,14 @@ test('documents are put together and apart, duplicates told, and all moved to an
   ]);
   expect(download.suggestedFilename()).toMatch(/^group_[\da-f-]+\.pdf$/);
   expect(await violations(page)).toEqual([]);
+  const order = () => groups.locator('ol').first().locator('li').allInnerTexts();
+  const [first] = await order();
+  await groups
+    .getByRole('button', { name: / down in Invented scans$/ })
+    .first()
+    .click();
+  await until(async () => (await order())[1] === first);
+  await groups.getByText('one PDF', { exact: true }).waitFor({ timeout: 60_000 });
   await page.getByRole('button', { name: 'Ungroup: Invented scans' }).click();
   await groups.getByText('Invented scans').waitFor({ state: 'hidden' });
 

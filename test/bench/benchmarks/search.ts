@@ -1,17 +1,22 @@
-/** Searches of one patient's pages among those of many: at rest, and while half of all documents are indexed anew. */
+/** Searches in the 2,000 pages of one patient among 200,000: at rest, and while documents are indexed anew. */
 import { createHash } from 'node:crypto';
-import { connect, MatchQuery } from '@lancedb/lancedb';
+import { connect, MatchQuery, makeArrowTable, type Table } from '@lancedb/lancedb';
 import type { SearchEntry, SearchIndex } from '../../../src/ports/search-index.ts';
+import { passagesOf } from '../../../src/stores/search/indexed-passages.ts';
 import { createLanceSearchIndex } from '../../../src/stores/search/lancedb.ts';
+import { newStamp, rowsOf } from '../../../src/stores/search/lancedb-rows.ts';
+import { termsOf } from '../../../src/stores/search/words.ts';
 import type { Benchmark, BenchmarkContext, Measurement } from '../benchmark.ts';
 import { createLetters } from '../letters.ts';
-import { median } from '../statistics.ts';
+import { median, percentile, spread } from '../statistics.ts';
 
 const ORGANIZATION = 'org_bench';
 const PATIENTS = 100;
 const PAGES = 10;
 const PAGE_LENGTH = 2_000;
-const WRITERS = 32;
+/** Twice as many as go into one commit: the next one is full when the one before is made. */
+const WRITERS = 128;
+const DOCUMENTS_OF_A_BATCH = 500;
 
 export const search: Benchmark = {
   name: 'search',
@@ -24,12 +29,13 @@ export const search: Benchmark = {
     await index.prepare();
     try {
       const total = PATIENTS * documents;
-      const filled = await measure(() => putAll(index, total, documents, 'first'));
+      await index.put(entryOf(0, documents, 'first'));
+      const filled = await measure(() => fill(folder, total, documents));
       context.log(`  ${total} documents, ${total * PAGES} pages indexed in ${seconds(filled.wallMs)} s`);
       const tidied = await measure(() => index.maintain());
       context.log(`  tidied in ${seconds(tidied.wallMs)} s`);
 
-      const times = quick ? 50 : 500;
+      const times = quick ? 50 : 300;
       // What is read for the first time comes from the disk.
       await searchAll(index, times / 5, 1);
       const rounds: Measurement[] = [];
@@ -42,8 +48,9 @@ export const search: Benchmark = {
       context.log(`  ${spread(all)}`);
       const special = await specialSearches(context, index, times / 5);
 
-      const again = await whileIndexing(index, Math.floor(total / 2), documents);
-      context.log(`  ${total / 2} documents again in ${seconds(again.wallMs)} s, meanwhile ${spread(again.searches)}`);
+      const anew = Math.ceil(total / 20);
+      const again = await whileIndexing(index, anew, documents);
+      context.log(`  ${anew} documents again in ${seconds(again.wallMs)} s, meanwhile ${spread(again.searches)}`);
       context.log(`  meanwhile single documents: ${spread(again.puts)}`);
       const p95 = percentile(all, 95);
       return {
@@ -55,16 +62,16 @@ export const search: Benchmark = {
         promises: [
           { text: '95 of 100 searches within 50 ms', measured: `${p95.toFixed(1)} ms`, kept: p95 <= 50 },
           {
-            text: '95 of 100 searches within 250 ms while half of all documents are indexed anew',
+            text: '95 of 100 searches within 250 ms while documents are indexed anew',
             measured: `${percentile(again.searches, 95).toFixed(1)} ms`,
             kept: percentile(again.searches, 95) <= 250,
           },
         ],
         notes: [
           `${PATIENTS} patients with ${documents * PAGES} pages each in one organisation, in a folder; one search at a time.`,
-          `Indexing took ${seconds(filled.wallMs)} s with ${WRITERS} documents at a time, tidying up ${seconds(tidied.wallMs)} s.`,
+          `The rows were written into the table as the product makes them, in ${seconds(filled.wallMs)} s; tidying up, which makes the index of them, took ${seconds(tidied.wallMs)} s.`,
           ...special,
-          `Indexing half of them anew took ${seconds(again.wallMs)} s; meanwhile searches: ${spread(again.searches)}, single documents put: ${spread(again.puts)}. All in one process.`,
+          `Indexing ${anew} of them anew took ${seconds(again.wallMs)} s with ${WRITERS} documents at a time; meanwhile searches: ${spread(again.searches)}, single documents put: ${spread(again.puts)}. All in one process.`,
         ],
       };
     } finally {
@@ -86,6 +93,33 @@ function entryOf(n: number, documentsOfPatient: number, version: string): Search
     version: createHash('sha256').update(`${version} ${n}`).digest('hex'),
     pages: Array.from({ length: PAGES }, (_, i) => ({ number: i + 1, text: letters.page(PAGE_LENGTH) })),
   };
+}
+
+/** As so many puts would leave it, without their time: searches are what is measured. */
+async function fill(folder: string, total: number, documentsOfPatient: number): Promise<void> {
+  const connection = await connect(folder);
+  const table = await passagesTable(connection);
+  const schema = await table.schema();
+  const [head] = await table.query().where('ordinal = 0').select(['profile', 'epoch']).limit(1).toArray();
+  for (let n = 1; n < total; ) {
+    const rows = [];
+    for (const end = Math.min(total, n + DOCUMENTS_OF_A_BATCH); n < end; n++) {
+      const entry = entryOf(n, documentsOfPatient, 'first');
+      const passages = (await passagesOf(entry.pages)).map((passage) => {
+        return { ...passage, terms: termsOf(passage.text), vector: null };
+      });
+      const { profile, epoch } = head;
+      rows.push(...rowsOf({ entry, passages, profile, epoch, stamp: newStamp('newest') }));
+    }
+    const data = rows.map(({ vector: _, ...row }) => row);
+    await table.add(makeArrowTable(data, { schema }));
+  }
+  connection.close();
+}
+
+async function passagesTable(connection: Awaited<ReturnType<typeof connect>>): Promise<Table> {
+  const [name] = (await connection.tableNames()).filter((table) => table.endsWith('.1g1'));
+  return connection.openTable(name!);
 }
 
 async function putAll(index: SearchIndex, total: number, documentsOfPatient: number, version: string): Promise<void> {
@@ -150,8 +184,7 @@ async function whileIndexing(index: SearchIndex, total: number, documentsOfPatie
 /** The library alone: the same words, as one query with the same filter. */
 async function bareSearches(folder: string, times: number, seed: number): Promise<Measurement> {
   const connection = await connect(folder, { readConsistencyInterval: 0 });
-  const [name] = (await connection.tableNames()).filter((table) => table.endsWith('.1g1'));
-  const table = await connection.openTable(name!);
+  const table = await passagesTable(connection);
   const ask = (i: number, text: string) =>
     table
       .query()
@@ -176,16 +209,6 @@ async function measure(work: () => Promise<unknown>): Promise<Measurement> {
   const used = process.cpuUsage(cpu);
   const peakBytes = process.memoryUsage().rss;
   return { wallMs, processMs: wallMs, cpuMs: (used.user + used.system) / 1000, peakBytes };
-}
-
-function percentile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.ceil((sorted.length * share) / 100) - 1)] ?? Number.NaN;
-}
-
-function spread(values: readonly number[]): string {
-  const [p50, p95, max] = [50, 95, 100].map((share) => percentile(values, share).toFixed(1));
-  return `median ${p50} ms, 95 % within ${p95} ms, slowest ${max} ms (${values.length})`;
 }
 
 function seconds(ms: number): string {
