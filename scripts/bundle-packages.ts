@@ -9,7 +9,7 @@ if (!isDeepStrictEqual(bundledVersions(), versions)) {
   const folder = fileURLToPath(FOLDER).replace(/[\\/]$/, '');
   const unfinished = `${folder}-${process.pid}`;
   try {
-    // One of the packages for development, which are not installed everywhere.
+    // It comes with the builder of the pages, which is not installed everywhere.
     const { build } = await import('rolldown');
     mkdirSync(unfinished, { recursive: true });
     await build({

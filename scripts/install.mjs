@@ -35,6 +35,10 @@ export async function installPackages() {
     fail(1, 'The package "node" was installed without its install script. Allow install scripts and run "npm ci".');
   }
   writeFileSync(stamp, wanted);
+}
+
+/** Lets commands start sooner. Whether it succeeds or not, they do the same. */
+export async function bundlePackages() {
   await run([node24, join(root, 'scripts', 'bundle-packages.ts')]);
 }
 

@@ -1,9 +1,10 @@
 /** `npm start`: sets itself up, then runs the demonstration on the project's own Node. */
 import { join } from 'node:path';
 import { buildWeb } from './build-web.mjs';
-import { installPackages, node24, root, run } from './install.mjs';
+import { bundlePackages, installPackages, node24, root, run } from './install.mjs';
 
 await installPackages();
+await bundlePackages();
 await buildWeb();
 // The same as in bin/chartsync, which says why.
 const env = {

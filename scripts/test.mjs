@@ -6,7 +6,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildWeb, checkWeb } from './build-web.mjs';
-import { installPackages, node24, root, run } from './install.mjs';
+import { bundlePackages, installPackages, node24, root, run } from './install.mjs';
 import { installSystemPackages } from './system-packages.mjs';
 
 const program = (...path) => [node24, join(root, 'node_modules', ...path)];
@@ -29,6 +29,7 @@ const STATIC_STAGES = [
 
 const args = process.argv.slice(2);
 await installPackages();
+await bundlePackages();
 await installSystemPackages();
 await buildWeb();
 if (args.length === 0) {

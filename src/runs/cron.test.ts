@@ -1,3 +1,4 @@
+import { Cron } from 'croner';
 import fc from 'fast-check';
 import { Temporal } from 'temporal-polyfill';
 import { describe, expect, test } from 'vitest';
@@ -65,6 +66,20 @@ test('every quarter of an hour goes on through both changes, evenly', () => {
     const gaps = new Set(all.slice(1).map((ms, i) => ms - all[i]!));
     expect([...gaps]).toEqual([15 * 60_000]);
   }
+});
+
+test('what was asked before changes no answer', () => {
+  const around = at('2026-10-03T12:00');
+  const instants = fc.array(fc.integer({ min: 0, max: 3 * 24 * 3600_000 }), { minLength: 2, maxLength: 12 });
+  fc.assert(
+    fc.property(instants, fc.constantFrom('30 2 * * *', '*/15 * * * *', '0 9 4 10 *'), (offsets, expression) => {
+      for (const offset of offsets) {
+        const alone = new Cron(expression, { timezone: SYDNEY, paused: true }).nextRun(new Date(around + offset));
+        expect(nextCron(expression, around + offset, SYDNEY)).toBe(alone?.getTime());
+      }
+    }),
+    { numRuns: 50 },
+  );
 });
 
 test('a scheduler that looks every minute starts each daily firing once, whatever the zone, the time and an outage', () => {

@@ -5,6 +5,19 @@ import { Temporal } from 'temporal-polyfill';
 /** More than any clock change moves the clock. */
 const CHANGE_MS = 3 * 3600_000;
 
+/** What was found last for an expression: a schedule asks again and again about the same firing, and the search is slow. */
+interface Found {
+  readonly cron: Cron;
+  /** The first firing after `after` is `next`, and so it is after every instant between them. Epoch ms. */
+  after: number;
+  next: number;
+}
+
+/** By zone and expression. */
+const found = new Map<string, Found>();
+/** People may choose schedules: those of former days are forgotten. */
+const KEPT = 1000;
+
 /**
  * Times of day come once each: in the hour that a clock change repeats the first time, and one that it leaves out as much later.
  * What comes every hour goes on evenly.
@@ -13,7 +26,21 @@ const CHANGE_MS = 3 * 3600_000;
  * @returns epoch ms of the first firing after it; infinity when there is none
  */
 export function nextCron(expression: string, after: number, timeZone: string): number {
-  const cron = new Cron(expression, { timezone: timeZone, paused: true });
+  const key = `${timeZone} ${expression}`;
+  let known = found.get(key);
+  if (known === undefined) {
+    if (found.size >= KEPT) found.clear();
+    known = { cron: new Cron(expression, { timezone: timeZone, paused: true }), after: Number.NaN, next: Number.NaN };
+    found.set(key, known);
+  }
+  if (!(known.after <= after && after < known.next)) {
+    known.next = search(known.cron, expression, after, timeZone);
+    known.after = after;
+  }
+  return known.next;
+}
+
+function search(cron: Cron, expression: string, after: number, timeZone: string): number {
   const next = cron.nextRun(new Date(after))?.getTime() ?? Number.POSITIVE_INFINITY;
   const everyHour = expression.trim().split(/\s+/)[1] === '*';
   if (everyHour || !Number.isFinite(next) || !isNearChange(after, next, timeZone)) return next;

@@ -43,24 +43,24 @@ export function nextDue(
   return Math.max(dueAfter(schedule.elseMs ?? schedule.everyMs), outsideFrom);
 }
 
-/** Windows that end after `now`, in order, joined where they touch or overlap. */
-function windowsFrom(schedule: WindowSchedule, now: number, timeZone: string): Interval[] {
+/** Windows that end after `now`, in order, joined where they touch or overlap. Mostly the first one is all that is asked for. */
+function* windowsFrom(schedule: WindowSchedule, now: number, timeZone: string): Generator<Interval, void, undefined> {
   const today = Temporal.Instant.fromEpochMilliseconds(now).toZonedDateTimeISO(timeZone).toPlainDate();
-  const windows: Interval[] = [];
+  let open: Interval | null = null;
   for (let offset = -1; offset <= HORIZON_DAYS; offset++) {
     const day = today.add({ days: offset });
     if (!schedule.days.includes(day.dayOfWeek)) continue;
     const overnight = schedule.toMinute <= schedule.fromMinute ? 1440 : 0;
     const start = instantOf(day, schedule.fromMinute, timeZone);
     const end = instantOf(day, schedule.toMinute + overnight, timeZone);
-    const previous = windows.at(-1);
-    if (previous && start <= previous.end) {
-      windows[windows.length - 1] = { start: previous.start, end: Math.max(previous.end, end) };
+    if (open !== null && start <= open.end) {
+      open = { start: open.start, end: Math.max(open.end, end) };
     } else if (end > now && end > start) {
-      windows.push({ start, end });
+      if (open !== null) yield open;
+      open = { start, end };
     }
   }
-  return windows;
+  if (open !== null) yield open;
 }
 
 /** Wall time that a clock change skips is taken as the same distance after the change; one that comes twice, as the first. */

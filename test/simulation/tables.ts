@@ -47,12 +47,12 @@ function joined(tables: Tables, from: string): readonly Joined[] {
     const join = JOIN.exec(text.replace(/^(?:LEFT )?JOIN /, ''))?.groups;
     if (join === undefined) throw new Error(`Not understood: ${text}`);
     const { table, left, right } = join as { table: string; left: string; right: string };
+    // One side of the equation is of the table that comes now.
+    const [own, others] = partsOf(left)[0] === table ? [left, right] : [right, left];
+    const byValue = Map.groupBy(rowsOf(tables, table), (other) => cellOf({ [table]: other }, own));
     rows = rows.flatMap((row): Joined[] => {
-      const fits = rowsOf(tables, table).filter((other) => {
-        const whole = { ...row, [table]: other };
-        const value = cellOf(whole, left);
-        return value !== null && value === cellOf(whole, right);
-      });
+      const value = cellOf(row, others);
+      const fits = value === null ? [] : (byValue.get(value) ?? []);
       if (fits.length === 0) return outer ? [{ ...row, [table]: null }] : [];
       return fits.map((other) => ({ ...row, [table]: other }));
     });
@@ -68,8 +68,21 @@ function rowsOf(tables: Tables, table: string): readonly Row[] {
 
 function cellOf(row: Joined, column: string): SourceValue {
   if (column === 'NULL') return null;
-  const [table, key] = column.split('.');
-  return row[table!]?.[key!] ?? null;
+  const [table, key] = partsOf(column);
+  return row[table]?.[key] ?? null;
+}
+
+const PARTS = new Map<string, readonly [table: string, key: string]>();
+
+/** Millions of cells are asked for, of a few columns. */
+function partsOf(column: string): readonly [table: string, key: string] {
+  let parts = PARTS.get(column);
+  if (parts === undefined) {
+    const [table, key] = column.split('.');
+    parts = [table!, key!];
+    PARTS.set(column, parts);
+  }
+  return parts;
 }
 
 function holds(row: Joined, where: string | undefined, values: readonly unknown[]): boolean {

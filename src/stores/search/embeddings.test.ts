@@ -14,6 +14,7 @@ describe('embeddings', () => {
   let answer: (asked: Asked, response: ServerResponse, nth: number) => void;
   let requests: Asked[];
   let stop: () => Promise<void>;
+  let settings: Parameters<typeof createEmbeddings>[0];
   let embeddings: Embeddings;
 
   beforeEach(async () => {
@@ -32,14 +33,8 @@ describe('embeddings', () => {
       await once(server, 'close');
     };
     const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1/`;
-    embeddings = createEmbeddings({
-      endpoint,
-      apiKey: 'secret',
-      model: 'm',
-      dimensions: 2,
-      timeoutMs: 1000,
-      retryDelayMs: 1,
-    });
+    settings = { endpoint, apiKey: 'secret', model: 'm', dimensions: 2, retryDelayMs: 1 };
+    embeddings = createEmbeddings(settings);
     answer = (asked, response) =>
       give(
         response,
@@ -74,7 +69,8 @@ describe('embeddings', () => {
     await expect(embeddings.of(['x'])).rejects.toMatchObject({ code: 'embeddings_unavailable', action: 'retry' });
     expect(requests.length).toBe(4);
     answer = () => {};
-    await expect(embeddings.of(['x'])).rejects.toMatchObject({ code: 'embeddings_unavailable' });
+    const impatient = createEmbeddings({ ...settings, timeoutMs: 300 });
+    await expect(impatient.of(['x'])).rejects.toMatchObject({ code: 'embeddings_unavailable' });
     await expect(embeddings.ofQuestion('x', AbortSignal.timeout(20))).rejects.toMatchObject({ code: 'cancelled' });
   });
 
