@@ -201,6 +201,8 @@ export interface RecordDatabase {
   readonly url: string;
   /** Of a database beside ours on the embedded server; null when the database is not embedded. */
   urlOf(name: string): Promise<string> | null;
+  /** Starts the embedded server again when it has died. Absent when the database is not embedded. @returns whether it had to */
+  readonly revive?: () => Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -223,6 +225,7 @@ export async function openRecordDatabase(
       await server.ensureDatabase(name);
       return server.url(name);
     },
+    revive: server.revive,
     close: () => server.stop(),
   };
 }

@@ -15,6 +15,7 @@ import { createApp } from './api/app.ts';
 import { openWebApp } from './api/web-app.ts';
 import type { Config } from './config/config.ts';
 import { readSchedule, writeSchedule } from './config/schedule-text.ts';
+import { watchDatabase } from './database-watch.ts';
 import { type DocumentService, startDocumentService } from './document-service.ts';
 import { toSyncError } from './domain/errors.ts';
 import type { RunResult } from './engine/run-session.ts';
@@ -98,7 +99,10 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     const traces = createRunTraces();
     const service = createSyncService({
       clock: systemClock,
-      onStart: (connection, runId) => traces.begin(connection, runId),
+      onStart(connection, runId) {
+        logger.info({ organization: connection.organizationId, connection: connection.id, run: runId }, 'run started');
+        traces.begin(connection, runId);
+      },
       onProgress: (progress) => traces.progress(progress),
       onEnd(connection, result) {
         watch.nudge();
@@ -228,6 +232,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     });
     const scheduler = works && config.scheduler ? startSchedule(chartsync, logger) : null;
     const settings = followSettings(chartsync, logger);
+    const guardian = guardDatabase(chartsync, options.database, logger);
     const alerts = works ? watchForAlerts(chartsync, logger) : null;
     const nightly = works && config.scheduler ? keepWatch(chartsync, search, logger) : null;
     const housekeeping = works
@@ -245,6 +250,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       async stop() {
         clearInterval(housekeeping);
         keepMemory();
+        await guardian?.stop();
         await scheduler?.stop();
         await settings.stop();
         await alerts?.stop();
@@ -296,9 +302,21 @@ function watchForAlerts(chartsync: Chartsync, logger: ReturnType<typeof createLo
   });
 }
 
-const SETTINGS_MS = 1000;
+/** @returns null when the database is somebody else's to look after */
+function guardDatabase(chartsync: Chartsync, { revive }: RecordDatabase, logger: ReturnType<typeof createLogger>) {
+  if (revive === undefined) return null;
+  return watchDatabase({
+    check: chartsync.checkDatabase,
+    revive,
+    clock: systemClock,
+    onRevived: () => logger.warn('the embedded PostgreSQL had ended; it was started again'),
+    onError: () => logger.error('the embedded PostgreSQL has ended and could not be started again'),
+  });
+}
 
-/** Other processes change settings too. A run looks again before it begins; the rest may be a second behind. */
+const SETTINGS_MS = 3000;
+
+/** Other processes change settings too. A run looks again before it begins; the rest may be some seconds behind. */
 function followSettings(chartsync: Chartsync, logger: ReturnType<typeof createLogger>): { stop(): Promise<void> } {
   const ended = new AbortController();
   let failing = false;

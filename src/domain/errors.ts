@@ -356,6 +356,11 @@ export const ERROR_CATALOGUE = {
     summary: 'The record database does not answer.',
     remedy: 'Check DATABASE_URL or the embedded database. The next run continues by itself.',
   },
+  database_newer: {
+    action: 'stop',
+    summary: 'The record database was changed by a newer version of Chartsync.',
+    remedy: 'Start that version or a later one, or restore the database as it was before the update.',
+  },
   lease_lost: {
     action: 'stop',
     summary: 'Another process has taken over this connection.',

@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { type Kysely, sql } from 'kysely';
 import { type Migration, type MigrationProvider, Migrator } from 'kysely/migration';
+import { SyncError } from '../../domain/errors.ts';
 import { openDatabase } from './database.ts';
 import { databaseError } from './database-error.ts';
 import { prepareJobs } from './job-board.ts';
@@ -28,6 +29,9 @@ const provider: MigrationProvider = {
   },
 };
 
+/** What Kysely says about a migration that was applied and is not known here. */
+const UNKNOWN_MIGRATION = /^corrupted migrations: previously executed migration \S+ is missing$/;
+
 function migrator(db: Kysely<Tables>): Migrator {
   return new Migrator({
     db,
@@ -42,6 +46,9 @@ export async function migrateDatabase(url: string): Promise<string[]> {
   const database = openDatabase({ url, poolSize: 2 });
   try {
     const { error, results } = await migrator(database.kysely).migrateToLatest();
+    if (error instanceof Error && UNKNOWN_MIGRATION.test(error.message)) {
+      throw new SyncError('database_newer', { cause: error });
+    }
     if (error) throw databaseError(error);
     await prepareJobs(url);
     return (results ?? []).filter((r) => r.status === 'Success').map((r) => r.migrationName);

@@ -211,8 +211,10 @@ async function claimRun(
   };
 }
 
-/** Epoch ms of the newest run of the whole connection, as `ScheduleStore` sees it. */
-/** The same start that `ScheduleState.lastStartedAt` tells, or a schedule would never be the first to ask. */
+/**
+ * Epoch ms of the newest run of the whole connection: the same that `ScheduleState.lastStartedAt` tells, or a schedule would never
+ * be the first to ask.
+ */
 async function lastStart(trx: Transaction<Tables>, run: QueuedRun): Promise<number | null> {
   const { rows } = await sql<{ last: Date | null }>`
     SELECT max(started_at) AS last FROM sync_runs

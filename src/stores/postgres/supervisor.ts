@@ -42,6 +42,11 @@ export interface EmbeddedPostgres {
   readonly adopted: boolean;
   url(database: string): string;
   ensureDatabase(name: string): Promise<void>;
+  /**
+   * Starts the server again, at the same port, when its process has ended although nobody stopped it.
+   * @returns whether it had to. @throws Error when another program has the port now: whoever uses the server must start again
+   */
+  revive(): Promise<boolean>;
   /** Gives the server back; stops it when nobody else uses it. May be called twice. */
   stop(): Promise<void>;
 }
@@ -75,6 +80,14 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     adopted: started.adopted,
     url,
     ensureDatabase: (name) => ensureDatabase(url('postgres'), name),
+    revive: () =>
+      withFolderLock(lockFile, LOCK_TIMEOUT_MS, async () => {
+        const { place } = started;
+        if (stopping !== null || (await findPostmaster(place.data)) !== null) return false;
+        const again = await start(folder, { ...place, initialised: true, port: server.port }, secret, options, log);
+        if (again.port !== server.port) throw new Error(`PostgreSQL has another port now: ${server.port} is taken.`);
+        return true;
+      }),
     stop() {
       stopping ??= withFolderLock(lockFile, LOCK_TIMEOUT_MS, async () => {
         await rm(started.registration, { force: true });
