@@ -20,6 +20,7 @@ export const LOST_CONNECTION = [
   'Client was closed',
   'timeout exceeded when trying to connect',
   'timeout expired',
+  'Query read timeout',
 ];
 
 export function isSerializationFailure(error: unknown): boolean {
@@ -39,7 +40,7 @@ export function databaseError(error: unknown): SyncError {
   }
   if (code === '42P01') {
     return new SyncError('database_unavailable', {
-      detail: 'Its tables are missing: run "chartsync migrate".',
+      detail: 'Its tables are missing; the next start of Chartsync makes them.',
       cause: error,
     });
   }

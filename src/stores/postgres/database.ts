@@ -14,11 +14,18 @@ export interface Database {
 
 const MAX_TRIES = 5;
 
-export function openDatabase(options: { url: string; poolSize?: number }): Database {
+/** No statement of ours needs as long, changes of the tables apart. */
+const ANSWER_MS = 5 * 60_000;
+
+/** @param options.patient waits for an answer however long it takes */
+export function openDatabase(options: { url: string; poolSize?: number; patient?: boolean }): Database {
   const pool = new pg.Pool({
     connectionString: options.url,
     max: options.poolSize ?? 10,
     connectionTimeoutMillis: 10_000,
+    keepAlive: true,
+    // A server that takes questions and never answers would hold whoever asks for ever.
+    query_timeout: options.patient === true ? 0 : ANSWER_MS,
     idleTimeoutMillis: 30_000,
     application_name: 'chartsync',
   });
