@@ -1,4 +1,3 @@
-import { Cron } from 'croner';
 import fc from 'fast-check';
 import { Temporal } from 'temporal-polyfill';
 import { describe, expect, test } from 'vitest';
@@ -71,11 +70,13 @@ test('every quarter of an hour goes on through both changes, evenly', () => {
 test('what was asked before changes no answer', () => {
   const around = at('2026-10-03T12:00');
   const instants = fc.array(fc.integer({ min: 0, max: 3 * 24 * 3600_000 }), { minLength: 2, maxLength: 12 });
+  let spaces = 1;
   fc.assert(
     fc.property(instants, fc.constantFrom('30 2 * * *', '*/15 * * * *', '0 9 4 10 *'), (offsets, expression) => {
       for (const offset of offsets) {
-        const alone = new Cron(expression, { timezone: SYDNEY, paused: true }).nextRun(new Date(around + offset));
-        expect(nextCron(expression, around + offset, SYDNEY)).toBe(alone?.getTime());
+        // Written in another way, nobody has asked for it before.
+        const alone = nextCron(expression.replace(' ', ' '.repeat(++spaces)), around + offset, SYDNEY);
+        expect(nextCron(expression, around + offset, SYDNEY)).toBe(alone);
       }
     }),
     { numRuns: 50 },
