@@ -53,7 +53,7 @@ export const idexx: Benchmark = {
         run: () => runSubject('idexx-calls', { ...callsOf(portal, clinic), login, settings }),
       });
       const pages = { label: "every day's page in one browser", role: 'peer', items: entries } as const;
-      const series = await runRounds(context, context.quick ? 1 : 5, [
+      const series = await runRounds(context, context.quick ? 1 : 3, [
         sync('first'),
         sync('login again'),
         sync('live session'),
