@@ -36,6 +36,7 @@ export function createDestination(options: DestinationOptions): DocumentDestinat
       let failures = 0;
       const handle = createTaskHandler(
         {
+          clock,
           work,
           perform,
           onEnd() {

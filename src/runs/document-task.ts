@@ -1,9 +1,11 @@
 /** Performs one task about a document and writes down how it ended: done, refused, or to be tried again. */
 import { type ErrorCode, type SyncError, toSyncError } from '../domain/errors.ts';
+import type { Clock } from '../ports/clock.ts';
 import type { DocumentTask, DocumentWork } from '../ports/document-work.ts';
 import type { createDocumentSteps } from './document-steps.ts';
 
 export interface TaskHandlerOptions {
+  readonly clock: Clock;
   readonly work: DocumentWork;
   readonly perform: ReturnType<typeof createDocumentSteps>;
   readonly onEnd?: (task: DocumentTask, end: { readonly status: string; readonly code?: string }) => void;
@@ -17,6 +19,8 @@ const TASK_MS = 480_000;
 const ATTEMPTS = 5;
 const SECOND_TRY_MS = 30_000;
 const LONGEST_DELAY_MS = 900_000;
+const FIRST_WAIT_MS = 1000;
+const LONGEST_WAIT_MS = 30_000;
 
 /** A store or a disk is away: that ends by itself or by a person, and says nothing about the document. */
 const ABOUT_STORES: ReadonlySet<ErrorCode> = new Set([
@@ -52,7 +56,24 @@ export function createTaskHandler(
       else await work.finish(task, end);
       options.onEnd?.(task, end);
     } catch (error) {
-      await failed(task, toSyncError(error)).catch((failure) => options.onError?.(task, toSyncError(failure)));
+      await writeDown(task, toSyncError(error));
+    }
+  }
+
+  /** Until it is written: a database that is away would leave the document untouched for as long as the lease lasts. */
+  async function writeDown(task: DocumentTask, error: SyncError): Promise<void> {
+    for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {
+      const wasEnded = ended.aborted;
+      try {
+        await failed(task, error);
+        return;
+      } catch (failure) {
+        const { code } = toSyncError(failure);
+        options.onError?.(task, toSyncError(failure));
+        // Its lease ends with the process.
+        if (code !== 'database_unavailable' || wasEnded) return;
+      }
+      await options.clock.sleep(waitMs, ended).catch(() => undefined);
     }
   }
 
