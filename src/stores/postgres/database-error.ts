@@ -20,7 +20,6 @@ export const LOST_CONNECTION = [
   'Client was closed',
   'timeout exceeded when trying to connect',
   'timeout expired',
-  'Query read timeout',
 ];
 
 export function isSerializationFailure(error: unknown): boolean {

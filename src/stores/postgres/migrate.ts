@@ -43,7 +43,7 @@ function migrator(db: Kysely<Tables>): Migrator {
 
 /** @returns the names of the migrations that this call applied */
 export async function migrateDatabase(url: string): Promise<string[]> {
-  const database = openDatabase({ url, poolSize: 2, patient: true });
+  const database = openDatabase({ url, poolSize: 2 });
   try {
     const { error, results } = await migrator(database.kysely).migrateToLatest();
     if (error instanceof Error && UNKNOWN_MIGRATION.test(error.message)) {
