@@ -1,6 +1,5 @@
 /** Alerts: each problem told once by whichever process, told again, told to be over; nothing lost, nothing private. */
 import pg from 'pg';
-import Schema from 'typebox/schema';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createMailChannel } from '../../src/channels/mail.ts';
 import { createWebhookChannel } from '../../src/channels/webhook.ts';
@@ -18,7 +17,7 @@ import {
   type WebhookReceiver,
 } from '../support/alert-receivers.ts';
 import { runCli } from '../support/cli.ts';
-import { type DescribedPaths, describedPaths } from '../support/description.ts';
+import { type DescribedCall, describedClient } from '../support/described-client.ts';
 import { freePort } from '../support/free-port.ts';
 import { CONNECTION, ORGANIZATION, type PracticeSetup, setUpPractice } from '../support/practice-setup.ts';
 import { until } from '../support/until.ts';
@@ -32,7 +31,7 @@ let hooks: WebhookReceiver;
 let mail: MailReceiver;
 let server: RunningServer;
 let other: RunningServer;
-let described: DescribedPaths;
+let call: DescribedCall;
 let records: pg.Client;
 
 beforeAll(async () => {
@@ -57,7 +56,7 @@ beforeAll(async () => {
     });
   server = await start();
   other = await start();
-  described = describedPaths(await (await fetch(`${server.url}/openapi.json`)).json());
+  call = await describedClient(() => server);
   records = new pg.Client({ connectionString: setup.environment.DATABASE_URL });
   await records.connect();
 });
@@ -70,19 +69,6 @@ afterAll(async () => {
   await mail?.close();
 });
 
-async function call(method: string, template: string, path: string, body?: unknown, key = server.adminKey) {
-  const response = await fetch(`${server.url}${path}`, {
-    method,
-    headers: { authorization: `Bearer ${key}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  const parsed = JSON.parse(await response.text());
-  const answer = described[template]?.[method.toLowerCase()]?.responses[response.status];
-  expect(answer, `${method} ${template} ${response.status}: ${JSON.stringify(parsed)}`).toBeDefined();
-  const [, errors] = Schema.Errors(answer?.content?.['application/json']?.schema as object, parsed);
-  expect(errors).toEqual([]);
-  return { status: response.status, body: parsed };
-}
 const webhook = (more: object = {}) => ({
   name: 'Front desk',
   kind: 'connection_paused',

@@ -1,40 +1,27 @@
 /** Schedules that people choose: checked by what reads the configuration, followed at once, taken back. */
-import Schema from 'typebox/schema';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import { type RunningServer, serve } from '../../src/server.ts';
-import { type DescribedPaths, describedPaths } from '../support/description.ts';
+import { type DescribedCall, describedClient } from '../support/described-client.ts';
 import { CONNECTION, type PracticeSetup, setUpPractice } from '../support/practice-setup.ts';
 import { until } from '../support/until.ts';
 
 let setup: PracticeSetup;
 let server: RunningServer;
-let described: DescribedPaths;
+let call: DescribedCall;
 
 beforeAll(async () => {
   setup = await setUpPractice({ patients: 2, attachments: 4 });
   const config = await loadConfig({ env: setup.environment, cwd: setup.folder });
   const database = { url: setup.environment.DATABASE_URL, urlOf: () => null, close: async () => undefined };
   server = await serve({ config, database });
-  described = describedPaths(await (await fetch(`${server.url}/openapi.json`)).json());
+  call = await describedClient(() => server);
 });
 afterAll(async () => {
   await server?.stop();
   await setup?.close();
 });
 
-async function call(method: string, template: string, path: string, body?: unknown, key = server.adminKey) {
-  const response = await fetch(`${server.url}${path}`, {
-    method,
-    headers: { authorization: `Bearer ${key}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  const parsed = JSON.parse(await response.text());
-  const answer = described[template]?.[method.toLowerCase()]?.responses[response.status];
-  expect(answer, `${method} ${template} ${response.status}`).toBeDefined();
-  expect(Schema.Errors(answer?.content?.['application/json']?.schema as object, parsed)[1]).toEqual([]);
-  return { status: response.status, body: parsed };
-}
 const TEMPLATE = '/api/v1/connections/{connectionId}/schedule';
 const PATH = `/api/v1/connections/${CONNECTION}/schedule`;
 const preview = async (schedule: unknown) =>

@@ -1,11 +1,10 @@
 /** Settings that people change while the service runs: checked, followed by every process, written down, taken back. */
 import { readFile, writeFile } from 'node:fs/promises';
 import pg from 'pg';
-import Schema from 'typebox/schema';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import { type RunningServer, serve } from '../../src/server.ts';
-import { type DescribedPaths, describedPaths } from '../support/description.ts';
+import { type DescribedCall, describedClient } from '../support/described-client.ts';
 import { CONNECTION, ORGANIZATION, type PracticeSetup, setUpPractice, storedState } from '../support/practice-setup.ts';
 import { until } from '../support/until.ts';
 
@@ -15,7 +14,7 @@ const PATH = `/api/v1/connections/${CONNECTION}/settings`;
 let setup: PracticeSetup;
 let server: RunningServer;
 let other: RunningServer;
-let described: DescribedPaths;
+let call: DescribedCall;
 
 const start = async (role: 'all' | 'api' | 'worker' = 'all', env = {}) =>
   serve({
@@ -29,7 +28,7 @@ beforeAll(async () => {
   // One only answers, the other one only performs runs.
   server = await start('api');
   other = await start('worker');
-  described = describedPaths(await (await fetch(`${server.url}/openapi.json`)).json());
+  call = await describedClient(() => server);
 });
 afterAll(async () => {
   await server?.stop();
@@ -37,18 +36,6 @@ afterAll(async () => {
   await setup?.close();
 });
 
-async function call(method: string, template: string, path: string, body?: unknown, key = server.adminKey) {
-  const response = await fetch(`${server.url}${path}`, {
-    method,
-    headers: { authorization: `Bearer ${key}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  const parsed = JSON.parse(await response.text());
-  const answer = described[template]?.[method.toLowerCase()]?.responses[response.status];
-  expect(answer, `${method} ${template} ${response.status}`).toBeDefined();
-  expect(Schema.Errors(answer?.content?.['application/json']?.schema as object, parsed)[1]).toEqual([]);
-  return { status: response.status, body: parsed };
-}
 const settings = async () => (await call('GET', TEMPLATE, PATH)).body;
 const change = (body: unknown, key?: string) => call('PATCH', TEMPLATE, PATH, body, key);
 const field = async (name: string) => (await settings()).fields.find((f: { name: string }) => f.name === name);

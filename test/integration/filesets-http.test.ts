@@ -1,17 +1,16 @@
 /** Patients and their documents as people look for them: found by name, what was removed, where each copy is. */
 import { readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import Schema from 'typebox/schema';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import { type RunningServer, serve } from '../../src/server.ts';
-import { type DescribedPaths, describedPaths } from '../support/description.ts';
+import { type DescribedCall, describedClient } from '../support/described-client.ts';
 import { type PracticeSetup, setUpPractice } from '../support/practice-setup.ts';
 import { until } from '../support/until.ts';
 
 let setup: PracticeSetup;
 let server: RunningServer;
-let described: DescribedPaths;
+let call: DescribedCall;
 
 beforeAll(async () => {
   setup = await setUpPractice({
@@ -24,7 +23,7 @@ beforeAll(async () => {
     config: await loadConfig({ env: setup.environment, cwd: setup.folder }),
     database: { url: setup.environment.DATABASE_URL, urlOf: () => null, close: async () => undefined },
   });
-  described = describedPaths(await (await fetch(`${server.url}/openapi.json`)).json());
+  call = await describedClient(() => server);
   expect((await call('POST', '/api/sync/vsrx', '/api/sync/vsrx?wait=true')).status).toBe(200);
   await settled();
 });
@@ -33,20 +32,6 @@ afterAll(async () => {
   await setup?.close();
 });
 
-/** @param template the path as the description has it: every answer is held to it */
-async function call(method: string, template: string, path = template, body?: unknown, key = server.adminKey) {
-  const response = await fetch(`${server.url}${path}`, {
-    method,
-    headers: { authorization: `Bearer ${key}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  const text = await response.text();
-  const schema =
-    described[template]?.[method.toLowerCase()]?.responses[response.status]?.content?.['application/json']?.schema;
-  const parsed = text === '' ? null : JSON.parse(text);
-  if (schema !== undefined) expect(Schema.Errors(schema as object, parsed)[1], `${method} ${path}`).toEqual([]);
-  return { status: response.status, body: parsed };
-}
 const settled = () => until(async () => (await server.chartsync.documentWork.open('org_test')) === 0, 60_000);
 
 const SEARCH = '/api/v1/filesets/search';

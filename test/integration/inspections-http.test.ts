@@ -2,17 +2,16 @@
 import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
-import Schema from 'typebox/schema';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import { type RunningServer, serve } from '../../src/server.ts';
-import { type DescribedPaths, describedPaths } from '../support/description.ts';
+import { type DescribedCall, describedClient } from '../support/described-client.ts';
 import { CONNECTION, type PracticeSetup, setUpPractice, storedState } from '../support/practice-setup.ts';
 import { until } from '../support/until.ts';
 
 let setup: PracticeSetup;
 let server: RunningServer;
-let described: DescribedPaths;
+let call: DescribedCall;
 let viewer: string;
 
 beforeAll(async () => {
@@ -20,27 +19,13 @@ beforeAll(async () => {
   const config = await loadConfig({ env: setup.environment, cwd: setup.folder });
   const database = { url: setup.environment.DATABASE_URL, urlOf: () => null, close: async () => undefined };
   server = await serve({ config, database });
-  described = describedPaths(await (await fetch(`${server.url}/openapi.json`)).json());
+  call = await describedClient(() => server);
   viewer = (await call('POST', '/api/v1/keys', '/api/v1/keys', { name: 'viewer', role: 'viewer' })).body.secret;
 });
 afterAll(async () => {
   await server?.stop();
   await setup?.close();
 });
-
-/** @param template the path as the description has it: every answer is held to it */
-async function call(method: string, template: string, path: string, body?: unknown, key = server.adminKey) {
-  const response = await fetch(`${server.url}${path}`, {
-    method,
-    headers: { authorization: `Bearer ${key}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  const parsed = JSON.parse(await response.text());
-  const answer = described[template]?.[method.toLowerCase()]?.responses[response.status];
-  expect(answer, `${method} ${template} ${response.status}`).toBeDefined();
-  expect(Schema.Errors(answer?.content?.['application/json']?.schema as object, parsed)[1]).toEqual([]);
-  return { status: response.status, body: parsed };
-}
 
 const OF_CONNECTION = '/api/v1/connections/{connectionId}/inspections';
 const ofConnection = `/api/v1/connections/${CONNECTION}/inspections`;

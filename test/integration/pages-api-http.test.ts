@@ -1,15 +1,14 @@
 /** What the pages ask for: runs of one connection, what a run did, statistics, many failures at once, the audit log. */
-import Schema from 'typebox/schema';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import { type RunningServer, serve } from '../../src/server.ts';
-import { type DescribedPaths, describedPaths } from '../support/description.ts';
+import { type DescribedCall, describedClient } from '../support/described-client.ts';
 import { CONNECTION, type PracticeSetup, setUpPractice } from '../support/practice-setup.ts';
 import { until } from '../support/until.ts';
 
 let setup: PracticeSetup;
 let server: RunningServer;
-let described: DescribedPaths;
+let call: DescribedCall;
 let viewer: string;
 
 beforeAll(async () => {
@@ -17,7 +16,7 @@ beforeAll(async () => {
   const config = await loadConfig({ env: setup.environment, cwd: setup.folder });
   const database = { url: setup.environment.DATABASE_URL, urlOf: () => null, close: async () => undefined };
   server = await serve({ config, database });
-  described = describedPaths(await (await fetch(`${server.url}/openapi.json`)).json());
+  call = await describedClient(() => server);
   viewer = (await post('/api/v1/keys', '/api/v1/keys', { name: 'viewer', role: 'viewer' })).body.secret;
 });
 afterAll(async () => {
@@ -25,22 +24,6 @@ afterAll(async () => {
   await setup?.close();
 });
 
-/** @param template the path as the description has it: every answer is held to it */
-async function call(method: string, template: string, path: string, body?: unknown, key = server.adminKey) {
-  const response = await fetch(`${server.url}${path}`, {
-    method,
-    headers: { authorization: `Bearer ${key}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  const text = await response.text();
-  const answer = described[template]?.[method.toLowerCase()]?.responses[response.status];
-  expect(answer, `${method} ${template} ${response.status}`).toBeDefined();
-  const schema = answer?.content?.['application/json']?.schema;
-  if (schema === undefined) return { status: response.status, body: text as never };
-  const parsed = JSON.parse(text);
-  expect(Schema.Errors(schema as object, parsed)[1], `${method} ${path}`).toEqual([]);
-  return { status: response.status, body: parsed };
-}
 const get = (template: string, path = template, key?: string) => call('GET', template, path, undefined, key);
 const post = (template: string, path: string, body: unknown, key?: string) => call('POST', template, path, body, key);
 
