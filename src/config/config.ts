@@ -1,9 +1,11 @@
 /** What the rest of the program gets to see: complete, checked, frozen. Times in ms, sizes in bytes, paths absolute. */
+
 import type { AccessSettings } from '../access/settings.ts';
 import type { ClinikoSettings } from '../connectors/cliniko/settings.ts';
 import type { IdexxSettings } from '../connectors/idexx/settings.ts';
 import type { TableMapping } from '../connectors/vsrx/mapping.ts';
 import type { Schedule } from '../domain/schedule.ts';
+import type { SettingField } from '../domain/setting-field.ts';
 
 export interface Config {
   /** Folder for everything that Chartsync keeps on this machine. */
@@ -77,23 +79,8 @@ export interface FieldMistake {
   readonly message: string;
 }
 
-/** One setting, in the words of the configuration, without secrets. */
-export interface FormField {
-  readonly name: string;
-  readonly title: string;
-  readonly help: string;
-  readonly expected: string;
-  readonly unit: string | null;
-  /** JSON Schema. */
-  readonly schema: Readonly<Record<string, unknown>>;
-  readonly default: unknown;
-  readonly defaultText: string | null;
-  readonly value: unknown;
-  readonly configured: unknown;
-  readonly from: 'default' | 'environment' | 'file' | 'person';
-  /** Why it is changed in the file only. */
-  readonly fixed: string | null;
-}
+/** One setting as the configuration and what was chosen make it; who changed it is written elsewhere. */
+export type FormField = Omit<SettingField, 'changedAt' | 'changedBy'>;
 
 export interface AlertsConfig {
   /** Null: none is sent by e-mail. */
