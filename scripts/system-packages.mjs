@@ -28,9 +28,10 @@ const NEEDED = [
   },
   {
     name: 'Chromium',
-    programs: ['chromium', 'chromium-browser', 'google-chrome', 'Google Chrome'],
+    programs: ['chromium-headless-shell', 'chromium', 'chromium-browser', 'google-chrome', 'Google Chrome'],
     debian: 'chromium',
-    debianFirst: ['chromium'],
+    // Without a window it starts in a third of the time. Other systems than Debian do not have it by itself.
+    debianFirst: ['chromium-headless-shell'],
     onlyWith: 'playwright-core',
     others: 'macOS: brew install --cask chromium; Fedora: dnf install chromium',
   },

@@ -200,6 +200,10 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       version: await version(),
       logger,
     });
+    // Whatever somebody has changed may have left work for the documents: it begins at once.
+    app.server.on('request', (request, response) => {
+      if (request.method !== 'GET' && request.method !== 'HEAD') response.once('finish', () => documents?.nudge());
+    });
     try {
       await listen(app, config);
     } catch (error) {

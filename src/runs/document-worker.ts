@@ -29,7 +29,8 @@ export interface DocumentWorker {
   stop(): Promise<void>;
 }
 
-const LOOK_MS = 1000;
+/** For what other processes have stored: this one's own runs and requests say so at once. */
+const LOOK_MS = 2000;
 const PROGRAMS_MS = 60_000;
 
 export function startDocumentWorker(options: DocumentWorkerOptions): DocumentWorker {

@@ -26,7 +26,7 @@ export interface RunHelper {
   stop(graceMs: number): Promise<void>;
 }
 
-const LOOK_MS = 1000;
+const LOOK_MS = 2000;
 /** A run that we could not help with, perhaps because this machine lacks its share, is left to others for so long. */
 const AVOID_MS = 30_000;
 

@@ -28,6 +28,9 @@ export interface Scheduler {
   stop(): Promise<void>;
 }
 
+/** Schedules are of minutes; a look costs a service that rests more than anything else. */
+const LOOK_MS = 2000;
+
 /** Not news: somebody else was faster, or it is asked again in a moment. */
 const EXPECTED: ReadonlySet<ErrorCode> = new Set(['connection_busy', 'connection_paused', 'queue_full', 'cancelled']);
 
@@ -76,7 +79,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
         if (!failing) options.onError?.(null, toSyncError(error));
         failing = true;
       }
-      await clock.sleep(options.everyMs ?? 1000, ended.signal).catch(() => undefined);
+      await clock.sleep(options.everyMs ?? LOOK_MS, ended.signal).catch(() => undefined);
     }
   })();
 

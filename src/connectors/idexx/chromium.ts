@@ -23,7 +23,9 @@ export interface OpenPage {
 
 export type Visit<T> = (page: Page) => Promise<T>;
 
+/** The one without a window first: it starts in a third of the time, and needs less memory. */
 const USUAL_PLACES = [
+  '/usr/bin/chromium-headless-shell',
   '/usr/bin/chromium',
   '/usr/bin/chromium-browser',
   '/usr/bin/google-chrome',

@@ -65,10 +65,11 @@ export async function readWindow(
   const { window, clinic } = options;
   const context = { signal: session.signal, urgent: options.urgent };
   const key = { organizationId: settings.organizationId, clinicId: settings.clinicId };
-  const stored = await ports.book.storedAppointments(key, window, []);
-  const failedBefore = new Set(
-    (await ports.book.freshness(key, window)).filter((day) => day.failedAt !== null).map((day) => day.date),
-  );
+  const [stored, freshness] = await Promise.all([
+    ports.book.storedAppointments(key, window, []),
+    ports.book.freshness(key, window),
+  ]);
+  const failedBefore = new Set(freshness.filter((day) => day.failedAt !== null).map((day) => day.date));
   const dates = datesBetween(window.from, window.to);
   const waiting = [...dates.filter((date) => failedBefore.has(date)), ...dates.filter((d) => !failedBefore.has(d))];
   const days = new Map<string, CalendarDay>();

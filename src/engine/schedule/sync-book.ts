@@ -6,6 +6,8 @@ import type { ReadEvidence } from '../../domain/completeness.ts';
 import { SyncError } from '../../domain/errors.ts';
 import type { DateWindow } from '../../domain/reconcile-appointments.ts';
 import type { RunMode, RunTrigger } from '../../domain/run.ts';
+import type { CalendarClinic } from '../../ports/calendar-source.ts';
+import type { Fence } from '../../ports/document-records.ts';
 import type { RunProgress } from '../../ports/run-store.ts';
 import { nextTry } from '../failure-policy.ts';
 import { type RunResult, type RunSession, type SessionOptions, type WorkResult, withRun } from '../run-session.ts';
@@ -92,25 +94,34 @@ export async function copyWindow(
   session: RunSession,
   options: CopyOptions,
 ): Promise<{ readonly result: WindowResult; readonly evidence: ReadEvidence }> {
-  const { source, book, runs, clock } = ports;
+  const { source, book, clock } = ports;
   const { fence, signal } = session;
   const { clinicId } = settings;
   session.step('Logging in', null);
   const clinic = await source.clinic({ signal, urgent: options.urgent });
-  await book.configure(fence, clinicId, clinicSettings(clinic, settings, null));
   const startedAt = clock.now();
   const window = options.window ?? usualWindow(settings, startedAt);
-  await book.beginWindow(fence, clinicId, window);
-  const before = options.window === undefined ? await runs.lastCompleteRead(settings) : null;
 
   session.step('Reading the calendar', datesBetween(window.from, window.to).length);
-  const progress = latestOf((date: string) => book.noteProgress(fence, clinicId, date));
-  const read = await readWindow(ports, settings, session, {
+  // The portal takes longest: it is asked while the book is made ready for what it answers.
+  const unready = new AbortController();
+  const ready = prepare(ports, settings, fence, { clinic, window, isUsual: options.window === undefined });
+  ready.catch((error) => unready.abort(error));
+  const progress = latestOf(async (date: string) => {
+    await ready;
+    await book.noteProgress(fence, clinicId, date);
+  });
+  const reading: Pick<RunSession, 'signal' | 'advance'> = {
+    signal: AbortSignal.any([signal, unready.signal]),
+    advance: (items) => session.advance(items),
+  };
+  const read = await readWindow(ports, settings, reading, {
     clinic,
     window,
     urgent: options.urgent,
     onDate: ({ date }) => progress.tell(date),
-  });
+  }).finally(() => ready.catch(() => undefined));
+  const before = await ready;
   await progress.settle();
   await book.configure(fence, clinicId, clinicSettings(clinic, settings, read));
   const finishedAt = clock.now();
@@ -150,6 +161,22 @@ export async function copyWindow(
   // A read with holes says nothing about what waits for a person.
   if (completeItems !== null && options.window === undefined) await hold(ports, session, result, evidence);
   return { result, evidence };
+}
+
+/** @returns the last complete read, of a usual window */
+async function prepare(
+  { book, runs }: BookPorts,
+  settings: BookSettings,
+  fence: Fence,
+  {
+    clinic,
+    window,
+    isUsual,
+  }: { readonly clinic: CalendarClinic; readonly window: DateWindow; readonly isUsual: boolean },
+) {
+  await book.configure(fence, settings.clinicId, clinicSettings(clinic, settings, null));
+  await book.beginWindow(fence, settings.clinicId, window);
+  return isUsual ? await runs.lastCompleteRead(settings) : null;
 }
 
 /** One write at a time, of the newest value only: the next date is not waited with for it. */

@@ -8,6 +8,14 @@ export interface ReadPagesInput {
   readonly records: number;
 }
 
+/** The filters that each list has for what it leaves out by itself. */
+const HIDDEN: Readonly<Record<string, readonly string[]>> = {
+  patients: ['archived_at'],
+  individual_appointments: ['archived_at', 'cancelled_at', 'deleted_at'],
+  group_appointments: ['archived_at', 'deleted_at'],
+  attendees: ['archived_at', 'cancelled_at', 'deleted_at'],
+};
+
 const input = subjectInput<ReadPagesInput>();
 const headers = {
   authorization: `Basic ${Buffer.from(`${input.apiKey}:`).toString('base64')}`,
@@ -19,11 +27,13 @@ await measureInside(
   async () => {
     let records = 0;
     for (const list of input.lists) {
-      const hidden = ['archived_at', 'cancelled_at', 'deleted_at'].slice(0, list === 'patients' ? 1 : 3);
+      const hidden = HIDDEN[list] ?? [];
       let next: string | undefined =
         `${input.url}/${list}?per_page=100${hidden.map((name) => `&q[]=${name}:*`).join('')}`;
       while (next !== undefined) {
-        const page = (await (await fetch(next, { headers })).json()) as {
+        const answer = await fetch(next, { headers });
+        if (!answer.ok) throw new Error(`${list}: ${answer.status} ${await answer.text()}`);
+        const page = (await answer.json()) as {
           links: { next?: string };
           [list: string]: unknown;
         };
