@@ -51,6 +51,8 @@ export interface Faults {
   latencyMs: number;
   /** After every so many list requests the world changes by so many steps. */
   mutateWhilePaging: { every: number; steps: number } | null;
+  /** When this page of patients has been answered, the first of the list vanishes, another patient is added, or both; once. */
+  betweenPages: { after: number; remove: boolean; add: boolean } | null;
   /** The `Date` header is so much ahead. */
   clockSkewSeconds: number;
   answers: AnswerFault[];
@@ -60,6 +62,9 @@ export interface Faults {
   errorBody: 'json' | 'empty' | 'html' | 'mixed';
   /** `deleted_at:*` gets a 400. */
   refuseAnyDeleted: boolean;
+  /** Filters of any value, such as `cancelled_at:*`, of these fields are refused, with `refuseAnyWith`. */
+  refuseAny: string[];
+  refuseAnyWith: 400 | 422;
   /** Lists show cancelled bookings without being asked. */
   showCancelled: boolean;
   /** `include`: `cancelled_at:*` adds the cancelled ones. `only`: it shows none but them. */
@@ -115,11 +120,14 @@ export function defaultFaults(): Faults {
     randomSeed: 1,
     latencyMs: 0,
     mutateWhilePaging: null,
+    betweenPages: null,
     clockSkewSeconds: 0,
     answers: [],
     foreignOrigin: 'http://elsewhere.invalid',
     errorBody: 'json',
     refuseAnyDeleted: false,
+    refuseAny: [],
+    refuseAnyWith: 400,
     showCancelled: false,
     anyValue: 'include',
     deletedPatientsReadable: false,

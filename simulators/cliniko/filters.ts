@@ -18,7 +18,14 @@ export interface Filter<T> {
   readonly test: (record: T) => boolean;
 }
 
-export class FilterError extends Error {}
+export class FilterError extends Error {
+  readonly status: 400 | 422;
+
+  constructor(message: string, status: 400 | 422 = 400) {
+    super(message);
+    this.status = status;
+  }
+}
 
 const OPERATORS: Readonly<Record<FieldType, readonly string[]>> = {
   'date-time': ['>=', '>', '<=', '<', '?', '!?', '*'],

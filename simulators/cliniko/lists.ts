@@ -64,11 +64,11 @@ export class Lists {
       this.#found.clear();
       this.#version = this.#world.version;
     }
-    const { showCancelled, anyValue, refuseAnyDeleted, sortById } = this.#faults;
+    const { showCancelled, anyValue, refuseAnyDeleted, refuseAny, sortById } = this.#faults;
     const sort = query.get('sort') ?? '';
     const order = query.get('order') ?? '';
     const texts = filterTexts(query);
-    const switches = [showCancelled, anyValue, refuseAnyDeleted, sortById];
+    const switches = [showCancelled, anyValue, refuseAnyDeleted, refuseAny, sortById];
     const key = JSON.stringify([resource.name, scope?.name, texts, sort, order, switches]);
     const known = this.#found.get(key);
     if (known) return known;
@@ -85,8 +85,10 @@ export class Lists {
 
   #filters(texts: readonly string[], fields: Fields<Stored>): Filter<Stored>[] {
     const filters = texts.map((text) => parseFilter(text, fields));
-    const refused = this.#faults.refuseAnyDeleted && filters.find((one) => one.field === 'deleted_at' && one.anyValue);
-    if (refused) throw new FilterError('Filter operator for deleted_at is not valid');
+    const { refuseAny, refuseAnyDeleted, refuseAnyWith } = this.#faults;
+    const names = new Set([...refuseAny, ...(refuseAnyDeleted ? ['deleted_at'] : [])]);
+    const refused = filters.find((one) => one.anyValue && names.has(one.field));
+    if (refused) throw new FilterError(`Filter operator for ${refused.field} is not valid`, refuseAnyWith);
     return filters;
   }
 

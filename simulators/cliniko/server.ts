@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Account, type AccountOptions, keyOf } from './accounts.ts';
 import { type Answer, bodyText, Refusal, refusalAnswer, replacedAnswer, send } from './answer.ts';
+import { changeBetween } from './between-pages.ts';
 import type { Call } from './call.ts';
 import { controlAnswer } from './control.ts';
 import { type AnswerFault, defaultFaults, type Faults, takeFault } from './faults.ts';
@@ -146,6 +147,7 @@ class Service {
         fault = takeFault(faults, names, isList ? pageNumber(call.query) : null);
         answer = this.#answer(call, route, fault);
         if (isList) this.#liveOn(call);
+        if (isList) changeBetween(call, route.resource, route.scope, faults);
       }
     } catch (error) {
       if (this.stopping.signal.aborted) return;
@@ -217,7 +219,7 @@ class Service {
 
   #refused(error: unknown, control: boolean): Answer {
     const { faults, now, rateLimit } = this.#options;
-    const refusal = error instanceof FilterError ? new Refusal(400, error.message) : error;
+    const refusal = error instanceof FilterError ? new Refusal(error.status, error.message) : error;
     if (!(refusal instanceof Refusal)) throw error;
     if (control) return { status: refusal.status, json: { message: refusal.message } };
     const answer = refusalAnswer(refusal.status, refusal.message, faults, this.#count++);

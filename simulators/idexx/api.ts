@@ -4,7 +4,7 @@ import { calendarRows, daysAsked, wrap } from './calendar.ts';
 import { answerCall } from './calls.ts';
 import { consultationPage } from './consultations.ts';
 import type { Exchange, Reply } from './exchange.ts';
-import { type Faults, failsDates, spoilConsultations, spoilRows, spoilWrapper } from './faults.ts';
+import { type Faults, failsDates, moveOn, spoilConsultations, spoilRows, spoilWrapper } from './faults.ts';
 import { cut, readBody, redirect, sendHtml, sendJson, sendText } from './http.ts';
 import { page } from './pages.ts';
 import type { PortalVariant } from './portal.ts';
@@ -102,6 +102,7 @@ function calendar(exchange: Exchange, { faults, variant }: CallContext, session:
   }
   const rows = spoilRows(faults, calendarRows(session.clinic, start, end, variant), first, last);
   send(exchange, { status: 200, body: spoilWrapper(faults, wrap(rows, variant), rows) });
+  moveOn(faults, session.clinic, first, last);
 }
 
 function consultations(exchange: Exchange, { faults, variant }: CallContext, session: Session, wall: Wall): void {

@@ -1,7 +1,8 @@
 /** Everything that can be wrong with the portal. All switches may be changed between two requests. */
 import type { CalendarRow } from './calendar.ts';
 import type { ConsultationPage } from './consultations.ts';
-import { type Day, daysBetween } from './wall.ts';
+import { addDays, type Day, dayOf, daysBetween } from './wall.ts';
+import type { Clinic } from './world.ts';
 
 export interface Faults {
   /** Requests that `slowMs`, `reset`, `serverError`, `tooManyRequests`, `html` and `halfJson` hit, by how the path begins; null: all JSON calls. */
@@ -40,6 +41,8 @@ export interface Faults {
   /** Calendar: a request that touches this date fails so many times. */
   failDates: Record<Day, number>;
   failDatesWith: 'error' | 'reset' | 'html' | 'empty';
+  /** Calendar: when the answer for `after` has been made, an appointment goes to the same time of another date; once. */
+  moves: { after: Day; id: string; to: Day }[];
   /** Calendar: times that are no times, lie an hour off, or end before they start. */
   wrongTimes: 'invalid' | 'shifted' | 'reversed' | null;
   /** Calendar: every third row has the id of the row before it. */
@@ -76,6 +79,7 @@ export function noFaults(): Faults {
     visitlessDates: [],
     failDates: {},
     failDatesWith: 'error',
+    moves: [],
     wrongTimes: null,
     repeatIds: false,
     outsideWindow: false,
@@ -111,6 +115,19 @@ export function failsDates(faults: Faults, first: Day, last: Day): boolean {
     fails = true;
   }
   return fails;
+}
+
+/** Somebody moves appointments between two requests. */
+export function moveOn(faults: Faults, clinic: Clinic, first: Day, last: Day): void {
+  const due = faults.moves.filter(({ after }) => after >= first && after <= last);
+  for (const { id, to } of due) {
+    const event = clinic.events.find((candidate) => candidate.id === id);
+    if (event === undefined) continue;
+    const days = daysBetween(dayOf(event.start), dayOf(event.end ?? event.start)).length - 1;
+    event.start = `${to}${event.start.slice(10)}`;
+    if (event.end !== null) event.end = `${addDays(to, days)}${event.end.slice(10)}`;
+  }
+  faults.moves = faults.moves.filter((move) => !due.includes(move));
 }
 
 /** The rows as the faults leave them. */

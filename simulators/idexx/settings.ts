@@ -46,6 +46,16 @@ export const FAULT_CHECKS: Readonly<Record<keyof Faults, Check>> = {
   visitlessDates: listOf(isDay),
   failDates: (value) => isObject(value) && Object.keys(value).every(isDay) && Object.values(value).every(isCount),
   failDatesWith: oneOf('error', 'reset', 'html', 'empty'),
+  moves: listOf(
+    (value) =>
+      isObject(value) &&
+      'after' in value &&
+      isDay(value.after) &&
+      'id' in value &&
+      isText(value.id) &&
+      'to' in value &&
+      isDay(value.to),
+  ),
   wrongTimes: oneOf(null, 'invalid', 'shifted', 'reversed'),
   repeatIds: isBoolean,
   outsideWindow: isBoolean,

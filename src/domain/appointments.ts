@@ -15,7 +15,7 @@ export const BLOCK_TYPE = 'block';
 
 /** One appointment of the calendar. Its place in time is the widest reading of its wall times (`widestInterval`). */
 export interface CalendarAppointment extends Interval {
-  /** The source's id; see {@link calendarId}. */
+  /** The source's id; of blocked times see {@link blockId}. */
   readonly neoAppointmentId: string;
   /** Clinic-local date of its beginning. */
   readonly date: string;
@@ -32,9 +32,19 @@ export interface CalendarAppointment extends Interval {
   readonly status: CalendarState;
 }
 
-/** A source may use the id of an appointment for a blocked time as well: those have ids of their own here. */
-export function calendarId(id: string, isBlock: boolean): string {
-  return isBlock ? `block:${id}` : id;
+/**
+ * Blocked times have ids of their own here: a source may give them the id of an appointment, and one id to all that recur, on several
+ * dates, several times in a day or in several columns at one time. Each of them takes its own place.
+ *
+ * @param start wall time. @param roomId null: it is in no column
+ */
+export function blockId(id: string, start: string, roomId: string | null): string {
+  return `block:${id}@${start.slice(0, 16)}${roomId === null ? '' : `/${roomId}`}`;
+}
+
+/** What the source calls it. */
+export function sourceIdOf(neoAppointmentId: string): string {
+  return /^block:([^@]+)@/.exec(neoAppointmentId)?.[1] ?? neoAppointmentId;
 }
 
 export function isBlockId(neoAppointmentId: string): boolean {

@@ -23,6 +23,9 @@ export type RecordStream = (typeof RECORD_STREAMS)[number];
 export const APPOINTMENT_STATES = ['booked', 'arrived', 'noshow', 'cancelled', 'archived', 'deleted'] as const;
 export type AppointmentState = (typeof APPOINTMENT_STATES)[number];
 
+/** Why a source may hide a record. */
+export type HiddenKind = 'archived' | 'cancelled' | 'deleted';
+
 export interface AppointmentFlags {
   readonly deletedAt: string | null;
   readonly archivedAt: string | null;

@@ -108,6 +108,12 @@ export const ERROR_CATALOGUE = {
     summary: 'The source system refused a request as wrong.',
     remedy: 'Check baseUrl, which ends in /v1. If it is right, report the status. Nothing was removed because of it.',
   },
+  source_filter_refused: {
+    action: 'skip',
+    summary: 'The source refuses to show archived, cancelled or deleted records of a list.',
+    remedy:
+      'Nothing is wrong with what was copied, but such a change is found only by the nightly read of everything, or not at all where archived records are refused. Ask the vendor; skip it to take note.',
+  },
   consultation_unlinked: {
     action: 'skip',
     summary: 'The consultation names no appointment that is stored of this clinic, so nobody can say where it belongs.',

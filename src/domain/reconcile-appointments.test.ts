@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { appointmentHash, type CalendarAppointment, calendarId, takesPlace } from './appointments.ts';
+import {
+  appointmentHash,
+  blockId,
+  type CalendarAppointment,
+  isBlockId,
+  sourceIdOf,
+  takesPlace,
+} from './appointments.ts';
 import {
   AppointmentRemoval,
   CompleteWindow,
@@ -88,7 +95,12 @@ test('every field that we keep is a change', () => {
 test('states that take a place, and ids of blocked times', () => {
   expect((['scheduled', 'in_progress', 'finalized'] as const).every(takesPlace)).toBe(true);
   expect((['cancelled', 'no_show'] as const).some(takesPlace)).toBe(false);
-  expect(calendarId('5', true)).not.toBe(calendarId('5', false));
+  const start = '2026-01-20T09:00:00';
+  const ids = [blockId('5', start, '7'), blockId('5', start, '8'), blockId('5', start, null)];
+  expect(new Set(ids).size).toBe(3);
+  expect(ids.map(sourceIdOf)).toEqual(['5', '5', '5']);
+  expect([...ids.map(isBlockId), isBlockId('5')]).toEqual([true, true, true, false]);
+  expect(sourceIdOf('5')).toBe('5');
 });
 
 describe('reconcile', () => {

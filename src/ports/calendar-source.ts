@@ -39,8 +39,11 @@ export interface CalendarDay {
   readonly unknownStates: readonly string[];
 }
 
-/** What the source says about one appointment that its calendar does not show. `elsewhere`: deleted, cancelled or moved. */
-export type Whereabouts = 'there' | 'elsewhere';
+/**
+ * What the source says about one appointment that its calendar does not show. `elsewhere`: deleted, cancelled or moved. `unclear`: under
+ * the id of a blocked time it tells of another one, which may be another of those that recur.
+ */
+export type Whereabouts = 'there' | 'elsewhere' | 'unclear';
 
 export interface CalendarSource {
   /** Makes sure that somebody is logged in. */

@@ -8,7 +8,7 @@
  * - A removal hides the record and says why; nothing is destroyed. A record that the source shows again is live again.
  */
 import type { StoredItem } from '../domain/change-set.ts';
-import type { ClinicRecord, RecordStream } from '../domain/clinic.ts';
+import type { ClinicRecord, HiddenKind, RecordStream } from '../domain/clinic.ts';
 import type { Removal } from '../domain/completeness.ts';
 import type { ConnectionKey, Fence } from './document-records.ts';
 
@@ -16,6 +16,8 @@ export interface StoredRecord extends StoredItem {
   readonly stream: RecordStream;
   /** Hidden because the source lost it. */
   readonly removed: boolean;
+  /** The source said so of it when it last showed it. */
+  readonly hidden: readonly HiddenKind[];
 }
 
 /** Where a stream stands. */

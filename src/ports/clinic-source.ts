@@ -8,7 +8,7 @@
  *   that change meanwhile may come twice or, when others vanish before them, be skipped – which `totals` then tell.
  * - Nothing is ever written to the source.
  */
-import type { ClinicRecord, RecordStream } from '../domain/clinic.ts';
+import type { ClinicRecord, HiddenKind, RecordStream } from '../domain/clinic.ts';
 import type { BlobContent } from './blob-store.ts';
 
 export interface SourcePage {
@@ -19,8 +19,11 @@ export interface SourcePage {
   readonly total: number;
   /** The source's own clock when it answered, epoch ms; null when it does not say. */
   readonly serverTime: number | null;
+  /** References of records that may have come into the list after this part of the read began; null: nobody can tell. */
+  readonly arrived: readonly string[] | null;
   /** Of the last record, in the order of the read: from where an interrupted read goes on. Null: the order is not known. */
   readonly position: string | null;
+  /** The last page of its part. */
   readonly last: boolean;
 }
 
@@ -64,10 +67,12 @@ export interface ClinicSource {
     context: { readonly signal: AbortSignal; readonly urgent: boolean },
   ): AsyncIterable<SourcePage>;
   /**
-   * False when the source refused to show some hidden records of this stream since the last `read` began: then what is not
-   * delivered may only be hidden.
+   * False when the source has shown that it does not show all records of this stream: then what is not delivered may only be hidden,
+   * and still count. As of the last read of everything.
    */
   showsEverything(stream: RecordStream): boolean;
+  /** The kinds of hidden records of this stream that the source refuses to show, as of the last read of everything. */
+  refusals(stream: RecordStream): readonly HiddenKind[];
   /** Looks single records up, hidden ones included. @returns those that the source still has */
   confirm(
     stream: RecordStream,

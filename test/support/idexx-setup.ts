@@ -202,7 +202,7 @@ async function expectBook(portal: IdexxSimulator, clinic: Clinic, window: DateWi
     type: a.appointmentType,
     status: a.status,
   }));
-  const order = (a: Record<string, unknown>) => `${a.date} ${a.start} ${a.id}`;
+  const order = (a: Record<string, unknown>) => `${a.date} ${a.start} ${a.id} ${a.room}`;
   const sorted = (rows: readonly Record<string, unknown>[]) =>
     [...rows].sort((a, b) => (order(a) < order(b) ? -1 : order(a) > order(b) ? 1 : 0));
   expect(sorted(appointments)).toEqual(sorted(expected));

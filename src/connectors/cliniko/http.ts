@@ -16,6 +16,8 @@ export interface Answer {
   readonly body: unknown;
   /** Epoch ms of the answer's Date header. */
   readonly serverTime: number | null;
+  /** From when the question was sent to when the whole answer was there. */
+  readonly tookMs: number;
 }
 
 export interface HttpOptions {
@@ -128,12 +130,14 @@ async function ask(
   options: HttpOptions,
   onStatus: (status: number) => void,
 ): Promise<Answer> {
+  const askedAt = options.clock.now();
   const { response, text } = await exchange(url, authorization, signal, options, onStatus);
+  const tookMs = options.clock.now() - askedAt;
   const date = Date.parse(response.headers.get('date') ?? '');
   const serverTime = Number.isNaN(date) ? null : date;
   if (response.status !== 200) throw refusal(response, options.clock.now());
   try {
-    return { body: parseJson(text), serverTime };
+    return { body: parseJson(text), serverTime, tookMs };
   } catch (error) {
     // Half a body, or a page of the proxy in between: worth another try, and never an empty list.
     throw new SyncError('source_failed', { detail: 'A page was not JSON.', cause: error });

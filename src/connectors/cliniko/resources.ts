@@ -9,6 +9,8 @@ export interface Resource {
   readonly paths: readonly string[];
   readonly key: string;
   readonly hidden: readonly HiddenBy[];
+  /** What they say takes place at a time. Archived, cancelled or deleted, it does not: what cannot be seen any more is over. */
+  readonly takesPlace?: true;
 }
 
 export const RESOURCES: Readonly<Record<RecordStream, Resource>> = {
@@ -21,17 +23,25 @@ export const RESOURCES: Readonly<Record<RecordStream, Resource>> = {
     paths: ['individual_appointments'],
     key: 'individual_appointments',
     hidden: ['archived_at', 'cancelled_at', 'deleted_at'],
+    takesPlace: true,
   },
   group_appointments: {
     paths: ['group_appointments'],
     key: 'group_appointments',
     hidden: ['archived_at', 'deleted_at'],
+    takesPlace: true,
   },
-  attendees: { paths: ['attendees'], key: 'attendees', hidden: ['archived_at', 'cancelled_at', 'deleted_at'] },
+  attendees: {
+    paths: ['attendees'],
+    key: 'attendees',
+    hidden: ['archived_at', 'cancelled_at', 'deleted_at'],
+    takesPlace: true,
+  },
   unavailable_blocks: {
     paths: ['unavailable_blocks'],
     key: 'unavailable_blocks',
     hidden: ['archived_at', 'deleted_at'],
+    takesPlace: true,
   },
   patient_attachments: { paths: ['patient_attachments'], key: 'patient_attachments', hidden: ['archived_at'] },
 };

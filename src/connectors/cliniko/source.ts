@@ -1,14 +1,15 @@
 /** `ClinicSource` on the Cliniko API. */
 import { createHash } from 'node:crypto';
-import type { ClinicRecord, RecordStream } from '../../domain/clinic.ts';
+import type { ClinicRecord, HiddenKind, RecordStream } from '../../domain/clinic.ts';
 import { SyncError } from '../../domain/errors.ts';
-import type { ClinicSource, ReadQuestion } from '../../ports/clinic-source.ts';
+import type { ClinicSource, ReadQuestion, SourcePage } from '../../ports/clinic-source.ts';
 import type { Clock, Random } from '../../ports/clock.ts';
 import type { OutboundLimit } from '../../ports/outbound-limit.ts';
 import { changed, isObject, type Json, type ListAnswer, listOf } from './answer.ts';
 import { authorizationOf, shardOf, vendorUrl } from './api-key.ts';
 import { type ContentOptions, fetchContent } from './content.ts';
 import { idOf, instantOf } from './fields.ts';
+import { createHiddenRecords, setsOf } from './hidden-records.ts';
 import { type Answer, createHttp, type RequestContext } from './http.ts';
 import { recordOf } from './mapping.ts';
 import { type HiddenBy, RESOURCES } from './resources.ts';
@@ -29,16 +30,27 @@ export interface ClinikoOptions {
   readonly contents: Pick<ContentOptions, 'folder' | 'maxBytes' | 'contentType'>;
 }
 
-interface Question {
-  readonly path: string;
-  readonly hidden: readonly HiddenBy[];
-  /** Its absence from the server is no fault. */
-  readonly optional: boolean;
-  /** No other question follows, unless it is not known yet. */
-  readonly last: boolean;
+interface FirstPage {
+  readonly url: URL;
+  readonly answer: Answer;
+  /** The filters that were not refused. */
+  readonly sent: readonly HiddenBy[];
+}
+
+interface Page extends ListAnswer {
+  readonly serverTime: number | null;
+  readonly sent: readonly HiddenBy[];
+  readonly isFirst: boolean;
+  /** Not later than the moment of which the first page tells, by the server's clock, epoch ms; null: unknown. */
+  readonly beganAt: number | null;
 }
 
 const PER_PAGE = 100;
+const KINDS: Readonly<Record<HiddenBy, HiddenKind>> = {
+  archived_at: 'archived',
+  cancelled_at: 'cancelled',
+  deleted_at: 'deleted',
+};
 /** Ids in one question; keeps its URL short. */
 const IDS_PER_QUESTION = 50;
 
@@ -76,9 +88,9 @@ export function createClinikoSource(options: ClinikoOptions): ClinicSource {
   };
   const mapping = { notes: settings.notes };
   let session: Session | null = null;
-  const refused = new Map<RecordStream, Set<HiddenBy>>();
-  /** Filters of which an answer has shown that they add hidden records to the others. */
-  const adding = new Set<HiddenBy>();
+  const hidden = createHiddenRecords();
+  /** Streams of which the server does not have one of the lists. */
+  const lacking = new Set<RecordStream>();
 
   /** One limit for all keys of a user. */
   async function whoAmI(opened: Session, signal: AbortSignal): Promise<{ responseMs: number; user: string }> {
@@ -115,98 +127,57 @@ export function createClinikoSource(options: ClinikoOptions): ClinicSource {
   };
 
   /** The URL of a list's first page. */
-  function urlOf(path: string, question: ReadQuestion, hidden: readonly HiddenBy[]): URL {
+  function urlOf(path: string, question: ReadQuestion, filters: readonly HiddenBy[]): URL {
     const url = new URL(`${session?.base ?? ''}/${path}`);
     url.searchParams.set('per_page', String(PER_PAGE));
     const ask = (filter: string) => url.searchParams.append('q[]', filter);
     if (question.changedSince !== null) ask(`updated_at:>=${seconds(question.changedSince)}`);
     if (question.createdFrom !== null) ask(`created_at:>=${seconds(question.createdFrom)}`);
     if (question.startsFrom !== null) ask(`starts_at:>=${seconds(question.startsFrom)}`);
-    for (const name of hidden) ask(`${name}:*`);
+    for (const name of filters) ask(`${name}:*`);
     return url;
   }
 
   /**
-   * The questions that together show a whole list. Whether `archived_at:*` adds the archived records or shows only them is
-   * not written anywhere. An answer in which a record without that date appears tells; until then, after the question with all
-   * filters each kind of hidden records is asked for by itself.
+   * First page of a list. Of filters that the server refuses, as few as possible are left out, and remembered: what it refuses says
+   * nothing about which.
    */
-  function* questionsOf(stream: RecordStream): Generator<Question> {
-    const { paths, hidden } = RESOURCES[stream];
-    for (const [i, path] of paths.entries()) {
-      const question = (names: readonly HiddenBy[], last: boolean): Question => ({
-        path,
-        hidden: names,
-        optional: i > 0,
-        last: i === paths.length - 1 && last,
-      });
-      if (hidden.length === 0) yield question(hidden, true);
-      else yield question(hidden, false);
-      if (isWhole(stream, hidden)) continue;
-      // What the server refuses is known by now, and asking for it again would read the plain list once more.
-      const sent = sentOf(stream, hidden);
-      // With one filter the question with all of them was the question with this one.
-      const unknown = sent.length === 1 ? [] : sent.filter((name) => !adding.has(name));
-      yield question(
-        sent.filter((name) => adding.has(name)),
-        unknown.length === 0,
-      );
-      for (const name of unknown) yield question([name], name === unknown.at(-1));
-    }
-  }
-
-  /** The filters that really stand in a question: without those that the server refused. */
-  function sentOf(stream: RecordStream, hidden: readonly HiddenBy[]): readonly HiddenBy[] {
-    return hidden.filter((name) => refused.get(stream)?.has(name) !== true);
-  }
-
-  /** Nothing that the server shows at all can be missing from an answer to the question with all of them. */
-  function isWhole(stream: RecordStream, hidden: readonly HiddenBy[]): boolean {
-    return sentOf(stream, hidden).every((name) => adding.has(name));
-  }
-
-  /** A record without that date, in an answer to a question that really had the filter: the filter adds. */
-  function learn(sent: readonly HiddenBy[], records: readonly Json[]): void {
-    for (const name of sent) {
-      if (!adding.has(name) && records.some((record) => instantOf(record, name) === null)) adding.add(name);
-    }
-  }
-
-  function hide(stream: RecordStream, name: HiddenBy): void {
-    refused.set(stream, (refused.get(stream) ?? new Set<HiddenBy>()).add(name));
-  }
-
-  /** First page of a list; a filter for hidden records that the server refuses is left out and remembered. */
   async function firstPage(
     stream: RecordStream,
     path: string,
     asked: readonly HiddenBy[],
-    build: (hidden: readonly HiddenBy[]) => URL,
+    build: (filters: readonly HiddenBy[]) => URL,
     context: RequestContext,
-  ): Promise<{ url: URL; answer: Answer }> {
-    for (;;) {
-      const hidden = sentOf(stream, asked);
-      const url = build(hidden);
+  ): Promise<FirstPage> {
+    const all = hidden.sent(stream, asked);
+    let refusal: unknown = null;
+    for (const sent of setsOf(all).sort((a, b) => b.length - a.length)) {
+      const url = build(sent);
       try {
-        return { url, answer: await get(url.href, context) };
+        const answer = await get(url.href, context);
+        const refused = all.filter((name) => !sent.includes(name));
+        if (refused.length > 0) hidden.refuse(stream, refused);
+        return { url, answer, sent };
       } catch (error) {
-        const last = hidden.at(-1);
-        const isRefusal = error instanceof SyncError && error.code === 'source_request_refused';
-        if (!isRefusal || last === undefined || error.detail !== 'Status: 400.') throw withList(error, path);
-        hide(stream, last);
+        if (!isRefusedFilter(error)) throw withList(error, path);
+        refusal ??= withList(error, path);
       }
     }
+    // The plain list as well: it was not about these filters.
+    throw refusal;
   }
 
   async function* pagesOf(
     stream: RecordStream,
     path: string,
-    hidden: readonly HiddenBy[],
-    build: (hidden: readonly HiddenBy[]) => URL,
+    filters: readonly HiddenBy[],
+    build: (filters: readonly HiddenBy[]) => URL,
     context: RequestContext,
-  ): AsyncGenerator<ListAnswer & { serverTime: number | null }> {
+  ): AsyncGenerator<Page> {
     const { key } = RESOURCES[stream];
-    const first = await firstPage(stream, path, hidden, build, context);
+    const first = await firstPage(stream, path, filters, build, context);
+    const { sent } = first;
+    const beganAt = beginningOf(first.answer);
     const visited = new Set<string>([first.url.href]);
     let { answer } = first;
     for (;;) {
@@ -218,12 +189,60 @@ export function createClinikoSource(options: ClinikoOptions): ClinicSource {
       // The next page is on its way while this one is stored.
       const next = page.next === null ? null : get(page.next, context);
       next?.catch(() => undefined);
-      yield { ...page, serverTime: answer.serverTime };
+      yield { ...page, serverTime: answer.serverTime, sent, isFirst: answer === first.answer, beganAt };
       if (next === null) return;
       answer = await next.catch((error) => {
         throw withList(error, path);
       });
     }
+  }
+
+  async function* readPart(
+    asked: {
+      readonly stream: RecordStream;
+      readonly path: string;
+      readonly filters: readonly HiddenBy[];
+      readonly part: number;
+      readonly isOneList: boolean;
+    },
+    question: ReadQuestion,
+    context: RequestContext,
+  ): AsyncGenerator<SourcePage> {
+    const { stream, path, part } = asked;
+    const build = (filters: readonly HiddenBy[]) => urlOf(path, question, filters);
+    let ordered = '';
+    for await (const page of pagesOf(stream, path, asked.filters, build, context)) {
+      hidden.learn(page.sent, page.records);
+      const created = page.records.map((record) => instantOf(record, 'created_at'));
+      const isOrdered = created.every((at) => {
+        if (at === null || at < ordered) return false;
+        ordered = at;
+        return true;
+      });
+      const isWhole = page.sent.every(hidden.adds);
+      yield {
+        records: mapAll(stream, page.records),
+        part,
+        total: page.total,
+        serverTime: page.serverTime,
+        arrived: arrivedOf(stream, page, question),
+        position: isOrdered && asked.isOneList && part === 0 && isWhole ? (created.at(-1) ?? null) : null,
+        last: page.next === null,
+      };
+    }
+  }
+
+  /** What brings a record into a list dates it: its creation, a change where changes are asked for, else what hides it elsewhere. */
+  function arrivedOf(stream: RecordStream, page: Page, question: ReadQuestion): string[] | null {
+    const { beganAt, records, sent } = page;
+    if (page.isFirst) return [];
+    if (beganAt === null) return null;
+    const isAll = question.changedSince === null && question.startsFrom === null;
+    const fields = [isAll ? 'created_at' : 'updated_at', ...sent.filter((name) => !hidden.adds(name))];
+    const isLater = (at: string | null) => at !== null && Date.parse(at) >= beganAt;
+    return records
+      .filter((record) => fields.some((field) => isLater(instantOf(record, field))))
+      .map((record) => idOf(record, stream));
   }
 
   return {
@@ -248,64 +267,52 @@ export function createClinikoSource(options: ClinikoOptions): ClinicSource {
       return { responseMs, region: shardOf(opened.apiKey), user };
     },
     async *read(stream, question, context) {
-      refused.delete(stream);
-      let part = 0;
+      // What was refused is asked for again when everything is read; in between it would cost requests each time.
+      if (question.changedSince === null) {
+        hidden.forget(stream);
+        lacking.delete(stream);
+      }
+      const { paths } = RESOURCES[stream];
       // What one list has shown says nothing about how far the next one was read.
-      const isOneList = RESOURCES[stream].paths.length === 1;
-      for (const { path, hidden, optional, last } of questionsOf(stream)) {
-        let ordered = '';
+      const isOneList = paths.length === 1;
+      let part = 0;
+      for (const [i, path] of paths.entries()) {
         try {
-          for await (const page of pagesOf(stream, path, hidden, (names) => urlOf(path, question, names), context)) {
-            learn(sentOf(stream, hidden), page.records);
-            const created = page.records.map((record) => instantOf(record, 'created_at'));
-            const isOrdered = created.every((at) => {
-              if (at === null || at < ordered) return false;
-              ordered = at;
-              return true;
-            });
-            yield {
-              records: mapAll(stream, page.records),
-              part,
-              total: page.total,
-              serverTime: page.serverTime,
-              position:
-                isOrdered && isOneList && part === 0 && (last || isWhole(stream, hidden))
-                  ? (created.at(-1) ?? null)
-                  : null,
-              last: page.next === null && (last || (hidden.length > 0 && isWhole(stream, hidden))),
-            };
+          for (const filters of hidden.questions(stream)) {
+            yield* readPart({ stream, path, filters, part, isOneList }, question, context);
+            part++;
           }
         } catch (error) {
           const isAbsent = error instanceof SyncError && error.detail?.startsWith('Status: 404.') === true;
-          if (!isAbsent || !optional) throw error;
+          if (!isAbsent || i === 0) throw error;
           // A list of hidden records that this server does not have.
-          hide(stream, 'archived_at');
+          lacking.add(stream);
+          part++;
         }
-        part++;
       }
     },
     showsEverything(stream) {
-      const gone = refused.get(stream);
-      // Without deleted ones, what is missing is deleted; without the others it may only be archived or cancelled.
-      return gone === undefined || !(gone.has('archived_at') || gone.has('cancelled_at'));
+      if (lacking.has(stream)) return false;
+      // Without deleted ones, what is missing is deleted; without archived ones it may only be archived.
+      return RESOURCES[stream].takesPlace === true || !hidden.refused(stream).includes('archived_at');
     },
+    refusals: (stream) => hidden.refused(stream).map((name) => KINDS[name]),
     async confirm(stream, references, context) {
       if (session === null) await open();
       const found = new Map<string, ClinicRecord>();
       const nothing = { changedSince: null, createdFrom: null, startsFrom: null };
       for (let i = 0; i < references.length; i += IDS_PER_QUESTION) {
         const ids = references.slice(i, i + IDS_PER_QUESTION);
-        // Nothing is taken for granted here: each kind of hidden records is asked for by itself.
+        // Nothing is taken for granted here: each set of hidden kinds is asked for by itself.
         const { paths, hidden: kinds } = RESOURCES[stream];
-        const sets: readonly (readonly HiddenBy[])[] =
-          kinds.length === 0 ? [[]] : [[], kinds, ...(kinds.length === 1 ? [] : kinds.map((name) => [name]))];
-        for (const { path, hidden } of paths.flatMap((path) => sets.map((hidden) => ({ path, hidden })))) {
+        const sets = setsOf(hidden.sent(stream, kinds));
+        for (const { path, filters } of paths.flatMap((path) => sets.map((filters) => ({ path, filters })))) {
           const build = (names: readonly HiddenBy[]) => {
             const url = urlOf(path, nothing, names);
             url.searchParams.append('q[]', `id:=${ids.join(',')}`);
             return url;
           };
-          for await (const page of pagesOf(stream, path, hidden, build, context)) {
+          for await (const page of pagesOf(stream, path, filters, build, context)) {
             for (const record of mapAll(stream, page.records)) found.set(record.reference, record);
           }
         }
@@ -331,6 +338,16 @@ export function createClinikoSource(options: ClinikoOptions): ClinicSource {
   function mapAll(stream: RecordStream, records: readonly Json[]): ClinicRecord[] {
     return records.map((record) => recordOf(stream, record, mapping));
   }
+}
+
+function isRefusedFilter(error: unknown): boolean {
+  if (!(error instanceof SyncError) || error.code !== 'source_request_refused') return false;
+  return error.detail === 'Status: 400.' || error.detail === 'Status: 422.';
+}
+
+/** The header has whole seconds and is written when the answer is ready; records have whole seconds as well. */
+function beginningOf({ serverTime, tookMs }: Answer): number | null {
+  return serverTime === null ? null : serverTime - tookMs - 1000;
 }
 
 /** Filters compare whole seconds: rounded down, nothing is left out. */

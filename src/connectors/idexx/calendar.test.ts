@@ -84,8 +84,8 @@ test('rosters are left out, blocks take their place, and occurrences with one id
   expect(rows).toBe(4);
   expect(appointments.map((a) => a.neoAppointmentId)).toEqual([
     '90017',
-    'block:90017@2026-01-20T09:00',
-    'block:90017@2026-01-20T11:00',
+    'block:90017@2026-01-20T09:00/7',
+    'block:90017@2026-01-20T11:00/7',
   ]);
 });
 

@@ -2,7 +2,7 @@
  * An answer of the calendar as appointments. The portal is undocumented, so nothing is taken on trust: a field that is missing, a
  * time that is none or an id that comes twice makes the whole date unknown, because a row that is left out looks like a free place.
  */
-import { BLOCK_TYPE, type CalendarAppointment, calendarId } from '../../domain/appointments.ts';
+import { BLOCK_TYPE, blockId, type CalendarAppointment } from '../../domain/appointments.ts';
 import { widestInterval } from '../../domain/clinic-day.ts';
 import { SyncError } from '../../domain/errors.ts';
 import type { CalendarClinic } from '../../ports/calendar-source.ts';
@@ -105,16 +105,16 @@ function appointmentOf(row: Json, shape: Shape, durationOf: (type: string | null
   const type = isBlock ? BLOCK_TYPE : optionalText(row, shape === 'detailed' ? 'type_description' : 'appointmentType');
   const end = endOf(row.end, start, () => durationOf(type));
   const { state, known, text } = isBlock ? OF_BLOCKS : stateIn(row, STATUS_FIELDS[shape]);
+  const roomId = row.resourceId === null ? null : idOf(row.resourceId);
   return {
-    // Occurrences of a recurring block may share one id; each takes its own time.
-    neoAppointmentId: calendarId(isBlock ? `${id}@${start.slice(0, 16)}` : id, isBlock),
+    neoAppointmentId: isBlock ? blockId(id, start, roomId) : id,
     date: dateOf(start),
     startTime: timeOfWall(start),
     endTime: timeOfWall(end),
     ...widestInterval(start, end, timeZone),
     ...peopleOf(row, shape),
     providerName: optionalText(row, shape === 'detailed' ? 'provider' : 'providerName'),
-    roomId: row.resourceId === null ? null : idOf(row.resourceId),
+    roomId,
     appointmentType: type,
     status: state,
     unknownState: known ? null : text,

@@ -1,5 +1,6 @@
 /** `CalendarSource` on the IDEXX Neo portal: a person's login in a browser, then its calendar by HTTP with that session. */
 import pLimit from 'p-limit';
+import { isBlockId, sourceIdOf } from '../../domain/appointments.ts';
 import { SyncError } from '../../domain/errors.ts';
 import type { CalendarClinic, CalendarSource, ReadContext } from '../../ports/calendar-source.ts';
 import type { Clock, Random } from '../../ports/clock.ts';
@@ -180,15 +181,14 @@ export function createIdexxSource(options: IdexxOptions): CalendarSource & Consu
       return { readAt, ...readCalendar(body, date, about, settings.timeZone) };
     },
     async find(neoAppointmentId, date, context) {
-      // A block has no call of its own under the id that we know it by.
-      const id = /^block:(.+)@/.exec(neoAppointmentId)?.[1] ?? neoAppointmentId;
       try {
-        const body = await get('/appointments/getAppointment', { id }, context);
+        const body = await get('/appointments/getAppointment', { id: sourceIdOf(neoAppointmentId) }, context);
         const found = isObject(body) ? body.appointment : undefined;
         if (!isObject(found)) throw doubt('The answer about an appointment has no known shape.');
         const start = parseWall(found.startAtLocal);
         if (start === null) throw doubt('A time is no time.');
         const isGone = found.deleted === true || stateOf(String(found.status)).state === 'cancelled';
+        if (dateOf(start) !== date && isBlockId(neoAppointmentId)) return 'unclear';
         return isGone || dateOf(start) !== date ? 'elsewhere' : 'there';
       } catch (error) {
         if (isUnknown(error)) return 'elsewhere';

@@ -5,6 +5,7 @@ import type { RecordMode } from '../../domain/run.ts';
 import { compare, PartCounts } from './read-stream.ts';
 import type { RecordPorts, RecordSettings } from './settings.ts';
 import { planOf } from './sync-records.ts';
+import { isHiddenAsBefore } from './tell-refusals.ts';
 
 export interface StreamPlan {
   readonly stream: RecordStream;
@@ -80,8 +81,10 @@ async function planStream(
   const complete = everything && parts.agree && ports.source.showsEverything(stream);
   let absent = 0;
   if (complete) {
+    const refused = ports.source.refusals(stream);
     for await (const record of ports.records.stored(settings, stream, request.signal)) {
       if (seen.has(record.reference) && !withdrawn.has(record.reference)) continue;
+      if (!seen.has(record.reference) && isHiddenAsBefore(record, refused)) continue;
       absent++;
       onDifference({ stream, reference: record.reference, change: 'absent' });
     }

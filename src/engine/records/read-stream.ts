@@ -1,8 +1,9 @@
 /**
  * Reads one list of a source and stores what differs, some pages at a time.
  *
- * Paging by offset drifts while people work: a record that vanishes moves the later ones forward, and one of them is skipped.
- * So the count at the beginning, the count at the end and what was delivered must agree, or the list is read again.
+ * Paging by offset drifts while people work: a record that vanishes moves the later ones forward, and one of them is skipped. Counts
+ * alone do not tell, when another one came at the same time. So of what was counted at the beginning everything must have come,
+ * records that arrived meanwhile left aside, or the list is read again.
  */
 import { type ClinicRecord, isWithdrawn, type RecordStream } from '../../domain/clinic.ts';
 import { SyncError } from '../../domain/errors.ts';
@@ -23,7 +24,7 @@ export interface StreamRead {
   /** The source's clock when the read began, never later than ours: where the next read of changes begins. */
   readonly serverStart: number;
   readonly total: number;
-  /** Counts at the beginning and at the end agree with what was delivered. */
+  /** Everything came that was there at the beginning, and as much as there was at the end. */
   readonly agrees: boolean;
   readonly counts: { readonly added: number; readonly updated: number; readonly same: number };
 }
@@ -56,10 +57,12 @@ export async function readStream(
   const startedAt = ports.clock.now();
   const counts = { added: 0, updated: 0, same: 0 };
   let serverStart: number | null = null;
+  let before: PartCounts | null = null;
   for (let pass = 1; ; pass++) {
     const seen = new Set<string>();
     const withdrawn = new Set<string>();
-    const parts = new PartCounts();
+    const parts: PartCounts = new PartCounts(before);
+    before = parts;
     let pages = 0;
     let barren = 0;
     // Each page is judged as it comes; what came while others were stored is stored together.
@@ -86,18 +89,18 @@ export async function readStream(
         if (isWithdrawn(record)) withdrawn.add(reference);
         else withdrawn.delete(reference);
       }
-      const before = counts.same;
+      const sameBefore = counts.same;
       const state = stateAfter(portion.at(-1)!, asked, serverStart ?? startedAt);
       await storePages(ports, key, session, stream, [...unique.values()], counts, state);
       // What is read again is not counted again.
-      if (pass > 1) counts.same = before;
-      else session.count({ same: counts.same - before });
+      if (pass > 1) counts.same = sameBefore;
+      else session.count({ same: counts.same - sameBefore });
       if (pass === 1) session.advance(seen.size - seenBefore);
     }
     if (parts.agree || pass >= MAX_PASSES) {
       if (parts.isShort) {
         throw new SyncError('source_incomplete', {
-          detail: `List: ${stream}. It promised ${parts.promised} entries and delivered ${parts.delivered}.`,
+          detail: `List: ${stream}. It promised ${parts.promised} entries and delivered ${parts.count}.`,
         });
       }
       const { agree: agrees } = parts;
@@ -108,30 +111,59 @@ export async function readStream(
   }
 }
 
+interface PartCount {
+  readonly first: number;
+  last: number;
+  pages: number;
+  readonly own: Set<string>;
+  /** Of `own`, those that were surely not there at the beginning, or may not have been; null: nobody can tell. */
+  arrived: Set<string> | null;
+}
+
 /** What each part of a read promised, at its beginning and at its end, and what it delivered. */
 export class PartCounts {
-  readonly #parts: { first: number; last: number; own: Set<string> }[] = [];
+  readonly #parts: PartCount[] = [];
+  readonly #before: PartCounts | null;
+
+  /** @param before the pass before this one: what that delivered was there when this one began */
+  constructor(before: PartCounts | null = null) {
+    this.#before = before;
+  }
 
   /** @returns whether the page brought anything new of its part */
   add(page: SourcePage): boolean {
-    this.#parts[page.part] ??= { first: page.total, last: page.total, own: new Set() };
+    this.#parts[page.part] ??= { first: page.total, last: page.total, pages: 0, own: new Set(), arrived: new Set() };
     const part = this.#parts[page.part]!;
     part.last = page.total;
+    part.pages++;
+    if (page.arrived === null) part.arrived = null;
+    for (const reference of page.arrived ?? []) {
+      if (!this.hasDelivered(page.part, reference)) part.arrived?.add(reference);
+    }
     const before = part.own.size;
     for (const record of page.records) part.own.add(record.reference);
     return part.own.size > before;
+  }
+
+  /** In this pass or an earlier one. */
+  hasDelivered(part: number, reference: string): boolean {
+    return this.#parts[part]?.own.has(reference) === true || this.#before?.hasDelivered(part, reference) === true;
   }
 
   get promised(): number {
     return this.#parts.reduce((sum, part) => sum + part.last, 0);
   }
 
-  get delivered(): number {
+  get count(): number {
     return this.#parts.reduce((sum, part) => sum + part.own.size, 0);
   }
 
   get agree(): boolean {
-    return this.#parts.every((part) => part.first === part.last && part.own.size === part.last);
+    return this.#parts.every((part) => {
+      // One page is of one moment.
+      if (part.pages === 1 || part.arrived === null) return part.first === part.last && part.own.size === part.last;
+      return part.own.size - part.arrived.size === part.first && part.own.size >= part.last;
+    });
   }
 
   get isShort(): boolean {

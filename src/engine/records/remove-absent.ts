@@ -6,6 +6,7 @@ import { type GuardVerdict, guard } from '../guard.ts';
 import type { RunSession } from '../run-session.ts';
 import type { StreamRead } from './read-stream.ts';
 import type { RecordPorts, RecordSettings } from './settings.ts';
+import { isHiddenAsBefore } from './tell-refusals.ts';
 
 export interface RemoveOptions {
   /** The read went on where another one stopped. */
@@ -37,17 +38,21 @@ export async function removeAbsent(
     share: 'not-applicable',
     resumed: options.resumed,
   });
-  // What the source refuses to show is not absent.
+  // What the source refuses to show may not be absent.
   if (!judged.complete || !ports.source.showsEverything(stream)) return { complete: false, removed: 0 };
   if (!options.mayRemove) return { complete: true, removed: 0 };
   let stored = 0;
+  let hidden = 0;
+  const refused = ports.source.refusals(stream);
   const absent: StoredRecord[] = [];
   const withdrawn: StoredRecord[] = [];
   for await (const record of ports.records.stored(settings, stream, session.signal)) {
     stored++;
     if (record.kept) continue;
-    if (!read.seen.has(record.reference)) absent.push(record);
-    else if (read.withdrawn.has(record.reference)) withdrawn.push(record);
+    if (!read.seen.has(record.reference)) {
+      if (isHiddenAsBefore(record, refused)) hidden++;
+      else absent.push(record);
+    } else if (read.withdrawn.has(record.reference)) withdrawn.push(record);
   }
   const { removals, missing } = await judgeAbsent(ports, session, stream, judged, absent, options.urgent);
   for (const stored of withdrawn) {
@@ -62,7 +67,7 @@ export async function removeAbsent(
     {
       removals: removals.length,
       stored: Math.max(removals.length, stored - read.counts.added),
-      inSource: read.total,
+      inSource: read.total + hidden,
       inSourceBefore: options.itemsBefore,
     },
     settings.guard,

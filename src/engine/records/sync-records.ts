@@ -18,6 +18,7 @@ import { bringAttachments } from './bring-attachments.ts';
 import { readStream, type StreamRead } from './read-stream.ts';
 import { removeAbsent } from './remove-absent.ts';
 import type { RecordPorts, RecordSettings } from './settings.ts';
+import { tellRefusals } from './tell-refusals.ts';
 
 export interface RecordSyncRequest {
   readonly mode: RecordMode;
@@ -75,7 +76,7 @@ export function syncRecords(
       await checkAccount(ports, settings, session, user);
       const finished = await ports.records.finishedUnits(session.fence);
       let groups = false;
-      let failed: SyncError | null = null;
+      const failed: SyncError[] = [];
       let asked = 0;
       for (const stream of streams) {
         // Another process read it for this very run.
@@ -89,11 +90,12 @@ export function syncRecords(
           continue;
         asked++;
         const read = await syncUnit(ports, settings, session, stream, request);
-        if (read instanceof SyncError) failed = read;
+        if (read instanceof SyncError) failed.push(read);
         if (stream === 'group_appointments') groups = read instanceof SyncError || read.total > 0;
       }
       // Nothing could be read at all: that is no success in part.
-      if (failed !== null && session.counts().failed >= asked) throw failed;
+      const last = failed.at(-1);
+      if (last !== undefined && failed.length >= asked) throw last;
       session.step('Finding active patients', null);
       await ports.records.computeActivity(session.fence, ports.clock.now(), request.mode === 'comprehensive');
       // After the merges are known: a document goes straight to the patient that it belongs to.
@@ -150,15 +152,16 @@ async function syncUnit(
         urgent: request.trigger !== 'schedule',
       }));
     }
-    // The counts never agreed: what came is stored, but the night's question is still open.
-    if (plan.everything && !read.agrees) session.count({ waiting: 1 });
+    // The counts never agreed: what came is stored, but the question is still open.
+    if (!read.agrees) session.count({ waiting: 1 });
     await records.write(session.fence, stream, { added: [], updated: [] }, stateOf(plan, read, complete), clock.now());
+    const isPartial = await tellRefusals(ports, settings, session, stream);
+    const errors = ports.source.refusals(stream).length > 0 ? ['source_filter_refused'] : [];
     await records.finishUnit(
       session.fence,
-      { stream, outcome: 'success', counts: { ...read.counts, removed }, errors: [] },
+      { stream, outcome: isPartial ? 'partial' : 'success', counts: { ...read.counts, removed }, errors },
       clock.now(),
     );
-    await runs.resolveFailures(session.fence, [unit]);
     return read;
   } catch (error) {
     session.signal.throwIfAborted();
@@ -222,8 +225,10 @@ export function planOf(stream: RecordStream, state: StreamState, mode: RecordMod
 /** What is true of the list after a read that came to its end. */
 function stateOf(plan: UnitPlan, read: StreamRead, complete: boolean): Partial<StreamState> {
   const readMs = read.finishedAt - read.startedAt;
+  // A change may have been passed over: the next run asks for the same ones again. A night's read asks for everything anyway.
+  const moves = plan.movesCursor && (plan.everything || read.agrees);
   return {
-    ...(plan.movesCursor ? { cursor: plan.resumedFrom ?? new Date(read.serverStart).toISOString(), readMs } : {}),
+    ...(moves ? { cursor: plan.resumedFrom ?? new Date(read.serverStart).toISOString(), readMs } : {}),
     ...(plan.everything ? { unfinished: null } : {}),
     ...(complete ? { completeItems: read.total } : {}),
   };

@@ -5,6 +5,8 @@
  * Nothing is believed to be empty because an answer has no entries: where appointments are stored and none of them is shown, the source
  * is asked for some of them by their ids; and a window without a single entry is a mistake unless somebody has said otherwise. Staff
  * rosters are no entries: they are there on every day.
+ *
+ * When an appointment is missing where it was, or is on two dates, the dates that may have been read before it moved are read again.
  */
 import { isBlockId } from '../../domain/appointments.ts';
 import { datesBetween, weekdayOf } from '../../domain/clinic-day.ts';
@@ -12,6 +14,7 @@ import { SyncError, toSyncError } from '../../domain/errors.ts';
 import type { DateRead, DateWindow } from '../../domain/reconcile-appointments.ts';
 import type { CalendarClinic, CalendarDay } from '../../ports/calendar-source.ts';
 import type { RunSession } from '../run-session.ts';
+import { createSightings } from './moved-while-read.ts';
 import type { BookPorts, BookSettings } from './settings.ts';
 
 export interface WindowReads {
@@ -39,6 +42,8 @@ const GIVE_UP_AFTER = 3;
 const ASKED_FOR = 5;
 /** Of those that began before the window; the others are for the next run. */
 const ASKED_FOR_BEFORE = 20;
+/** Times that dates are read again because of moves; a calendar that moves on all the time waits for the next run. */
+const MAX_ROUNDS = 3;
 /** A window with fewer open days can well be empty. */
 const OPEN_DAYS = 5;
 const AWAY: ReadonlySet<string> = new Set(['source_unreachable', 'source_timeout', 'source_failed']);
@@ -54,6 +59,10 @@ const HOPELESS: ReadonlySet<string> = new Set([
   'lease_lost',
 ]);
 const MAX_TEXTS = 20;
+const UNSETTLED = {
+  source_incomplete: 'Appointments went on to other dates while they were read.',
+  source_contract_changed: 'An id is on two dates at one time.',
+} as const;
 
 /** @throws SyncError when no date can be read, and why */
 export async function readWindow(
@@ -76,14 +85,22 @@ export async function readWindow(
   const failures = new Map<string, SyncError>();
   let away = 0;
   let hopeless: SyncError | null = null;
+  // What a person keeps although the calendar does not show it is known to be missing.
+  const sightings = createSightings(
+    stored.filter((a) => !a.deleted && a.kept !== true && a.date >= window.from && a.date <= window.to),
+  );
+  let events = 0;
 
   async function readOne(date: string): Promise<DateRead> {
     try {
       if (away >= GIVE_UP_AFTER) throw new SyncError('source_unreachable', { detail: 'Other dates had no answer.' });
+      const began = events++;
       const day = await ports.source.readDate(date, clinic, context);
+      const ended = events++;
       await doubtEmptiness(day, date);
       away = 0;
       days.set(date, day);
+      sightings.note({ date, began, ended, appointments: day.appointments });
       return { date, state: 'complete', readAt: day.readAt, appointments: day.appointments };
     } catch (error) {
       session.signal.throwIfAborted();
@@ -91,6 +108,7 @@ export async function readWindow(
       if (HOPELESS.has(failure.code)) hopeless ??= failure;
       if (AWAY.has(failure.code)) away++;
       failures.set(date, failure);
+      sightings.drop(date);
       return { date, state: 'failed', code: failure.code };
     }
   }
@@ -100,7 +118,9 @@ export async function readWindow(
     const known = stored.filter((a) => !a.deleted && a.date === date && a.status !== 'cancelled');
     // Blocks come from elsewhere than visits, and can be all that is left.
     const visits = known.filter((a) => !isBlockId(a.neoAppointmentId));
-    const there = shown.size === 0 ? known : visits.some((a) => shown.has(a.neoAppointmentId)) ? [] : visits;
+    // About visits the source can say more.
+    const all = [...visits, ...known.filter((a) => isBlockId(a.neoAppointmentId))];
+    const there = shown.size === 0 ? all : visits.some((a) => shown.has(a.neoAppointmentId)) ? [] : visits;
     for (const { neoAppointmentId } of there.slice(0, ASKED_FOR)) {
       if ((await ports.source.find(neoAppointmentId, date, context)) === 'there') {
         throw new SyncError('source_contract_changed', {
@@ -112,16 +132,32 @@ export async function readWindow(
   }
 
   const reads: DateRead[] = [];
-  const work = async () => {
-    for (let date = waiting.shift(); date !== undefined && hopeless === null; date = waiting.shift()) {
-      const read = await readOne(date);
-      reads.push(read);
-      session.advance(1);
-      options.onDate?.(read);
-    }
+  const readAll = async (waiting: string[], onDate: (read: DateRead) => void) => {
+    const work = async () => {
+      for (let date = waiting.shift(); date !== undefined && hopeless === null; date = waiting.shift()) {
+        const read = await readOne(date);
+        reads.push(read);
+        onDate(read);
+      }
+    };
+    await Promise.all(Array.from({ length: settings.datesAtOnce }, work));
+    if (hopeless !== null) throw hopeless;
   };
-  await Promise.all(Array.from({ length: settings.datesAtOnce }, work));
-  if (hopeless !== null) throw hopeless;
+  await readAll(waiting, (read) => {
+    session.advance(1);
+    options.onDate?.(read);
+  });
+  for (let round = 0; round < MAX_ROUNDS; round++) {
+    const again = sightings.readAgain();
+    if (again.length === 0) break;
+    await readAll([...again], () => undefined);
+  }
+  for (const [date, why] of sightings.unsettled()) {
+    if (failures.has(date)) continue;
+    const failure = new SyncError(why, { action: 'fail', detail: UNSETTLED[why] });
+    failures.set(date, failure);
+    reads.push({ date, state: 'failed', code: why });
+  }
   const [first] = failures.values();
   // Days that happen to be empty do not show that answers with entries are understood.
   const understood = [...days.values()].some((day) => day.rows > 0);
@@ -134,7 +170,15 @@ export async function readWindow(
     });
   }
   const gone = failures.size === 0 ? await goneBefore() : new Set<string>();
-  return { reads, failures, shape: [...shapes][0] ?? null, unknownStates: textsOf([...days.values()]), gone };
+  // A date that was read twice counts as its last read.
+  const last = new Map(reads.map((read) => [read.date, read]));
+  return {
+    reads: [...last.values()],
+    failures,
+    shape: [...shapes][0] ?? null,
+    unknownStates: textsOf([...days.values()]),
+    gone,
+  };
 
   /** They stand on none of the dates that were read, and some calendars show an entry only where it begins: so each is asked for. */
   async function goneBefore(): Promise<Set<string>> {

@@ -1,6 +1,6 @@
 /** `ClinicRecords` on PostgreSQL. */
 import { type RawBuilder, sql, type Transaction } from 'kysely';
-import type { ClinicRecord, RecordStream } from '../../domain/clinic.ts';
+import type { ClinicRecord, HiddenKind, RecordStream } from '../../domain/clinic.ts';
 import { storedReference } from '../../domain/reference.ts';
 import type { ClinicRecords, StoredRecord, StreamState } from '../../ports/clinic-records.ts';
 import type { ConnectionKey, Fence } from '../../ports/document-records.ts';
@@ -97,7 +97,8 @@ export function createClinicRecords(database: Database): ClinicRecords {
         const { table, reference } = namesOf(stream);
         const { rows } = await sql<RecordRow>`
           WITH found AS MATERIALIZED (SELECT * FROM ${table} WHERE id = ANY (${idsOf(key, stream, references)}::uuid[]))
-          SELECT ${reference} AS reference, id, fingerprint, missing_since, kept_since, removed_at FROM found
+          SELECT ${reference} AS reference, id, fingerprint, missing_since, kept_since, removed_at, ${hiddenOf(stream)} AS hidden
+          FROM found
           WHERE ${ofConnection(key)}`.execute(database.kysely);
         return new Map(rows.map((row) => [row.reference, storedRecord(stream, row)]));
       }),
@@ -135,7 +136,9 @@ export function createClinicRecords(database: Database): ClinicRecords {
           async () =>
             (
               await sql<RecordRow>`
-                SELECT ${reference} AS reference, id, fingerprint, missing_since, kept_since, removed_at FROM ${table}
+                SELECT ${reference} AS reference, id, fingerprint, missing_since, kept_since, removed_at,
+                       ${hiddenOf(stream)} AS hidden
+                FROM ${table}
                 WHERE ${ofConnection(key)} AND ${only} AND removed_at IS NULL AND ${reference} > ${after}
                 ORDER BY ${reference} LIMIT ${PAGE}`.execute(database.kysely)
             ).rows,
@@ -242,6 +245,7 @@ interface RecordRow {
   missing_since: Date | null;
   kept_since: Date | null;
   removed_at: Date | null;
+  hidden: HiddenKind[];
 }
 
 interface RemovedRow {
@@ -261,7 +265,19 @@ function storedRecord(stream: RecordStream, row: RecordRow): StoredRecord {
     missingSince: row.missing_since?.getTime() ?? null,
     kept: row.kept_since !== null,
     removed: row.removed_at !== null,
+    hidden: row.hidden,
   };
+}
+
+/** What the source said of the row, as an array; not what we did with it. */
+function hiddenOf(stream: RecordStream) {
+  const { columns } = STREAM_TABLES[stream];
+  const kinds = [
+    ...(Object.hasOwn(columns, 'archived_at') ? [sql`CASE WHEN archived_at IS NOT NULL THEN 'archived' END`] : []),
+    ...(Object.hasOwn(columns, 'cancelled_at') ? [sql`CASE WHEN cancelled_at IS NOT NULL THEN 'cancelled' END`] : []),
+    sql`CASE WHEN deleted_at IS NOT NULL AND removed_at IS NULL THEN 'deleted' END`,
+  ];
+  return sql`array_remove(ARRAY[${sql.join(kinds)}]::text[], NULL)`;
 }
 
 /** A record that was removed and is back is live again. */

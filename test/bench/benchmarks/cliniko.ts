@@ -31,8 +31,8 @@ export const cliniko: Benchmark = {
       // Blocks, types and the like are few.
       const { patients: people, appointments: visits, attendees } = world.tables;
       const records = people.rows.length + visits.rows.length + attendees.rows.length;
-      const lists = ['patients', 'individual_appointments', 'group_appointments', 'attendees'];
-      const floorInput: ReadPagesInput = { url: simulator.url, apiKey: key, lists, records: 0 };
+      const lists = ['patients', 'individual_appointments', 'group_appointments', 'attendees'] as const;
+      const floorInput: ReadPagesInput = { url: simulator.url, apiKey: key, lists, records };
       let last: SyncEnvironment | null = null;
       const contestants: Contestant[] = [
         {
