@@ -433,6 +433,7 @@ export function consistencyPorts(chartsync: Chartsync, search: SearchIndex): Con
   return {
     store: chartsync.consistency,
     desk: chartsync.desk,
+    records: chartsync.records,
     blobs: chartsync.blobs,
     search,
     clock: systemClock,

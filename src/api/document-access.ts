@@ -53,11 +53,14 @@ export async function readDocument(
 /** Whether the caller asks for a document of this patient: by what it may see, and by what the header selects. */
 export function mayRead(access: Access, request: FastifyRequest, patientUuid: string): boolean {
   const only = access.patientOf(request);
+  const selected = selectedPatient(request);
+  return (only === null || only === patientUuid) && (selected === null || selected === patientUuid);
+}
+
+/** The patient that the header selects; null: any. What is no UUID selects nobody. */
+export function selectedPatient(request: FastifyRequest): string | null {
   const selected = request.headers[PATIENT_HEADER];
-  return (
-    (only === null || only === patientUuid) &&
-    (selected === undefined || normaliseUuid(String(selected)) === patientUuid)
-  );
+  return selected === undefined ? null : (normaliseUuid(String(selected)) ?? '');
 }
 
 /** What was made of the document. @throws HttpError 409 while there is nothing, or when its content cannot be read */

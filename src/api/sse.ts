@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 
 const HEARTBEAT_MS = 15_000;
 const RECONNECT_MS = 2000;
+const MOST_UNREAD = 4 * 1024 * 1024;
 
 export interface EventStream {
   /** @param id a place to go on from; else a running number. Left out while the client reads too slowly, unless it matters: the next state replaces it anyway. */
@@ -46,7 +47,12 @@ export function openEventStream(request: FastifyRequest, reply: FastifyReply, st
   stop.addEventListener('abort', end, { once: true });
   return {
     send(event, data, matters, place) {
-      if (raw.writableEnded || (full && !matters)) return;
+      if (raw.writableEnded || raw.destroyed || (full && !matters)) return;
+      // Whoever does not read would have everything kept for them: they come back, and go on after what they have.
+      if (raw.writableLength > MOST_UNREAD) {
+        raw.destroy();
+        return;
+      }
       full = !raw.write(`id: ${place ?? ++id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
     },
     end,

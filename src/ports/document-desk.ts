@@ -88,8 +88,10 @@ export type RestoreResult =
 export interface IndexExpectation {
   readonly patientUuid: string;
   readonly documentUuid: string;
-  /** That the index shall have; null: it shall have nothing of the document. */
+  /** That the index shall have; null: it shall have nothing of the document, or nobody knows what. */
   readonly version: string | null;
+  /** It counts as done, but was never read here: another machine had it until now. */
+  readonly unread: boolean;
   /** Something is still to be done about it: whatever the index has may be right. */
   readonly open: boolean;
 }

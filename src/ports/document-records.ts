@@ -84,9 +84,11 @@ export interface BlobRow {
   readonly size: number;
   /** `wanted`: announced, perhaps not in the store yet. */
   readonly state: 'wanted' | 'stored';
-  /** The count that is kept, and the live documents that really name it: always equal. */
+  /** The count that is kept, and those who really name it – live documents, what was made of them –: always equal. */
   readonly references: number;
   readonly documents: number;
+  /** Of these, live documents: it is their content. */
+  readonly originals: number;
 }
 
 export interface DocumentRecords {

@@ -22,7 +22,7 @@ export interface MigrationRequest {
 export type MigrationConflict =
   /** The other fileset has a document with this reference, or with this id of the client. */
   | 'same_reference'
-  /** It is in a group whose other documents stay. */
+  /** It is in a group whose other documents, perhaps removed ones, stay. */
   | 'grouped'
   /** It is not among the documents of the patient. */
   | 'not_here';

@@ -56,6 +56,8 @@ export interface RemovedPage {
 export interface DocumentRow {
   readonly documentUuid: string;
   readonly patientUuid: string;
+  /** Where its source lists it: another patient when it was migrated. */
+  readonly unit: string;
   readonly connectionId: string | null;
   readonly reference: string | null;
   readonly path: string | null;

@@ -5,7 +5,8 @@
  * Contract:
  * - What has changed is written down in the transaction that changes it, for each mirrored connection, and is gone only after
  *   the copy has it. So an outage of the source's database delays the copy and loses nothing.
- * - What is copied is the state at the time of copying: doing it again, or twice, changes nothing.
+ * - What is copied is the state at the time of copying: doing it again, or twice, changes nothing. A text that a column cannot
+ *   hold is cut: one long name must not hold up everything that comes after it.
  * - Only one process writes into a copy at one time, also when the one before it was killed.
  * - A copy has the patients that its connection fills. What other programs wrote into the tables is left alone.
  */
@@ -94,5 +95,7 @@ export interface TableMirror {
   write(batch: MirrorBatch, signal: AbortSignal): Promise<boolean>;
   /** In byte order of the document. */
   documents(signal: AbortSignal): AsyncIterable<MirroredDocument>;
+  /** What the tables can hold of it: their columns may be shorter than ours. After `prepare`. */
+  asHeld(document: MirroredDocument): MirroredDocument;
   close(): Promise<void>;
 }

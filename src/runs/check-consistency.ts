@@ -4,11 +4,13 @@
  */
 import { createHash } from 'node:crypto';
 import { type SyncError, toSyncError } from '../domain/errors.ts';
+import { normaliseUuid } from '../domain/reference.ts';
 import { type Difference, verifyBlobs, verifySource } from '../engine/files/verify-files.ts';
 import { type BlobStore, blobName } from '../ports/blob-store.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ConsistencyCounts, ConsistencyStore, FoundDifference, OpenCheck } from '../ports/consistency-store.ts';
 import type { DeskDocument, DocumentDesk } from '../ports/document-desk.ts';
+import type { DocumentRecords } from '../ports/document-records.ts';
 import type { SearchIndex } from '../ports/search-index.ts';
 import { compareIndex } from './compare-index.ts';
 import { compareRemote, type RemotePorts } from './compare-remote.ts';
@@ -17,6 +19,7 @@ import type { FileConnection } from './connections.ts';
 export interface ConsistencyPorts {
   readonly store: ConsistencyStore;
   readonly desk: DocumentDesk;
+  readonly records: Pick<DocumentRecords, 'blobRows'>;
   readonly blobs: BlobStore;
   readonly search: SearchIndex;
   readonly clock: Clock;
@@ -135,7 +138,8 @@ async function comparePatient(
     if (page.next === null) break;
     after = page.next;
   }
-  if (ports.search.capabilities.available) {
+  // An index has nothing of patients under ids of another form.
+  if (ports.search.capabilities.available && normaliseUuid(patientUuid) !== null) {
     await findings.try(async () => {
       const { differences } = await compareIndex(ports, {
         organizationId,
@@ -215,14 +219,13 @@ async function compareWhole(ports: ConsistencyPorts, request: ConsistencyRequest
       if (!complete) findings.unknown++;
     });
   }
-  const [first] = request.connections;
-  if (first !== undefined) {
-    await findings.try(async () => {
-      await verifyBlobs(first.ports, first.settings, { content: false, signal }, (difference) =>
-        findings.tell(null, withIds(difference)),
-      );
+  await findings.try(async () => {
+    await verifyBlobs(ports, organizationId, signal, {
+      tell: (difference) => findings.tell(null, withIds(difference)),
+      // With its patient.
+      isTold: ({ originals }) => originals > 0,
     });
-  }
+  });
   if (ports.search.capabilities.available)
     await findings.try(() => compareStrangers(ports, organizationId, signal, findings));
   return findings.result();

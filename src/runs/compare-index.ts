@@ -87,7 +87,7 @@ function orderOf(want: IndexExpectation | null, entry: IndexedDocument | null): 
 }
 
 function missing(want: IndexExpectation): IndexDifference['kind'] | null {
-  return want.open || want.version === null ? null : 'missing';
+  return !want.open && (want.version !== null || want.unread) ? 'missing' : null;
 }
 
 function different(want: IndexExpectation, entry: IndexedDocument): IndexDifference['kind'] | null {

@@ -7,7 +7,8 @@ import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { SyncError } from '../domain/errors.ts';
+import { SyncError, toSyncError } from '../domain/errors.ts';
+import { normaliseUuid } from '../domain/reference.ts';
 import { type BlobStore, blobName } from '../ports/blob-store.ts';
 import type { DocumentContent, DocumentLimits, ProcessedDocument } from '../ports/document-content.ts';
 import type { DocumentDeliveries } from '../ports/document-deliveries.ts';
@@ -55,7 +56,16 @@ export function createDocumentSteps(options: DocumentStepsOptions) {
     const live: LiveTask = { ...task, document: task.document };
     const known = await work.rendition(task.organizationId, live.document.sha256);
     const isCurrent = known?.processorVersion === options.processorVersion;
-    const rendition = isCurrent ? known : await process(live, signal);
+    return bringIn(live, isCurrent ? known : await process(live, signal), isCurrent, signal);
+  };
+
+  async function bringIn(
+    task: LiveTask,
+    rendition: Rendition,
+    /** It was made before: nothing of it is in our hands. */
+    isKnown: boolean,
+    signal: AbortSignal,
+  ): Promise<StepsEnd> {
     if (rendition.verdict === 'refused') {
       if (isDoubtful(rendition, task)) return { status: 'again', code: rendition.code };
       // What it was before may still be there.
@@ -63,11 +73,17 @@ export function createDocumentSteps(options: DocumentStepsOptions) {
       return { status: 'error', code: rendition.code };
     }
     // Also says whether the task is still ours, before anything is written that no lease protects.
-    if (isCurrent) await work.showStage(task, 'extracting');
+    if (isKnown) await work.showStage(task, 'extracting');
     options.onRead?.(task);
-    await index(live, rendition, signal);
+    try {
+      await index(task, rendition, signal);
+    } catch (error) {
+      // The text is lost, not the document.
+      if (!isKnown || toSyncError(error).code !== 'blob_missing') throw error;
+      return bringIn(task, await process(task, signal), false, signal);
+    }
     return { status: 'complete' };
-  };
+  }
 
   /** Null: the document belongs here. */
   async function deliver(task: DocumentTask, signal: AbortSignal): Promise<StepsEnd | null> {
@@ -135,13 +151,14 @@ export function createDocumentSteps(options: DocumentStepsOptions) {
     ] as const;
     const present = files.filter((file) => file !== null);
     const announced = await work.announce(task, present);
-    const wanted = present.filter(({ sha256 }) => announced.get(sha256) !== 'stored');
     // All have to end before their files are removed, also when one of them fails.
     const stored = await Promise.allSettled(
-      wanted.map(async ({ path, size, sha256 }) => {
+      present.map(async ({ path, size, sha256 }) => {
+        const name = blobName(task.organizationId, sha256);
+        // Reading a document again is how a part comes back that the store has lost.
+        if (announced.get(sha256) === 'stored' && (await blobs.stat(name, signal)) !== null) return;
         const bytes = size <= SMALL ? await readFile(path) : null;
-        const open = () => bytes ?? createReadStream(path);
-        await blobs.put(blobName(task.organizationId, sha256), { size, sha256, open }, signal);
+        await blobs.put(name, { size, sha256, open: () => bytes ?? createReadStream(path) }, signal);
       }),
     );
     for (const one of stored) if (one.status === 'rejected') throw one.reason;
@@ -161,6 +178,8 @@ export function createDocumentSteps(options: DocumentStepsOptions) {
 
   async function index(task: LiveTask, rendition: ProcessedRendition, signal: AbortSignal): Promise<void> {
     if (!search.capabilities.available) return;
+    // Some sources have patients under ids of another form: no part of the interface could ask for their documents.
+    if (!isIndexable(task)) throw new SyncError('unit_not_linkable');
     await search.put(
       {
         ...placeOf(task),
@@ -191,11 +210,15 @@ export function createDocumentSteps(options: DocumentStepsOptions) {
   }
 
   async function removeFromIndex(task: DocumentTask, signal: AbortSignal): Promise<void> {
-    if (!search.capabilities.available) return;
+    if (!search.capabilities.available || !isIndexable(task)) return;
     const { remaining } = await search.remove(placeOf(task), [task.documentUuid.toLowerCase()], signal);
     // Not gone until the index itself says so.
     if (remaining > 0) throw new SyncError('search_unavailable', { detail: 'A removed document is still found.' });
   }
+}
+
+function isIndexable(task: Pick<DocumentTask, 'patientUuid' | 'documentUuid'>): boolean {
+  return normaliseUuid(task.patientUuid) !== null && normaliseUuid(task.documentUuid) !== null;
 }
 
 function placeOf(task: DocumentTask) {

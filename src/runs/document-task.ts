@@ -39,7 +39,13 @@ const ABOUT_STORES: ReadonlySet<ErrorCode> = new Set([
 ]);
 
 /** It would end in the same way. */
-const HOPELESS: ReadonlySet<ErrorCode> = new Set(['search_refused', 'blob_missing', 'blob_corrupt', 'remote_refused']);
+const HOPELESS: ReadonlySet<ErrorCode> = new Set([
+  'search_refused',
+  'blob_missing',
+  'blob_corrupt',
+  'remote_refused',
+  'unit_not_linkable',
+]);
 
 /** @param ended aborted when the process stops: what is at work is given back */
 export function createTaskHandler(
@@ -69,6 +75,8 @@ export function createTaskHandler(
         return;
       } catch (failure) {
         const { code } = toSyncError(failure);
+        // Somebody else has it.
+        if (code === 'lease_lost') return;
         options.onError?.(task, toSyncError(failure));
         // Its lease ends with the process.
         if (code !== 'database_unavailable' || wasEnded) return;

@@ -40,6 +40,7 @@ export function startDocumentWorker(options: DocumentWorkerOptions): DocumentWor
   const atWork = new Set<Promise<void>>();
   const unread = new Set<DocumentTask>();
   let wake = Promise.withResolvers<void>();
+  let served = '';
   let programsAt = Number.NEGATIVE_INFINITY;
 
   async function look(): Promise<void> {
@@ -47,10 +48,11 @@ export function startDocumentWorker(options: DocumentWorkerOptions): DocumentWor
       programsAt = clock.now();
       await work.askForRefused(content.installed());
     }
-    for (const organizationId of await work.due()) {
+    for (const organizationId of inTurn(await work.due(), served)) {
       const take = Math.min(options.perProcess - atWork.size, options.reading - unread.size);
       if (take <= 0 || ended.signal.aborted) return;
       for (const task of await work.claim(organizationId, options.perOrganization, take)) {
+        served = organizationId;
         unread.add(task);
         const done: Promise<void> = handle(task).finally(() => {
           unread.delete(task);
@@ -88,4 +90,9 @@ export function startDocumentWorker(options: DocumentWorkerOptions): DocumentWor
       await Promise.allSettled(atWork);
     },
   };
+}
+
+/** After the one that was served last: whoever has a hundred thousand documents takes no more places than anybody else. */
+function inTurn(organizations: readonly string[], served: string): readonly string[] {
+  return [...organizations.filter((id) => id > served), ...organizations.filter((id) => id <= served)];
 }

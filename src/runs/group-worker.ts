@@ -70,9 +70,9 @@ export function startGroupWorker(options: GroupWorkerOptions): { stop(): Promise
         return await groups.refuse(task, merged.code);
       }
       const pdf = { sha256: merged.pdf.sha256, size: merged.pdf.bytes };
-      if ((await groups.announce(task, pdf)) === 'wanted') {
-        const open = () => createReadStream(merged.pdf.path);
-        await blobs.put(blobName(task.organizationId, pdf.sha256), { ...pdf, open }, signal);
+      const name = blobName(task.organizationId, pdf.sha256);
+      if ((await groups.announce(task, pdf)) === 'wanted' || (await blobs.stat(name, signal)) === null) {
+        await blobs.put(name, { ...pdf, open: () => createReadStream(merged.pdf.path) }, signal);
       }
       const firstPages = new Map<string, number>();
       for (const [i, { documentUuid }] of task.parts.entries()) {

@@ -122,7 +122,7 @@ export async function compareMirror(
         own === null ? 1 : other === null ? -1 : compareBytes(own.documentUuid, other.documentUuid.toLowerCase());
       if (order < 0) tell('missing', own!);
       else if (order > 0) strangers.push(other!);
-      else if (COMPARED.some((name) => own![name] !== other![name])) tell('different', own!);
+      else if (isDifferent(tables.asHeld(own!), other!)) tell('different', own!);
       const [ownNext, otherNext] = [order <= 0, order >= 0];
       if (ownNext) own = await next(ours);
       if (otherNext) other = await next(theirs);
@@ -137,6 +137,10 @@ export async function compareMirror(
   );
   for (const document of strangers) if (removed.has(document.documentUuid)) tell('surplus', document);
   return differences;
+}
+
+function isDifferent(own: MirroredDocument, other: MirroredDocument): boolean {
+  return COMPARED.some((name) => own[name] !== other[name]);
 }
 
 /** Writes again what differs. @returns how many were written */

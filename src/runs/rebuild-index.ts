@@ -1,5 +1,6 @@
 /** Fills the search index anew from the stored texts, while the present one answers and documents come and go. */
 import pLimit from 'p-limit';
+import { toSyncError } from '../domain/errors.ts';
 import { type BlobStore, blobName } from '../ports/blob-store.ts';
 import type { SearchCounts } from '../ports/search-index.ts';
 import type { IndexPorts, IndexScope } from './compare-index.ts';
@@ -12,10 +13,11 @@ export async function rebuildIndex(
   { desk, search, blobs }: IndexPorts & { readonly blobs: BlobStore },
   { organizationId, patientUuid, signal }: IndexScope,
   onProgress: (documents: number) => void = () => undefined,
-): Promise<SearchCounts> {
+): Promise<SearchCounts & { /** Their stored text is lost: the service reads them again. */ readonly again: number }> {
   const rebuild = await search.beginRebuild(organizationId, patientUuid, signal);
   const limit = pLimit(AT_ONCE);
   const work = new Set<Promise<void>>();
+  const lost: string[] = [];
   let done = 0;
   try {
     // After it began: what changes from here on is put into both.
@@ -24,14 +26,21 @@ export async function rebuildIndex(
       if (version === null) continue;
       const task: Promise<void> = limit(async () => {
         const place = { organizationId, patientUuid: expected.patientUuid, documentUuid: expected.documentUuid };
-        await rebuild.put({ ...place, version, pages: pagesOf(blobs, organizationId, version, signal) }, signal);
+        try {
+          await rebuild.put({ ...place, version, pages: pagesOf(blobs, organizationId, version, signal) }, signal);
+        } catch (error) {
+          if (toSyncError(error).code !== 'blob_missing') throw error;
+          lost.push(expected.documentUuid);
+        }
         onProgress(++done);
       }).finally(() => work.delete(task));
       work.add(task);
       if (work.size > AT_ONCE * 4) await Promise.race(work);
     }
     await Promise.all(work);
-    return await rebuild.finish(signal);
+    const counts = await rebuild.finish(signal);
+    for (const documentUuid of lost) await desk.askAgain(organizationId, documentUuid);
+    return { ...counts, again: lost.length };
   } catch (error) {
     await Promise.allSettled(work);
     await rebuild.abandon().catch(() => undefined);

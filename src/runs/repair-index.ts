@@ -28,7 +28,10 @@ export async function repairIndex(
   if (present.kind === 'surplus' && (await desk.find(organizationId, documentUuid)) !== null) {
     // A document of another patient, or one that cannot be read: its task would not take this entry out.
     await search.remove({ organizationId, patientUuid }, [documentUuid], signal);
-    return 'removed';
+    // A task may have put it there just now.
+    const after = await compareIndex(ports, { organizationId, patientUuid, signal });
+    const isLost = after.differences.some((other) => other.documentUuid === documentUuid && other.kind === 'missing');
+    return isLost && (await desk.askAgain(organizationId, documentUuid)) ? 'asked' : 'removed';
   }
   if (await desk.askAgain(organizationId, documentUuid)) return 'asked';
   await search.remove({ organizationId, patientUuid }, [documentUuid], signal);

@@ -110,7 +110,7 @@ async function listedInSource(
   row: DocumentRow,
   signal: AbortSignal,
 ): Promise<{ readonly path: string | null; readonly changed: boolean } | null> {
-  const changes = await readChanges(ports, settings, { mode: 'quick', unit: row.patientUuid, retryAll: true }, signal);
+  const changes = await readChanges(ports, settings, { mode: 'quick', unit: row.unit, retryAll: true }, signal);
   let item: SourceFile | null = null;
   let absent = false;
   try {
@@ -171,10 +171,10 @@ async function indexCopy(
   if (!search.capabilities.available) return { verdict: 'none', message: 'There is no search index.' };
   let version: string | null = null;
   let open = false;
+  let unread = false;
   for await (const wanted of desk.expectations(organizationId, row.patientUuid, signal)) {
     if (wanted.documentUuid !== row.documentUuid) continue;
-    version = wanted.version;
-    open = wanted.open;
+    ({ version, open, unread } = wanted);
   }
   for await (const entry of search.list(organizationId, row.patientUuid, signal)) {
     if (entry.documentUuid !== row.documentUuid) continue;
@@ -187,7 +187,7 @@ async function indexCopy(
       : { verdict: 'different', message: 'The index has another state of it.', ...found };
   }
   if (open) return { verdict: 'unknown', message: 'It waits to be read and indexed.' };
-  return version === null
+  return version === null && !unread
     ? { verdict: 'none', message: 'There is nothing to index.' }
     : { verdict: 'missing', message: 'The index does not have it.' };
 }

@@ -221,7 +221,7 @@ export function describeDocumentRecords(name: string, makeStores: () => Promise<
         await record(records, fence, ...contents.map((content, i) => sampleWrite(`f${i}`, content)));
         const rows = await Array.fromAsync(records.blobRows(fence.organizationId));
         expect(rows.map((row) => row.sha256)).toEqual(contents.map(sha256Of).sort());
-        expect(rows[0]).toMatchObject({ state: 'stored', references: 1, documents: 1 });
+        expect(rows[0]).toMatchObject({ state: 'stored', references: 1, documents: 1, originals: 1 });
       });
 
       it('frees its connection when the reader stops early, aborts or fails', async () => {

@@ -12,7 +12,7 @@ import { maintainSearch, startNightly } from '../../src/runs/nightly.ts';
 import { serve } from '../../src/server.ts';
 import { systemClock } from '../../src/stores/system-clock.ts';
 import { runCli } from '../support/cli.ts';
-import { ORGANIZATION, type PracticeSetup, setUpPractice } from '../support/practice-setup.ts';
+import { CONNECTION, ORGANIZATION, type PracticeSetup, setUpPractice } from '../support/practice-setup.ts';
 import { until } from '../support/until.ts';
 
 const GHOST = '00000000-0000-4000-8000-00000000000a';
@@ -139,6 +139,14 @@ test('is read by programs: over HTTP, from the command line, in status and in me
   const kinds = printed.lines.filter((line) => line.type === 'difference');
   expect(kinds.length).toBe((await report()).differences.length);
 
+  // The index also where no connection is.
+  const repair = (...args: string[]) =>
+    runCli(['repair', ...args, '--plan', '--json'], { cwd: setup.folder, env: setup.environment });
+  const planned = await repair('--organization', ORGANIZATION);
+  expect(planned.code).toBe(3);
+  expect(planned.lines.filter(({ store }) => store === 'index').map(({ kind }) => kind)).toContain('missing');
+  expect((await repair(CONNECTION, '--organization', ORGANIZATION)).code).toBe(2);
+
   const config = { ...setup.config, consistency: { ...setup.config.consistency, at: null } };
   const database = { url: setup.environment.DATABASE_URL, urlOf: () => null, close: async () => undefined };
   const server = await serve({ config: { ...config, limits: { ...config.limits, documentsAtOnce: 0 } }, database });
@@ -208,6 +216,45 @@ test('comes by itself in its window, once, and the index is tidied up by one pro
   const search = await setup.chartsync.search();
   expect(await maintainSearch(setup.chartsync.upkeep, search, signal)).toBe(false);
   expect(await maintainSearch(setup.chartsync.upkeep, search, signal, 0)).toBe(true);
+});
+
+test('what was made of a document is looked for too, without any connection; what comes meanwhile is not surplus', async () => {
+  const admin = new pg.Client({ connectionString: setup.environment.DATABASE_URL });
+  await admin.connect();
+  const { rows } = await admin.query(
+    'SELECT pages_sha256 AS pages FROM document_renditions WHERE pages_sha256 IS NOT NULL ORDER BY 1 LIMIT 1',
+  );
+  await admin.end();
+  const { pages } = rows[0];
+  await rm(await fileOf(pages));
+
+  const bytes = Buffer.from('A content that is brought while the stores are compared.');
+  const meanwhile = createHash('sha256').update(bytes).digest('hex');
+  const { blobs, desk } = setup.chartsync;
+  const ports = consistencyPorts(setup.chartsync, await setup.chartsync.search());
+  const end = await checkConsistency(
+    {
+      ...ports,
+      clock: systemClock,
+      blobs: {
+        ...blobs,
+        async *list(prefix, options) {
+          const content = { sha256: meanwhile, size: bytes.length };
+          await desk.announce(ORGANIZATION, content);
+          await blobs.put(`${ORGANIZATION}/${meanwhile}`, { ...content, open: () => bytes });
+          yield* blobs.list(prefix, options);
+        },
+      },
+    },
+    { organizationId: ORGANIZATION, connections: [], until: Number.POSITIVE_INFINITY, samplePercent: 0, signal },
+  );
+  expect(end).toBe('done');
+  const found = (await report()).differences.filter(({ store }) => store === 'blob');
+  expect(found).toContainEqual(expect.objectContaining({ kind: 'missing', sha256: pages, code: 'blob_missing' }));
+  expect(found.map(({ sha256 }) => sha256)).not.toContain(meanwhile);
+  const verified = await runCli(['verify', CONNECTION, '--json'], { cwd: setup.folder, env: setup.environment });
+  const missing = verified.lines.filter(({ store, kind }) => store === 'blob' && kind === 'missing');
+  expect(missing.filter(({ sha256 }) => sha256 === pages)).toHaveLength(1);
 });
 
 /** Where the folder store keeps a content, whichever way it divides its folders. */

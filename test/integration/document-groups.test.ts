@@ -249,6 +249,22 @@ test('a group moves to another fileset whole or not at all', async () => {
   await expectEqualStores(setup, records);
 });
 
+test('a removed document keeps its group with the patient: restored, it is in no group of somebody else', async () => {
+  const [letter, short] = [await bring('letter', 'A letter.'), await followed()];
+  await settled();
+  const { id } = (await ask('POST', groupsOf(patient), { documentIds: [short, letter] })).json;
+  expect((await ask('DELETE', `/api/documents/${letter}`)).status).toBe(204);
+  await settled();
+  const migrated = await ask('POST', `/api/patients/${patient}/migrate`, { targetPatientUuid: stranger });
+  expect(migrated.json.documentIds).not.toContain(short);
+  expect(migrated.json.conflicts).toEqual([{ documentId: short, reason: 'grouped' }]);
+  expect((await ask('POST', `/api/documents/${letter}/restore`)).status).toBe(200);
+  await settled();
+  expect(await made(id)).toMatchObject({ pageCount: 2, documents: [{ removed: false }, { removed: false }] });
+  expect((await ask('GET', groupsOf(stranger))).json.groups).toEqual([]);
+  await expectEqualStores(setup, records);
+});
+
 test('another order is another PDF, and the former order given again undoes it', async () => {
   const [long, short] = [await bring('long', LONG), await followed()];
   const gone = await bring('gone', 'A letter that goes.');

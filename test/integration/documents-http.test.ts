@@ -107,6 +107,8 @@ test('one document is brought, found, read in all its parts, removed and taken b
   expect(counts.json.missing.filter((d: { store: string }) => d.store === 'index')).toEqual([]);
 
   const removal = { documentUuid, patientUuid: patient };
+  expect((await ask('DELETE', `/api/documents/${documentUuid}`, undefined, asStranger)).status).toBe(404);
+  expect((await ask('DELETE', '/api/documents/delete', removal, asStranger)).status).toBe(404);
   expect((await ask('DELETE', '/api/documents/delete', { ...removal, patientUuid: stranger })).status).toBe(404);
   expect(await ask('DELETE', '/api/documents/delete', removal)).toMatchObject({
     status: 200,
@@ -118,6 +120,7 @@ test('one document is brought, found, read in all its parts, removed and taken b
   expect((await ask('GET', `/api/documents/${documentUuid}`)).status).toBe(404);
   await settled();
 
+  expect((await ask('POST', `/api/documents/${documentUuid}/restore`, undefined, asStranger)).status).toBe(404);
   expect(await ask('POST', `/api/documents/${documentUuid}/restore`)).toMatchObject({
     status: 200,
     json: { restored: true },
@@ -154,7 +157,25 @@ test('many documents are accepted one by one, and a run removes none of them', a
     created: false,
   });
   const without = await ask('POST', `/api/patients/${stranger}/process`, formOf({}, { 'x.txt': 'x' }));
-  expect(without).toMatchObject({ status: 202, json: { accepted: 0 } });
+  expect(without).toMatchObject({
+    status: 400,
+    json: { success: false, error: expect.stringContaining('clientFileId') },
+  });
+  // Another content is not taken for the one that is there.
+  const other = formOf({ clientFileId: 'n-2' }, { 'two.txt': 'Another bilby.' });
+  const refused = await ask('POST', `/api/patients/${stranger}/process`, other);
+  const { documentUuid } = answer.json.documents[1];
+  expect(refused).toMatchObject({
+    status: 400,
+    json: { success: false, accepted: 0, documents: [{ clientFileId: 'n-2', documentUuid, created: false }] },
+  });
+  expect(refused.json.error).toContain('not replaced');
+  const some = formOf({}, { 'two.txt': 'Another bilby.', 'five.txt': 'A potoroo.' });
+  for (const id of ['n-2', 'n-5']) some.append('clientFileId', id);
+  const partly = await ask('POST', `/api/patients/${stranger}/process`, some);
+  expect(partly).toMatchObject({ status: 202, json: { accepted: 1, documents: [{ documentUuid }, { error: null }] } });
+  expect(partly.json.documents[0].error).toContain('not replaced');
+  expect((await ask('GET', `/api/documents/${documentUuid}`)).bytes.toString()).toBe('A bilby.');
   expect((await ask('POST', '/api/sync/vsrx?wait=true&mode=deep')).status).toBe(200);
   await settled();
   expect((await search('numbat', stranger)).json.passages).toHaveLength(1);

@@ -1,4 +1,5 @@
 /** The copy of our tables in the VSRX database: real MariaDB, and the diagnostic queries as people have them written down. */
+import { createHash, randomUUID } from 'node:crypto';
 import type { Connection } from 'mysql2/promise';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -200,6 +201,72 @@ test('two processes do not write at one time, and a killed one leaves nothing lo
   holder.destroy();
   await until(write);
   expect((await setup.chartsync.mirrorRecords.lag(mirror().key)).pending).toBe(0);
+});
+
+test('a text that a column of an existing table cannot hold is cut, and holds up nothing', async () => {
+  const everything = async () => {
+    await mirror().tables.close();
+    await records.query('UPDATE silknote_documents SET "updatedAt" = now()');
+    await records.query('UPDATE silknote_patient_filesets SET "updatedAt" = now()');
+    expect(await write()).toBe(true);
+    expect((await setup.chartsync.mirrorRecords.lag(mirror().key)).pending).toBe(0);
+    expect(await compare()).toEqual([]);
+  };
+  await vsrx.query('UPDATE silknote_documents SET originalName = LEFT(originalName, 8)');
+  await vsrx.query('ALTER TABLE silknote_documents MODIFY originalName VARCHAR(8) NOT NULL');
+  await vsrx.query('UPDATE silknote_patient_filesets SET syncLog = NULL');
+  await vsrx.query('ALTER TABLE silknote_patient_filesets MODIFY syncLog VARCHAR(20) NULL');
+  await everything();
+  const [longest] = await query<{ n: number }>('SELECT MAX(CHAR_LENGTH(originalName)) AS n FROM silknote_documents');
+  expect(longest!.n).toBe(8);
+  // Half of it would be no JSON.
+  expect(await query('SELECT 1 FROM silknote_patient_filesets WHERE syncLog IS NOT NULL')).toEqual([]);
+  await vsrx.query('ALTER TABLE silknote_documents MODIFY originalName VARCHAR(500) NOT NULL');
+  await vsrx.query('ALTER TABLE silknote_patient_filesets MODIFY syncLog LONGTEXT NULL');
+  await everything();
+});
+
+test('documents that were brought before a connection fills the fileset are in the copy from then on', async () => {
+  const patientUuid = '00000000-0000-4000-8000-0000000000ac';
+  const bytes = Buffer.from('A letter that came before its patient was known.');
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  const { desk, blobs } = setup.chartsync;
+  await desk.announce('org_test', { sha256, size: bytes.length });
+  await blobs.put(`org_test/${sha256}`, { sha256, size: bytes.length, open: () => bytes });
+  const brought = await desk.upload({
+    organizationId: 'org_test',
+    patientUuid,
+    documentUuid: randomUUID(),
+    reference: 'brought-before',
+    clientFileId: null,
+    originalName: 'letter.txt',
+    title: null,
+    uploadedAt: null,
+    sourceSystem: 'upload',
+    mimeType: null,
+    sha256,
+    sizeBytes: bytes.length,
+    newPatient: { ownerUuid: null },
+  });
+  expect(brought.outcome).toBe('added');
+  await write();
+  expect((await mirrored())[patientUuid]).toBeUndefined();
+
+  await vsrx.query(`INSERT INTO candidates (first_name, silknotePatientUuid) VALUES ('Avery', '${patientUuid}')`);
+  await vsrx.query(
+    `INSERT INTO assessments (candidate_id) SELECT candidate_id FROM candidates WHERE silknotePatientUuid = '${patientUuid}'`,
+  );
+  await vsrx.query(`
+    INSERT INTO ax_notes_attachments (assessment_id, datestamp, file, file_uuid)
+    SELECT a.assessment_id, NOW(), f.file, UUID()
+    FROM assessments AS a JOIN candidates AS c ON c.candidate_id = a.candidate_id
+    JOIN ax_notes_attachments AS f ON f.file_uuid IN (SELECT VSRXReference FROM silknote_documents)
+    WHERE c.silknotePatientUuid = '${patientUuid}' ORDER BY f.id LIMIT 1`);
+  await sync();
+  await write();
+  expect((await mirrored())[patientUuid]).toHaveLength(2);
+  expect((await mirrored())[patientUuid]).toContain('brought-before');
+  expect(await compare()).toEqual([]);
 });
 
 test('a column that the tables lack is named, and a source that says who is activated keeps its word', async () => {

@@ -5,10 +5,9 @@ import { toSyncError } from '../../domain/errors.ts';
 import { normaliseUuid } from '../../domain/reference.ts';
 import { compareIndex } from '../../runs/compare-index.ts';
 import type { Access } from '../access.ts';
-import { DocumentId } from '../document-access.ts';
+import { DocumentId, SelectPatient, selectedPatient } from '../document-access.ts';
 import { HttpError } from '../errors.ts';
 import { ACCESS_REFUSALS, refusals } from '../refusals.ts';
-import { SelectOrganization } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
 
 const LONGEST_CHECK_MS = 10_000;
@@ -40,7 +39,7 @@ const RestoredAnswer = Type.Object({
   restored: Type.Boolean({ description: 'False: it was never removed.' }),
 });
 
-const common = { tags: ['documents'], headers: SelectOrganization };
+const common = { tags: ['documents'], headers: SelectPatient };
 
 export function documentRemovalRoutes(app: FastifyInstance, services: ApiServices, access: Access): void {
   app.delete<{ Body: { documentUuid: string; patientUuid: string; verifyVectorStore?: boolean } }>(
@@ -123,6 +122,11 @@ export function documentRemovalRoutes(app: FastifyInstance, services: ApiService
         request,
         { organizationId, action: 'document.restore', subject: { kind: 'document', id: documentUuid } },
         async () => {
+          const selected = selectedPatient(request);
+          if (selected !== null) {
+            const row = await services.filesets.documentRow(organizationId, documentUuid);
+            if (row?.patientUuid !== selected && row?.unit !== selected) throw noDocument();
+          }
           const result = await services.desk.restore(organizationId, documentUuid);
           if (result === 'unknown') throw noDocument();
           if (result === 'too_late') throw new HttpError(409, 'blob_missing', 'Its content is not stored any more.');
@@ -135,17 +139,21 @@ export function documentRemovalRoutes(app: FastifyInstance, services: ApiService
     },
   );
 
-  async function remove(request: FastifyRequest, documentId: string, patientUuid: string | null) {
+  async function remove(request: FastifyRequest, documentId: string, named: string | null) {
     const organizationId = await access.authorize(request, 'documents:write');
     const documentUuid = uuidOf(documentId);
     const only = access.patientOf(request);
+    const selected = selectedPatient(request);
+    if (named !== null && selected !== null && named !== selected) throw noDocument();
+    const patientUuid = named ?? selected;
     await access.audited(
       request,
       { organizationId, action: 'document.remove', subject: { kind: 'document', id: documentUuid } },
       async () => {
-        const found = only === null ? null : await services.desk.find(organizationId, documentUuid);
-        if (only !== null && (found === null || found.patientUuid !== only || (patientUuid ?? only) !== only)) {
-          throw noDocument();
+        if (only !== null) {
+          // Also of one that was removed before.
+          const row = await services.filesets.documentRow(organizationId, documentUuid);
+          if (row?.patientUuid !== only || (patientUuid ?? only) !== only) throw noDocument();
         }
         const result = await services.desk.remove(organizationId, documentUuid, patientUuid);
         if (result === 'unknown') throw noDocument();

@@ -37,7 +37,7 @@ const moved = {
       documentId: uuid(),
       reason: Type.Enum(['same_reference', 'grouped', 'not_here'], {
         description:
-          'same_reference: the other patient has a document with this reference; grouped: it is in a group whose other documents stay; not_here: it is none of this patient.',
+          'same_reference: the other patient has a document with this reference; grouped: it is in a group of which other documents, perhaps removed ones, stay; not_here: it is none of this patient.',
       }),
     }),
     { description: 'What stays where it is.' },

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import multipart from '@fastify/multipart';
 import type { FastifyInstance } from 'fastify';
-import { Type } from 'typebox';
+import { type Static, Type } from 'typebox';
 import { normaliseUuid } from '../../domain/reference.ts';
 import type { Access } from '../access.ts';
 import { PatientUuid, patientOf } from '../document-access.ts';
@@ -26,8 +26,12 @@ const ProcessedAnswer = Type.Object({
 const AcceptedFile = Type.Object({
   clientFileId: Type.Union([Type.String(), Type.Null()]),
   documentUuid: Type.Union([Type.String({ format: 'uuid' }), Type.Null()]),
-  created: Type.Boolean(),
-  error: Type.Union([Type.String(), Type.Null()], { description: 'Why the file was not accepted.' }),
+  created: Type.Boolean({
+    description: 'False: the patient had a document of this clientFileId already; it is this one.',
+  }),
+  error: Type.Union([Type.String(), Type.Null()], {
+    description: 'Why the file was not accepted: what was brought is then not stored as a document.',
+  }),
 });
 
 const AcceptedAnswer = Type.Object(
@@ -138,7 +142,7 @@ export async function processRoutes(app: FastifyInstance, services: ApiServices,
       config: { component: 'patient' },
       schema: {
         summary: 'Bring documents of a patient',
-        description: `At most ${MOST_FILES} files. Each needs a clientFileId, in the order of the files; one without is not accepted. The same clientFileId of a patient again answers with the document that is there.`,
+        description: `At most ${MOST_FILES} files. Each needs a clientFileId, in the order of the files; one without is not accepted. The same clientFileId of a patient again answers with the document that is there; with another content it is not accepted, since nothing is replaced. When no file is accepted the answer is 400, with the same "documents".`,
         operationId: 'processDocuments',
         tags: ['documents'],
         headers: SelectOrganization,
@@ -159,13 +163,16 @@ export async function processRoutes(app: FastifyInstance, services: ApiServices,
         () => acceptAll(organizationId, patientUuid, parts),
         ({ accepted }) => ({ details: { documents: accepted } }),
       );
+      const { accepted, documents } = answer;
+      // Nothing was done, so nothing was "accepted".
+      if (accepted === 0) throw new HttpError(400, 'invalid_request', refusalOf(documents), { accepted, documents });
       return reply.status(202).send(answer);
     },
   );
 
   async function acceptAll(organizationId: string, patientUuid: string, parts: UploadedParts) {
     const ids = parts.fields.get('clientFileId') ?? [];
-    const documents = [];
+    const documents: Static<typeof AcceptedFile>[] = [];
     for (const [i, stored] of parts.files.entries()) {
       const clientFileId = clientFileIdOf(ids[i]);
       const refused =
@@ -183,12 +190,24 @@ export async function processRoutes(app: FastifyInstance, services: ApiServices,
         sourceSystem: 'USER_UPLOAD',
       });
       if (result.outcome === 'no_patient') throw new HttpError(404, 'not_found', 'No such patient.');
-      const { documentUuid, outcome } = result;
-      documents.push({ clientFileId, documentUuid, created: outcome === 'added', error: null });
+      const { documentUuid, outcome, sameContent } = result;
+      documents.push({
+        clientFileId,
+        documentUuid,
+        created: outcome === 'added',
+        error: sameContent ? null : 'The patient has another content of this clientFileId. It was not replaced.',
+      });
     }
-    const accepted = documents.filter((document) => document.documentUuid !== null).length;
+    const accepted = documents.filter((document) => document.error === null).length;
     return { success: true, accepted, message: `${accepted} of ${parts.files.length} files accepted.`, documents };
   }
+}
+
+/** Of files that were all refused. */
+function refusalOf(documents: readonly { readonly error: string | null }[]): string {
+  const [first] = documents;
+  const why = first?.error ?? '';
+  return documents.length === 1 ? why : `None of the ${documents.length} files was accepted. The first: ${why}`;
 }
 
 function describe(organizationId: string, patientUuid: string, stored: StoredFile) {

@@ -235,7 +235,8 @@ async function patientStatus(
   }
   // Also those that were brought instead of fetched.
   const documents = (await services.desk.list(organizationId, unit, { limit: 1 })).total;
-  differences.push(...(await lostUploads(services, organizationId, unit)));
+  const compared = new Set(connections.map(({ id }) => id));
+  differences.push(...(await lostContents(services, organizationId, unit, compared)));
   const lost = differences.filter((d) => d.store === 'blob' && d.kind === 'missing').length;
   const known = sourceError === null;
   const index = await indexOf(services, organizationId, unit, request);
@@ -275,8 +276,13 @@ async function patientStatus(
   };
 }
 
-/** Uploaded documents without a blob: no connection compares them. */
-async function lostUploads(services: ApiServices, organizationId: string, unit: string): Promise<Difference[]> {
+/** Documents without a blob that no connection compares: uploaded ones, attachments, those of a connection that is gone. */
+async function lostContents(
+  services: ApiServices,
+  organizationId: string,
+  unit: string,
+  compared: ReadonlySet<string>,
+): Promise<Difference[]> {
   const lost: Difference[] = [];
   for (let after: string | undefined; ; ) {
     const page = await services.desk.list(organizationId, unit, {
@@ -284,7 +290,7 @@ async function lostUploads(services: ApiServices, organizationId: string, unit: 
       ...(after === undefined ? {} : { after }),
     });
     for (const { connectionId, reference, documentUuid, sha256 } of page.documents) {
-      if (connectionId !== null) continue;
+      if (connectionId !== null && compared.has(connectionId)) continue;
       if ((await services.blobs.stat(blobName(organizationId, sha256))) !== null) continue;
       const message = 'The document has no blob.';
       const what = { store: 'blob', kind: 'missing', message, code: 'blob_missing' } as const;

@@ -16,27 +16,38 @@ import { indexPortsOf, neededIndexPortsOf, storeDifference } from '../search-ind
 
 const TELL_EVERY = 500;
 
+interface RepairOptions {
+  readonly plan?: boolean;
+  readonly apply?: boolean;
+  readonly patient?: string;
+  readonly organization?: string;
+}
+
 export function registerRepair(program: Command, runner: CommandRunner): void {
   program
     .command('repair')
     .description('bring the search index, or the document service on another machine, to what the records say')
-    .argument('<connection>', 'id of the connection; the index of its organisation is repaired')
+    .argument('[connection]', 'id of the connection; the index of its organisation is repaired')
+    .option('--organization <id>', 'instead of a connection: only the index of this organisation')
     .option('--plan', 'print what would be done; changes nothing')
     .option('--apply', 'do it; each item is looked at again at that moment')
     .option('--patient <uuid>', 'only this patient')
-    .action((name: string, options: { plan?: boolean; apply?: boolean; patient?: string }, command: Command) =>
+    .action((name: string | undefined, options: RepairOptions, command: Command) =>
       runner.runOpened(command, async ({ chartsync, output, signal }) => {
         if ((options.plan === true) === (options.apply === true)) throw new UsageError('Say either --plan or --apply.');
-        const connection = fileConnectionNamed(chartsync, name, 'repair');
-        const { organizationId } = connection;
+        if (name !== undefined && options.organization !== undefined) {
+          throw new UsageError('Name a connection, or an organisation with --organization.');
+        }
+        const connection = name === undefined ? null : fileConnectionNamed(chartsync, name, 'repair');
+        const organizationId = connection?.organizationId ?? organizationNamed(chartsync, options.organization);
         const patientUuid = patientOf(options.patient);
         const { remotePortsOf } = await import('../../main.ts');
-        const elsewhere = remotePortsOf(chartsync, connection);
-        if (elsewhere !== null) {
+        const elsewhere = connection === null ? null : remotePortsOf(chartsync, connection);
+        if (connection !== null && elsewhere !== null) {
           const scope = { key: connection.settings, unit: patientUuid, signal };
           return repairElsewhere({ chartsync, output, ports: elsewhere, scope, apply: options.apply === true });
         }
-        const mirror = chartsync.mirrors.find((it) => isKeyOf(connection, it.key));
+        const mirror = chartsync.mirrors.find((it) => connection !== null && isKeyOf(connection, it.key));
         if (mirror !== undefined && options.apply === true) {
           const { mirrorRecords } = chartsync;
           const found = await compareMirror(mirrorRecords, mirror, signal);
@@ -154,6 +165,8 @@ export function registerRepair(program: Command, runner: CommandRunner): void {
           output.emit('rebuilt', { organizationId, patientUuid, ...counts });
           const whose = organizations.length === 1 ? '' : ` of ${organizationId}`;
           output.say(`The index${whose} has ${counts.documents} documents, ${counts.passages} passages.`);
+          if (counts.again > 0)
+            output.say(`The stored text of ${counts.again} documents is lost: the service reads them again.`);
         }
         return EXIT.done;
       }),

@@ -52,7 +52,7 @@ export function createRemoteDocuments(options: RemoteDocumentsOptions): RemoteDo
       const text = await readText(response);
       const answer = { status: response.status, json: objectOf(text) };
       if (response.status >= 200 && response.status < 300) return answer;
-      throw refusalOf(response);
+      throw refusalOf(response, answer.json !== null);
     } catch (error) {
       if (error instanceof SyncError) throw error;
       if (signal.aborted) throw toSyncError(signal.reason);
@@ -100,13 +100,20 @@ export function createRemoteDocuments(options: RemoteDocumentsOptions): RemoteDo
     },
 
     async remove(patientUuid, remoteUuid, signal) {
+      const url = `${address.base}/api/documents`;
+      const ofPatient = { 'x-silknote-patient-uuid': patientUuid };
       const body = JSON.stringify({ documentUuid: remoteUuid, patientUuid, verifyVectorStore: false });
-      const headers = { 'content-type': 'application/json', 'x-silknote-patient-uuid': patientUuid };
-      const url = `${address.base}/api/documents/delete`;
-      const { json } = await unlessUnknown(() =>
-        call(url, { method: 'DELETE', headers, body }, options.timeoutMs, signal),
+      const headers = { ...ofPatient, 'content-type': 'application/json' };
+      const { status, json } = await unlessUnknown(() =>
+        call(`${url}/delete`, { method: 'DELETE', headers, body }, options.timeoutMs, signal),
       );
       if (json?.success === false) throw new SyncError('remote_refused', { detail: 'It did not remove the document.' });
+      if (status !== NOT_FOUND) return;
+      // It may be this route that it does not know: earlier servers take "delete" for the id of a document.
+      const gone = await unlessUnknown(() =>
+        call(`${url}/${remoteUuid}`, { method: 'DELETE', headers: ofPatient }, options.timeoutMs, signal),
+      );
+      if (!gone.told) throw new SyncError('remote_refused', { detail: 'It has no route that removes a document.' });
     },
 
     async state(patientUuid, signal): Promise<RemoteState> {
@@ -164,23 +171,30 @@ function sentOf(json: Json | null): SentDocument {
   return { remoteUuid, created: flag(json?.created), sameContent: flag(json?.sameContent) };
 }
 
-/** 404 and 410: what is asked for is not there. */
-class Unknown extends SyncError {}
+const NOT_FOUND = 404;
 
-async function unlessUnknown(work: () => Promise<Answer>): Promise<Answer> {
+/** 404 and 410: what is asked for is not there. */
+class Unknown extends SyncError {
+  /** The service itself said so, in JSON; otherwise it may not even know the route. */
+  told = false;
+}
+
+async function unlessUnknown(work: () => Promise<Answer>): Promise<Answer & { readonly told: boolean }> {
   try {
-    return await work();
+    return { ...(await work()), told: true };
   } catch (error) {
-    if (error instanceof Unknown) return { status: 404, json: null };
+    if (error instanceof Unknown) return { status: NOT_FOUND, json: null, told: error.told };
     throw error;
   }
 }
 
-function refusalOf(response: Response): SyncError {
+function refusalOf(response: Response, isJson: boolean): SyncError {
   const { status } = response;
   const detail = `It answered with ${status}.`;
   if (status === 401 || status === 403) return new SyncError('remote_credentials', { detail });
-  if (status === 404 || status === 410) return new Unknown('remote_refused', { detail });
+  if (status === NOT_FOUND || status === 410) {
+    return Object.assign(new Unknown('remote_refused', { detail }), { told: isJson });
+  }
   if (status === 408 || status === 425 || status === 429 || status >= 500) {
     const seconds = Number(response.headers.get('retry-after') ?? Number.NaN);
     const retryAfterMs = seconds >= 0 && seconds <= 3600 ? { retryAfterMs: seconds * 1000 } : {};

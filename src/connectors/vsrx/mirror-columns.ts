@@ -6,6 +6,8 @@ export interface MirrorColumn<T> {
   readonly value: (row: T) => string | number | boolean | null;
   /** An existing table may lack it. */
   readonly optional?: true;
+  /** JSON: cut in two it is nothing. What is too long for the column is left out. */
+  readonly json?: true;
   /**
    * What an existing row keeps: `own` its value whatever ours is, since the column is another program's; `filled` its value
    * when we have none; `filledText` also when ours is empty.
@@ -29,8 +31,8 @@ export function filesetColumns(activation: 'source' | 'ours'): readonly MirrorCo
     { name: 'patientName', value: (f) => f.patientName, optional: true, keeps: 'filled' },
     { name: 'patientDob', value: (f) => f.patientDob, optional: true, keeps: 'filled' },
     { name: 'gender', value: (f) => f.gender, optional: true, keeps: 'filled' },
-    { name: 'errors', value: (f) => f.errors, optional: true },
-    { name: 'syncLog', value: (f) => f.syncLog, optional: true },
+    { name: 'errors', value: (f) => f.errors, optional: true, json: true },
+    { name: 'syncLog', value: (f) => f.syncLog, optional: true, json: true },
     { name: 'createdAt', value: (f) => time(f.createdAt), optional: true, keeps: 'own' },
     { name: 'updatedAt', value: (f) => time(f.updatedAt) },
   ];

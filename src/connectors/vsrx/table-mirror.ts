@@ -2,6 +2,7 @@
 import type { Connection, RowDataPacket } from 'mysql2/promise';
 import { SyncError, toSyncError } from '../../domain/errors.ts';
 import type { MirroredDocument, MirroredFileset, TableMirror } from '../../ports/table-mirror.ts';
+import { type ColumnLength, lengthOf, NO_LIMIT, withinColumn } from './column-length.ts';
 import { classifyMysqlError } from './database-error.ts';
 import {
   CREATE_TABLES,
@@ -80,17 +81,19 @@ export function createTableMirror(options: TableMirrorOptions): TableMirror {
   async function columnsThere(ask: Ask): Promise<Present> {
     if (present !== null) return present;
     const rows = await ask(
-      `SELECT LOWER(table_name) AS t, LOWER(column_name) AS c FROM information_schema.columns
+      `SELECT LOWER(table_name) AS t, LOWER(column_name) AS c, character_maximum_length AS characters,
+              character_octet_length AS bytes FROM information_schema.columns
        WHERE table_schema = DATABASE() AND table_name IN (?, ?)`,
       [DOCUMENTS, FILESETS],
     );
-    const found = new Set(rows.map((row) => `${row.t}.${row.c}`));
+    const found = new Map(rows.map((row) => [`${row.t}.${row.c}`, lengthOf(row.characters, row.bytes)]));
     const missing: string[] = [];
     const those = <T>(table: string, columns: readonly MirrorColumn<T>[]) =>
-      columns.filter(({ name, optional }) => {
-        const isThere = found.has(`${table}.${name.toLowerCase()}`);
-        if (!isThere && optional !== true) missing.push(`${table}.${name}`);
-        return isThere;
+      columns.flatMap((column): PresentColumn<T>[] => {
+        const most = found.get(`${table}.${column.name.toLowerCase()}`);
+        if (most !== undefined) return [{ ...column, most }];
+        if (column.optional !== true) missing.push(`${table}.${column.name}`);
+        return [];
       });
     const there = { documents: those(DOCUMENTS, wanted.documents), filesets: those(FILESETS, wanted.filesets) };
     if (missing.length > 0) {
@@ -149,6 +152,18 @@ export function createTableMirror(options: TableMirrorOptions): TableMirror {
       }
     },
 
+    asHeld(document) {
+      const most = new Map(present?.documents.map((column) => [column.name, column.most] as const));
+      const held = (name: string, text: string | null) =>
+        text === null ? null : withinColumn(text, most.get(name) ?? NO_LIMIT);
+      return {
+        ...document,
+        originalName: held('originalName', document.originalName) ?? '',
+        storedPath: held('storedPath', document.storedPath),
+        mimeType: held('mimeType', document.mimeType),
+      };
+    },
+
     async close() {
       const connection = open;
       open = null;
@@ -163,16 +178,17 @@ export function createTableMirror(options: TableMirrorOptions): TableMirror {
 
 /** The columns that the tables have. */
 interface Present {
-  readonly documents: readonly MirrorColumn<MirroredDocument>[];
-  readonly filesets: readonly MirrorColumn<MirroredFileset>[];
+  readonly documents: readonly PresentColumn<MirroredDocument>[];
+  readonly filesets: readonly PresentColumn<MirroredFileset>[];
 }
+type PresentColumn<T> = MirrorColumn<T> & { readonly most: ColumnLength };
 
 type Ask = (sql: string, values?: readonly unknown[]) => Promise<RowDataPacket[]>;
 
 async function upsert<T>(
   ask: Ask,
   table: string,
-  columns: readonly MirrorColumn<T>[],
+  columns: readonly PresentColumn<T>[],
   rows: readonly T[],
 ): Promise<void> {
   const names = columns.map(({ name }) => `\`${name}\``);
@@ -183,11 +199,18 @@ async function upsert<T>(
     return [`\`${name}\` = ${keeps === undefined ? ours : `COALESCE(${given}, \`${name}\`)`}`];
   });
   for (let i = 0; i < rows.length; i += ROWS) {
-    const values = rows.slice(i, i + ROWS).map((row) => columns.map(({ value }) => value(row)));
+    const values = rows.slice(i, i + ROWS).map((row) => columns.map((column) => heldValue(column, row)));
     await ask(`INSERT INTO ${table} (${names.join(', ')}) VALUES ? ON DUPLICATE KEY UPDATE ${updates.join(', ')}`, [
       values,
     ]);
   }
+}
+
+function heldValue<T>({ value, most, json }: PresentColumn<T>, row: T) {
+  const given = value(row);
+  if (typeof given !== 'string') return given;
+  const held = withinColumn(given, most);
+  return json === true && held !== given ? null : held;
 }
 
 function documentOf(row: RowDataPacket): MirroredDocument {

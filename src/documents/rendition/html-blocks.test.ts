@@ -32,6 +32,10 @@ test.each<[string, unknown[]]>([
     '<table><tr><td>a<table><tr><td>b</td></tr></table>c</td><td>d</td></tr></table>',
     [paragraph('a'), { kind: 'table', rows: [['b']] }, paragraph('c'), paragraph('d')],
   ],
+  [
+    '<table><caption>Medication</caption><tr><td>a</td></tr>and<tr><td>b</td></tr></table>',
+    [paragraph('Medication'), paragraph('and'), { kind: 'table', rows: [['a'], ['b']] }],
+  ],
   ['<script>a</script><style>b</style><noscript>c</noscript><svg><text>d</text></svg>e', [paragraph('e')]],
   ['<img src="http://127.0.0.1/x.png"><img src=file:///etc/passwd>', []],
   ['<img src="data:image/png;base64,aGk=">', [{ kind: 'embedded-image', bytes: Buffer.from('hi') }]],

@@ -92,7 +92,7 @@ class HtmlReader {
       this.#blocks.push({ kind: 'rule' });
     } else if (name === 'table') this.#openTable();
     else if (name === 'tr') this.#tables.at(-1)?.rows.push([]);
-    else if (name === 'td' || name === 'th') this.#text = this.#inCell() ? [] : this.#text;
+    else if (name === 'td' || name === 'th') this.#openCell();
     else if (name === 'img') this.#image(attributes.src ?? '');
   }
 
@@ -158,6 +158,13 @@ class HtmlReader {
     if (outer !== undefined) this.#makeLayout(outer);
     this.#flush();
     this.#tables.push({ rows: [], layout: false });
+  }
+
+  /** What is written between the cells, such as a caption, is shown before the table. */
+  #openCell(): void {
+    if (!this.#inCell()) return;
+    const text = this.#takeText();
+    if (text !== '') this.#blocks.push({ kind: 'paragraph', text, indent: this.#indent });
   }
 
   #closeCell(): void {

@@ -9,8 +9,8 @@ import { createHash } from 'node:crypto';
 import pLimit from 'p-limit';
 import { type ErrorCode, toSyncError } from '../../domain/errors.ts';
 import { compareBytes } from '../../domain/reference.ts';
-import { type BlobInfo, blobName } from '../../ports/blob-store.ts';
-import type { BlobRow, StoredDocument } from '../../ports/document-records.ts';
+import { type BlobInfo, type BlobStore, blobName } from '../../ports/blob-store.ts';
+import type { BlobRow, DocumentRecords, StoredDocument } from '../../ports/document-records.ts';
 import type { SourceFile } from '../../ports/ehr-database.ts';
 import { type ChangeLine, readLine } from './change-line.ts';
 import { readChanges } from './read-changes.ts';
@@ -51,6 +51,8 @@ export interface VerifyRequest {
 }
 
 const PARALLEL = 8;
+/** The list of a store may be that of another installation. */
+const MOST_UNKNOWN = 50_000;
 
 export async function verifyFiles(
   ports: FilePorts,
@@ -59,8 +61,10 @@ export async function verifyFiles(
   report: (difference: Difference) => void,
 ): Promise<VerifyResult> {
   let differences = 0;
-  const tell = (difference: Partial<Difference> & Pick<Difference, 'store' | 'kind' | 'message'>) => {
+  const lost = new Set<string | undefined>();
+  const tell: Tell = (difference) => {
     differences++;
+    if (difference.store === 'blob' && difference.kind === 'missing') lost.add(difference.sha256 ?? undefined);
     report({ unit: null, reference: null, documentUuid: null, sha256: null, code: null, ...difference });
   };
   await ports.source.check(request.signal);
@@ -68,7 +72,10 @@ export async function verifyFiles(
   const source = await verifySource(ports, settings, request, tell);
   const documents = await verifyDocuments(ports, settings, request, tell);
   if (request.unit !== undefined) return { ...source, documents, blobs: documents, differences, checksums: null };
-  const { count, checksums } = await verifyBlobs(ports, settings, request, tell);
+  const { count, checksums } = await verifyBlobs(ports, settings.organizationId, request.signal, {
+    tell,
+    isTold: ({ sha256 }) => lost.has(sha256),
+  });
   return { ...source, documents, blobs: count, differences, checksums };
 }
 
@@ -214,16 +221,18 @@ async function verifyDocuments(
   }
 }
 
+/** Contents of the whole organisation, what was made of documents included. */
 export async function verifyBlobs(
-  ports: FilePorts,
-  settings: FileSettings,
-  request: VerifyRequest,
-  tell: Tell,
+  { records, blobs }: { readonly records: Pick<DocumentRecords, 'blobRows'>; readonly blobs: BlobStore },
+  organizationId: string,
+  signal: AbortSignal,
+  { tell, isTold }: { readonly tell: Tell /** That it is not there. */; readonly isTold: (row: BlobRow) => boolean },
 ): Promise<{ count: number; checksums: { rows: string; blobs: string } }> {
   const inRows = createHash('sha256');
   const inBlobs = createHash('sha256');
-  const rows = ports.records.blobRows(settings.organizationId, request.signal)[Symbol.asyncIterator]();
-  const listed = listBlobs(ports, settings, request)[Symbol.asyncIterator]();
+  const rows = records.blobRows(organizationId, signal)[Symbol.asyncIterator]();
+  const listed = listBlobs(blobs, organizationId, signal)[Symbol.asyncIterator]();
+  const unknown: string[] = [];
   let count = 0;
   let row = (await rows.next()).value as BlobRow | undefined;
   let blob = (await listed.next()).value as BlobInfo | undefined;
@@ -237,29 +246,50 @@ export async function verifyBlobs(
         const message = `The kept count is ${row.references}, live documents are ${row.documents}.`;
         tell({ store: 'row', kind: 'different', message, sha256: row.sha256 });
       }
-      if (order < 0 && row.state === 'stored' && row.documents === 0) {
-        tell({
-          store: 'blob',
-          kind: 'missing',
-          message: 'A released blob is gone before its time.',
-          sha256: row.sha256,
-        });
-      }
+      if (order < 0) tellMissing(row);
     }
     if (blob !== undefined && order >= 0) {
       count++;
-      if (order > 0) tell({ store: 'blob', kind: 'surplus', message: 'A blob that no record knows.', sha256: sha256! });
+      if (order > 0) unknown.push(sha256!);
+      if (unknown.length >= MOST_UNKNOWN) await tellSurplus();
     }
     const nextRow = row !== undefined && order <= 0;
     const nextBlob = blob !== undefined && order >= 0;
     if (nextRow) row = (await rows.next()).value as BlobRow | undefined;
     if (nextBlob) blob = (await listed.next()).value as BlobInfo | undefined;
   }
+  await tellSurplus();
   return { count, checksums: { rows: inRows.digest('hex'), blobs: inBlobs.digest('hex') } };
+
+  function tellMissing(row: BlobRow): void {
+    const { sha256 } = row;
+    if (row.documents > 0) {
+      if (isTold(row)) return;
+      const message =
+        row.originals > 0 ? 'The document has no blob.' : 'The blob of what was made of a document is not there.';
+      tell({ store: 'blob', kind: 'missing', message, code: 'blob_missing', sha256 });
+    } else if (row.state === 'stored') {
+      tell({ store: 'blob', kind: 'missing', message: 'A released blob is gone before its time.', sha256 });
+    }
+  }
+
+  /** Contents are announced before they are stored: one that came meanwhile is known by now. */
+  async function tellSurplus(): Promise<void> {
+    if (unknown.length === 0) return;
+    const surplus = new Set(unknown.splice(0));
+    for await (const { sha256 } of records.blobRows(organizationId, signal)) surplus.delete(sha256);
+    for (const sha256 of surplus) {
+      tell({ store: 'blob', kind: 'surplus', message: 'A blob that no record knows.', sha256 });
+    }
+  }
 }
 
-async function* listBlobs(ports: FilePorts, settings: FileSettings, request: VerifyRequest): AsyncGenerator<BlobInfo> {
-  for await (const page of ports.blobs.list(`${settings.organizationId}/`, { signal: request.signal })) yield* page;
+async function* listBlobs(
+  blobs: FilePorts['blobs'],
+  organizationId: string,
+  signal: AbortSignal,
+): AsyncGenerator<BlobInfo> {
+  for await (const page of blobs.list(`${organizationId}/`, { signal })) yield* page;
 }
 
 function idsOf(stored: StoredDocument): Pick<Difference, 'unit' | 'reference' | 'documentUuid' | 'sha256'> {

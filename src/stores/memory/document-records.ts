@@ -163,13 +163,14 @@ async function* streamBlobRows(
   for (const blob of world.blobs.values()) {
     if (blob.organizationId !== organizationId) continue;
     const { sha256, size, state, references } = blob;
-    rows.set(sha256, { sha256, size, state, references, documents: 0 });
+    rows.set(sha256, { sha256, size, state, references, documents: 0, originals: 0 });
   }
   for (const uuid of world.liveDocuments.values()) {
     const { organizationId: owner, sha256, sizeBytes } = world.documents.get(uuid)!;
     if (owner !== organizationId) continue;
-    const row = rows.get(sha256) ?? { sha256, size: sizeBytes, state: 'wanted', references: 0, documents: 0 };
-    rows.set(sha256, { ...row, documents: row.documents + 1 });
+    const none = { references: 0, documents: 0, originals: 0 };
+    const row = rows.get(sha256) ?? { sha256, size: sizeBytes, state: 'wanted', ...none };
+    rows.set(sha256, { ...row, documents: row.documents + 1, originals: row.originals + 1 });
   }
   for (const row of [...rows.values()].sort((a, b) => compareBytes(a.sha256, b.sha256))) {
     throwIfAborted(signal);

@@ -8,7 +8,8 @@ import { announceBlobs, countReferences } from './blob-references.ts';
 import type { Database } from './database.ts';
 import { ask } from './database-error.ts';
 import { askForDocuments } from './document-asks.ts';
-import { findRendition } from './document-renditions.ts';
+import { lockFileset, lockPlaces, sameReference, sameSourceItem } from './document-places.ts';
+import { findRendition, findRenditions } from './document-renditions.ts';
 import { streamRows } from './stream-rows.ts';
 import type { Tables } from './tables.ts';
 
@@ -57,8 +58,10 @@ export function createDocumentDesk(database: Database, options: DocumentDeskOpti
           WHERE "organizationId" = ${organizationId} AND "patientUuid" = ${patientUuid} AND "deletedAt" IS NULL
             AND sha256 IS NOT NULL`.execute(db);
         const page = rows.slice(0, limit);
+        const contents = page.map((row) => row.sha256 ?? '');
+        const renditions = await findRenditions(db, organizationId, contents);
         return {
-          documents: await Promise.all(page.map((row) => withRendition(organizationId, row))),
+          documents: page.map((row) => deskDocument(row, renditions.get(row.sha256 ?? '') ?? null)),
           total: counted[0]?.n ?? 0,
           next: rows.length > limit ? (page.at(-1)?.silknoteDocumentUuid ?? null) : null,
         };
@@ -120,9 +123,10 @@ export function createDocumentDesk(database: Database, options: DocumentDeskOpti
 
     restore: (organizationId, documentUuid) =>
       database.transaction(async (trx) => {
+        await lockPlaces(trx, organizationId, documentUuid);
         const { rows } = await sql<RemovedRow>`
-          SELECT sha256, "deletedAt" IS NOT NULL AS gone, "patientUuid" AS unit, "vsrxReference" AS reference,
-                 "clientFileId" AS "clientFileId"
+          SELECT sha256, "deletedAt" IS NOT NULL AS gone, "patientUuid", unit, "connectionId",
+                 "vsrxReference" AS reference, "clientFileId"
           FROM silknote_documents
           WHERE "organizationId" = ${organizationId} AND "silknoteDocumentUuid" = ${documentUuid} FOR UPDATE`.execute(
           trx,
@@ -130,8 +134,9 @@ export function createDocumentDesk(database: Database, options: DocumentDeskOpti
         const [row] = rows;
         if (row === undefined) return 'unknown';
         if (!row.gone) return 'live';
-        await lockFileset(trx, organizationId, row.unit);
-        if (await sameReference(trx, organizationId, row.unit, row)) return 'replaced';
+        await lockFileset(trx, organizationId, row.patientUuid);
+        if (await sameReference(trx, organizationId, row.patientUuid, row)) return 'replaced';
+        if (await sameSourceItem(trx, organizationId, row)) return 'replaced';
         // Held until the end: the care of contents passes over what is locked, and finds it needed afterwards.
         const { rows: contents } = await sql`
           SELECT 1 FROM blobs WHERE organization_id = ${organizationId} AND sha256 = ${row.sha256}
@@ -178,7 +183,7 @@ async function* expectations(
   const text = `
     SELECT lower(coalesce(d."patientUuid", o.patient_uuid)) COLLATE "C",
            lower(coalesce(d."silknoteDocumentUuid", o.document_uuid)) COLLATE "C",
-           r.pages_sha256, o.document_uuid IS NOT NULL
+           r.pages_sha256, o.document_uuid IS NOT NULL, d.sha256 IS NOT NULL AND r.sha256 IS NULL
     FROM (SELECT "patientUuid", "silknoteDocumentUuid", sha256 FROM silknote_documents
           WHERE "organizationId" = $1 AND ($2::text IS NULL OR "patientUuid" = $2) AND "deletedAt" IS NULL
             AND status = 'complete'
@@ -188,14 +193,14 @@ async function* expectations(
       ON o.document_uuid = d."silknoteDocumentUuid"
     LEFT JOIN document_renditions AS r ON r.organization_id = $1 AND r.sha256 = d.sha256
     UNION ALL
-    SELECT lower(f.patient) COLLATE "C", lower(o.document_uuid) COLLATE "C", NULL, true
+    SELECT lower(f.patient) COLLATE "C", lower(o.document_uuid) COLLATE "C", NULL, true, false
     FROM document_outbox AS o CROSS JOIN LATERAL unnest(o.former_patients) AS f (patient)
     WHERE o.organization_id = $1 AND ($2::text IS NULL OR f.patient = $2) AND f.patient <> o.patient_uuid
     ORDER BY 1, 2`;
-  type Tuple = [patient: string, document: string, version: string | null, open: boolean];
+  type Tuple = [patient: string, document: string, version: string | null, open: boolean, unread: boolean];
   for await (const rows of streamRows<Tuple>(database, text, [organizationId, patientUuid, elsewhere], signal)) {
-    for (const [patient, document, version, open] of rows) {
-      yield { patientUuid: patient, documentUuid: document, version, open };
+    for (const [patient, document, version, open, unread] of rows) {
+      yield { patientUuid: patient, documentUuid: document, version, open, unread };
     }
   }
 }
@@ -203,7 +208,10 @@ async function* expectations(
 interface RemovedRow {
   sha256: string | null;
   gone: boolean;
+  patientUuid: string;
+  /** Where its source lists it. */
   unit: string;
+  connectionId: string | null;
   reference: string | null;
   clientFileId: string | null;
 }
@@ -273,37 +281,4 @@ async function recordUpload(trx: Trx, upload: Upload): Promise<UploadResult> {
   await countReferences(trx, organizationId, new Map([[sha256, 1]]), new Set([sha256]));
   await askForDocuments(trx, organizationId, 'process', [{ documentUuid: upload.documentUuid }]);
   return { outcome: 'added', documentUuid: upload.documentUuid, sameContent: true };
-}
-
-/** A document that comes to a removed patient, or comes back to it, brings the patient back: it must not be where nobody looks. */
-async function lockFileset(trx: Trx, organizationId: string, patientUuid: string): Promise<boolean> {
-  const { rows } = await sql<{ gone: boolean }>`
-    SELECT "deletedAt" IS NOT NULL AS gone FROM silknote_patient_filesets
-    WHERE "organizationId" = ${organizationId} AND "silknotePatientUuid" = ${patientUuid} FOR NO KEY UPDATE`.execute(
-    trx,
-  );
-  if (rows[0]?.gone === true) {
-    await sql`
-      UPDATE silknote_patient_filesets SET "deletedAt" = NULL
-      WHERE "organizationId" = ${organizationId} AND "silknotePatientUuid" = ${patientUuid}`.execute(trx);
-  }
-  return rows.length > 0;
-}
-
-async function sameReference(
-  trx: Trx,
-  organizationId: string,
-  patientUuid: string,
-  { reference, clientFileId }: Pick<Upload, 'reference' | 'clientFileId'>,
-): Promise<{ uuid: string; sha256: string | null } | null> {
-  if (reference === null && clientFileId === null) return null;
-  const { rows } = await sql<{ uuid: string; sha256: string | null }>`
-    SELECT "silknoteDocumentUuid" AS uuid, sha256 FROM silknote_documents
-    WHERE "organizationId" = ${organizationId} AND "deletedAt" IS NULL
-      -- One that was migrated is still the one that is brought again to its former fileset.
-      AND ("patientUuid" = ${patientUuid} OR ("sourceUnit" IS NOT NULL AND unit = ${patientUuid}))
-      AND CASE WHEN ${reference}::text IS NULL THEN "clientFileId" = ${clientFileId}
-               ELSE "vsrxReference" = ${reference} END
-    ORDER BY "createdAt" LIMIT 1`.execute(trx);
-  return rows[0] ?? null;
 }

@@ -24,20 +24,18 @@ export function createDocumentGroups(database: Database): DocumentGroups {
     create: (group, audit) =>
       database.transaction(async (trx) => {
         const { organizationId, patientUuid, documentUuids } = group;
-        const { rows } = await sql<{ uuid: string; group: string | null }>`
-          SELECT d."silknoteDocumentUuid" AS uuid,
-                 (SELECT m.group_id FROM document_group_members AS m
-                  WHERE m.organization_id = d."organizationId" AND m.document_uuid = d."silknoteDocumentUuid") AS group
-          FROM silknote_documents AS d
+        const { rows } = await sql<{ uuid: string }>`
+          SELECT d."silknoteDocumentUuid" AS uuid FROM silknote_documents AS d
           WHERE d."organizationId" = ${organizationId} AND d."patientUuid" = ${patientUuid} AND d."deletedAt" IS NULL
             AND d.sha256 IS NOT NULL AND d."silknoteDocumentUuid" = ANY (${[...documentUuids]}::text[])
           ORDER BY 1 FOR UPDATE OF d`.execute(trx);
-        const known = new Map(rows.map((row) => [row.uuid, row.group]));
+        const known = new Set(rows.map((row) => row.uuid));
         const missing = documentUuids.filter((uuid) => !known.has(uuid));
         if (missing.length > 0) return { outcome: 'no_document', documentUuids: missing };
-        const taken = documentUuids.filter((uuid) => known.get(uuid) !== null);
+        const groups = await groupsOfLocked(trx, organizationId, documentUuids);
+        const taken = documentUuids.filter((uuid) => groups.has(uuid));
         if (taken.length > 0) {
-          const same = await sameGroup(trx, group, known.get(taken[0]!) ?? '');
+          const same = await sameGroup(trx, group, groups.get(taken[0]!) ?? '');
           return same === null ? { outcome: 'in_other_group', documentUuids: taken } : { outcome: 'same', group: same };
         }
         await insertGroup(trx, group);
@@ -95,6 +93,21 @@ export function createDocumentGroups(database: Database): DocumentGroups {
 
     proposals: (organizationId, patientUuid) => ask(findProposals(db, organizationId, patientUuid)),
   };
+}
+
+/**
+ * In which group each of these documents is. A statement of its own: one that waited for the lock of a document sees everything
+ * else as it was before, the group that was just made of it included.
+ */
+export async function groupsOfLocked(
+  trx: Trx,
+  organizationId: string,
+  documentUuids: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  const { rows } = await sql<{ uuid: string; group: string }>`
+    SELECT document_uuid AS uuid, group_id AS group FROM document_group_members
+    WHERE organization_id = ${organizationId} AND document_uuid = ANY (${[...documentUuids]}::text[])`.execute(trx);
+  return new Map(rows.map(({ uuid, group }) => [uuid, group]));
 }
 
 /** Documents before groups, like everybody who changes a document. */

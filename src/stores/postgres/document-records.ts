@@ -22,6 +22,7 @@ import { afterRemoval } from './document-removal.ts';
 import { addEffects } from './effects.ts';
 import { holdFence } from './fence.ts';
 import { nextFilesetErrors, nextSyncLog, readFilesetErrors, readSyncLog } from './fileset-mirror.ts';
+import { markForMirror } from './mirror-marks.ts';
 import { streamRows } from './stream-rows.ts';
 import type { Tables } from './tables.ts';
 
@@ -217,7 +218,14 @@ async function* streamDocuments(
   }
 }
 
-type BlobTuple = [sha256: string, size: string, state: 'wanted' | 'stored', references: number, documents: string];
+type BlobTuple = [
+  sha256: string,
+  size: string,
+  state: 'wanted' | 'stored',
+  references: number,
+  documents: string,
+  originals: string,
+];
 
 async function* streamBlobRows(
   database: Database,
@@ -226,26 +234,27 @@ async function* streamBlobRows(
 ): AsyncGenerator<BlobRow> {
   const text = `
     SELECT coalesce(b.sha256, d.sha256), coalesce(b.size, d.size), coalesce(b.state, 'wanted'),
-           coalesce(b."references", 0), coalesce(d.documents, 0)
+           coalesce(b."references", 0), coalesce(d.documents, 0), coalesce(d.originals, 0)
     FROM (SELECT * FROM blobs WHERE organization_id = $1) AS b
-    FULL JOIN (SELECT sha256, max(size) AS size, count(*) AS documents
-               FROM (SELECT sha256, "sizeBytes" AS size FROM silknote_documents
+    FULL JOIN (SELECT sha256, max(size) AS size, count(*) AS documents, count(*) FILTER (WHERE original) AS originals
+               FROM (SELECT sha256, "sizeBytes" AS size, true AS original FROM silknote_documents
                      WHERE "organizationId" = $1 AND "deletedAt" IS NULL AND sha256 IS NOT NULL
                      -- What was made of a content names contents as well.
                      UNION ALL
-                     SELECT p.sha256, p.size FROM document_renditions AS r
+                     SELECT p.sha256, p.size, false FROM document_renditions AS r
                      CROSS JOIN LATERAL (VALUES (r.pdf_sha256, r.pdf_size), (r.pages_sha256, r.pages_size),
                                                 (r.thumbnail_sha256, r.thumbnail_size)) AS p (sha256, size)
                      WHERE r.organization_id = $1 AND p.sha256 IS NOT NULL
                      UNION ALL
-                     SELECT pdf_sha256, pdf_size FROM document_groups
+                     SELECT pdf_sha256, pdf_size, false FROM document_groups
                      WHERE organization_id = $1 AND pdf_sha256 IS NOT NULL) AS named
                GROUP BY sha256) AS d
       ON d.sha256 = b.sha256
     ORDER BY coalesce(b.sha256, d.sha256) COLLATE "C"`;
   for await (const rows of streamRows<BlobTuple>(database, text, [organizationId], signal)) {
-    for (const [sha256, size, state, references, documents] of rows) {
-      yield { sha256, size: Number(size), state, references, documents: Number(documents) };
+    for (const [sha256, size, state, references, documents, originals] of rows) {
+      const named = { documents: Number(documents), originals: Number(originals) };
+      yield { sha256, size: Number(size), state, references, ...named };
     }
   }
 }
@@ -286,10 +295,15 @@ async function createFilesets(trx: Trx, fence: Fence, writes: readonly DocumentW
           "deletedAt" = NULL
       WHERE f."deletedAt" IS NOT NULL OR (f."silknoteUserUuid" = '' AND excluded."silknoteUserUuid" <> '')
          OR (f."patientName" IS NULL AND excluded."patientName" IS NOT NULL)`.execute(trx);
-  await sql`
+  const { rows } = await sql<{ unit: string }>`
     INSERT INTO connection_filesets (organization_id, connection_id, unit)
     SELECT ${fence.organizationId}, ${fence.connectionId}, u.unit FROM unnest(${units.map((u) => u.unit)}::text[]) AS u (unit)
-    ON CONFLICT DO NOTHING`.execute(trx);
+    ON CONFLICT DO NOTHING RETURNING unit`.execute(trx);
+  await markForMirror(
+    trx,
+    fence,
+    rows.map(({ unit }) => unit),
+  );
 }
 
 interface Existing {

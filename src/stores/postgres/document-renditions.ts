@@ -1,5 +1,5 @@
 /** What was made of contents, and the references that its parts are worth. */
-import { type Kysely, sql, type Transaction } from 'kysely';
+import { type Kysely, type Selectable, sql, type Transaction } from 'kysely';
 import type { DocumentErrorCode, DocumentProgram, RetryAdvice } from '../../ports/document-content.ts';
 import type { BlobCare } from '../../ports/document-records.ts';
 import type { Rendition } from '../../ports/document-work.ts';
@@ -8,10 +8,12 @@ import type { Tables } from './tables.ts';
 
 type Trx = Transaction<Tables>;
 
-interface Parts {
+interface Taken {
   pdf_sha256: string | null;
   pages_sha256: string | null;
   thumbnail_sha256: string | null;
+  /** Why the content was refused. */
+  code: string | null;
 }
 
 export async function findRendition(
@@ -19,13 +21,26 @@ export async function findRendition(
   organizationId: string,
   sha256: string,
 ): Promise<Rendition | null> {
-  const row = await db
+  return (await findRenditions(db, organizationId, [sha256])).get(sha256) ?? null;
+}
+
+/** By the hash of the original. */
+export async function findRenditions(
+  db: Kysely<Tables> | Trx,
+  organizationId: string,
+  contents: readonly string[],
+): Promise<ReadonlyMap<string, Rendition>> {
+  if (contents.length === 0) return new Map();
+  const rows = await db
     .selectFrom('document_renditions')
     .selectAll()
     .where('organization_id', '=', organizationId)
-    .where('sha256', '=', sha256)
-    .executeTakeFirst();
-  if (row === undefined) return null;
+    .where('sha256', '=', sql<string>`ANY (${[...new Set(contents)]}::text[])`)
+    .execute();
+  return new Map(rows.map((row) => [row.sha256, renditionOf(row)]));
+}
+
+function renditionOf(row: Selectable<Tables['document_renditions']>): Rendition {
   const part = (hash: string | null, size: string | null): BlobCare | null =>
     hash === null ? null : { sha256: hash, size: Number(size) };
   if (row.verdict === 'refused') {
@@ -52,15 +67,18 @@ export async function findRendition(
   };
 }
 
-/** Only of a content that a live document has: nobody would ever take it away again. */
+/**
+ * Only of a content that a live document has: nobody would ever take it away again.
+ * @returns whether there was another one, which documents of the same content may still show
+ */
 export async function putRendition(
   trx: Trx,
   organizationId: string,
   sha256: string,
   rendition: Rendition,
-): Promise<void> {
+): Promise<boolean> {
   await alone(trx, organizationId, sha256);
-  if (!(await isNamed(trx, organizationId, sha256))) return;
+  if (!(await isNamed(trx, organizationId, sha256))) return false;
   const before = await takeOut(trx, organizationId, sha256);
   const done = rendition.verdict === 'processed' ? rendition : null;
   const refused = rendition.verdict === 'refused' ? rendition : null;
@@ -91,8 +109,11 @@ export async function putRendition(
   const after = [done?.pdf, done?.pages, done?.thumbnail].flatMap((part) => part?.sha256 ?? []);
   const deltas = new Map<string, number>();
   for (const hash of after) deltas.set(hash, (deltas.get(hash) ?? 0) + 1);
-  for (const hash of before) deltas.set(hash, (deltas.get(hash) ?? 0) - 1);
+  for (const hash of partsOf(before)) deltas.set(hash, (deltas.get(hash) ?? 0) - 1);
   await countReferences(trx, organizationId, deltas, new Set(after));
+  return (
+    before !== null && (before.pages_sha256 !== (done?.pages.sha256 ?? null) || before.code !== (refused?.code ?? null))
+  );
 }
 
 /** Of those contents that no live document has any more. */
@@ -105,7 +126,8 @@ export async function dropUnusedRenditions(
   for (const sha256 of [...new Set(contents.filter((content) => content !== null))].sort()) {
     await alone(trx, organizationId, sha256);
     if (await isNamed(trx, organizationId, sha256)) continue;
-    for (const hash of await takeOut(trx, organizationId, sha256)) deltas.set(hash, (deltas.get(hash) ?? 0) - 1);
+    const parts = partsOf(await takeOut(trx, organizationId, sha256));
+    for (const hash of parts) deltas.set(hash, (deltas.get(hash) ?? 0) - 1);
   }
   await countReferences(trx, organizationId, deltas);
 }
@@ -123,11 +145,14 @@ async function isNamed(trx: Trx, organizationId: string, sha256: string): Promis
   return rows.length > 0;
 }
 
-async function takeOut(trx: Trx, organizationId: string, sha256: string): Promise<string[]> {
-  const { rows } = await sql<Parts>`
+async function takeOut(trx: Trx, organizationId: string, sha256: string): Promise<Taken | null> {
+  const { rows } = await sql<Taken>`
     DELETE FROM document_renditions WHERE organization_id = ${organizationId} AND sha256 = ${sha256}
-    RETURNING pdf_sha256, pages_sha256, thumbnail_sha256`.execute(trx);
-  return rows
-    .flatMap((row) => [row.pdf_sha256, row.pages_sha256, row.thumbnail_sha256])
-    .filter((hash) => hash !== null);
+    RETURNING pdf_sha256, pages_sha256, thumbnail_sha256, code`.execute(trx);
+  return rows[0] ?? null;
+}
+
+function partsOf(taken: Taken | null): string[] {
+  const parts = taken === null ? [] : [taken.pdf_sha256, taken.pages_sha256, taken.thumbnail_sha256];
+  return parts.filter((hash) => hash !== null);
 }

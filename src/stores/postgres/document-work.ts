@@ -5,6 +5,7 @@ import type { DocumentTask, DocumentWork, TaskEnd } from '../../ports/document-w
 import { announceBlobs } from './blob-references.ts';
 import type { Database } from './database.ts';
 import { databaseError } from './database-error.ts';
+import { askForDocuments } from './document-asks.ts';
 import { dropUnusedRenditions, findRendition, putRendition } from './document-renditions.ts';
 import type { Tables } from './tables.ts';
 
@@ -79,8 +80,10 @@ export function createDocumentWork({ database, workerId, leaseMs = 600_000 }: Do
     recordRendition: (task, rendition) =>
       database.transaction(async (trx) => {
         if (task.document === null) throw new SyncError('lease_lost');
+        const { organizationId, document } = task;
         await showStage(trx, task, 'extracting');
-        await putRendition(trx, task.organizationId, task.document.sha256, rendition);
+        const isOther = await putRendition(trx, organizationId, document.sha256, rendition);
+        if (isOther) await askForOthers(trx, task, document.sha256);
         await holdTask(trx, task);
       }),
 
@@ -101,7 +104,7 @@ export function createDocumentWork({ database, workerId, leaseMs = 600_000 }: Do
       database.transaction(async (trx) => {
         await backToQueue(trx, task);
         // A change of the document meanwhile has put it in front again.
-        await sql`
+        const { numAffectedRows } = await sql`
           UPDATE document_outbox
           SET state = 'waiting', worker_id = NULL, lease = NULL, expires_at = NULL, code = ${code},
               attempts = CASE WHEN change <> ${task.change}::bigint THEN attempts
@@ -110,15 +113,17 @@ export function createDocumentWork({ database, workerId, leaseMs = 600_000 }: Do
               next_try_at = CASE WHEN change <> ${task.change}::bigint THEN now()
                                  ELSE now() + ${afterMs} * interval '1 millisecond' END
           WHERE ${ofTask(task)}`.execute(trx);
+        assertHeld(numAffectedRows);
       }),
 
     giveBack: (task) =>
       database.transaction(async (trx) => {
         await backToQueue(trx, task);
-        await sql`
+        const { numAffectedRows } = await sql`
           UPDATE document_outbox
           SET state = 'waiting', worker_id = NULL, lease = NULL, expires_at = NULL, attempts = greatest(attempts - 1, 0)
           WHERE ${ofTask(task)}`.execute(trx);
+        assertHeld(numAffectedRows);
       }),
 
     askForRefused: (installed) =>
@@ -232,6 +237,15 @@ function ofTask(task: DocumentTask) {
     AND lease = ${task.lease}::bigint`;
 }
 
+/** Documents of the same content are what their content has become, too. */
+async function askForOthers(trx: Trx, { organizationId, documentUuid }: DocumentTask, sha256: string): Promise<void> {
+  const { rows } = await sql<{ documentUuid: string }>`
+    SELECT "silknoteDocumentUuid" AS "documentUuid" FROM silknote_documents
+    WHERE "organizationId" = ${organizationId} AND sha256 = ${sha256} AND "deletedAt" IS NULL
+      AND "silknoteDocumentUuid" <> ${documentUuid}`.execute(trx);
+  await askForDocuments(trx, organizationId, 'process', rows);
+}
+
 /** The record of the task's document, with the content that the task is about. */
 function ofRecord(task: DocumentTask) {
   return sql`"organizationId" = ${task.organizationId} AND "silknoteDocumentUuid" = ${task.documentUuid}
@@ -277,5 +291,10 @@ async function endTask(trx: Trx, task: DocumentTask, end: TaskEnd): Promise<void
   const { numAffectedRows: again } = await sql`
     UPDATE document_outbox SET state = 'waiting', worker_id = NULL, lease = NULL, expires_at = NULL, attempts = 0
     WHERE ${ofTask(task)}`.execute(trx);
-  if (again !== 1n) throw new SyncError('lease_lost');
+  assertHeld(again);
+}
+
+/** What was written before it is undone: another process may be done with the document already. */
+function assertHeld(numAffectedRows: bigint | undefined): void {
+  if (numAffectedRows !== 1n) throw new SyncError('lease_lost');
 }

@@ -88,7 +88,7 @@ export function createFilesetReports(database: Database, options: { readonly rel
     async documentRow(organizationId, documentUuid) {
       const [row] = await run(
         sql<DocumentRecordRow>`
-          SELECT d."patientUuid" AS patient, d."connectionId" AS connection, d."vsrxReference" AS reference,
+          SELECT d."patientUuid" AS patient, d.unit, d."connectionId" AS connection, d."vsrxReference" AS reference,
                  d."sourcePath" AS path, d."originalName" AS name, d.status, d."sizeBytes" AS size, d.sha256,
                  d."createdAt" AS created, d."updatedAt" AS updated, d."deletedAt" AS removed, d."deletedReason" AS reason,
                  b.size AS blob_size, b."references" AS refs, b.state, b.touched_at AS touched
@@ -100,6 +100,7 @@ export function createFilesetReports(database: Database, options: { readonly rel
       const known: DocumentRow = {
         documentUuid,
         patientUuid: row.patient,
+        unit: row.unit,
         connectionId: row.connection,
         reference: row.reference,
         path: row.path,
@@ -160,6 +161,7 @@ interface RemovedRow {
 
 interface DocumentRecordRow {
   patient: string;
+  unit: string;
   connection: string | null;
   reference: string | null;
   path: string | null;

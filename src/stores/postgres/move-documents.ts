@@ -3,6 +3,7 @@ import { sql, type Transaction } from 'kysely';
 import { SyncError } from '../../domain/errors.ts';
 import type { MigrationConflict, MigrationResult } from '../../ports/fileset-migrations.ts';
 import { askForDocuments } from './document-asks.ts';
+import { groupsOfLocked } from './document-groups.ts';
 import type { Tables } from './tables.ts';
 
 type Trx = Transaction<Tables>;
@@ -23,7 +24,6 @@ interface Row {
   sha256: string | null;
   reference: string | null;
   client: string | null;
-  group: string | null;
 }
 
 /** Locks both filesets, always in the same order. @returns whether both are there */
@@ -40,14 +40,17 @@ export async function planMove(trx: Trx, move: Move): Promise<MigrationResult> {
   const { organizationId, from, to, documentUuids } = move;
   const { rows } = await sql<Row>`
     SELECT d."silknoteDocumentUuid" AS uuid, d."deletedAt" IS NULL AS live, d.sha256, d."vsrxReference" AS reference,
-           d."clientFileId" AS client,
-           (SELECT m.group_id FROM document_group_members AS m
-            WHERE m.organization_id = d."organizationId" AND m.document_uuid = d."silknoteDocumentUuid") AS group
+           d."clientFileId" AS client
     FROM silknote_documents AS d
     WHERE d."organizationId" = ${organizationId} AND d."patientUuid" = ${from}
       AND (d."deletedAt" IS NULL OR ${move.tombstones})
       AND (${documentUuids === null} OR d."silknoteDocumentUuid" = ANY (${documentUuids ?? []}::text[]))
     ORDER BY d."silknoteDocumentUuid" FOR UPDATE OF d`.execute(trx);
+  const groups = await groupsOfLocked(
+    trx,
+    organizationId,
+    rows.map((row) => row.uuid),
+  );
   const { rows: there } = await sql<{ sha256: string | null; reference: string | null; client: string | null }>`
     SELECT sha256, "vsrxReference" AS reference, "clientFileId" AS client FROM silknote_documents
     WHERE "organizationId" = ${organizationId} AND "patientUuid" = ${to} AND "deletedAt" IS NULL`.execute(trx);
@@ -66,8 +69,11 @@ export async function planMove(trx: Trx, move: Move): Promise<MigrationResult> {
     if (sameReference || sameClient) conflicts.set(row.uuid, 'same_reference');
   }
   // A group is of one patient: it moves whole, or its documents stay.
-  const split = await splitGroups(trx, move, rows, conflicts);
-  for (const row of rows) if (row.group !== null && split.has(row.group)) conflicts.set(row.uuid, 'grouped');
+  const split = await splitGroups(trx, move, {
+    groups,
+    moving: rows.map((row) => row.uuid).filter((uuid) => !conflicts.has(uuid)),
+  });
+  for (const [uuid, group] of groups) if (split.has(group)) conflicts.set(uuid, 'grouped');
   const moving = rows.filter((row) => !conflicts.has(row.uuid));
   const live = moving.filter((row) => row.live);
   const before = { from: await countLive(trx, organizationId, from), to: there.length };
@@ -82,21 +88,20 @@ export async function planMove(trx: Trx, move: Move): Promise<MigrationResult> {
   };
 }
 
+/** Groups of which some documents would stay. Removed ones count: restored, they would be in the group of another patient. */
 async function splitGroups(
   trx: Trx,
   { organizationId, from }: Move,
-  rows: readonly Row[],
-  conflicts: ReadonlyMap<string, unknown>,
+  { groups: groupOf, moving }: { readonly groups: ReadonlyMap<string, string>; readonly moving: readonly string[] },
 ): Promise<ReadonlySet<string>> {
-  const groups = [...new Set(rows.flatMap((row) => row.group ?? []))];
+  const groups = [...new Set(groupOf.values())];
   if (groups.length === 0) return new Set();
-  const moving = rows.filter((row) => !conflicts.has(row.uuid)).map((row) => row.uuid);
   const { rows: staying } = await sql<{ group: string }>`
     SELECT DISTINCT m.group_id AS group FROM document_group_members AS m
     JOIN silknote_documents AS d
       ON d."organizationId" = m.organization_id AND d."silknoteDocumentUuid" = m.document_uuid
-    WHERE m.organization_id = ${organizationId} AND m.group_id = ANY (${groups}::text[]) AND d."deletedAt" IS NULL
-      AND d."patientUuid" = ${from} AND d."silknoteDocumentUuid" <> ALL (${moving}::text[])`.execute(trx);
+    WHERE m.organization_id = ${organizationId} AND m.group_id = ANY (${groups}::text[])
+      AND d."patientUuid" = ${from} AND d."silknoteDocumentUuid" <> ALL (${[...moving]}::text[])`.execute(trx);
   return new Set(staying.map((row) => row.group));
 }
 

@@ -58,7 +58,9 @@ export async function feed(options: FeedOptions): Promise<readonly Verdict[]> {
         form.append('clientFileId', `${PREFIX}${from + at}`);
       }
       const response = await fetch(`${base}/process`, { method: 'POST', headers, body: form });
-      if (response.status !== 202) throw new Error(`Documents were not taken: ${response.status}`);
+      // 400: none of them.
+      if (response.status !== 202 && response.status !== 400)
+        throw new Error(`Documents were not taken: ${response.status}`);
       const answer = (await response.json()) as { documents: { clientFileId: string; error: string | null }[] };
       for (const { clientFileId, error } of answer.documents) if (error !== null) refused.set(clientFileId, error);
       // Not all at once: what waits in the service shall stay small while a thousand go through it.
