@@ -438,9 +438,10 @@ export function consistencyPorts(chartsync: Chartsync, search: SearchIndex): Con
 }
 
 /** Removes what is kept only for a time, see `runs/housekeeping.ts`. */
-export function tidyOrganization(chartsync: Chartsync, organizationId: string): Promise<Tidied> {
+export function tidyOrganization(chartsync: Chartsync, organizationId: string, signal?: AbortSignal): Promise<Tidied> {
   const { records, retained, blobs, bookings, config } = chartsync;
-  return tidy({ records, retained, blobs, bookings, clock: systemClock, retention: config.retention }, organizationId);
+  const options = { records, retained, blobs, bookings, clock: systemClock, retention: config.retention };
+  return tidy(options, organizationId, signal);
 }
 
 async function openBlobs(config: Config): Promise<BlobStore> {
