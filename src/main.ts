@@ -3,7 +3,6 @@
  */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { sql } from 'kysely';
 import { type AlertSecrets, createAlertSecrets } from './access/alert-secrets.ts';
 import { type ApiKeys, createApiKeys } from './access/api-keys.ts';
 import { type ComponentTokens, createComponentTokens } from './access/component-tokens.ts';
@@ -86,6 +85,7 @@ import { createConsistencyStore } from './stores/postgres/consistency-store.ts';
 import { createConsultationBook } from './stores/postgres/consultation-rows.ts';
 import { createCredentialStore } from './stores/postgres/credential-store.ts';
 import { openDatabase } from './stores/postgres/database.ts';
+import { createDatabaseProbe } from './stores/postgres/database-probe.ts';
 import { createDocumentDeliveries } from './stores/postgres/document-deliveries.ts';
 import { createDocumentDesk } from './stores/postgres/document-desk.ts';
 import { createDocumentEvents } from './stores/postgres/document-events.ts';
@@ -192,8 +192,8 @@ export interface Chartsync {
   /** How long requests to outside systems had to wait for their limits. */
   outboundWaitMs(): number;
   databasePool(): { readonly total: number; readonly idle: number; readonly waiting: number };
-  /** @returns how many runs wait. @throws when the record database does not answer */
-  checkDatabase(): Promise<number>;
+  /** @returns how many runs wait; null: not known now. @throws when the record database does not answer within two seconds */
+  checkDatabase(): Promise<number | null>;
   close(): Promise<void>;
 }
 
@@ -241,7 +241,9 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
     await migrateDatabase(database.url);
     const records = openDatabase({ url: database.url, poolSize: config.limits.databaseConnections });
     closers.push(() => records.close());
-    const presence = await announceWorker({ url: database.url });
+    const probe = createDatabaseProbe(database.url);
+    closers.push(async () => probe.close());
+    const presence = await announceWorker({ url: database.url, lost: records.lost });
     closers.push(() => presence.close());
     const blobs = preparedBeforePut(await openBlobs(config));
     closers.push(() => blobs.close());
@@ -249,7 +251,7 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
     const documentRecords = createDocumentRecords(records);
     const keys = { current: config.encryptionKey, old: config.encryptionKeysOld };
     const credentials = createCredentialVault({ store: createCredentialStore(records), keys });
-    const board = createJobBoard(database.url);
+    const board = createJobBoard(database.url, records.lost);
     closers.push(() => board.close());
     const work = { database: records, board, random: systemRandom, workerId: presence.workerId };
     const runLog = createRunLog(records);
@@ -382,13 +384,7 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
         const { totalCount, idleCount, waitingCount } = records.pool;
         return { total: totalCount, idle: idleCount, waiting: waitingCount };
       },
-      async checkDatabase() {
-        const { rows } = await sql<{ waiting: number }>`
-          SELECT count(*)::int AS waiting FROM sync_runs WHERE state = 'queued' AND finished_at IS NULL`.execute(
-          records.kysely,
-        );
-        return rows[0]?.waiting ?? 0;
-      },
+      checkDatabase: probe.ask,
       close,
     };
   } catch (error) {
@@ -443,9 +439,10 @@ export function consistencyPorts(chartsync: Chartsync, search: SearchIndex): Con
 }
 
 /** Removes what is kept only for a time, see `runs/housekeeping.ts`. */
-export function tidyOrganization(chartsync: Chartsync, organizationId: string): Promise<Tidied> {
+export function tidyOrganization(chartsync: Chartsync, organizationId: string, signal?: AbortSignal): Promise<Tidied> {
   const { records, retained, blobs, bookings, config } = chartsync;
-  return tidy({ records, retained, blobs, bookings, clock: systemClock, retention: config.retention }, organizationId);
+  const options = { records, retained, blobs, bookings, clock: systemClock, retention: config.retention };
+  return tidy(options, organizationId, signal);
 }
 
 async function openBlobs(config: Config): Promise<BlobStore> {

@@ -40,6 +40,7 @@ import { startNightly } from './runs/nightly.ts';
 import { createRunWatch } from './runs/run-watch.ts';
 import { type Scheduler, startScheduler } from './runs/scheduler.ts';
 import { createSyncService } from './runs/sync-service.ts';
+import { startUpkeepLoop } from './runs/upkeep-loop.ts';
 import { type RunWorker, startWorker } from './runs/worker.ts';
 import { systemClock, systemRandom } from './stores/system-clock.ts';
 import { createRunTraces, traceRequests } from './tracing.ts';
@@ -69,6 +70,7 @@ export interface ServeOptions {
 const WEB_BUILD = fileURLToPath(new URL('../web/build', import.meta.url));
 
 const GRACE_MS = 30_000;
+const HOUSEKEEPING = 'housekeeping';
 const HOUSEKEEPING_MS = 3600_000;
 /** Who was away for longer looks at everything again. */
 const EVENTS_MS = 24 * 3600_000;
@@ -239,21 +241,15 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     const guardian = guardDatabase(chartsync, options.database, logger);
     const alerts = works ? watchForAlerts(chartsync, logger) : null;
     const nightly = works && config.scheduler ? keepWatch(chartsync, search, logger) : null;
-    const housekeeping = works
-      ? setInterval(() => {
-          void keepHouse(chartsync, { sessions, rateLimits }).catch((error) =>
-            logger.warn({ code: toSyncError(error).code }, 'housekeeping failed'),
-          );
-        }, HOUSEKEEPING_MS)
-      : undefined;
+    const housekeeping = works ? keepHouse(chartsync, { sessions, rateLimits }, logger) : null;
     return {
       chartsync,
       url: `http://${config.server.host.includes(':') ? `[${config.server.host}]` : config.server.host}:${portOf(app)}`,
       adminKey: key,
       keyPlace: place,
       async stop() {
-        clearInterval(housekeeping);
         keepMemory();
+        await housekeeping?.stop();
         await guardian?.stop();
         await scheduler?.stop();
         await settings.stop();
@@ -422,8 +418,31 @@ function accessOf(
   });
 }
 
-async function keepHouse(chartsync: Chartsync, { sessions, rateLimits }: Entrance): Promise<void> {
-  for (const organization of chartsync.config.organizations) await tidyOrganization(chartsync, organization.id);
+/** One replica for all of them. */
+function keepHouse(chartsync: Chartsync, entrance: Entrance, logger: ReturnType<typeof createLogger>) {
+  const tell = (organization: string | undefined, error: unknown) =>
+    logger.warn({ organization, code: toSyncError(error).code }, 'housekeeping failed');
+  return startUpkeepLoop({
+    task: HOUSEKEEPING,
+    everyMs: HOUSEKEEPING_MS,
+    upkeep: chartsync.upkeep,
+    clock: systemClock,
+    random: systemRandom,
+    async work(signal) {
+      // What is wrong with one is no reason to keep things of the others.
+      for (const { id } of chartsync.config.organizations) {
+        await tidyOrganization(chartsync, id, signal).catch((error) => {
+          signal.throwIfAborted();
+          tell(id, error);
+        });
+      }
+      await tidyCommon(chartsync, entrance);
+    },
+    onError: (error) => tell(undefined, error),
+  });
+}
+
+async function tidyCommon(chartsync: Chartsync, { sessions, rateLimits }: Entrance): Promise<void> {
   await rateLimits.tidy();
   await sessions.tidy();
   await chartsync.components.tidy();

@@ -4,6 +4,7 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequ
 import type { Access } from './access.ts';
 import { COMPONENT_FILES, componentFiles } from './component-files.ts';
 import { allowComponentOrigins } from './component-origins.ts';
+import { limitPatience } from './database-patience.ts';
 import { DOCS, docsPage } from './docs-page.ts';
 import { answerUnreadable, HttpError, handleError } from './errors.ts';
 import { fhirRoutes } from './fhir/routes.ts';
@@ -85,13 +86,17 @@ export interface AppOptions {
 const PUBLIC = new Set(['/', ...HEALTH_PATHS, '/ready', '/openapi.json'] as string[]);
 function isPublic({ method, routeOptions: { url = '' } }: FastifyRequest): boolean {
   if (url === SESSION_PATH) return method === 'POST';
+  return isFile(url) || SIGN_IN_PATHS.has(url);
+}
+
+/** Files, and what tells of the process itself: answered without the record database. */
+function isFile(route: string): boolean {
   return (
-    PUBLIC.has(url) ||
-    SIGN_IN_PATHS.has(url) ||
-    isAsset(url) ||
-    url.startsWith(COMPONENT_FILES) ||
-    url === DOCS ||
-    url.startsWith(`${DOCS}/`)
+    PUBLIC.has(route) ||
+    isAsset(route) ||
+    route.startsWith(COMPONENT_FILES) ||
+    route === DOCS ||
+    route.startsWith(`${DOCS}/`)
   );
 }
 
@@ -127,6 +132,10 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   times.watch(app);
   app.addHook('onRequest', async (request, reply) => void reply.header('x-request-id', request.id));
   await allowComponentOrigins(app, options.componentOrigins ?? []);
+  limitPatience(app, {
+    check: options.services.checkDatabase,
+    isIndependent: (request) => isFile(request.routeOptions.url ?? '') || (web !== null && isPageRequest(request)),
+  });
   app.addHook('onRequest', async (request, reply) => {
     const open = isPublic(request) || (web !== null && isPageRequest(request));
     if (!open) await access.admit(request, reply);

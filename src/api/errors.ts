@@ -46,6 +46,9 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   cancelled: 503,
 };
 
+/** After so long it is worth to ask a store again that did not answer. */
+const RETRY_UNAVAILABLE_MS = 5000;
+
 export function handleError(error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply): void {
   if (error instanceof HttpError) {
     const details = { error_type: error.errorType, message: error.message, retry_after: null };
@@ -73,7 +76,7 @@ export function handleError(error: FastifyError | Error, request: FastifyRequest
     void reply.status(status).send(refusal(message, { error_type: 'invalid_request', message, retry_after: null }, {}));
     return;
   }
-  const failure = toSyncError(error);
+  const failure = withRetry(toSyncError(error));
   const code = statusOf(failure.code);
   if (code >= 500)
     request.log.error(
@@ -82,6 +85,13 @@ export function handleError(error: FastifyError | Error, request: FastifyRequest
     );
   if (failure.retryAfterMs !== undefined) void reply.header('retry-after', Math.ceil(failure.retryAfterMs / 1000));
   void reply.status(code).send(failureAnswer(failure));
+}
+
+/** Whoever is refused because the record database is away is told when to come back. */
+function withRetry(failure: SyncError): SyncError {
+  if (failure.code !== 'database_unavailable' || failure.retryAfterMs !== undefined) return failure;
+  const detail = failure.detail === undefined ? {} : { detail: failure.detail };
+  return new SyncError(failure.code, { ...detail, retryAfterMs: RETRY_UNAVAILABLE_MS, cause: failure.cause });
 }
 
 /** How often the caller may still ask. */

@@ -121,8 +121,9 @@ const KINDS = {
   },
   503: {
     name: 'StoreUnavailable',
-    description: 'A store of Chartsync is not available.',
+    description: 'A store of Chartsync is not available. Of the record database Retry-After says when to ask again.',
     example: 'database_unavailable',
+    retryAfter: 5,
   },
   504: {
     name: 'TooSlow',
@@ -163,7 +164,7 @@ export function refusalComponent(status: string): Record<string, object> {
 function exampleOf({ example, retryAfter }: Kind): object {
   const answer =
     typeof example === 'string'
-      ? failureAnswer(new SyncError(example))
+      ? failureAnswer(new SyncError(example, retryAfter === undefined ? {} : { retryAfterMs: retryAfter * 1000 }))
       : refusal(example[1], { error_type: example[0], message: example[1], retry_after: retryAfter ?? null }, {});
   return { ...answer, timestamp: '2026-03-03T09:00:00.000Z' };
 }

@@ -118,6 +118,6 @@ export interface ApiServices {
   readonly databasePool: () => { readonly total: number; readonly idle: number; readonly waiting: number };
   /** How long requests to outside systems had to wait for their limits, since the process began. */
   readonly outboundWaitMs: () => number;
-  /** @returns how many runs wait. @throws when the database does not answer */
-  readonly checkDatabase: () => Promise<number>;
+  /** @returns how many runs wait; null: not known now. @throws when the database does not answer within two seconds */
+  readonly checkDatabase: () => Promise<number | null>;
 }

@@ -35,12 +35,19 @@ const BATCH = 1000;
 /** An announced content may still be on its way: even a retention of nothing leaves it this long. */
 const SHORTEST_GRACE_MS = 15 * 60_000;
 
-export async function tidy(options: HousekeepingOptions, organizationId: string): Promise<Tidied> {
+/** @param signal ends it between two steps; the next time goes on */
+export async function tidy(
+  options: HousekeepingOptions,
+  organizationId: string,
+  signal?: AbortSignal,
+): Promise<Tidied> {
   const { clock, retention, retained } = options;
-  const olderThan = async (ms: number | null, purge: (before: number) => Promise<number>) =>
-    ms === null ? 0 : purge(clock.now() - ms);
+  const olderThan = async (ms: number | null, purge: (before: number) => Promise<number>) => {
+    signal?.throwIfAborted();
+    return ms === null ? 0 : purge(clock.now() - ms);
+  };
   return {
-    blobs: await releaseBlobs(options, organizationId),
+    blobs: await releaseBlobs(options, organizationId, signal),
     runs: await olderThan(retention.runsMs, (before) => retained.purgeRuns(organizationId, before)),
     tombstones: await olderThan(retention.tombstonesMs, (before) => retained.purgeTombstones(organizationId, before)),
     holds: await expireHolds(options, organizationId),
@@ -56,11 +63,16 @@ async function expireHolds({ bookings }: HousekeepingOptions, organizationId: st
   }
 }
 
-async function releaseBlobs(options: HousekeepingOptions, organizationId: string): Promise<number> {
+async function releaseBlobs(
+  options: HousekeepingOptions,
+  organizationId: string,
+  signal: AbortSignal | undefined,
+): Promise<number> {
   const before = options.clock.now() - Math.max(options.retention.releasedBlobsMs, SHORTEST_GRACE_MS);
   let total = 0;
   for (;;) {
     const released = await options.records.releaseBlobs(organizationId, before, BATCH, async (sha256) => {
+      signal?.throwIfAborted();
       await options.blobs.delete(blobName(organizationId, sha256));
     });
     total += released;

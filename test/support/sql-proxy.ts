@@ -18,12 +18,15 @@ export interface SqlProxy {
   hold(text: string): HeldStatement;
   /** Breaks every connection. */
   cut(): void;
+  /** From now on nothing gets through on the connections that there are, and nobody is told; new ones are well. */
+  lose(): void;
   stop(): Promise<void>;
 }
 
 export async function startSqlProxy(targetUrl: string): Promise<SqlProxy> {
   const target = new URL(targetUrl);
   const sockets = new Set<Socket>();
+  const lost = new WeakSet<Socket>();
   let wanted: { text: string; arrive: () => void; released: Promise<void> } | null = null;
 
   const server = createServer((client) => {
@@ -39,8 +42,12 @@ export async function startSqlProxy(targetUrl: string): Promise<SqlProxy> {
         other.destroy();
       });
     }
-    upstream.pipe(client);
+    upstream.on('data', (bytes) => {
+      if (!lost.has(upstream)) client.write(bytes);
+    });
+    upstream.on('end', () => client.end());
     client.on('data', (bytes) => {
+      if (lost.has(client)) return;
       if (wanted === null || !bytes.includes(wanted.text)) {
         upstream.write(bytes);
         return;
@@ -72,6 +79,9 @@ export async function startSqlProxy(targetUrl: string): Promise<SqlProxy> {
       return { arrived: arrived.promise, release: released.resolve };
     },
     cut,
+    lose() {
+      for (const socket of sockets) lost.add(socket);
+    },
     async stop() {
       cut();
       server.close();

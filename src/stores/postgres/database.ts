@@ -2,6 +2,7 @@
 import { type Kysely, Kysely as KyselyClass, PostgresDialect, type Transaction } from 'kysely';
 import pg from 'pg';
 import { databaseError, isSerializationFailure } from './database-error.ts';
+import { type LostConnections, watchForLost } from './lost-connections.ts';
 import type { Tables } from './tables.ts';
 
 export interface Database {
@@ -9,14 +10,18 @@ export interface Database {
   readonly pool: pg.Pool;
   /** Runs `work` in one transaction, repeated when PostgreSQL asks for it; failures come out as `SyncError`. */
   transaction<T>(work: (trx: Transaction<Tables>) => Promise<T>): Promise<T>;
+  /** Of the pool's members; see `lost-connections.ts`. */
+  readonly lost: LostConnections;
   close(): Promise<void>;
 }
 
 const MAX_TRIES = 5;
 
 export function openDatabase(options: { url: string; poolSize?: number }): Database {
+  const url = withoutQueryTimeout(options.url);
+  const lost = watchForLost(url);
   const pool = new pg.Pool({
-    connectionString: withoutQueryTimeout(options.url),
+    connectionString: url,
     max: options.poolSize ?? 10,
     connectionTimeoutMillis: 10_000,
     keepAlive: true,
@@ -28,11 +33,13 @@ export function openDatabase(options: { url: string; poolSize?: number }): Datab
   // So would the loss of one in use: its query fails as well, and that is where it is told.
   pool.on('connect', (client) => {
     client.on('error', () => undefined);
+    lost.watch(client);
   });
   const kysely = new KyselyClass<Tables>({ dialect: new PostgresDialect({ pool }) });
   return {
     kysely,
     pool,
+    lost,
     async transaction(work) {
       for (let attempt = 1; ; attempt++) {
         let failure: unknown;
@@ -53,6 +60,7 @@ export function openDatabase(options: { url: string; poolSize?: number }): Datab
     },
     async close() {
       await kysely.destroy();
+      lost.close();
     },
   };
 }

@@ -6,6 +6,7 @@ import { sql, type Transaction } from 'kysely';
 import pg from 'pg';
 import type { PgBoss } from 'pg-boss';
 import type { RunDispatcher } from '../../ports/run-queue.ts';
+import type { LostConnections } from './lost-connections.ts';
 import type { Tables } from './tables.ts';
 
 const SCHEMA = 'chartsync_jobs';
@@ -58,10 +59,12 @@ export interface JobBoard extends RunDispatcher {
   send(trx: Transaction<Tables>, run: { runId: string; priority: number }): Promise<string>;
 }
 
-/** @param url of the record database */
-export function createJobBoard(url: string): JobBoard {
+/** @param url of the record database. @param lost looks after its connections, too */
+export function createJobBoard(url: string, lost?: LostConnections): JobBoard {
   let sender: Promise<PgBoss> | null = null;
   let worker: PgBoss | null = null;
+  // The library hands it to the pool, but its types do not tell of it.
+  const watched: object = lost === undefined ? {} : { onConnect: lost.watch };
 
   async function openSender(): Promise<PgBoss> {
     const { PgBoss } = await library();
@@ -74,6 +77,7 @@ export function createJobBoard(url: string): JobBoard {
       schedule: false,
       migrate: false,
       max: 1,
+      ...watched,
     });
     boss.on('error', () => undefined);
     try {
@@ -102,6 +106,7 @@ export function createJobBoard(url: string): JobBoard {
         migrate: false,
         useListenNotify: true,
         max: 3,
+        ...watched,
       });
       // It reconnects by itself; until then nothing is dispatched and `/ready` says why.
       boss.on('error', () => undefined);

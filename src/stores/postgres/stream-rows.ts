@@ -20,7 +20,7 @@ export async function* streamRows<Row>(
     const cursor = client.query(new Cursor<Row>(text, [...values], { rowMode: 'array' }));
     try {
       for (;;) {
-        const rows = await unlessAborted(() => cursor.read(CURSOR_ROWS), signal);
+        const rows = await unlessAborted(() => database.lost.awaiting(client, cursor.read(CURSOR_ROWS)), signal);
         // A consumer may stop here for good: then only the `finally` below runs.
         clean = true;
         yield rows;

@@ -8,6 +8,7 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { databaseError } from './database-error.ts';
+import type { LostConnections } from './lost-connections.ts';
 
 export interface WorkerPresence {
   /** Number of the lock, as text: a bigint. */
@@ -16,9 +17,16 @@ export interface WorkerPresence {
 }
 
 const RECONNECT_MS = 1000;
+const ASK_MS = 10_000;
 
-/** @throws SyncError `database_unavailable` */
-export async function announceWorker(options: { url: string }): Promise<WorkerPresence> {
+/**
+ * @param options.lost notices when the session is gone without a word: without its lock every run of this process would look
+ * abandoned. @throws SyncError `database_unavailable`
+ */
+export async function announceWorker(options: {
+  readonly url: string;
+  readonly lost?: Pick<LostConnections, 'awaiting'>;
+}): Promise<WorkerPresence> {
   // 62 random bits: positive, and never met twice.
   const workerId = (randomBytes(8).readBigUInt64BE() >> 2n).toString();
   // No reconnecting before the first connection stood: a failed start must not go on in the background.
@@ -49,10 +57,23 @@ export async function announceWorker(options: { url: string }): Promise<WorkerPr
     throw databaseError(error);
   }
   closed = false;
+  const { lost } = options;
+  let asking = false;
+  const questions = setInterval(() => {
+    if (lost === undefined || client === undefined || asking) return;
+    asking = true;
+    lost
+      .awaiting(client, client.query('SELECT 1'))
+      .catch(() => undefined)
+      .finally(() => {
+        asking = false;
+      });
+  }, ASK_MS).unref();
   return {
     workerId,
     async close() {
       closed = true;
+      clearInterval(questions);
       clearTimeout(retry);
       await client?.end().catch(() => undefined);
     },
