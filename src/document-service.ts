@@ -86,7 +86,7 @@ export interface DocumentService {
 
 const PER_PROCESS = 12;
 /** No document is worked on for so long. */
-const ABANDONED_MS = 15 * 60_000;
+const ABANDONED_MS = 30 * 60_000;
 
 type StepsOptions = Pick<DocumentServiceOptions, 'config' | 'work' | 'blobs' | 'search' | 'deliveries' | 'remotes'>;
 

@@ -4,7 +4,14 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { processBytes, publicPdfs } from '../../test/support/document-processing.ts';
 import { docxOf, LETTER, pdfOf } from '../../test/support/document-samples.ts';
-import { hugePng, manyPages, PDF_TRAPS, zipBombDocx } from '../../test/support/hostile-documents.ts';
+import {
+  hugePng,
+  manyPages,
+  PDF_TRAPS,
+  slowObject,
+  slowPage,
+  zipBombDocx,
+} from '../../test/support/hostile-documents.ts';
 import { randomNumbers } from '../../test/support/random-numbers.ts';
 import { createDocumentProcessor } from './processor.ts';
 
@@ -18,15 +25,13 @@ function ownMemory(): number {
   return process.memoryUsage.rss();
 }
 
-test.each(Object.entries(PDF_TRAPS))('%s', { timeout: 30_000 }, async (_, bytes) => {
+test.each(Object.entries(PDF_TRAPS))('%s', async (_, bytes) => {
   const before = ownMemory();
-  const started = performance.now();
   const { result } = await processBytes(content, bytes, {
     thumbnail: true,
-    limits: { timeMs: 8_000, memoryBytes: 512 * MEBIBYTE },
+    limits: { processorMs: 8_000, memoryBytes: 512 * MEBIBYTE },
   });
   expect(['processed', 'refused']).toContain(result.verdict);
-  expect(performance.now() - started).toBeLessThan(12_000);
   expect(ownMemory() - before).toBeLessThan(64 * MEBIBYTE);
 });
 
@@ -46,7 +51,7 @@ test('a Word document that lies about its size is damaged', async () => {
   expect(result).toMatchObject({ code: 'document_corrupt' });
 });
 
-test('a PDF of 10,000 pages is read, or refused where fewer are allowed', { timeout: 120_000 }, async () => {
+test('a PDF of 10,000 pages is read, or refused where fewer are allowed', { timeout: 300_000 }, async () => {
   const bytes = manyPages(10_000, 100);
   const before = ownMemory();
   const { result, pages } = await processBytes(content, bytes, { limits: { pages: 10_000 }, thumbnail: true });
@@ -59,13 +64,22 @@ test('a PDF of 10,000 pages is read, or refused where fewer are allowed', { time
 });
 
 test('a PDF that takes too long is given up, and may be tried once more', async () => {
-  const started = performance.now();
   const { result, files } = await processBytes(content, manyPages(20_000, 20_000), {
-    limits: { pages: 20_000, timeMs: 2_000 },
+    limits: { pages: 20_000, processorMs: 2_000 },
   });
-  expect(result).toMatchObject({ code: 'document_timeout', retry: 'once', reason: expect.stringContaining('2 s') });
+  const reason = expect.stringContaining('2 s of processor time');
+  expect(result).toMatchObject({ code: 'document_timeout', retry: 'once', reason });
   expect(files).toEqual([]);
-  expect(performance.now() - started).toBeLessThan(10_000);
+});
+
+test.each([
+  ['of 200,000 objects', slowPage('Zoe Sample')],
+  ['of one object, which cannot be stopped,', slowObject('Zoe Sample')],
+])('a page %s takes minutes to draw: it is read and has no picture', async (_, bytes) => {
+  const { result, pages, files } = await processBytes(content, bytes, { thumbnail: true });
+  expect(result).toMatchObject({ verdict: 'processed', thumbnail: null, warnings: ['thumbnail_failed'] });
+  expect(pages).toEqual([{ number: 1, text: 'Zoe Sample', source: 'text' }]);
+  expect(files).toEqual(['pages.jsonl']);
 });
 
 const huge = hugePng(30_000, 30_000);
@@ -140,9 +154,7 @@ test(`${MUTANTS} PDFs with wrong bytes have a verdict within their limits`, { ti
   const work = async (): Promise<void> => {
     while (next < MUTANTS) {
       const bytes = mutated(originals[next++ % originals.length]!, random);
-      const started = performance.now();
-      const { result } = await processBytes(content, bytes, { limits: { timeMs: 10_000 } });
-      expect(performance.now() - started).toBeLessThan(20_000);
+      const { result } = await processBytes(content, bytes, { limits: { processorMs: 10_000 } });
       const key = result.verdict === 'processed' ? 'processed' : result.code;
       verdicts[key] = (verdicts[key] ?? 0) + 1;
     }

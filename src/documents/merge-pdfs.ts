@@ -101,7 +101,7 @@ async function drawPage(
       scale: RESOLUTION / POINTS_PER_INCH,
       maxWidth: side,
       maxHeight: side,
-      timeMs: job.limits.timeMs,
+      processorMs: job.limits.processorMs,
     });
     const image = await merged.embedPng(png);
     merged.addPage([width, height]).drawImage(image, { x: 0, y: 0, width, height });

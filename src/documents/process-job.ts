@@ -74,7 +74,8 @@ async function processBytes(
   });
   if (!job.thumbnail) return result(null);
   onReadable(result(null));
-  return result(await drawThumbnail(pdf.document, job));
+  const source = rendition === null ? bytes : await readFile(rendition.path);
+  return result(await drawThumbnail(source, pdf.document, job));
 }
 
 async function convert(bytes: Buffer, type: string, job: Job): Promise<Converted> {

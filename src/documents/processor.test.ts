@@ -16,6 +16,7 @@ import {
   pictureOf,
   scriptedPdf,
   tiffOf,
+  undrawnForm,
   xlsxOf,
 } from '../../test/support/document-samples.ts';
 import { sampleCompoundFile, sampleDoc, sampleOdt } from '../../test/support/sample-files.ts';
@@ -30,9 +31,20 @@ const WORKBOOK = 'application/vnd.openxmlformats-officedocument.spreadsheetml.sh
 const HTML = `<html><head><title>x</title><script>document.write('stolen')</script></head><body><h1>Knee</h1>
   <p>Zoe   Sample</p><img src="http://127.0.0.1:9/pixel.png"><iframe src="http://127.0.0.1:9/">frame</iframe></body></html>`;
 
+async function pictureIn(pdf: Buffer): Promise<Buffer> {
+  let png = Buffer.alloc(0);
+  await processBytes(content, pdf, {
+    thumbnail: true,
+    look: (seen) => {
+      if (seen.verdict === 'processed') png = readFileSync(seen.thumbnail?.path ?? '');
+    },
+  });
+  return png;
+}
+
 describe('a PDF', () => {
   test('is its own rendition, with text per page, date and thumbnail', async () => {
-    let png = Buffer.alloc(0);
+    let png: Buffer = Buffer.alloc(0);
     const { result, pages, files } = await processBytes(content, await pdfOf([LETTER, '', 'Page three']), {
       thumbnail: true,
       look: (seen) => {
@@ -63,6 +75,16 @@ describe('a PDF', () => {
   test('has the answers of its form in its text', async () => {
     const { pages } = await processBytes(content, await filledForm('Zoe Sample'));
     expect(pages[0]!.text).toBe('WorkCover certificate\nZoe Sample');
+  });
+
+  test('shows the answers of its form also where the file has no picture of them', async () => {
+    const blank = await pictureIn(await pdfOf(['WorkCover certificate']));
+    const filled = await pictureIn(await undrawnForm('Zoe Sample'));
+    const [before, after] = await Promise.all([blank, filled].map((png) => sharp(png).greyscale().raw().toBuffer()));
+    // The field is a seventh of the way down; letters are dark.
+    const row = (pixels: Buffer) => pixels.subarray(319 * 65, 319 * 77).filter((light) => light < 128).length;
+    expect(row(before!)).toBe(0);
+    expect(row(after!)).toBeGreaterThan(20);
   });
 
   test('says that a page without text waits for Tesseract', async () => {

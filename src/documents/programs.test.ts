@@ -73,6 +73,23 @@ test('a converter that hangs is ended with everything that it started', async ()
   }
 });
 
+test('a converter that waits for its turn on a crowded machine is waited for', async () => {
+  content = createDocumentProcessor({ workers: 1, searchPath: folder });
+  const pdf = join(folder, 'converted.pdf');
+  writeFileSync(pdf, await pdfOf(['Zoe Sample']));
+  install('soffice', `${OUTPUT}\nsleep 6\ncp ${pdf} "$output/document.pdf"`);
+  const { result } = await processBytes(content, RTF, { limits: { processorMs: 5_000 } });
+  expect(result).toMatchObject({ verdict: 'processed' });
+});
+
+test('a converter counts to the processor time of its worker', async () => {
+  content = createDocumentProcessor({ workers: 1, searchPath: folder });
+  install('soffice', 'while :; do :; done');
+  const { result } = await processBytes(content, RTF, { limits: { processorMs: 2_000 } });
+  const reason = expect.stringContaining('2 s of processor time');
+  expect(result).toMatchObject({ code: 'document_timeout', retry: 'once', reason });
+});
+
 test('a converter counts to the memory of its worker', async () => {
   content = createDocumentProcessor({ workers: 1, searchPath: folder });
   install(

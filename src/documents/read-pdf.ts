@@ -120,7 +120,7 @@ async function ocr(
       // Tesseract needs some hundred bytes of memory per pixel; A4 at this resolution has 1,654 × 2,339.
       maxWidth: Math.min(4000, side),
       maxHeight: Math.min(4000, side),
-      timeMs: job.limits.timeMs,
+      processorMs: job.limits.processorMs,
     });
     const { workFolder, ocrLanguages: languages } = job;
     return await readPicture(png, { program, languages, workFolder, resolution: OCR_RESOLUTION });

@@ -11,11 +11,9 @@ import { fileURLToPath } from 'node:url';
 import { SyncError } from '../domain/errors.ts';
 import type { ProcessedDocument } from '../ports/document-content.ts';
 import type { FromWorker, Job, MergeJob, Refused } from './job.ts';
-import { residentBytes } from './process-memory.ts';
+import { residentBytes } from './process-usage.ts';
 import { retryAdvice } from './refusal.ts';
-
-/** A document that inflates fills about fifty megabytes in this time. */
-const MEMORY_CHECK_MS = 25;
+import { memoryLimit, watchWork } from './work-watch.ts';
 
 /** A busy machine starts a process slowly; one that takes longer than this does not start. */
 const START_LIMIT_MS = 60_000;
@@ -116,10 +114,12 @@ export class WorkerProcess {
     const refuse = (code: Refused['code'], detail: string | null): void => {
       resolve({ kind: 'done', result: readable ?? refused(code, detail) });
     };
+    const watch = watchWork(this.#child.pid!, job.limits, refuse);
     const onMessage = (message: unknown): void => {
       const answer = message as Exclude<FromWorker, { kind: 'ready' }>;
       if (answer.kind === 'readable') {
         readable = answer.result;
+        watch.drawing();
         return;
       }
       answered = true;
@@ -128,22 +128,11 @@ export class WorkerProcess {
     const onDeath = (code: number | null, by: NodeJS.Signals | null): void => {
       // Node aborts itself when its heap is full. Native code aborts too, but rarely with so much in use.
       const aborted = by === 'SIGABRT' || code === 134;
-      if (aborted && peak > job.limits.memoryBytes * LIKELY_MEMORY_SHARE) {
-        refuse('document_memory', limitText(job.limits.memoryBytes));
+      if (aborted && watch.peakBytes > job.limits.memoryBytes * LIKELY_MEMORY_SHARE) {
+        refuse('document_memory', memoryLimit(job.limits));
       } else refuse('document_reader_crashed', null);
     };
     const onAbort = (): void => reject(new SyncError('cancelled'));
-    const timer = setTimeout(
-      () => refuse('document_timeout', `The limit is ${Math.round(job.limits.timeMs / 1000)} s.`),
-      job.limits.timeMs,
-    );
-    let peak = 0;
-    const watchdog = setInterval(() => {
-      peak = Math.max(peak, this.residentBytes ?? 0);
-      if (peak > job.limits.memoryBytes) {
-        refuse('document_memory', limitText(job.limits.memoryBytes));
-      }
-    }, MEMORY_CHECK_MS);
     this.#child.on('message', onMessage).on('exit', onDeath);
     signal.addEventListener('abort', onAbort);
     try {
@@ -152,8 +141,7 @@ export class WorkerProcess {
       });
       return await promise;
     } finally {
-      clearTimeout(timer);
-      clearInterval(watchdog);
+      watch.stop();
       this.#child.off('message', onMessage).off('exit', onDeath);
       signal.removeEventListener('abort', onAbort);
       // It may be in the middle of something: a late answer would be taken for that of the next document.
@@ -189,8 +177,4 @@ export class WorkerProcess {
 
 function refused(code: Refused['code'], detail: string | null): Refused {
   return { verdict: 'refused', code, detail, retry: retryAdvice(code), missing: null, detectedType: null };
-}
-
-function limitText(bytes: number): string {
-  return `The limit is ${Math.round(bytes / MEBIBYTE)} MiB.`;
 }

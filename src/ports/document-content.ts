@@ -3,7 +3,7 @@
  *
  * Contract:
  * - Bad content is never an exception. Whatever the bytes are, `process` answers with a verdict within `limits.timeMs` (plus
- *   the start of a worker), and the memory of the calling process does not grow with the document.
+ *   the start of a worker, and the time until one is free), and the memory of the calling process does not grow with the document.
  * - The type comes from the bytes. `declaredType` and `fileName` decide nothing about it; the name only helps to guess the date.
  * - The original is only read. It can be on a read-only disk. A PDF is its own rendition: `pdf` is null for it.
  * - Results are files in `folder`, which exists already and belongs to the caller; two calls at a time need two folders.
@@ -25,6 +25,9 @@ export interface DocumentInput {
 }
 
 export interface DocumentLimits {
+  /** Processor time of a worker with all programs that it starts; where it cannot be measured only `timeMs` holds. */
+  readonly processorMs: number;
+  /** By the clock. For what waits and does nothing; on a crowded machine a document takes many times its processor time. */
   readonly timeMs: number;
   /** Resident memory of a worker with all programs that it starts, in bytes. */
   readonly memoryBytes: number;

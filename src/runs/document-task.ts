@@ -13,8 +13,8 @@ export interface TaskHandlerOptions {
   readonly onError?: (task: DocumentTask | null, error: SyncError) => void;
 }
 
-/** Longer than all limits of a document together and of the one that it waits for, shorter than a lease. */
-const TASK_MS = 480_000;
+/** Longer than the time that a document has and the one that it waits for, shorter than a lease. */
+const TASK_MS = 780_000;
 /** Failures that say something about the document: after so many it is left alone. */
 const ATTEMPTS = 5;
 const SECOND_TRY_MS = 30_000;

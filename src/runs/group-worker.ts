@@ -22,8 +22,8 @@ export interface GroupWorkerOptions {
 
 /** Groups are made by hand, and seldom. */
 const LOOK_MS = 2000;
-/** Longer than the limits of one document, shorter than a lease. */
-const TASK_MS = 300_000;
+/** Longer than the time that one document has and the one that it waits for, shorter than a lease. */
+const TASK_MS = 780_000;
 const ATTEMPTS = 5;
 const LONGEST_DELAY_MS = 900_000;
 

@@ -3,7 +3,7 @@
 import { burn, type Entry } from '@kenjiuno/msgreader/lib/Burner.js';
 import { TypeEnum } from '@kenjiuno/msgreader/lib/Reader.js';
 import { createCanvas } from '@napi-rs/canvas';
-import { PDFDocument, PDFHexString, PDFName, StandardFonts } from 'pdf-lib';
+import { PDFBool, PDFDict, PDFDocument, PDFHexString, PDFName, StandardFonts } from 'pdf-lib';
 import sharp from 'sharp';
 import { sampleZip } from './sample-files.ts';
 
@@ -48,6 +48,15 @@ export function filledForm(value: string): Promise<Buffer> {
     field.addToPage(document.getPage(0), { x: 40, y: 700, width: 300, height: 20 });
     field.setText(value);
   });
+}
+
+/** As some programs leave it: the value is there, and what it looks like is for the reader to say. */
+export async function undrawnForm(value: string): Promise<Buffer> {
+  const document = await PDFDocument.load(await filledForm(value));
+  const fields = document.getPage(0).node.Annots()!;
+  for (let at = 0; at < fields.size(); at++) fields.lookup(at, PDFDict).delete(PDFName.of('AP'));
+  document.catalog.lookup(PDFName.of('AcroForm'), PDFDict).set(PDFName.of('NeedAppearances'), PDFBool.True);
+  return Buffer.from(await document.save());
 }
 
 const WORD = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"';

@@ -141,6 +141,30 @@ export function manyPages(count: number, perNode: number): Buffer {
   return rawPdf(objects);
 }
 
+/** Text that is read at once, on a page that takes minutes to draw: one object after the other. */
+export function slowPage(text: string): Buffer {
+  const letters = `BT /F 12 Tf 20 100 Td (${text}) Tj ET`;
+  return rawPdf(
+    onePage(
+      '/Font<</F<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>>>/ExtGState<</G<</BM/Luminosity/ca 0.5>>>>',
+      `${letters} /G gs ${'0 0 300 300 re f '.repeat(200_000)}`,
+    ),
+  );
+}
+
+/** The same with a single object: the colour of each of its points is computed by a long program. */
+export function slowObject(text: string): Buffer {
+  const letters = `BT /F 12 Tf 20 100 Td (${text}) Tj ET`;
+  const shading = '/ShadingType 1/ColorSpace/DeviceGray/Domain[0 300 0 300]/Function 5 0 R';
+  return rawPdf([
+    ...onePage(
+      `/Font<</F<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>>>/Shading<</S<<${shading}>>>>`,
+      `${letters} /S sh`,
+    ),
+    stream('/FunctionType 4/Domain[0 300 0 300]/Range[0 1]', `{ add ${'sin cos '.repeat(100_000)}}`),
+  ]);
+}
+
 /** Structures that lead back to themselves, or to more than any machine has. */
 export const PDF_TRAPS: Readonly<Record<string, Buffer>> = {
   'pages that hold themselves': rawPdf(['<</Type/Catalog/Pages 2 0 R>>', '<</Type/Pages/Kids[2 0 R]/Count 1>>']),

@@ -1,6 +1,6 @@
 /** How much memory the processes take that read documents, on Linux. */
 import { readFileSync } from 'node:fs';
-import { residentBytes } from '../../src/documents/process-memory.ts';
+import { processorMs, residentBytes } from '../../src/documents/process-usage.ts';
 
 /** The kernel remembers the most that a process had; only what its programs had beside it may be missed. */
 const LOOK_EVERY_MS = 100;
@@ -10,7 +10,7 @@ export interface WorkerMemory {
   readonly peakBytes: number;
   /** Workers that were seen. */
   readonly workers: number;
-  /** User and system time of all of them. */
+  /** User and system time of all of them, with the programs that they started. */
   readonly cpuMs: number;
 }
 
@@ -21,7 +21,7 @@ export function watchWorkers(pid: number): { stop(): WorkerMemory } {
   const look = (): void => {
     for (const worker of workersOf(pid)) {
       peakBytes = Math.max(peakBytes, residentBytes(worker) ?? 0, highWaterMark(worker));
-      cpu.set(worker, Math.max(cpu.get(worker) ?? 0, cpuOf(worker)));
+      cpu.set(worker, Math.max(cpu.get(worker) ?? 0, processorMs(worker) ?? 0));
     }
   };
   const timer = setInterval(look, LOOK_EVERY_MS);
@@ -44,13 +44,6 @@ export function workersOf(pid: number): number[] {
 
 function highWaterMark(pid: number): number {
   return Number(/^VmHWM:\s+(\d+) kB$/m.exec(read(`/proc/${pid}/status`))?.[1] ?? 0) * 1024;
-}
-
-function cpuOf(pid: number): number {
-  const text = read(`/proc/${pid}/stat`);
-  // The name in brackets may hold blanks. A tick is 10 ms on every Linux.
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) * 10;
 }
 
 function read(path: string): string {

@@ -13,8 +13,8 @@ export interface RenderOptions {
   readonly scale: number;
   readonly maxWidth: number;
   readonly maxHeight: number;
-  /** Drawing that takes longer is given up. */
-  readonly timeMs: number;
+  /** Drawing that takes more processor time of this process is given up. */
+  readonly processorMs: number;
 }
 
 /** @throws whatever pdf.js throws, also when the time is up */
@@ -33,10 +33,11 @@ export async function renderPage(
   const target = factory.create(width, height);
   try {
     const task = page.render({ canvas: null, canvasContext: target.context as never, viewport });
-    const deadline = Date.now() + options.timeMs;
+    const before = process.cpuUsage();
     // pdf.js asks every few milliseconds whether to go on.
     task.onContinue = (goOn: () => void) => {
-      if (Date.now() > deadline) task.cancel();
+      const { user, system } = process.cpuUsage(before);
+      if ((user + system) / 1000 > options.processorMs) task.cancel();
       else setImmediate(goOn);
     };
     await task.promise;

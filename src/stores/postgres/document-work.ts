@@ -28,7 +28,7 @@ const ABANDONED = sql`
     SELECT 1 FROM pg_locks AS k WHERE k.locktype = 'advisory' AND k.objsubid = 1 AND k.granted
       AND k.mode = 'ExclusiveLock' AND (k.classid::bigint << 32 | k.objid::bigint) = o.worker_id))`;
 
-export function createDocumentWork({ database, workerId, leaseMs = 600_000 }: DocumentWorkOptions): DocumentWork {
+export function createDocumentWork({ database, workerId, leaseMs = 900_000 }: DocumentWorkOptions): DocumentWork {
   return {
     async due() {
       try {

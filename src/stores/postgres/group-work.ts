@@ -16,7 +16,7 @@ export interface GroupWorkOptions {
   readonly leaseMs?: number;
 }
 
-export function createGroupWork({ database, workerId, leaseMs = 600_000 }: GroupWorkOptions): GroupWork {
+export function createGroupWork({ database, workerId, leaseMs = 900_000 }: GroupWorkOptions): GroupWork {
   return {
     claim: () =>
       database.transaction(async (trx) => {
