@@ -13,6 +13,8 @@ export default defineConfig({
     maxWorkers: 2,
     sequence: { sequencer: LongestFirst },
     globalSetup: ['test/support/global-setup.ts'],
+    // Node loads the files as it does in production: Vite's way of loading makes each call into another module slower.
+    experimental: { viteModuleRunner: false, nodeLoader: false },
     execArgv: ['--import', new URL('test/support/bundled-packages.ts', import.meta.url).href],
     projects: [
       {

@@ -8,14 +8,17 @@ import type { Chartsync, RecordDatabase } from '../main.ts';
 import { type Connection, type FileConnection, findConnection, isFileConnection } from '../runs/connections.ts';
 import { demoEnvironment, demoFile, homeFolder, isDemo } from './demo-home.ts';
 import { EXIT, type ExitCode, exitCodeOfError } from './exit-codes.ts';
-import { createOutput, type Output } from './output.ts';
+import { createOutput, type Output, type Streams } from './output.ts';
 import { describeUnexpected } from './unexpected.ts';
 
-/** Where the command line was started. */
+/** Where the command line was started, and whom it talks to. */
 export interface Surroundings {
   readonly env: Environment;
   readonly cwd: string;
+  readonly streams: Streams & { readonly input: () => Input };
 }
+
+export type Input = AsyncIterable<string | Uint8Array> & { readonly isTTY?: boolean };
 
 export interface CommandContext {
   readonly chartsync: Chartsync;
@@ -41,12 +44,15 @@ export interface CommandRunner extends Surroundings {
   runOpened(command: Command, work: (context: CommandContext) => Promise<ExitCode>): Promise<void>;
 }
 
-export function createCommandRunner(surroundings: Surroundings): CommandRunner {
+/** @param ended hears what a command ends with */
+export function createCommandRunner(surroundings: Surroundings, ended: (code: ExitCode) => void): CommandRunner {
+  const run: CommandRunner['run'] = async (command, work) =>
+    ended(await runCommand(surroundings.streams, command, work));
   return {
     ...surroundings,
-    run: runCommand,
+    run,
     runOpened: (command, work) =>
-      runCommand(command, async (output, signal, options) => {
+      run(command, async (output, signal, options) => {
         const { config, database } = await openConfigured(surroundings, options, output);
         const { applyConfiguration, openChartsync } = await import('../main.ts');
         const chartsync = await openChartsync(config, database);
@@ -63,11 +69,12 @@ export function createCommandRunner(surroundings: Surroundings): CommandRunner {
 const ECHO_MS = 500;
 
 async function runCommand(
+  streams: Streams,
   command: Command,
   work: (output: Output, signal: AbortSignal, options: GlobalOptions) => Promise<ExitCode>,
-): Promise<void> {
+): Promise<ExitCode> {
   const options = command.optsWithGlobals<GlobalOptions>();
-  const output = createOutput({ json: options.json === true });
+  const output = createOutput({ json: options.json === true, streams });
   const stop = new AbortController();
   let stoppedAt = 0;
   const onSignal = () => {
@@ -77,15 +84,15 @@ async function runCommand(
       return;
     }
     stoppedAt = Date.now();
-    if (!output.json) process.stderr.write('Stopping. What is done is kept. Press Ctrl-C again to stop at once.\n');
+    if (!output.json) streams.err.write('Stopping. What is done is kept. Press Ctrl-C again to stop at once.\n');
     stop.abort(new SyncError('cancelled'));
   };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
   try {
-    process.exitCode = await work(output, stop.signal, options);
+    return await work(output, stop.signal, options);
   } catch (error) {
-    process.exitCode = tell(output, error);
+    return tell(output, streams.err, error);
   } finally {
     process.off('SIGINT', onSignal);
     process.off('SIGTERM', onSignal);
@@ -97,12 +104,12 @@ async function runCommand(
  * on that: a newcomer should be able to look around.
  */
 export async function openConfigured(
-  { env, cwd }: Surroundings,
+  { env, cwd, streams }: Surroundings,
   options: GlobalOptions,
   output: Output,
 ): Promise<{ config: Config; database: RecordDatabase }> {
   const log = (sentence: string) => {
-    if (!output.json) process.stderr.write(`${sentence}\n`);
+    if (!output.json) streams.err.write(`${sentence}\n`);
   };
   const { loadConfig } = await import('../config/load.ts');
   const { openRecordDatabase } = await import('../main.ts');
@@ -138,19 +145,18 @@ export function fileConnectionNamed(chartsync: Chartsync, name: string, what: st
   );
 }
 
-function tell(output: Output, error: unknown): ExitCode {
+function tell(output: Output, err: Streams['err'], error: unknown): ExitCode {
   if (error instanceof ConfigError) {
     if (output.json) {
-      process.stderr.write(`${JSON.stringify({ type: 'error', code: 'config_invalid', mistakes: error.mistakes })}\n`);
+      err.write(`${JSON.stringify({ type: 'error', code: 'config_invalid', mistakes: error.mistakes })}\n`);
     } else {
-      process.stderr.write(`${error.message}\n`);
+      err.write(`${error.message}\n`);
     }
     return EXIT.usage;
   }
   if (error instanceof UsageError) {
-    if (output.json)
-      process.stderr.write(`${JSON.stringify({ type: 'error', code: 'usage', message: error.message })}\n`);
-    else process.stderr.write(`${error.message}\n`);
+    if (output.json) err.write(`${JSON.stringify({ type: 'error', code: 'usage', message: error.message })}\n`);
+    else err.write(`${error.message}\n`);
     return EXIT.usage;
   }
   if (error instanceof SyncError) {

@@ -2,4 +2,5 @@
 import { useBundledPackages } from './bundled-packages.ts';
 
 useBundledPackages();
-await import('./program.ts');
+const { runProcess } = await import('./process.ts');
+await runProcess();

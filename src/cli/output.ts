@@ -21,8 +21,8 @@ export interface Streams {
   readonly err: { write(text: string): unknown };
 }
 
-export function createOutput(options: { json: boolean; streams?: Streams }): Output {
-  const { out, err } = options.streams ?? { out: process.stdout, err: process.stderr };
+export function createOutput(options: { json: boolean; streams: Streams }): Output {
+  const { out, err } = options.streams;
   const interactive = !options.json && out.isTTY === true;
   return {
     json: options.json,

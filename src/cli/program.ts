@@ -1,4 +1,4 @@
-/** The command line: what it understands. Loaded by `main.ts`. */
+/** The command line: what it understands. `main.ts` gives it what the process was given. */
 import { Command } from 'commander';
 import { version } from '../version.ts';
 import { registerAlerts } from './commands/alerts.ts';
@@ -19,35 +19,11 @@ import { registerServe } from './commands/serve.ts';
 import { registerStatus } from './commands/status.ts';
 import { registerSync } from './commands/sync.ts';
 import { registerVerify } from './commands/verify.ts';
-import { createCommandRunner } from './context.ts';
-import { EXIT } from './exit-codes.ts';
+import { createCommandRunner, type Surroundings } from './context.ts';
+import { EXIT, type ExitCode } from './exit-codes.ts';
 import { tellUnexpected } from './unexpected.ts';
 
-const program = new Command('chartsync')
-  .description("Keeps clinic systems and an application's stores in step, and can prove it.")
-  .version(await version())
-  .option('--config <file>', 'configuration file (default: CHARTSYNC_CONFIG, else ./chartsync.yaml)')
-  .option('--json', 'print one JSON text per line, for programs')
-  .showSuggestionAfterError()
-  .configureHelp({ showGlobalOptions: true })
-  .addHelpText(
-    'after',
-    `
-Exit codes: 0 done, 1 failed, 2 bad usage or configuration, 3 finished with failures, 4 removals held for approval, 75 busy.
-Error codes are explained in docs/errors.md.`,
-  )
-  .exitOverride();
-
-// Whoever reads our output may stop early ("| head"): the work goes on, only its words are lost.
-for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
-process.on('uncaughtException', (error) => {
-  tellUnexpected(error, process.stderr);
-  process.exit(EXIT.failed);
-});
-
-// The one place that reads the process: everything below is told.
-const runner = createCommandRunner({ env: process.env, cwd: process.cwd() });
-for (const register of [
+const COMMANDS = [
   registerServe,
   registerDemo,
   registerApply,
@@ -66,23 +42,43 @@ for (const register of [
   registerCredentials,
   registerAlerts,
   registerAudit,
-]) {
-  register(program, runner);
-}
-// Sub-commands do not inherit it: a wrong option must end with exit code 2, not commander's 1.
-for (const command of program.commands) {
-  command.exitOverride();
-  for (const sub of command.commands) sub.exitOverride();
-}
+];
 
-try {
-  await program.parseAsync(process.argv);
-} catch (error) {
-  const code = (error as { exitCode?: number }).exitCode;
-  if (code === undefined) {
-    tellUnexpected(error, process.stderr);
-    process.exitCode = EXIT.failed;
-  } else {
-    process.exitCode = code === 0 ? EXIT.done : EXIT.usage;
+/** @param args without the program's own name */
+export async function runCommandLine(args: readonly string[], surroundings: Surroundings): Promise<ExitCode> {
+  const { out, err } = surroundings.streams;
+  const program = new Command('chartsync')
+    .description("Keeps clinic systems and an application's stores in step, and can prove it.")
+    .version(await version())
+    .option('--config <file>', 'configuration file (default: CHARTSYNC_CONFIG, else ./chartsync.yaml)')
+    .option('--json', 'print one JSON text per line, for programs')
+    .showSuggestionAfterError()
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({ writeOut: (text) => out.write(text), writeErr: (text) => err.write(text) })
+    .addHelpText(
+      'after',
+      `
+Exit codes: 0 done, 1 failed, 2 bad usage or configuration, 3 finished with failures, 4 removals held for approval, 75 busy.
+Error codes are explained in docs/errors.md.`,
+    )
+    .exitOverride();
+  let ended: ExitCode = EXIT.done;
+  const runner = createCommandRunner(surroundings, (code) => {
+    ended = code;
+  });
+  for (const register of COMMANDS) register(program, runner);
+  // Sub-commands do not inherit it: a wrong option must end with exit code 2, not commander's 1.
+  for (const command of program.commands) {
+    command.exitOverride();
+    for (const sub of command.commands) sub.exitOverride();
+  }
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return ended;
+  } catch (error) {
+    const code = (error as { exitCode?: number }).exitCode;
+    if (code !== undefined) return code === 0 ? EXIT.done : EXIT.usage;
+    tellUnexpected(error, err);
+    return EXIT.failed;
   }
 }

@@ -3,6 +3,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type CliResult, runCli, startCli } from '../support/cli.ts';
+import { runCommand } from '../support/command.ts';
 import { testDatabase } from '../support/postgres.ts';
 import {
   CONNECTION,
@@ -25,7 +26,10 @@ afterAll(async () => {
   await setup?.close();
 });
 
-const cli = (...args: string[]) => runCli(args, { cwd: setup.folder, env: setup.environment });
+const surroundings = () => ({ cwd: setup.folder, env: setup.environment });
+const cli = (...args: string[]) => runCommand(args, surroundings());
+/** Each command once; without a process all else is the same. */
+const cliProcess = (...args: string[]) => runCli(args, surroundings());
 const runIds = async () => (await setup.chartsync.runs.runs(setup.connection.settings, 100)).map((run) => run.id);
 const documents = () => setup.connection.ports.records.countDocuments(setup.connection.settings);
 const linesOf = (result: CliResult, type: string) => result.lines.filter((line) => line.type === type);
@@ -39,19 +43,24 @@ function expectJson(result: CliResult): void {
 
 describe('usage', () => {
   test.concurrent.each([
-    { args: ['--help'], code: 0, out: /held[\s\S]*Exit codes: 0 done[\s\S]*docs\/errors\.md/ },
+    { args: ['--help'], as: cliProcess, code: 0, out: /held[\s\S]*Exit codes: 0 done[\s\S]*docs\/errors\.md/ },
     { args: ['--version'], code: 0, out: /^\d+\.\d+\.\d+\n$/ },
     { args: ['sync', '--help'], code: 0, out: /--dry-run[\s\S]*Global Options:[\s\S]*--json/ },
     { args: ['help', 'held'], code: 0, out: /approve[\s\S]*reject/ },
     { args: [], code: 2, err: /Usage: chartsync/ },
     { args: ['held'], code: 2, err: /Usage: chartsync held/ },
-    { args: ['snyc', CONNECTION], code: 2, err: /unknown command 'snyc'\n.*Did you mean sync\?/ },
+    { args: ['snyc', CONNECTION], as: cliProcess, code: 2, err: /unknown command 'snyc'\n.*Did you mean sync\?/ },
     { args: ['sync', CONNECTION, '--dryrun'], code: 2, err: /unknown option '--dryrun'\n.*--dry-run/ },
     { args: ['held', 'list', '--some'], code: 2, err: /unknown option '--some'/ },
     { args: ['sync'], code: 2, err: /missing required argument 'connection'/ },
     { args: ['sync', CONNECTION, 'more'], code: 2, err: /too many arguments/ },
     { args: ['sync', CONNECTION, '--mode', 'slow'], code: 2, err: /quick, deep, checksum/ },
-    { args: ['sync', 'elsewhere'], code: 2, err: /^There is no connection "elsewhere"\. Configured: practice\.\n$/ },
+    {
+      args: ['sync', 'elsewhere'],
+      as: cliProcess,
+      code: 2,
+      err: /^There is no connection "elsewhere"\. Configured: practice\.\n$/,
+    },
     { args: ['plan', CONNECTION, '--patient', 'Zoe'], code: 2, err: /--patient wants the UUID of a patient/ },
     {
       args: ['plan', CONNECTION, '--out', 'no/such/plan'],
@@ -65,8 +74,8 @@ describe('usage', () => {
     { args: ['held', 'approve', 'held_none'], code: 2, err: /There is no held set held_none/ },
     { args: ['failures', CONNECTION, '--skip', 'none'], code: 2, err: /There is no failure none of practice/ },
     { args: ['status', '--config', 'other.yaml'], code: 2, err: /other\.yaml\n.*there is no such file/ },
-  ])('$args → $code', async ({ args, code, out, err }) => {
-    const result = await cli(...args);
+  ])('$args → $code', async ({ args, as = cli, code, out, err }) => {
+    const result = await as(...args);
     expect(result.stdout).toMatch(out ?? /^$/);
     expect(result.stderr).toMatch(err ?? /^$/);
     expect(result.code).toBe(code);
@@ -87,7 +96,7 @@ describe('usage', () => {
 `,
     );
     const [people, programs] = await Promise.all([
-      cli('status', '--config', file),
+      cliProcess('status', '--config', file),
       cli('status', '--config', file, '--json'),
     ]);
     expect([people.code, programs.code]).toEqual([2, 2]);
@@ -100,7 +109,7 @@ describe('usage', () => {
   });
 
   test('whoever stops reading the output does not disturb the command', async () => {
-    const reader = startCli(['status', '--json'], { cwd: setup.folder, env: setup.environment });
+    const reader = startCli(['status', '--json'], surroundings());
     reader.child.stdout!.destroy();
     expect(await reader.result).toMatchObject({ code: 0, stderr: '' });
   });
@@ -111,7 +120,7 @@ test('before the first run: sentences, no empty tables, and a plan changes nothi
     cli('runs', CONNECTION),
     cli('failures', CONNECTION),
     cli('held', 'list'),
-    cli('sync', CONNECTION, '--dry-run', '--json'),
+    cliProcess('sync', CONNECTION, '--dry-run', '--json'),
     cli('plan', CONNECTION),
   ]);
   expect([runs.stdout, failures.stdout, held.stdout]).toEqual([
@@ -130,7 +139,7 @@ test('before the first run: sentences, no empty tables, and a plan changes nothi
 
 test('plan --out and apply-plan: exactly that, once, and never a cut or edited file', async () => {
   const plan = join(setup.folder, 'plan.ndjson');
-  expect(await cli('plan', CONNECTION, '--out', plan)).toMatchObject({
+  expect(await cliProcess('plan', CONNECTION, '--out', plan)).toMatchObject({
     code: 0,
     stdout: expect.stringContaining(`chartsync apply-plan ${plan}`),
   });
@@ -158,7 +167,7 @@ test('plan --out and apply-plan: exactly that, once, and never a cut or edited f
      AND file_uuid IS NOT NULL ORDER BY id LIMIT 1`,
   );
   await setup.source.execute(`UPDATE ax_notes_attachments SET file_uuid = ? WHERE id = ?`, [NOBODY, late!.id]);
-  const applied = await cli('apply-plan', plan, '--json');
+  const applied = await cliProcess('apply-plan', plan, '--json');
   expectJson(applied);
   expect(applied.code).toBe(3);
   const references = async () =>
@@ -170,12 +179,12 @@ test('plan --out and apply-plan: exactly that, once, and never a cut or edited f
   const again = await cli('apply-plan', plan);
   expect(again.code).toBe(1);
   expect(again.stderr).toContain('The connection had another run since. [plan_stale]');
-  expect((await cli('sync', CONNECTION, '--json')).code).toBe(3);
+  expect((await cliProcess('sync', CONNECTION, '--json')).code).toBe(3);
   await expectConverged(setup);
 });
 
 test('failures: listed with what to do, skipped and tried again; a sync without any ends with 0', async () => {
-  const listed = await cli('failures', CONNECTION, '--json');
+  const listed = await cliProcess('failures', CONNECTION, '--json');
   expectJson(listed);
   const ids = linesOf(listed, 'failure').map((failure) => String(failure.id));
   expect(ids.length).toBeGreaterThan(3);
@@ -189,7 +198,7 @@ test('failures: listed with what to do, skipped and tried again; a sync without 
     (await setup.connection.ports.runs.openFailures(setup.connection.settings)).map((failure) => failure.state);
   expect(await states()).not.toContain('skipped');
 
-  const skipped = await cli('failures', CONNECTION, '--skip', 'all');
+  const skipped = await cliProcess('failures', CONNECTION, '--skip', 'all');
   expect(skipped.stdout).toContain(`${ids.length} marked: skip.`);
   const good = await cli('sync', CONNECTION, '--json');
   expect(good.code).toBe(0);
@@ -207,8 +216,8 @@ test('failures: listed with what to do, skipped and tried again; a sync without 
 test('status and runs', async () => {
   const [status, json, runs, newest] = await Promise.all([
     cli('status'),
-    cli('status', '--json'),
-    cli('runs', CONNECTION),
+    cliProcess('status', '--json'),
+    cliProcess('runs', CONNECTION),
     cli('runs', CONNECTION, '--limit', '1', '--json'),
   ]);
   expectJson(json);
@@ -225,18 +234,18 @@ test('too many removals: exit 4, then a person approves or rejects', async () =>
   await setup.source.execute('UPDATE ax_notes_attachments SET deleted = TRUE WHERE id % 2 = 0');
   const planned = await cli('plan', CONNECTION);
   expect(planned.stdout).toContain('The removals would be held for approval:');
-  const held = await cli('sync', CONNECTION);
+  const held = await cliProcess('sync', CONNECTION);
   expect(held.code).toBe(4);
   expect(held.stdout).toContain('chartsync held list');
   expect(await documents()).toBe(before);
-  const [people, json] = await Promise.all([cli('held', 'list'), cli('held', 'list', '--json')]);
+  const [people, json] = await Promise.all([cliProcess('held', 'list'), cli('held', 'list', '--json')]);
   expect(people.stdout).toMatch(TABLE);
   expectJson(json);
   const [first] = linesOf(json, 'set') as { id: string; itemCount: number }[];
   const items = await cli('held', 'list', first!.id, '--json');
   expect(linesOf(items, 'item')).toHaveLength(first!.itemCount);
 
-  const rejected = await cli('held', 'reject', first!.id, '--note', 'an accident');
+  const rejected = await cliProcess('held', 'reject', first!.id, '--note', 'an accident');
   expect(rejected).toMatchObject({ code: 0, stdout: `${first!.itemCount} items are kept.\n` });
   const late = await cli('held', 'approve', first!.id);
   expect(late.code).toBe(1);
@@ -251,7 +260,7 @@ test('too many removals: exit 4, then a person approves or rejects', async () =>
   await setup.source.execute('UPDATE ax_notes_attachments SET deleted = TRUE WHERE id % 2 = 0');
   expect((await cli('sync', CONNECTION)).code).toBe(4);
   const [second] = linesOf(await cli('held', 'list', '--json'), 'set') as { id: string; itemCount: number }[];
-  const approved = await cli('held', 'approve', second!.id, '--json');
+  const approved = await cliProcess('held', 'approve', second!.id, '--json');
   expectJson(approved);
   expect(approved.code).toBe(0);
   expect(await documents()).toBe(before - second!.itemCount);
@@ -271,7 +280,7 @@ test('verify: 0 without a difference, 3 with one, and it names the content that 
   await rm(join(setup.config.home, 'blobs', ORGANIZATION, sha256!.slice(0, 2), sha256!));
   const [people, json] = await Promise.all([
     cli('verify', CONNECTION, '--patient', unit),
-    cli('verify', CONNECTION, '--json'),
+    cliProcess('verify', CONNECTION, '--json'),
   ]);
   expect([people.code, json.code]).toEqual([3, 3]);
   expect(people.stdout).toMatch(TABLE);
@@ -286,9 +295,12 @@ test('verify: 0 without a difference, 3 with one, and it names the content that 
 test('migrate brings an empty database up to date, once', async () => {
   const empty = await testDatabase({ migrated: false });
   try {
-    const migrate = (...more: string[]) =>
-      runCli(['migrate', ...more], { cwd: setup.folder, env: { ...setup.environment, DATABASE_URL: empty.url } });
-    expect(await migrate()).toMatchObject({ code: 0, stdout: expect.stringMatching(/^Applied: 0001_foundation/) });
+    const options = { cwd: setup.folder, env: { ...setup.environment, DATABASE_URL: empty.url } };
+    const migrate = (...more: string[]) => runCommand(['migrate', ...more], options);
+    expect(await runCli(['migrate'], options)).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^Applied: 0001_foundation/),
+    });
     expect(await migrate()).toMatchObject({ code: 0, stdout: 'The database is up to date.\n' });
     expect((await migrate('--json')).lines).toEqual([{ type: 'migrated', applied: [] }]);
   } finally {
@@ -298,7 +310,7 @@ test('migrate brings an empty database up to date, once', async () => {
 
 test('cleanup removes nothing before its time', async () => {
   const before = await storedState(setup.connection);
-  const result = await cli('cleanup', '--json');
+  const result = await cliProcess('cleanup', '--json');
   expect(result.code).toBe(0);
   expect(result.lines).toEqual([
     { type: 'tidied', organization: ORGANIZATION, blobs: 0, runs: 0, tombstones: 0, holds: 0 },
@@ -319,7 +331,7 @@ test('apply tells what it changed and whether the sources fit', async () => {
   const other = join(setup.folder, 'three.yaml');
   await writeFile(other, JSON.stringify(file));
   const dry = await cli('apply', '--dry-run', '--config', other);
-  const real = await cli('apply', '--config', other, '--json');
+  const real = await cliProcess('apply', '--config', other, '--json');
   for (const result of [dry, real]) expect(result.code).toBe(3);
   expect(dry.stdout).not.toContain('added');
   expect(dry.stdout).toContain('second: the source fits its mapping; the share is NOT there.');

@@ -59,9 +59,11 @@ export function startCli(args: readonly string[], options: CliOptions): CliProce
     child.on('error', reject);
     child.on('close', (code, signal) => {
       for (const waiter of waiting) waiter.reject(new Error(`Ended before "${waiter.type}": ${stderr}`));
-      // Whatever happens, a user is told in sentences.
-      if (STACK.test(stdout + stderr)) return reject(new Error(`A stack trace was printed:\n${stdout}${stderr}`));
-      resolve({ code, signal, stdout, stderr, lines: jsonLines(stdout) });
+      try {
+        resolve(resultOf({ code, signal, stdout, stderr }));
+      } catch (error) {
+        reject(error);
+      }
     });
   });
   return {
@@ -76,6 +78,13 @@ export function startCli(args: readonly string[], options: CliOptions): CliProce
 
 export function runCli(args: readonly string[], options: CliOptions): Promise<CliResult> {
   return startCli(args, options).result;
+}
+
+/** @throws Error when a stack trace was printed: whatever happens, a user is told in sentences. */
+export function resultOf(ended: Omit<CliResult, 'lines'>): CliResult {
+  const said = `${ended.stdout}${ended.stderr}`;
+  if (STACK.test(said)) throw new Error(`A stack trace was printed:\n${said}`);
+  return { ...ended, lines: jsonLines(ended.stdout) };
 }
 
 function jsonLines(text: string): Record<string, unknown>[] {

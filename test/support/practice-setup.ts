@@ -15,6 +15,7 @@ import { loadConfig } from '../../src/config/load.ts';
 import { applyConfiguration, type Chartsync, openChartsync } from '../../src/main.ts';
 import { type FileConnection, isFileConnection } from '../../src/runs/connections.ts';
 import { testDatabase } from './postgres.ts';
+import { copySamplePractice } from './sample-practice.ts';
 
 export const ORGANIZATION = 'org_test';
 export const CONNECTION = 'practice';
@@ -61,18 +62,14 @@ export async function setUpPractice(options: SetupOptions = {}): Promise<Practic
   const folder = await mkdtemp(join(tmpdir(), 'chartsync-practice-'));
   const filesFolder = join(folder, 'login');
   const records = await testDatabase();
-  const sourceDatabase = options.sourceUrl === undefined ? await testDatabase({ migrated: false }) : null;
+  const { patients = 8, attachments = 60, deletedColumn = true } = options;
+  const sizes = { seed: SAMPLE_SEED, patients, attachments };
+  const sourceDatabase =
+    options.sourceUrl === undefined ? await copySamplePractice({ ...sizes, deletedColumn }, filesFolder) : null;
   const sourceUrl = options.sourceUrl ?? sourceDatabase!.url;
   const source = openPracticeDatabase(sourceUrl);
-  const deletedColumn = options.deletedColumn ?? true;
-  const practice = await createSamplePractice({
-    seed: SAMPLE_SEED,
-    patients: options.patients ?? 8,
-    attachments: options.attachments ?? 60,
-    filesFolder,
-    database: source,
-    schema: { deletedColumn },
-  });
+  // In a copy it finds everything as it should be.
+  const practice = await createSamplePractice({ ...sizes, filesFolder, database: source, schema: { deletedColumn } });
   const environment = {
     CHARTSYNC_HOME: join(folder, 'home'),
     CHARTSYNC_CONFIG: join(folder, 'chartsync.yaml'),

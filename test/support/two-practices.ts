@@ -6,12 +6,10 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
 import { expect } from 'vitest';
-import { openPracticeDatabase } from '../../simulators/vsrx/database.ts';
-import { createSamplePractice } from '../../simulators/vsrx/practice.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { type RunningServer, serve } from '../../src/server.ts';
-import { testDatabase } from './postgres.ts';
 import { setUpPractice } from './practice-setup.ts';
+import { copySamplePractice } from './sample-practice.ts';
 import { until } from './until.ts';
 
 /** One thing of each kind that an address can name. */
@@ -76,10 +74,8 @@ export async function setUpTwoPractices(limits?: Record<string, unknown>): Promi
   const size = { patients: 4, attachments: 40 };
   const sections = { stores: { search: { kind: 'lancedb' } }, ...(limits === undefined ? {} : { limits }) };
   const setup = await setUpPractice({ ...size, sections });
-  const secondDatabase = await testDatabase({ migrated: false });
-  const second = openPracticeDatabase(secondDatabase.url);
   const filesFolder = join(setup.folder, 'second');
-  await createSamplePractice({ seed: 11, ...size, filesFolder, database: second, schema: { deletedColumn: true } });
+  const secondDatabase = await copySamplePractice({ seed: 11, ...size, deletedColumn: true }, filesFolder);
 
   const file = JSON.parse(await readFile(setup.environment.CHARTSYNC_CONFIG, 'utf8'));
   const [{ connections }] = file.organizations;
@@ -122,7 +118,6 @@ export async function setUpTwoPractices(limits?: Record<string, unknown>): Promi
     other: { ...other, words: other.words.filter((word) => !one.words.includes(word)) },
     async close() {
       await server.stop();
-      await second.close();
       await secondDatabase.drop();
       await setup.close();
     },

@@ -46,7 +46,7 @@ export function registerAudit(program: Command, runner: CommandRunner): void {
           ...(options.until === undefined ? {} : { until: instantOf('--until', options.until) }),
         };
         for await (const entry of chartsync.audit.read(query, signal))
-          process.stdout.write(`${JSON.stringify(entry)}\n`);
+          runner.streams.out.write(`${JSON.stringify(entry)}\n`);
         return EXIT.done;
       }),
     );

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { auditEntry } from '../../access/audit.ts';
 import { type Connection, CREDENTIAL_FIELDS, credentialsFor } from '../../runs/connections.ts';
-import { type CommandRunner, connectionNamed, UsageError } from '../context.ts';
+import { type CommandRunner, connectionNamed, type Surroundings, UsageError } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { actorOf, personOf } from '../person.ts';
 
@@ -32,7 +32,7 @@ export function registerCredentials(program: Command, runner: CommandRunner): vo
         const connection = connectionNamed(chartsync, name);
         const { organizationId, id } = connection;
         const key = { organizationId, connectionId: id };
-        const given = readCredentials(connection, await textOf(process.stdin, shapeFor(connection)));
+        const given = readCredentials(connection, await textOf(runner.streams, shapeFor(connection)));
         const done = await chartsync.credentials.put(key, given, personOf(runner.env), entry(key, 'credentials.put'));
         if (!done) throw new UsageError(`${id} is not known yet: run "chartsync apply" first.`);
         output.emit('stored', { connection: id, keyId: chartsync.credentials.keyId });
@@ -120,8 +120,9 @@ function shapeFor(connection: Connection): string {
   return `{${CREDENTIAL_FIELDS[connection.connector].map((name) => `"${name}": "…"`).join(', ')}}`;
 }
 
-async function textOf(stream: NodeJS.ReadStream, shape: string): Promise<string> {
-  if (stream.isTTY) process.stderr.write(`${shape}, then Ctrl-D:\n`);
+async function textOf({ input, err }: Surroundings['streams'], shape: string): Promise<string> {
+  const stream = input();
+  if (stream.isTTY) err.write(`${shape}, then Ctrl-D:\n`);
   let text = '';
   for await (const chunk of stream) text += chunk;
   return text;

@@ -19,21 +19,25 @@ const JOB_SECONDS = 24 * 3600;
 /** Loaded when there is a job: most commands have none. */
 const library = () => import('pg-boss');
 
+/** Are the tables of pg-boss there, as this one wants them? */
+export async function areJobsReady(client: pg.Client): Promise<boolean> {
+  const { rows } = await client.query<{ there: boolean }>(
+    `SELECT to_regclass('${SCHEMA}.version') IS NOT NULL AND to_regclass('${SCHEMA}.queue') IS NOT NULL AS there`,
+  );
+  if (!rows[0]?.there) return false;
+  const { rowCount } = await client.query(
+    `SELECT 1 FROM ${SCHEMA}.version, ${SCHEMA}.queue WHERE version = $1 AND name = $2`,
+    [SCHEMA_VERSION, QUEUE],
+  );
+  return rowCount === 1;
+}
+
 /** Makes or updates the tables of pg-boss. */
 export async function prepareJobs(url: string): Promise<void> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
-    const { rows } = await client.query<{ ready: boolean }>(
-      `SELECT to_regclass('${SCHEMA}.version') IS NOT NULL AND to_regclass('${SCHEMA}.queue') IS NOT NULL AS ready`,
-    );
-    if (rows[0]?.ready) {
-      const { rowCount } = await client.query(
-        `SELECT 1 FROM ${SCHEMA}.version, ${SCHEMA}.queue WHERE version = $1 AND name = $2`,
-        [SCHEMA_VERSION, QUEUE],
-      );
-      if (rowCount === 1) return;
-    }
+    if (await areJobsReady(client)) return;
   } finally {
     await client.end();
   }

@@ -3,21 +3,31 @@ import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { type Kysely, sql } from 'kysely';
 import { type Migration, type MigrationProvider, Migrator } from 'kysely/migration';
+import pg from 'pg';
 import { SyncError } from '../../domain/errors.ts';
 import { openDatabase } from './database.ts';
 import { databaseError } from './database-error.ts';
-import { prepareJobs } from './job-board.ts';
+import { areJobsReady, prepareJobs } from './job-board.ts';
 import type { Tables } from './tables.ts';
 
+const TABLE = 'chartsync_migrations';
 const FOLDER = fileURLToPath(new URL('./migrations/', import.meta.url));
+
+/** Without their ends, in order. */
+async function knownNames(): Promise<string[]> {
+  const files = await readdir(FOLDER);
+  return files
+    .filter((file) => /^\d{4}_[a-z0-9_]+\.sql$/.test(file))
+    .map((file) => file.slice(0, -4))
+    .sort();
+}
 
 const provider: MigrationProvider = {
   async getMigrations() {
-    const names = (await readdir(FOLDER)).filter((name) => /^\d{4}_[a-z0-9_]+\.sql$/.test(name)).sort();
     const migrations: Record<string, Migration> = {};
-    for (const name of names) {
-      const text = await readFile(new URL(name, `file://${FOLDER}`), 'utf8');
-      migrations[name.slice(0, -4)] = {
+    for (const name of await knownNames()) {
+      const text = await readFile(new URL(`${name}.sql`, `file://${FOLDER}`), 'utf8');
+      migrations[name] = {
         up: (db) =>
           sql
             .raw(text)
@@ -36,13 +46,14 @@ function migrator(db: Kysely<Tables>): Migrator {
   return new Migrator({
     db,
     provider,
-    migrationTableName: 'chartsync_migrations',
+    migrationTableName: TABLE,
     migrationLockTableName: 'chartsync_migration_lock',
   });
 }
 
 /** @returns the names of the migrations that this call applied */
 export async function migrateDatabase(url: string): Promise<string[]> {
+  if (await isCurrent(url)) return [];
   const database = openDatabase({ url, poolSize: 2 });
   try {
     const { error, results } = await migrator(database.kysely).migrateToLatest();
@@ -54,6 +65,24 @@ export async function migrateDatabase(url: string): Promise<string[]> {
     return (results ?? []).filter((r) => r.status === 'Success').map((r) => r.migrationName);
   } finally {
     await database.close();
+  }
+}
+
+/** As nearly every process finds it: three short questions, where Kysely looks at each column of each table before it knows. */
+async function isCurrent(url: string): Promise<boolean> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000 });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    const table = await client.query<{ there: boolean }>(`SELECT to_regclass('${TABLE}') IS NOT NULL AS there`);
+    if (!table.rows[0]?.there) return false;
+    const applied = await client.query<{ name: string }>(`SELECT name FROM ${TABLE} ORDER BY name COLLATE "C"`);
+    const same = applied.rows.map(({ name }) => name).join() === (await knownNames()).join();
+    return same && (await areJobsReady(client));
+  } catch (error) {
+    throw databaseError(error);
+  } finally {
+    await client.end().catch(() => undefined);
   }
 }
 
