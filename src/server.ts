@@ -455,14 +455,22 @@ async function listen(app: Awaited<ReturnType<typeof createApp>>, config: Config
   try {
     await app.listen({ host: config.server.host, port: config.server.port });
   } catch (error) {
-    if ((error as { code?: string }).code === 'EADDRINUSE') {
-      throw new Error(
-        `Port ${config.server.port} is in use. Is Chartsync running already? Otherwise choose another one with PORT.`,
-      );
-    }
-    throw error;
+    const trouble = LISTEN_TROUBLE[(error as { code?: string }).code ?? ''];
+    throw trouble === undefined ? error : new Error(trouble(config.server), { cause: error });
   }
 }
+
+const noSuchAddress = ({ host }: Config['server']) =>
+  `${host} is not an address of this machine. Correct HOST: 127.0.0.1 answers this machine alone, 0.0.0.0 every other one as well.`;
+
+const LISTEN_TROUBLE: Readonly<Record<string, (server: Config['server']) => string>> = {
+  EADDRINUSE: ({ port }) =>
+    `Port ${port} is in use. Is Chartsync running already? Otherwise choose another one with PORT.`,
+  EACCES: ({ port }) => `This user may not listen at port ${port}. Choose one from 1024 on with PORT.`,
+  EADDRNOTAVAIL: noSuchAddress,
+  ENOTFOUND: noSuchAddress,
+  EAI_AGAIN: noSuchAddress,
+};
 
 function portOf(app: Awaited<ReturnType<typeof createApp>>): number {
   const address = app.server.address();

@@ -3,11 +3,12 @@ import type { Command } from 'commander';
 import type { Config } from '../config/config.ts';
 import { ConfigError } from '../config/mistake.ts';
 import type { Environment } from '../config/source.ts';
-import { SyncError, toSyncError } from '../domain/errors.ts';
+import { ERROR_CATALOGUE, SyncError, toSyncError } from '../domain/errors.ts';
 import type { Chartsync, RecordDatabase } from '../main.ts';
 import { type Connection, type FileConnection, findConnection, isFileConnection } from '../runs/connections.ts';
 import { demoEnvironment, demoFile, homeFolder, isDemo } from './demo-home.ts';
 import { EXIT, type ExitCode, exitCodeOfError } from './exit-codes.ts';
+import { machineTrouble } from './machine-error.ts';
 import { createOutput, type Output, type Streams } from './output.ts';
 import { describeUnexpected } from './unexpected.ts';
 
@@ -163,16 +164,12 @@ function tell(output: Output, err: Streams['err'], error: unknown): ExitCode {
     output.error(error);
     return error.code === 'settings_invalid' ? EXIT.usage : exitCodeOfError(error);
   }
-  const failure = toSyncError(error);
-  const message = isForOperator(error) ? error.message : describeUnexpected(error);
-  output.error({ code: failure.code, message, remedy: failure.remedy });
+  const failure = machineTrouble(error);
+  if (failure === null) {
+    const { code, remedy } = toSyncError(error);
+    output.error({ code, message: describeUnexpected(error), remedy });
+  } else {
+    output.error({ ...failure, remedy: ERROR_CATALOGUE[failure.code].remedy });
+  }
   return EXIT.failed;
-}
-
-/**
- * Errors of our own set-up (embedded database, ports, folders) are sentences for the operator, and so are the system's about
- * our own folders. A driver's may quote data.
- */
-function isForOperator(error: unknown): error is Error {
-  return error instanceof Error && (error.constructor === Error || 'syscall' in error) && !('severity' in error);
 }

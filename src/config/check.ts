@@ -88,7 +88,7 @@ function checkLeaf(schema: TSchema, value: unknown, path: Path, walk: Walk): unk
     if (matches(converted)) return converted;
   }
   if (value === null) return fail(walk, path, `has no value: expected ${expected(schema)}`, value);
-  if (typeof value === 'number' && Type.IsString(schema)) {
+  if (typeof value === 'number' && Type.IsString(schema) && matches(String(value))) {
     return fail(walk, path, `expected ${expected(schema)} (put a number in quotes to make it a text)`, value);
   }
   return fail(walk, path, `expected ${expected(schema)}.${suggestion(value, choicesOf(schema), path, walk)}`, value);

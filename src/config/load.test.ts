@@ -333,6 +333,15 @@ stores: { blobs: { kind: azure } }
     }
   });
 
+  test('advice fits the mistake: quotes only help a number that is a text, and a line in the wrong column is one', async () => {
+    const [time] = await mistakesOf(connection('', 'schedule: { every: 10 }'));
+    expect(time?.message).toBe('expected a time from 1m to 7d, such as 10m or 2h');
+    const [folder] = await mistakesOf(connection('shareMarker: 7'));
+    expect(folder?.message).toContain('put a number in quotes');
+    const [line] = await mistakesOf('organizations:\n  - id: a\n   name: b\n');
+    expect(line?.message).toContain('not indented like its neighbours');
+  });
+
   test('a named file must exist', async () => {
     await expect(loadConfig({ env: {}, cwd, file: 'other.yaml' })).rejects.toThrow(/there is no such file/);
     await expect(loadConfig({ env: { CHARTSYNC_CONFIG: 'other.yaml' }, cwd })).rejects.toThrow(/there is no such file/);

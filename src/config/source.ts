@@ -29,7 +29,7 @@ const SYNTAX: Readonly<Record<string, string>> = {
   BAD_INDENT: 'this line is not indented like its neighbours',
   BAD_DQ_ESCAPE: 'a text in double quotes has an unknown \\ sequence; use single quotes',
   DUPLICATE_KEY: 'this key is given twice',
-  MISSING_CHAR: 'a quote, comma or bracket is missing',
+  MISSING_CHAR: 'a quote, comma or bracket is missing, or this line is not indented like its neighbours',
   MULTILINE_IMPLICIT_KEY: 'a key must stand on one line, followed by ": "',
   TAB_AS_INDENT: 'indent with blanks, not with tabs',
   MULTIPLE_DOCS: 'the file must be one document (remove "---")',

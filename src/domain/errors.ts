@@ -356,6 +356,11 @@ export const ERROR_CATALOGUE = {
     summary: "The disk of Chartsync's home folder, or of the plan file, is full.",
     remedy: 'Make space. What was copied so far is kept; the next run continues.',
   },
+  machine_trouble: {
+    action: 'stop',
+    summary: 'A folder, port or program of this machine cannot be used.',
+    remedy: 'Correct what the message names, then try again. CHARTSYNC_HOME, PORT and HOST choose others.',
+  },
   // Records
   database_unavailable: {
     action: 'stop',

@@ -48,7 +48,7 @@ export function registerApply(program: Command, runner: CommandRunner): void {
                 share: mounted ? 'ok' : 'unavailable',
               });
               output.say(
-                `${connection.id}: the source fits its mapping; the share is ${mounted ? 'there' : 'NOT there'}.`,
+                `${connection.id}: the source fits its mapping; the share is ${mounted ? 'there.' : 'NOT there. Mount it, and check fileBasePath and shareMarker.'}`,
               );
               if (!mounted) failed++;
             } catch (error) {

@@ -97,7 +97,20 @@ const POSTGRES: Record<string, ErrorCode> = {
   '57': 'source_unreachable',
 };
 
+const NO_SUCH_HOST = 'The name of its host is not known.';
+const NO_TRUST = 'Its TLS certificate is not one that this machine trusts.';
+
 const DETAILS: Record<string, string> = {
+  ECONNREFUSED: 'Nothing listens at its port.',
+  ENOTFOUND: NO_SUCH_HOST,
+  EAI_AGAIN: NO_SUCH_HOST,
+  DEPTH_ZERO_SELF_SIGNED_CERT: NO_TRUST,
+  SELF_SIGNED_CERT_IN_CHAIN: NO_TRUST,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: NO_TRUST,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: NO_TRUST,
+  CERT_HAS_EXPIRED: 'Its TLS certificate has expired.',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'Its TLS certificate is for another host.',
+  HANDSHAKE_NO_SSL_SUPPORT: 'It does not offer TLS, which the URL asks for.',
   ER_BAD_DB_ERROR: 'The database that the URL names does not exist.',
   ER_NO_DB_ERROR: 'The URL names no database.',
   '3D000': 'The database that the URL names does not exist.',

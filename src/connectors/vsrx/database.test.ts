@@ -82,6 +82,13 @@ describe('driver errors', () => {
     expect(classifyPostgresError(new TypeError('x is not a function')).code).toBe('unexpected');
   });
 
+  it('says what of the way to the server is wrong', () => {
+    expect(mysql('ECONNREFUSED').detail).toBe('Nothing listens at its port.');
+    expect(postgres('ENOTFOUND').detail).toBe('The name of its host is not known.');
+    expect(mysql('DEPTH_ZERO_SELF_SIGNED_CERT').detail).toMatch(/TLS certificate is not one/);
+    expect(mysql('ER_SERVER_SHUTDOWN').detail).toBeUndefined();
+  });
+
   it('never repeats the text of the driver', () => {
     for (const error of [mysql('ER_SYNTAX_ERROR'), mysql('ER_NO_SUCH_TABLE'), postgres('42601'), postgres('42P01')]) {
       expect(error.message).not.toContain('secret');

@@ -16,6 +16,11 @@ test.each(['08006', '57P01', '53300', '53100', '28P01', '3D000', '42P01', 'ECONN
   },
 );
 
+test('what of the way to the server is wrong is said', () => {
+  expect(databaseError(withCode('ECONNREFUSED')).detail).toBe('Nothing listens at its port.');
+  expect(databaseError(withCode('ENOTFOUND')).detail).toBe('The name of its host is not known.');
+});
+
 test('the unknown is unexpected, and a SyncError passes', () => {
   expect(databaseError(withCode('23505')).code).toBe('unexpected');
   expect(databaseError(new Error('x')).code).toBe('unexpected');

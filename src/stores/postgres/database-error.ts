@@ -13,6 +13,12 @@ const SOCKET_CODES = new Set([
   'EAI_AGAIN',
 ]);
 
+const SOCKET_DETAILS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'Nothing listens at its port.',
+  ENOTFOUND: 'The name of its host is not known.',
+  EAI_AGAIN: 'The name of its host is not known.',
+};
+
 /** The driver's own errors about a connection that is lost or cannot be had: it gives them no code. */
 export const LOST_CONNECTION = [
   'Connection terminated',
@@ -46,7 +52,10 @@ export function databaseError(error: unknown): SyncError {
   if (code?.startsWith('08') || code?.startsWith('57P') || code?.startsWith('53')) {
     return new SyncError('database_unavailable', { cause: error });
   }
-  if (code !== null && SOCKET_CODES.has(code)) return new SyncError('database_unavailable', { cause: error });
+  if (code !== null && SOCKET_CODES.has(code)) {
+    const detail = SOCKET_DETAILS[code];
+    return new SyncError('database_unavailable', { ...(detail === undefined ? {} : { detail }), cause: error });
+  }
   if (error instanceof Error && code === null && LOST_CONNECTION.some((text) => error.message.startsWith(text))) {
     return new SyncError('database_unavailable', { cause: error });
   }

@@ -20,8 +20,7 @@ export async function withFolderLock<T>(path: string, timeoutMs: number, work: (
 
 async function acquire(path: string, timeoutMs: number): Promise<DatabaseSync> {
   const deadline = Date.now() + timeoutMs;
-  // Node has no file locks of its own; SQLite's are real ones. Its own waiting would block the event loop, so it is off.
-  const lock = new DatabaseSync(path, { timeout: 0 });
+  const lock = open(path);
   for (;;) {
     try {
       lock.exec('BEGIN EXCLUSIVE');
@@ -32,8 +31,27 @@ async function acquire(path: string, timeoutMs: number): Promise<DatabaseSync> {
         continue;
       }
       lock.close();
-      if ((error as { errcode?: number }).errcode !== SQLITE_BUSY) throw error;
+      if ((error as { errcode?: number }).errcode !== SQLITE_BUSY) throw unusable(path, error);
       throw new Error(`Another process has been starting or stopping PostgreSQL for ${timeoutMs / 1000} s (${path}).`);
     }
   }
+}
+
+function open(path: string): DatabaseSync {
+  try {
+    // Node has no file locks of its own; SQLite's are real ones. Its own waiting would block the event loop, so it is off.
+    return new DatabaseSync(path, { timeout: 0 });
+  } catch (error) {
+    throw unusable(path, error);
+  }
+}
+
+/** SQLite's own words name no file: "unable to open database file". */
+function unusable(path: string, cause: unknown): Error {
+  const user = process.getuid?.() ?? 'of this process';
+  return new Error(
+    `${path} cannot be opened or written. Give user ${user}, as whom Chartsync runs, the right to write to its folder, ` +
+      'and look whether the disk is full or can only be read.',
+    { cause },
+  );
 }
