@@ -1,7 +1,7 @@
 /** A document followed from the share to a search hit and back to nothing; all stores are counted after every step. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
@@ -189,6 +189,59 @@ test('what the index lacks, has too much or has of another state is found and se
   await damage();
   expect(await rebuildIndex({ ...ports, blobs }, scope)).toMatchObject({ documents: entries.length });
   expect(await kinds()).toEqual({});
+  await expectEqualCounts();
+});
+
+test('documents of a patient under an id of another form say so, and leave nothing to be done when they go', async () => {
+  await addFile('A letter that nobody can ask for.');
+  await setup.source.execute(`UPDATE candidates SET "silknotePatientUuid" = 'B-17' WHERE "silknotePatientUuid" = ?`, [
+    patient(),
+  ]);
+  // What fails in the end is no end of the work as the others wait for it.
+  const settled = () => until(async () => (await setup.chartsync.documentWork.open(ORGANIZATION)) === 0, 150_000);
+  service = await start('');
+  await sync();
+  await settled();
+  expect(await row(STATUS, [REFERENCE])).toMatchObject({ status: 'error', errorCode: 'unit_not_linkable' });
+  await setup.source.execute(`UPDATE ax_notes_attachments SET deleted = true WHERE file_uuid = '${REFERENCE}'`);
+  await sync();
+  await settled();
+  expect((await row<{ goneAt: Date | null }>(STATUS, [REFERENCE])).goneAt).not.toBeNull();
+  await expectEqualCounts();
+});
+
+test('documents that another machine had until now are missing in the index, and a repair has them read', async () => {
+  await sync();
+  // As sent ones are left.
+  await records.query('DELETE FROM document_outbox');
+  await records.query(`UPDATE silknote_documents SET status = 'complete', "processedAt" = now()`);
+  const ports = { desk: setup.chartsync.desk, search: await setup.chartsync.search() };
+  const scope = { organizationId: ORGANIZATION, patientUuid: null, signal: new AbortController().signal };
+  const { differences } = await compareIndex(ports, scope);
+  const { n } = await row<{ n: number }>('SELECT count(*)::int AS n FROM silknote_documents');
+  expect(differences.map(({ kind }) => kind)).toEqual(Array(n).fill('missing'));
+  for (const difference of differences) expect(await repairIndex(ports, scope, difference)).toBe('asked');
+  await work();
+  expect((await compareIndex(ports, scope)).differences).toEqual([]);
+  await expectEqualCounts();
+});
+
+test('a rebuild is not held up by a text that the store has lost: that document is read again', async () => {
+  await sync();
+  await work();
+  const { sha256 } = await row<{ sha256: string }>(
+    `SELECT r.pages_sha256 AS sha256 FROM document_renditions AS r JOIN silknote_documents AS d ON d.sha256 = r.sha256
+     WHERE d.status = 'complete' ORDER BY 1 LIMIT 1`,
+  );
+  const root = join(setup.config.home, 'blobs');
+  await rm(join(root, (await readdir(root, { recursive: true })).find((file) => file.endsWith(sha256))!));
+  const { desk, blobs } = setup.chartsync;
+  const ports = { desk, blobs, search: await setup.chartsync.search() };
+  const signal = new AbortController().signal;
+  const rebuilt = await rebuildIndex(ports, { organizationId: ORGANIZATION, patientUuid: null, signal });
+  expect(rebuilt.again).toBeGreaterThan(0);
+  expect(rebuilt.documents).toBeGreaterThan(rebuilt.again);
+  await work();
   await expectEqualCounts();
 });
 
