@@ -65,6 +65,14 @@ export interface AlertStore {
   add(alert: Alert, secret: SealedSecret | null, by: string, audit: AuditEntry): Promise<boolean>;
   /** What was told stays, unless the kind or the connection is another one. @param secret null: stays. @returns false: unknown */
   change(alert: Alert, secret: SealedSecret | null, by: string, audit: AuditEntry): Promise<boolean>;
+  /** Only the secret; whatever else somebody changes at the same moment stays. @returns false: no webhook of this id */
+  renewSecret(
+    organizationId: string,
+    id: string,
+    secret: SealedSecret,
+    by: string,
+    audit: AuditEntry,
+  ): Promise<boolean>;
   remove(organizationId: string, id: string, audit: AuditEntry): Promise<boolean>;
   /** For the sender only. Null: it has none. */
   secret(organizationId: string, id: string): Promise<SealedSecret | null>;

@@ -39,6 +39,17 @@ export interface OutboxGauges {
   readonly refused: number;
 }
 
+/** Messages of alerts on their way. */
+export interface AlertGauges {
+  readonly organizationId: string;
+  readonly waiting: number;
+  /** Of those that wait, those whose last try failed. */
+  readonly failing: number;
+  readonly oldestSeconds: number;
+  /** Given up in the last 30 days: nobody was told. */
+  readonly givenUp: number;
+}
+
 export interface MirrorGauges extends ConnectionKey {
   readonly pending: number;
   readonly oldestSeconds: number;
@@ -60,6 +71,7 @@ export interface MetricsSnapshot {
   readonly connections: readonly ConnectionGauges[];
   readonly queues: readonly QueueGauges[];
   readonly outbox: readonly OutboxGauges[];
+  readonly alerts: readonly AlertGauges[];
   readonly mirrors: readonly MirrorGauges[];
   readonly consistency: readonly ConsistencyGauges[];
   readonly failures: readonly (ConnectionKey & { readonly code: string; readonly items: number })[];

@@ -1,4 +1,6 @@
 /** Alerts: each problem told once by whichever process, told again, told to be over; nothing lost, nothing private. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createMailChannel } from '../../src/channels/mail.ts';
@@ -16,6 +18,7 @@ import {
   receiveWebhooks,
   type WebhookReceiver,
 } from '../support/alert-receivers.ts';
+import { ownCertificate } from '../support/certificate.ts';
 import { runCli } from '../support/cli.ts';
 import { type DescribedCall, describedClient } from '../support/described-client.ts';
 import { freePort } from '../support/free-port.ts';
@@ -92,6 +95,14 @@ async function pauseBy(action: 'pause' | 'resume') {
 }
 const hookEvents = (id: string) =>
   hooks.got.filter(({ message }) => message.alert_id === id).map(({ message }) => message.event);
+/** What the metrics say of messages on their way. */
+async function outbox(...names: string[]): Promise<number[]> {
+  const headers = { authorization: `Bearer ${server.adminKey}` };
+  const text = await (await fetch(`${server.url}/metrics`, { headers })).text();
+  return names.map((name) =>
+    Number(new RegExp(`^alert_outbox_${name}\\{organization="${ORGANIZATION}"\\} (.+)$`, 'm').exec(text)?.[1]),
+  );
+}
 /** Both processes look, again and again and at the same time. */
 const bothLook = () =>
   Promise.all(
@@ -163,6 +174,9 @@ test('a receiver that refuses gets the same message again, later and in order', 
     });
     await resume();
     await until(async () => (await status(id)).problems.length === 0);
+    const [waiting, failing, oldest] = await outbox('waiting', 'failing', 'oldest_age_seconds');
+    expect([waiting, failing]).toEqual([2, 1]);
+    expect(oldest).toBeGreaterThan(0);
   } finally {
     hooks.answer(204);
   }
@@ -171,6 +185,7 @@ test('a receiver that refuses gets the same message again, later and in order', 
     async () =>
       (await status(id)).last_delivery.event === 'resolved' && (await status(id)).last_delivery.state === 'sent',
   );
+  expect(await outbox('waiting', 'failing', 'oldest_age_seconds', 'given_up')).toEqual([0, 0, 0, 0]);
   const events = hooks.got.filter(({ message }) => message.alert_id === id);
   expect(events.map(({ message }) => message.event)).toEqual(['problem', 'problem', 'resolved']);
   expect(events[0]!.message.id).toBe(events[1]!.message.id);
@@ -350,6 +365,47 @@ test('a mail server that does not know us says so, by its code', async () => {
   }
 });
 
+test('by STARTTLS mail goes encrypted, and a password only to a server whose certificate is trusted', async () => {
+  const own = ownCertificate();
+  const receiver = await receiveMail(own);
+  try {
+    const smtp = {
+      host: '127.0.0.1',
+      port: receiver.port,
+      security: 'starttls',
+      username: MAIL_ACCOUNT.user,
+      password: MAIL_ACCOUNT.password,
+      from: 'chartsync@riverside.example',
+    } as const;
+    // Nobody has vouched for it here.
+    const refused = await createMailChannel(smtp)
+      .send(['desk@riverside.example'], hooks.got[0]!.message, never)
+      .catch((error) => error);
+    expect(refused.code).toBe('alert_unreachable');
+    expect([receiver.got.length, receiver.passwords]).toEqual([0, 0]);
+
+    const { id } = await add({
+      name: 'By mail',
+      kind: 'stores_differ',
+      target: { channel: 'email', recipients: ['desk@riverside.example'] },
+    });
+    const file = JSON.parse(await readFile(setup.environment.CHARTSYNC_CONFIG, 'utf8'));
+    const config = join(setup.folder, 'starttls.json');
+    const trusted = join(setup.folder, 'mail.pem');
+    await writeFile(config, JSON.stringify({ ...file, alerts: { ...file.alerts, smtp } }));
+    await writeFile(trusted, own.certificate);
+    const env = { ...setup.environment, CHARTSYNC_CONFIG: config, NODE_EXTRA_CA_CERTS: trusted };
+    const sent = await runCli(['--json', 'alerts', 'test', id], { cwd: setup.folder, env });
+    expect([sent.code, sent.stderr]).toEqual([0, '']);
+    expect(receiver.got).toEqual([
+      expect.objectContaining({ secure: true, user: MAIL_ACCOUNT.user, to: ['desk@riverside.example'] }),
+    ]);
+    await remove(id);
+  } finally {
+    await receiver.close();
+  }
+});
+
 test('an alert is changed as a whole; a new address gets a new secret; mistakes have their field', async () => {
   const { id, secret } = await add(webhook({ kind: 'not_fresh', connection_id: null, threshold: null }));
   expect(await status(id)).toMatchObject({
@@ -377,6 +433,29 @@ test('an alert is changed as a whole; a new address gets a new secret; mistakes 
   expect((await put(webhook())).status).toBe(404);
   const operator = (await call('POST', '/api/v1/keys', '/api/v1/keys', { name: 'o', role: 'operator' })).body.secret;
   expect((await call('GET', PATH, PATH, undefined, operator)).status).toBe(403);
+});
+
+test('a webhook gets a new secret, which signs everything from then on; an e-mail has none', async () => {
+  const { id, secret } = await add(webhook());
+  const renewed = await call('POST', `${ONE}/secret`, `${PATH}/${id}/secret`);
+  expect(renewed.status).toBe(200);
+  expect(renewed.body.secret).toMatch(/^whsec_/);
+  expect(renewed.body.alert).toMatchObject({ id, target: { channel: 'webhook', url: hooks.url } });
+  expect((await call('POST', `${ONE}/test`, `${PATH}/${id}/test`)).body.delivered).toBe(true);
+  const last = hooks.got.at(-1)!;
+  expect([isSigned(renewed.body.secret, last), isSigned(secret, last)]).toEqual([true, false]);
+  const { rows } = await records.query(`SELECT details FROM audit_log WHERE action = 'alert.secret'`);
+  expect(JSON.stringify(rows)).not.toContain('whsec_');
+  expect(rows).toHaveLength(1);
+  await remove(id);
+  expect((await call('POST', `${ONE}/secret`, `${PATH}/${id}/secret`)).status).toBe(404);
+  const mailed = await add({
+    name: 'By mail',
+    kind: 'connection_paused',
+    target: { channel: 'email', recipients: ['desk@riverside.example'] },
+  });
+  expect((await call('POST', `${ONE}/secret`, `${PATH}/${mailed.id}/secret`)).status).toBe(409);
+  await remove(mailed.id);
 });
 
 test('the command line lists and tries alerts, and seals their secrets with a new encryption key', async () => {

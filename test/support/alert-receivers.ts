@@ -52,7 +52,17 @@ export function isSigned(secret: string, { headers, body }: WebhookReceiver['got
 
 export interface MailReceiver {
   readonly port: number;
-  readonly got: readonly { readonly to: readonly string[]; readonly from: string; readonly text: string }[];
+  readonly got: readonly {
+    readonly to: readonly string[];
+    readonly from: string;
+    readonly text: string;
+    /** It came over TLS. */
+    readonly secure: boolean;
+    /** Who sent it; null: nobody signed in. */
+    readonly user: string | null;
+  }[];
+  /** How often somebody told a password. */
+  readonly passwords: number;
   /** Refuses recipients from now on with this code; null: takes them. */
   refuse(code: number | null): void;
   close(): Promise<void>;
@@ -60,23 +70,26 @@ export interface MailReceiver {
 
 export const MAIL_ACCOUNT = { user: 'chartsync', password: 'a mail password' };
 
-export async function receiveMail(): Promise<MailReceiver> {
-  const got: { to: string[]; from: string; text: string }[] = [];
+/** @param tls default: it cannot encrypt; with a certificate it takes passwords only after STARTTLS */
+export async function receiveMail(tls?: { key: string; certificate: string }): Promise<MailReceiver> {
+  const got: { to: string[]; from: string; text: string; secure: boolean; user: string | null }[] = [];
+  let passwords = 0;
   let refusing: number | null = null;
   const server = new SMTPServer({
     authMethods: ['PLAIN', 'LOGIN'],
     authOptional: true,
-    allowInsecureAuth: true,
-    // It has no certificate that anybody could trust.
-    disabledCommands: ['STARTTLS'],
+    ...(tls === undefined
+      ? { allowInsecureAuth: true, disabledCommands: ['STARTTLS'] }
+      : { allowInsecureAuth: false, key: tls.key, cert: tls.certificate }),
     onAuth({ username, password }, _session, done) {
+      passwords++;
       const known = username === MAIL_ACCOUNT.user && password === MAIL_ACCOUNT.password;
       done(known ? null : new Error('Invalid user name or password'), known ? { user: username } : undefined);
     },
     onRcptTo(_address, _session, done) {
       done(refusing === null ? null : Object.assign(new Error('no such mailbox'), { responseCode: refusing }));
     },
-    onData(stream, { envelope }, done) {
+    onData(stream, { envelope, secure, user }, done) {
       let text = '';
       stream.on('data', (chunk) => {
         text += chunk;
@@ -84,6 +97,8 @@ export async function receiveMail(): Promise<MailReceiver> {
       stream.on('end', () => {
         got.push({
           text,
+          secure,
+          user: user === undefined ? null : String(user),
           from: envelope.mailFrom === false ? '' : envelope.mailFrom.address,
           to: envelope.rcptTo.map(({ address }) => address),
         });
@@ -95,6 +110,9 @@ export async function receiveMail(): Promise<MailReceiver> {
   return {
     port: (server.server.address() as AddressInfo).port,
     got,
+    get passwords() {
+      return passwords;
+    },
     refuse(code) {
       refusing = code;
     },

@@ -172,6 +172,45 @@ test('a patient is activated after the price was confirmed, alerts are acknowled
   await close();
 });
 
+test('what was refused stays until it was read, and nobody is charged twice', async () => {
+  const database = new pg.Client({ connectionString: scene.setup.environment.DATABASE_URL });
+  await database.connect();
+  await database.query(
+    `UPDATE silknote_patient_filesets SET "activatedUse" = false, "activatedUseTime" = NULL WHERE "silknotePatientUuid" = $1`,
+    [patients[0]],
+  );
+  await database.end();
+  const { page, close } = await open();
+  await page.getByRole('button', { name: 'Activate for $25' }).click();
+  // Somebody else is faster.
+  await scene.ask('POST', `/api/patients/${patients[0]}/activate`, { activatedUse: true });
+  await page.getByRole('button', { name: 'Yes, activate for $25' }).click();
+  await page.getByText(/^Activated .*202\d.* GMT/).waitFor();
+  const told = (event: string) => page.getByRole('listitem').filter({ hasText: new RegExp(`^chartsync-${event} `) });
+  expect(await told('activated').count()).toBe(0);
+
+  await page.route('**/process', (route) => route.abort());
+  const picked = { name: 'Lost.txt', mimeType: 'text/plain', buffer: Buffer.from('Lost on the way.\n') };
+  await page.getByLabel('Add documents').setInputFiles(picked);
+  await page.getByRole('button', { name: 'Upload' }).click();
+  const refusal = page.getByRole('alert').filter({ hasText: 'The document service does not answer.' });
+  await refusal.waitFor();
+  // Something else works meanwhile.
+  const { documents } = (await scene.ask('GET', `/api/patients/${patients[0]}/documents`)).body;
+  await fetch(`${scene.server.url}/api/documents/${documents[0].silknoteDocumentUuid}`, {
+    method: 'DELETE',
+    headers: { authorization: `Bearer ${scene.server.adminKey}` },
+  });
+  await told('file-deleted').waitFor();
+  await page.getByRole('heading', { name: `${documents.length - 1} document` }).waitFor();
+  expect(await refusal.count()).toBe(1);
+  await page.unroute('**/process');
+  await page.getByRole('button', { name: 'Upload' }).click();
+  await page.getByText('1 document uploaded.').waitFor();
+  expect(await refusal.count()).toBe(0);
+  await close();
+});
+
 test('another patient is another view, and nothing of the former one stays', async () => {
   const { page, close, complaints } = await open();
   await page.getByLabel('Patient', { exact: true }).selectOption(patients[1]);

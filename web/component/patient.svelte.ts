@@ -31,9 +31,19 @@ export class PatientView {
   alerts = $state.raw<readonly OpenAlert[]>([]);
   groups = $state.raw<readonly Group[]>([]);
   duplicates = $state.raw<readonly Duplicate[]>([]);
+  /** There are more documents than are listed. */
+  more = $state(false);
+  /** Why the patient could not be looked at; over as soon as that works. */
   failure = $state.raw<ServiceFailure | null>(null);
+  /** Why something that a person asked for was not done. Stays until they have read it, or asked for something else. */
+  refusal = $state.raw<ServiceFailure | null>(null);
   /** The stream of events is open: what is shown is what is. */
   live = $state(false);
+
+  /** IANA zone of the clinic; undefined: not known yet, times are the viewer's. */
+  get timeZone(): string | undefined {
+    return this.sync?.timeZone;
+  }
 
   readonly uuid: string;
   readonly service: Service;
@@ -58,22 +68,32 @@ export class PatientView {
     clearTimeout(this.#runTimer);
   }
 
-  /** @returns whether it worked; when not, why is shown */
+  /** What a person asks for. @returns whether it worked; when not, why is shown */
   async attempt(work: () => Promise<void>): Promise<boolean> {
+    this.refusal = null;
     try {
       await work();
-      this.failure = null;
       return true;
     } catch (error) {
-      this.#fail(error);
+      if (!this.#gone.signal.aborted) this.refusal = this.#fail(error);
       return false;
     }
   }
+  /** Looks, without that anybody asked. */
+  async #look(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+      this.failure = null;
+    } catch (error) {
+      if (!this.#gone.signal.aborted) this.failure = this.#fail(error);
+    }
+  }
 
-  reload(): Promise<boolean> {
-    return this.attempt(async () => {
+  reload(): Promise<void> {
+    return this.#look(async () => {
       const files: PatientFile[] = [];
-      for (let after: string | null = null; files.length < MOST_FILES; ) {
+      let more = false;
+      for (let after: string | null = null; ; ) {
         const query = { limit: PAGE, ...(after === null ? {} : { after }) };
         const page: { documents: PatientFile[]; next: string | null } = await this.service.ask((client) =>
           client.GET('/api/patients/{uuid}/documents', {
@@ -84,10 +104,17 @@ export class PatientView {
         files.push(...page.documents);
         after = page.next;
         if (after === null) break;
+        more = files.length >= MOST_FILES;
+        if (more) break;
       }
       this.files = files;
+      this.more = more;
       await this.#reloadRest();
     });
+  }
+  /** After something was done: that it cannot be looked at does not undo it. */
+  #renew(): Promise<void> {
+    return this.#look(() => this.#reloadRest());
   }
 
   async #reloadRest(): Promise<void> {
@@ -117,11 +144,12 @@ export class PatientView {
   activate(cost: number): Promise<boolean> {
     return this.attempt(async () => {
       const body = { activatedUse: true };
-      await this.service.ask((client) =>
+      const { activatedBefore } = await this.service.ask((client) =>
         client.POST('/api/patients/{uuid}/activate', { params: { path: { uuid: this.uuid } }, body }),
       );
-      this.#tell('activated', { cost });
-      await this.#reloadRest();
+      // Whoever listens charges for it: not twice, because somebody else was faster.
+      if (!activatedBefore) this.#tell('activated', { cost });
+      await this.#renew();
     });
   }
 
@@ -130,7 +158,7 @@ export class PatientView {
       const body = { patientId: this.uuid, documentId, alertType };
       await this.service.ask((client) => client.POST('/api/alerts/acknowledge', { body }));
       this.#tell('alert-acknowledged', { documentUuid: documentId, alertType });
-      await this.#reloadRest();
+      await this.#renew();
     });
   }
 
@@ -141,7 +169,7 @@ export class PatientView {
         client.POST('/api/patients/{uuid}/groups', { params: { path: { uuid: this.uuid } }, body }),
       );
       this.#tell('grouped', { documentUuids: [...documentIds] });
-      await this.#reloadRest();
+      await this.#renew();
     });
   }
 
@@ -150,14 +178,14 @@ export class PatientView {
       const params = { path: { uuid: this.uuid, groupId } };
       await this.service.ask((client) => client.DELETE('/api/patients/{uuid}/groups/{groupId}', { params }));
       this.#tell('ungrouped', { groupId });
-      await this.#reloadRest();
+      await this.#renew();
     });
   }
 
   async reloadSync(): Promise<void> {
     clearTimeout(this.#runTimer);
     const was = this.sync?.running === true;
-    await this.attempt(async () => {
+    await this.#look(async () => {
       this.sync = await this.service.ask((client) =>
         client.GET('/api/patients/{uuid}/sync', { params: { path: { uuid: this.uuid } }, ...this.#signal }),
       );
@@ -218,10 +246,10 @@ export class PatientView {
   get #signal() {
     return { signal: this.#gone.signal };
   }
-  #fail(error: unknown): void {
-    if (this.#gone.signal.aborted) return;
-    this.failure = asFailure(error);
-    this.#tell('error', { status: this.failure.status, message: this.failure.message });
+  #fail(error: unknown): ServiceFailure {
+    const failure = asFailure(error);
+    this.#tell('error', { status: failure.status, message: failure.message });
+    return failure;
   }
 
   /** Listens for as long as the component is there; what was missed meanwhile comes first, or everything is looked at again. */
@@ -240,8 +268,8 @@ export class PatientView {
         }
       } catch (error) {
         if (signal.aborted) return;
-        const failure = asFailure(error);
-        this.#fail(failure);
+        const failure = this.#fail(error);
+        this.failure = failure;
         // What is not there or not allowed does not come by asking again.
         if (failure.status === 403 || failure.status === 404) return;
       }

@@ -1,4 +1,6 @@
 /** Every text of the component, in one place. */
+import { instantIn, zoneName } from '../src/lib/time.ts';
+
 const many = (count: number, one: string, other = `${one}s`) =>
   `${count.toLocaleString('en')} ${count === 1 ? one : other}`;
 
@@ -7,6 +9,7 @@ export const words = {
   title: 'Documents',
   loading: 'Loading …',
   again: 'Try again',
+  close: 'Close',
   more: 'Show more',
   whatToDo: 'What to do:',
   offline: 'The document service does not answer. It is asked again by itself.',
@@ -33,6 +36,7 @@ export const words = {
     never: 'Not synchronised yet.',
     uploadsOnly: 'No clinic system is connected for this patient; documents can be uploaded.',
     last: (time: string) => `In step since ${time}.`,
+    before: (time: string) => `Last in step at ${time}.`,
     tried: (time: string) => `Looked at ${time}, but not everything could be read.`,
     failing: (count: number) => `The last ${many(count, 'try', 'tries')} failed.`,
     paused: 'The connection is paused.',
@@ -75,6 +79,8 @@ export const words = {
   files: {
     title: (count: number) => many(count, 'document'),
     none: 'There are no documents yet.',
+    tooMany: (shown: number) =>
+      `There are more: only the first ${shown.toLocaleString('en')} are listed. The search looks in all of them.`,
     states: {
       stored: 'stored',
       queued: 'waits to be read',
@@ -93,6 +99,8 @@ export const words = {
     select: (name: string) => `Select ${name}`,
     pages: (count: number) => many(count, 'page'),
     grouped: 'in a group',
+    /** Such as MEDICAL_REPORT. */
+    category: (name: string) => name.toLowerCase().replaceAll('_', ' '),
   },
 
   duplicates: {
@@ -120,8 +128,14 @@ export function price(cost: number): string {
   return new Intl.NumberFormat('en-US', options).format(cost);
 }
 
-export function time(iso: string): string {
-  return new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(iso));
+/** At the clinic. @param zone undefined: not known, where the viewer is */
+export function time(iso: string, zone: string | undefined): string {
+  return `${instantIn(zone, iso)} ${zoneName(zone, iso)}`;
+}
+
+/** For the title of what shows a time. */
+export function viewerTime(iso: string): string {
+  return `${time(iso, undefined)} where you are`;
 }
 
 export function size(bytes: number): string {

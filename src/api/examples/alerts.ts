@@ -32,6 +32,7 @@ export const ALERT_EXAMPLES: Examples = {
     body: { ...body, enabled: false },
     answers: { 200: { alert: { ...alert, enabled: false }, secret: null } },
   },
+  renewAlertSecret: { answers: { 200: { alert, secret } } },
   removeAlert: { answers: { 200: { id: ALERT } } },
   testAlert: {
     answers: {

@@ -209,6 +209,7 @@ export const DOCUMENT_EXAMPLES: Examples = {
     answers: {
       200: {
         patientUuid: PATIENT,
+        timeZone: 'Australia/Sydney',
         synchronised: true,
         running: false,
         lastSyncAttempt: ENDED,
@@ -315,6 +316,7 @@ export const DOCUMENT_EXAMPLES: Examples = {
         activatedUse: true,
         activatedUseTime: BEGUN,
         activatedBy: `key ${KEY}`,
+        activatedBefore: false,
         message: 'The patient is activated.',
       },
     },

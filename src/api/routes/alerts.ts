@@ -224,6 +224,35 @@ export function alertRoutes(app: FastifyInstance, services: ApiServices, access:
     },
   );
 
+  app.post<One>(
+    `${ONE}/secret`,
+    {
+      schema: {
+        ...ofOne,
+        summary: 'A new secret for the webhook of an alert',
+        description:
+          'Signs every message from now on, those that wait included; the former one signs none any more. The address stays.',
+        operationId: 'renewAlertSecret',
+        response: {
+          200: Type.Object({ alert: Answer, secret: Type.String() }, { description: 'The secret; shown once.' }),
+          ...refusals(...ACCESS_REFUSALS, 409),
+        },
+      },
+    },
+    async (request, reply) => {
+      const organizationId = await access.authorize(request, 'admin');
+      const alert = await known(organizationId, request.params.alertId);
+      if (alert.target.channel !== 'webhook')
+        throw new HttpError(409, 'alert_without_secret', 'It is told by e-mail, which no secret signs.');
+      const made = services.alerts.secrets.make(organizationId, alert.id);
+      const audit = entry(request, organizationId, 'alert.secret', alert.id);
+      const { store } = services.alerts;
+      if (!(await store.renewSecret(organizationId, alert.id, made.sealed, whoOf(request), audit))) throw missing();
+      reply.header('cache-control', 'no-store');
+      return { alert: alertAnswer(await known(organizationId, alert.id)), secret: made.secret };
+    },
+  );
+
   app.delete<One>(
     ONE,
     {

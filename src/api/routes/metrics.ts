@@ -6,6 +6,7 @@ import { usualWindow } from '../../engine/schedule/sync-book.ts';
 import type { MetricsSnapshot } from '../../ports/run-metrics.ts';
 import { isBookConnection } from '../../runs/connections.ts';
 import type { Access } from '../access.ts';
+import { describeAlerts } from '../alert-metrics.ts';
 import { describeDocuments } from '../document-metrics.ts';
 import { ACCESS_REFUSALS, refusals } from '../refusals.ts';
 import type { RequestTimes } from '../request-times.ts';
@@ -40,6 +41,7 @@ export function metricsRoutes(app: FastifyInstance, services: ApiServices, acces
       await describeBooks(registry, services, organizations);
       const snapshot = await services.metrics.snapshot(organizations);
       describeRuns(registry, snapshot, Date.now());
+      describeAlerts(registry, snapshot);
       describeDocuments(registry, snapshot, await services.upkeep.states());
       return reply.type(registry.contentType).send(await registry.metrics());
     },

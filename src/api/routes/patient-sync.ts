@@ -17,6 +17,7 @@ const instant = () => nullable(Type.String({ format: 'date-time' }));
 const SyncState = Type.Object(
   {
     patientUuid: Type.String({ format: 'uuid' }),
+    timeZone: Type.String({ description: 'IANA zone of the clinic, for the times in a page.' }),
     synchronised: Type.Boolean({ description: 'False: no connection fills this fileset.' }),
     running: Type.Boolean({ description: 'A run of one of its connections is at work.' }),
     lastSyncAttempt: instant(),
@@ -62,6 +63,7 @@ export function patientSyncRoutes(app: FastifyInstance, services: ApiServices, a
       );
       return {
         patientUuid,
+        timeZone: services.organizations.find(({ id }) => id === organizationId)?.timeZone ?? 'UTC',
         synchronised: (fileset?.connectionIds.length ?? 0) > 0,
         running: states.some(({ runningRunId }) => runningRunId !== null),
         lastSyncAttempt: fileset?.lastSyncAttempt ?? null,

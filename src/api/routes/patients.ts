@@ -69,6 +69,7 @@ const ActivateAnswer = Type.Object(
     activatedUse: Type.Boolean(),
     activatedUseTime: instant(),
     activatedBy: text(),
+    activatedBefore: Type.Boolean({ description: 'It was activated already; this call changed nothing.' }),
     message: Type.String(),
   },
   { description: 'It is activated, since when and by whom.' },
@@ -221,6 +222,7 @@ export function patientRoutes(app: FastifyInstance, services: ApiServices, acces
         activatedUse: activated.activatedUse,
         activatedUseTime: activated.activatedUseTime,
         activatedBy: activated.activatedBy,
+        activatedBefore: activated.already,
         message: activated.already ? 'The patient was activated before.' : 'The patient is activated.',
       };
     },

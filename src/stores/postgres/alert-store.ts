@@ -75,6 +75,19 @@ export function createAlertStore(database: Database): AlertStore {
         await appendAudit(trx, [audit]);
         return true;
       }),
+    renewSecret: (organizationId, id, secret, by, audit) =>
+      database.transaction(async (trx) => {
+        const { numUpdatedRows } = await trx
+          .updateTable('alerts')
+          .set({ ...secretValues(secret), updated_at: sql<Date>`now()`, updated_by: by })
+          .where('organization_id', '=', organizationId)
+          .where('id', '=', id)
+          .where('channel', '=', 'webhook')
+          .executeTakeFirst();
+        if (numUpdatedRows === 0n) return false;
+        await appendAudit(trx, [audit]);
+        return true;
+      }),
     remove: (organizationId, id, audit) =>
       database.transaction(async (trx) => {
         await lockAlerts(trx, organizationId);

@@ -1,6 +1,7 @@
 /** `RunMetrics` on PostgreSQL: read when asked, so replicas agree and a restart loses nothing. */
 import { sql } from 'kysely';
 import type {
+  AlertGauges,
   ConnectionGauges,
   ConsistencyGauges,
   MirrorGauges,
@@ -49,6 +50,14 @@ export function createRunMetrics(database: Database): RunMetrics {
                   WHERE d."organizationId" = g.id AND d."deletedAt" IS NULL AND d.status = 'error') AS refused
           FROM organizations AS g LEFT JOIN document_outbox AS o ON o.organization_id = g.id
           WHERE g.id = ANY (${ids}::text[]) GROUP BY g.id`.execute(db);
+        const alerts = await sql<AlertGauges>`
+          SELECT g.id AS "organizationId", count(o.id) FILTER (WHERE o.state = 'waiting')::int AS waiting,
+                 count(o.id) FILTER (WHERE o.state = 'waiting' AND o.code IS NOT NULL)::int AS failing,
+                 coalesce(extract(epoch FROM now() - min(o.created_at) FILTER (WHERE o.state = 'waiting')), 0)::float8
+                   AS "oldestSeconds",
+                 count(o.id) FILTER (WHERE o.state = 'given_up')::int AS "givenUp"
+          FROM organizations AS g LEFT JOIN alert_outbox AS o ON o.organization_id = g.id
+          WHERE g.id = ANY (${ids}::text[]) GROUP BY g.id`.execute(db);
         const mirrors = await sql<MirrorGauges>`
           SELECT m.organization_id AS "organizationId", m.connection_id AS "connectionId", count(k.id)::int AS pending,
                  coalesce(extract(epoch FROM now() - min(k.at)), 0)::float8 AS "oldestSeconds"
@@ -65,6 +74,7 @@ export function createRunMetrics(database: Database): RunMetrics {
           GROUP BY 1, 2, 3, 4`.execute(db);
         return {
           outbox: outbox.rows,
+          alerts: alerts.rows,
           mirrors: mirrors.rows,
           consistency: consistency.rows,
           durationBounds: bounds.rows[0]?.bounds ?? [],

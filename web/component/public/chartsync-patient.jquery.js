@@ -2,7 +2,7 @@
  * jQuery plugin for <chartsync-patient>. Load it after jQuery and chartsync-patient.js.
  *
  *   $('#documents').chartsyncPatient({ silknotePatientUuid: '…', tokenUrl: '/chartsync-token' })
- *     .on('chartsync-uploaded', (event) => console.log(event.detail.documentUuids));
+ *     .on('chartsync-uploaded', (event) => console.log(event.originalEvent.detail.documentUuids));
  *   $('#documents').chartsyncPatient('option', { silknotePatientUuid: '…' });  // another patient
  *   $('#documents').chartsyncPatient('destroy');
  *

@@ -7,13 +7,18 @@ export interface ServerEvent {
   readonly id: string | null;
 }
 
+/** The service says every 15 s that it is still there. A connection that is cut without a word is silent for ever. */
+const SILENT_MS = 45_000;
+
+/** Ends when the connection does, or is dead. */
 export async function* eventsOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<ServerEvent> {
   const reader = stream.getReader();
   const decoder = new TextDecoder();
   let rest = '';
   try {
     for (;;) {
-      const { done, value } = await reader.read();
+      const silent = setTimeout(() => void reader.cancel().catch(() => undefined), SILENT_MS);
+      const { done, value } = await reader.read().finally(() => clearTimeout(silent));
       if (done) return;
       rest += decoder.decode(value, { stream: true });
       for (let end = rest.indexOf('\n\n'); end >= 0; end = rest.indexOf('\n\n')) {
