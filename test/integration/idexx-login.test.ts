@@ -5,11 +5,14 @@ import { createClinic } from '../../simulators/idexx/clinic.ts';
 import { DEFAULT_VARIANT, type PortalVariant } from '../../simulators/idexx/portal.ts';
 import { startIdexx } from '../../simulators/idexx/server.ts';
 import type { IdexxSimulator } from '../../simulators/idexx/simulator.ts';
+import { createPortalSessions } from '../../src/access/portal-sessions.ts';
 import { createBrowserPool } from '../../src/connectors/idexx/browser-pool.ts';
 import { type RunningBrowser, startChromium } from '../../src/connectors/idexx/chromium.ts';
 import { loginAt } from '../../src/connectors/idexx/login.ts';
+import { openDatabase } from '../../src/stores/postgres/database.ts';
+import { createSealedSessionStore } from '../../src/stores/postgres/portal-sessions.ts';
 import { systemClock } from '../../src/stores/system-clock.ts';
-import { type IdexxSetup, setUpIdexx } from '../support/idexx-setup.ts';
+import { CONNECTION, type IdexxSetup, ORGANIZATION, setUpIdexx } from '../support/idexx-setup.ts';
 import { until } from '../support/until.ts';
 
 describe('the form', () => {
@@ -211,6 +214,40 @@ describe('a session', () => {
     setup.portal.faults.loseSessionEvery = 1;
     expect(await run()).toMatchObject({ state: 'failed', counts: { removed: 0 } });
     expect(setup.portal.logins).toBeLessThanOrEqual(5 + 3);
+  });
+
+  test('is not used after twenty idle minutes, nor eight hours after its login', async () => {
+    setup = await setUpIdexx({ settings: { daysAhead: 1 } });
+    await setup.run();
+    const idle = (minutes: number) =>
+      setup.query("UPDATE portal_sessions SET used_at = now() - $1 * interval '1 minute'", [minutes]);
+    await idle(19);
+    expect(await setup.run()).toMatchObject({ outcome: 'success' });
+    expect(setup.portal.logins).toBe(1);
+    await idle(21);
+    expect(await setup.run()).toMatchObject({ outcome: 'success' });
+    expect(setup.portal.logins).toBe(2);
+
+    const database = openDatabase({ url: setup.databaseUrl, poolSize: 1 });
+    try {
+      const sessions = createPortalSessions({
+        store: createSealedSessionStore(database),
+        keys: { current: setup.environment.CHARTSYNC_ENCRYPTION_KEY!, old: [] },
+        clock: systemClock,
+      });
+      const key = { organizationId: ORGANIZATION, connectionId: CONNECTION };
+      for (const [hours, logins] of [
+        [7, 2],
+        [8, 3],
+      ] as const) {
+        const session = (await sessions.load(key))!;
+        await sessions.save(key, { ...session, loggedInAt: Date.now() - hours * 3600_000 });
+        expect(await setup.run()).toMatchObject({ outcome: 'success' });
+        expect(setup.portal.logins).toBe(logins);
+      }
+    } finally {
+      await database.close();
+    }
   });
 
   test('that was refused is not asked for again by itself: the connection is paused', async () => {
