@@ -159,6 +159,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
         schedulerActive: config.scheduler,
         inspections,
         reports: chartsync.reports,
+        runLists: chartsync.runLists,
         clinic: chartsync.clinic,
         filesets: chartsync.filesets,
         owners: chartsync.owners,

@@ -32,6 +32,7 @@ import { documentRemovalRoutes } from './routes/document-removal.ts';
 import { documentRoutes } from './routes/documents.ts';
 import { duplicateRoutes } from './routes/duplicates.ts';
 import { failureDecisionRoutes } from './routes/failure-decisions.ts';
+import { failureRoutes } from './routes/failures.ts';
 import { filesetOwnerRoutes } from './routes/fileset-owners.ts';
 import { filesetRoutes } from './routes/filesets.ts';
 import { groupRoutes } from './routes/groups.ts';
@@ -182,6 +183,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     connectionScheduleRoutes(scope, options.services, access);
     connectionSettingsRoutes(scope, options.services, access);
     inspectionRoutes(scope, options.services, access);
+    failureRoutes(scope, options.services, access);
     failureDecisionRoutes(scope, options.services, access);
     credentialRoutes(scope, options.services, access);
     heldRoutes(scope, options.services, access);

@@ -219,6 +219,8 @@ export const RUN_EXAMPLES: Examples = {
             finished_at: ENDED,
           },
         ],
+        next: null,
+        causes: [{ code: 'file_missing', error: fileMissing, remedy: ERROR_CATALOGUE.file_missing.remedy, items: 1 }],
       },
     },
   },
