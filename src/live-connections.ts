@@ -20,6 +20,8 @@ export interface LiveConnections extends ConnectionSettings {
   configured(): readonly ConnectionConfig[];
   /** Follows what was chosen since the last time, here or by another process. */
   refresh(): Promise<void>;
+  /** The same, if what is known of the connection is older than that. @param version of what was chosen for it */
+  reach(key: ConnectionKey, version: number): Promise<void>;
 }
 
 interface Live {
@@ -101,6 +103,10 @@ export async function openLiveConnections({ config, store, open }: LiveOptions):
   return {
     list,
     refresh,
+    async reach({ organizationId, connectionId }, version) {
+      // Not what was read: what was read may not be followed yet.
+      if ((live.get(nameOf(organizationId, connectionId))?.version ?? 0) < version) await refresh();
+    },
     configured: () => files.map((file) => live.get(nameOf(file.organizationId, file.id))?.config ?? file),
     async view(key) {
       const file = fileOf(key);

@@ -51,6 +51,7 @@ import type { Reports } from './ports/reports.ts';
 import type { RetentionStore } from './ports/retention-store.ts';
 import type { RunBatches } from './ports/run-batches.ts';
 import type { RunHistory } from './ports/run-history.ts';
+import type { RunLists } from './ports/run-lists.ts';
 import type { RunLog } from './ports/run-log.ts';
 import type { RunMetrics } from './ports/run-metrics.ts';
 import type { RunDispatcher, RunQueue } from './ports/run-queue.ts';
@@ -108,6 +109,7 @@ import { createReports } from './stores/postgres/reports.ts';
 import { createRetentionStore } from './stores/postgres/retention-store.ts';
 import { createRunBatches } from './stores/postgres/run-batches.ts';
 import { createRunHistory } from './stores/postgres/run-history.ts';
+import { createRunLists } from './stores/postgres/run-lists.ts';
 import { createRunLog } from './stores/postgres/run-log.ts';
 import { createRunMetrics } from './stores/postgres/run-metrics.ts';
 import { createRunQueue } from './stores/postgres/run-queue.ts';
@@ -146,6 +148,7 @@ export interface Chartsync {
   readonly records: DocumentRecords;
   readonly inspections: InspectionStore;
   readonly reports: Reports;
+  readonly runLists: RunLists;
   readonly clinic: ClinicReports;
   readonly filesets: FilesetReports;
   readonly owners: FilesetOwners;
@@ -329,6 +332,7 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
       records: documentRecords,
       inspections: createInspectionStore(records),
       reports: createReports(records),
+      runLists: createRunLists(records),
       clinic: createClinicReports(records),
       owners: createFilesetOwners(records),
       filesets: createFilesetReports(records, { releasedMs: config.retention.releasedBlobsMs }),

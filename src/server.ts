@@ -108,7 +108,9 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       onProgress: (progress) => traces.progress(progress),
       onEnd(connection, result) {
         watch.nudge();
-        documents?.nudge();
+        const { added, updated, moved, removed } = result.counts;
+        // Most runs find nothing to do, and then there is nothing to look for.
+        if (added + updated + moved + removed > 0) documents?.nudge();
         mirrors?.nudge();
         traces.end(result);
         ended++;
@@ -157,6 +159,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
         schedulerActive: config.scheduler,
         inspections,
         reports: chartsync.reports,
+        runLists: chartsync.runLists,
         clinic: chartsync.clinic,
         filesets: chartsync.filesets,
         owners: chartsync.owners,
@@ -218,7 +221,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
           dispatcher: chartsync.dispatcher,
           runs: chartsync.runs,
           connections: chartsync.connections,
-          refresh: () => chartsync.live.refresh(),
+          refresh: (run) => chartsync.live.reach(run, run.settingsVersion),
           service,
           clock: systemClock,
           batches: chartsync.batches,

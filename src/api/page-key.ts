@@ -5,13 +5,15 @@ export function encodeKey(key: readonly string[] | null): string | null {
   return key === null ? null : Buffer.from(JSON.stringify(key)).toString('base64url');
 }
 
-/** @throws HttpError 400 when it was not made by `encodeKey` */
-export function decodeKey(text: string | undefined): readonly string[] | null {
+/** @param shape of each part, where the store would not take just any text. @throws HttpError 400 when it was not made by `encodeKey` */
+export function decodeKey(text: string | undefined, shape?: readonly RegExp[]): readonly string[] | null {
   if (text === undefined || text === '') return null;
   try {
     const key: unknown = JSON.parse(Buffer.from(text, 'base64url').toString('utf8'));
-    if (Array.isArray(key) && key.length <= 4 && key.every((part) => typeof part === 'string' && isPlain(part)))
-      return key;
+    if (Array.isArray(key) && key.length <= 4 && key.every((part) => typeof part === 'string' && isPlain(part))) {
+      if (shape === undefined) return key;
+      if (key.length === shape.length && shape.every((pattern, i) => pattern.test(key[i]))) return key;
+    }
   } catch {
     // Told below.
   }
@@ -20,5 +22,5 @@ export function decodeKey(text: string | undefined): readonly string[] | null {
 
 /** @returns false for what no key holds and PostgreSQL does not take */
 function isPlain(text: string): boolean {
-  return /^[\x20-\x7e]{1,200}$/.test(text);
+  return text.isWellFormed() && /^\P{Cc}{0,500}$/u.test(text);
 }

@@ -1,7 +1,9 @@
 /** A run as clients see it. */
 import { Type } from 'typebox';
+import type { ClinicReports } from '../ports/clinic-reports.ts';
 import type { RecordsProcessed, RunHistory } from '../ports/run-history.ts';
 import type { RunRecord } from '../ports/run-store.ts';
+import { createFindings } from './run-findings.ts';
 
 /** The interface knows five states; a run that waits for its turn is about to start. */
 export function statusOfRun(run: RunRecord): string {
@@ -14,7 +16,7 @@ export function stepOf(run: RunRecord): string {
   return run.step ?? 'Starting';
 }
 
-export type Estimate = (run: RunRecord) => Promise<string | null>;
+type Estimate = (run: RunRecord) => Promise<string | null>;
 
 const KEPT_MS = 30_000;
 /** Below that share the run's own speed says nothing. */
@@ -24,7 +26,7 @@ const TELLING_PERCENTAGE = 5;
  * When a run will end: at first as long as the last ones of its kind took, then more and more by its own speed. Null while
  * neither is known.
  */
-export function createEstimate(history: RunHistory, now: () => number): Estimate {
+function createEstimate(history: RunHistory, now: () => number): Estimate {
   const known = new Map<string, { at: number; seconds: Promise<number | null> }>();
   const usual = (run: RunRecord): Promise<number | null> => {
     const key = `${run.organizationId}/${run.connectionId}/${run.mode}`;
@@ -56,8 +58,15 @@ function median(values: readonly number[]): number | null {
   return sorted[Math.floor(sorted.length / 2)] ?? null;
 }
 
-export async function progressOf(run: RunRecord, estimate: Estimate): Promise<Record<string, unknown>> {
-  return {
+export type ProgressOf = (run: RunRecord) => Promise<Record<string, unknown>>;
+
+export function createProgress(
+  services: { readonly history: RunHistory; readonly clinic: ClinicReports },
+  now: () => number,
+): ProgressOf {
+  const estimate = createEstimate(services.history, now);
+  const findings = createFindings(services, now);
+  return async (run) => ({
     sync_id: run.id,
     organization_id: run.organizationId,
     connection_id: run.connectionId,
@@ -69,15 +78,17 @@ export async function progressOf(run: RunRecord, estimate: Estimate): Promise<Re
     completed_steps: run.completedSteps,
     started_at: run.startedAt,
     completed_at: run.finishedAt,
+    last_updated: run.finishedAt ?? new Date(now()).toISOString(),
     estimated_completion: await estimate(run),
     records_processed: run.itemsProcessed,
     records_total: run.itemsTotal,
     current_operation: run.step,
+    ...(await findings(run)),
     partial_success: run.outcome === 'partial',
     queued: run.state === 'queued',
     counts: run.counts,
     errors: run.error === null ? [] : [run.error],
-  };
+  });
 }
 
 /**
@@ -98,13 +109,19 @@ export function historyEntryOf(run: RunRecord, processed?: RecordsProcessed): Re
     records_failed: failed + waiting,
     partial_success: run.outcome === 'partial',
     error: run.error,
+    error_message: run.error?.message ?? null,
     metadata: {
       sync_type: run.mode,
       trigger: run.trigger,
       connector: run.connector,
       ...(processed === undefined
         ? {}
-        : { patients_processed: processed.patients, appointments_processed: processed.appointments }),
+        : {
+            patients_processed: processed.patients,
+            appointments_processed: processed.appointments,
+            patients_found: processed.patients,
+            appointments_found: processed.appointments,
+          }),
       ...run.counts,
     },
   };
@@ -129,9 +146,10 @@ export const HistoryEntry = Type.Object(
       Type.Object({ code: Type.String(), message: Type.String(), remedy: Type.String() }),
       Type.Null(),
     ]),
+    error_message: nullable('The sentence of the error.'),
     metadata: Type.Record(Type.String(), Type.Unknown(), {
       description:
-        'Kind, trigger and all counts; in a history of records also patients_processed and appointments_processed.',
+        'Kind, trigger and all counts; in a history of records also patients_processed and appointments_processed, and the same as patients_found and appointments_found.',
     }),
   },
   { $id: 'Run' },

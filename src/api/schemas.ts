@@ -2,6 +2,7 @@
  * What requests and answers look like. The OpenAPI document is made of these; the tests hold every answer to them.
  */
 import { type TSchema, Type } from 'typebox';
+import { findingsFields } from './run-findings.ts';
 
 const nullable = (schema: TSchema) => Type.Union([schema, Type.Null()]);
 const instant = (description: string) => Type.String({ description, format: 'date-time' });
@@ -154,10 +155,12 @@ export const Progress = Type.Object(
     completed_steps: count(),
     started_at: instant('Start.'),
     completed_at: nullable(instant('End.')),
+    last_updated: instant('When all of this was so: the end of a run that has ended, else now.'),
     estimated_completion: nullable(instant('By the last runs of its kind and the speed so far.')),
     records_processed: count('Of the present step.'),
     records_total: nullable(count('Of the present step; null while unknown.')),
     current_operation: nullable(Type.String()),
+    ...findingsFields,
     partial_success: Type.Boolean(),
     queued: Type.Boolean({ description: 'It waits for its turn; its status is starting.' }),
     counts: RunCountsAnswer,

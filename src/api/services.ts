@@ -21,6 +21,7 @@ import type { FilesetReports } from '../ports/fileset-reports.ts';
 import type { PatientDesk } from '../ports/patient-desk.ts';
 import type { Reports } from '../ports/reports.ts';
 import type { RunHistory } from '../ports/run-history.ts';
+import type { RunLists } from '../ports/run-lists.ts';
 import type { RunLog } from '../ports/run-log.ts';
 import type { RunMetrics } from '../ports/run-metrics.ts';
 import type { RunQueue } from '../ports/run-queue.ts';
@@ -78,6 +79,7 @@ export interface ApiServices {
   readonly schedulerActive: boolean;
   readonly inspections: Inspections;
   readonly reports: Reports;
+  readonly runLists: RunLists;
   readonly clinic: ClinicReports;
   readonly filesets: FilesetReports;
   readonly owners: FilesetOwners;

@@ -60,7 +60,7 @@ export interface ConnectionStatus extends ConnectionKey {
 
 export interface Reports {
   runSummary(organizationId: string, runId: string): Promise<RunSummary | null>;
-  /** Units that a run changed or failed on; the others were found in step. */
+  /** Units that a run changed or failed on; the others were found in step. For lists see `run-lists.ts`. */
   runUnits(organizationId: string, runId: string): Promise<readonly RunUnit[]>;
   /** A live document. */
   document(organizationId: string, documentUuid: string): Promise<DocumentRecord | null>;

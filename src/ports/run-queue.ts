@@ -30,6 +30,8 @@ export interface ClaimedRun extends QueuedRun {
   readonly attempt: number;
   /** What former attempts have done. */
   readonly counts: Partial<RunCounts>;
+  /** Of what people chose for the connection; 0: nothing. Read together with the claim. */
+  readonly settingsVersion: number;
 }
 
 export type CancelAnswer = 'cancelled' | 'requested' | 'ended';

@@ -54,7 +54,7 @@ function stuckPractice(timeoutMs: number | null) {
 async function claim(connection: FileConnection) {
   const run = { organizationId: 'org', connectionId: 'vsrx', mode: 'quick', trigger: 'api' } as const;
   const fence = await connection.ports.runs.start(run);
-  return { ...run, fence, unit: null, heldSetId: null, attempt: 1, counts: {} };
+  return { ...run, fence, unit: null, heldSetId: null, attempt: 1, counts: {}, settingsVersion: 0 };
 }
 
 test('a run of the queue that does not end in time is handed back, unfinished, when the process stops', async () => {

@@ -3,7 +3,7 @@ import { SyncError, toSyncError } from '../domain/errors.ts';
 import { NO_COUNTS } from '../domain/run.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { RunBatches } from '../ports/run-batches.ts';
-import type { RunDispatcher, RunQueue } from '../ports/run-queue.ts';
+import type { ClaimedRun, RunDispatcher, RunQueue } from '../ports/run-queue.ts';
 import type { RunStore } from '../ports/run-store.ts';
 import type { Connection } from './connections.ts';
 import { startHelper } from './helper.ts';
@@ -22,7 +22,7 @@ export interface WorkerOptions {
   readonly batches: RunBatches;
   readonly helpersPerRun: number;
   /** Lets a run begin with what counts at that moment, whoever changed it. */
-  readonly refresh?: () => Promise<void>;
+  readonly refresh?: (run: ClaimedRun) => Promise<void>;
   readonly onError?: (runId: string | null, error: SyncError) => void;
 }
 
@@ -58,7 +58,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunWorker> {
       if (ended.signal.aborted) return;
       const run = await queue.claim(runId);
       if (run === null) return;
-      await options.refresh?.();
+      await options.refresh?.(run);
       const connection = options.connections.find(
         (c) => c.organizationId === run.organizationId && c.id === run.connectionId,
       );

@@ -153,6 +153,22 @@ describe('the connection', () => {
       patients_processed: everything.patients_processed,
       appointments_processed: 0,
     });
+    // The same by the words of a run's progress, and how many patients are active.
+    const whole = body.recent_syncs.find(
+      (run: { metadata: { sync_type: string } }) => run.metadata.sync_type === 'comprehensive',
+    );
+    const progress = (
+      await documentedCall('GET', `/api/v1/sync/progress/${whole.sync_id}`, '/api/v1/sync/progress/{syncId}')
+    ).body;
+    const status = (await call('GET', `/api/v1/cliniko/status/${ORGANIZATION}`)).body;
+    expect(status.active_patients).toBeGreaterThan(0);
+    expect(progress).toMatchObject({
+      patients_found: everything.patients_processed,
+      appointments_found: everything.appointments_processed,
+      active_patients_identified: status.active_patients,
+      active_patients_stored: status.active_patients,
+      last_updated: progress.completed_at,
+    });
   });
 
   test('its state, its figures, and a test that really asks', async () => {
@@ -170,15 +186,37 @@ describe('the connection', () => {
       credentials_valid: true,
       sync_enabled: false,
       sync_status: 'healthy',
-      health_check: { has_patients: true },
+      synced_patients: live.length,
+      sync_percentage: 100,
+      last_sync_time: body.last_sync,
+      status: 'connected',
+      health_check: {
+        has_credentials: true,
+        credentials_active: true,
+        has_patients: true,
+        has_synced_data: true,
+        high_sync_rate: true,
+        service_last_sync: body.last_sync,
+      },
     });
     expect(body.sync_logs.length).toBe(body.sync_logs_count);
+    expect(body.sync_logs[0]).toMatchObject({ status: 'completed', error_message: null });
     const stats = await documentedCall(
       'GET',
       `/api/v1/cliniko/patients/${ORGANIZATION}/stats`,
       '/api/v1/cliniko/patients/{organizationId}/stats',
     );
     expect(stats.body.total_active_patients).toBe(body.active_patients);
+    expect(stats.body.filters).toEqual({ with_appointments_only: false, include_details: false });
+    expect(stats.body.patient_details).toBeUndefined();
+    const detailed = await documentedCall(
+      'GET',
+      `/api/v1/cliniko/patients/${ORGANIZATION}/stats?include_details=true&with_appointments_only=true&limit=3`,
+      '/api/v1/cliniko/patients/{organizationId}/stats',
+    );
+    expect(detailed.body.patient_details).toHaveLength(3);
+    expect(detailed.body.patient_details_count).toBe(3);
+    for (const patient of detailed.body.patient_details) expect(patient).toMatchObject({ is_active: true });
     const tested = () =>
       documentedCall(
         'GET',

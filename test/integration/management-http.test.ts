@@ -290,6 +290,19 @@ describe('history and status', () => {
     await holdSource();
     const { syncId } = (await call('POST', `/api/sync/vsrx?connection=${CONNECTION}`)).body;
     await until(async () => (await progress(syncId)).status === 'running');
+    // By the words of earlier servers: a run of files finds no patients of a clinic.
+    const at = { organizationId: ORGANIZATION };
+    const { current_sync } = (await ask('GET', '/api/v1/sync/dashboard/{organizationId}', at)).body;
+    expect(current_sync).toMatchObject({
+      sync_id: syncId,
+      status: 'running',
+      progress_percentage: expect.any(Number),
+      current_step: expect.any(String),
+      patients_found: 0,
+      appointments_found: 0,
+      active_patients_identified: 0,
+      active_patients_stored: 0,
+    });
     const cleaned = await ask('POST', '/api/v1/sync/cleanup', {}, { organization: null, at: 1 });
     expect(cleaned.body).toMatchObject({ message: 'Cleaned up 0 stale syncs', cleaned_syncs: 0 });
     await releases.pop()!();

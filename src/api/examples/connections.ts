@@ -185,6 +185,15 @@ export const CONNECTION_EXAMPLES: Examples = {
             next_retry_at: '2026-03-03T09:05:48.250Z',
           },
         ],
+        next: null,
+        causes: [
+          {
+            code: 'file_missing',
+            error: 'The source has a record of this file but the share has no such file.',
+            remedy: ERROR_CATALOGUE.file_missing.remedy,
+            items: 1,
+          },
+        ],
       },
     },
   },
@@ -233,7 +242,7 @@ export const CONNECTION_EXAMPLES: Examples = {
       },
     },
   },
-  heldSets: { answers: { 200: { held: [heldSet] } } },
+  heldSets: { answers: { 200: { held: [heldSet], next: null } } },
   heldSet: {
     answers: {
       200: {
@@ -250,6 +259,7 @@ export const CONNECTION_EXAMPLES: Examples = {
         items: [
           { document_uuid: DOCUMENT, patient_uuid: PATIENT, reference: REFERENCE, absence: 'missing', state: 'held' },
         ],
+        next: null,
       },
     },
   },

@@ -54,5 +54,6 @@ export const EXAMPLE_RUN = {
   records_failed: failed + waiting,
   partial_success: true,
   error: null,
+  error_message: null,
   metadata: { sync_type: 'quick', trigger: 'schedule', connector: 'vsrx', ...COUNTS },
 };

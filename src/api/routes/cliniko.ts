@@ -27,10 +27,10 @@ const NullableInstant = Type.Union([Instant, Type.Null()]);
 const NullableText = Type.Union([Type.String(), Type.Null()]);
 const count = () => Type.Integer({ minimum: 0 });
 
-const Path = Type.Object({
+export const ClinikoPath = Type.Object({
   organizationId: Type.String({ maxLength: 64, description: 'Id of the organisation.' }),
 });
-const WhichConnection = {
+export const WhichConnection = {
   connection: Type.Optional(
     Type.String({ maxLength: 64, description: 'Id of the connection; needed when there are several to Cliniko.' }),
   ),
@@ -42,7 +42,7 @@ interface Params {
 
 export function clinikoRoutes(app: FastifyInstance, services: ApiServices, access: Access): void {
   const now = () => new Date().toISOString();
-  const shared = { tags: ['cliniko'], headers: SelectOrganization, params: Path };
+  const shared = { tags: ['cliniko'], headers: SelectOrganization, params: ClinikoPath };
 
   /** @returns the run that was asked for, or the one in progress */
   async function start(
@@ -106,7 +106,7 @@ export function clinikoRoutes(app: FastifyInstance, services: ApiServices, acces
       if (known === undefined) {
         throw new HttpError(400, 'invalid_request', `mode is one of ${Object.keys(MODES).join(', ')}.`);
       }
-      const connection = connectionOf(services, organizationId, request.query.connection);
+      const connection = clinikoConnectionOf(services, organizationId, request.query.connection);
       const { runId, started } = await start(request, reply, connection, known.mode);
       return {
         success: true,
@@ -145,7 +145,7 @@ export function clinikoRoutes(app: FastifyInstance, services: ApiServices, acces
     },
     async (request, reply) => {
       const organizationId = await access.authorize(request, 'sync:run', request.params.organizationId);
-      const connection = connectionOf(services, organizationId, request.query.connection);
+      const connection = clinikoConnectionOf(services, organizationId, request.query.connection);
       const { runId, started } = await start(request, reply, connection, 'patients-only');
       return {
         success: true,
@@ -184,7 +184,7 @@ export function clinikoRoutes(app: FastifyInstance, services: ApiServices, acces
     },
     async (request, reply) => {
       const organizationId = await access.authorize(request, 'sync:run', request.params.organizationId);
-      const connection = connectionOf(services, organizationId, request.query.connection);
+      const connection = clinikoConnectionOf(services, organizationId, request.query.connection);
       await access.countStart(request, reply);
       try {
         const { responseMs, region } = await connection.ports.source.probe(AbortSignal.timeout(TEST_MS));
@@ -244,6 +244,10 @@ export function clinikoRoutes(app: FastifyInstance, services: ApiServices, acces
               total_patients: count(),
               active_patients: count(),
               total_appointments: count(),
+              synced_patients: count(),
+              sync_percentage: Type.Number({ description: 'Of the stored patients: all of them come from Cliniko.' }),
+              last_sync_time: NullableInstant,
+              status: Type.Enum(['connected', 'no_data']),
               sync_enabled: Type.Boolean({ description: 'The schedule starts it.' }),
               credentials_valid: Type.Boolean({ description: 'There are some, and they were not refused last time.' }),
               sync_status: Type.Enum(['healthy', 'degraded', 'failing', 'never_synced', 'disabled']),
@@ -261,7 +265,7 @@ export function clinikoRoutes(app: FastifyInstance, services: ApiServices, acces
     },
     async (request) => {
       const organizationId = await access.authorize(request, 'sync:read', request.params.organizationId);
-      const connection = connectionOf(services, organizationId, request.query.connection);
+      const connection = clinikoConnectionOf(services, organizationId, request.query.connection);
       const [totals, reports, states, recent, region] = await Promise.all([
         services.clinic.totals(organizationId, connection.id),
         services.reports.connections(organizationId),
@@ -291,6 +295,11 @@ export function clinikoRoutes(app: FastifyInstance, services: ApiServices, acces
         total_patients: totals.patients,
         active_patients: totals.activePatients,
         total_appointments: totals.appointments,
+        // Earlier servers kept patients from elsewhere beside those of Cliniko.
+        synced_patients: totals.patients,
+        sync_percentage: totals.patients === 0 ? 0 : 100,
+        last_sync_time: last,
+        status: totals.patients === 0 ? 'no_data' : 'connected',
         sync_enabled: enabled,
         credentials_valid: !refused,
         sync_status: status,
@@ -302,61 +311,16 @@ export function clinikoRoutes(app: FastifyInstance, services: ApiServices, acces
         ...(request.query.include_health_check === true
           ? {
               health_check: {
+                has_credentials: failedWith !== 'credentials_missing',
                 credentials_active: !refused,
                 sync_enabled: enabled,
                 has_patients: totals.patients > 0,
                 has_synced_data: last !== null,
+                high_sync_rate: totals.patients > 0,
                 service_last_sync: last,
               },
             }
           : {}),
-      };
-    },
-  );
-
-  app.get<Params & { Querystring: { connection?: string } }>(
-    '/api/v1/cliniko/patients/:organizationId/stats',
-    {
-      schema: {
-        ...shared,
-        summary: 'Figures of the active patients',
-        operationId: 'clinikoPatientStats',
-        querystring: Type.Object(WhichConnection, { additionalProperties: false }),
-        response: {
-          200: Type.Object(
-            {
-              organization_id: Type.String(),
-              total_patients: count(),
-              total_active_patients: count(),
-              patients_with_upcoming: count(),
-              patients_with_recent: count(),
-              avg_recent_appointments: Type.Number(),
-              avg_upcoming_appointments: Type.Number(),
-              avg_total_appointments: Type.Number(),
-              timestamp: Instant,
-            },
-            { description: 'Averages are over active patients.' },
-          ),
-          ...refusals(...ACCESS_REFUSALS),
-        },
-      },
-    },
-    async (request) => {
-      const organizationId = await access.authorize(request, 'sync:read', request.params.organizationId);
-      const connection = connectionOf(services, organizationId, request.query.connection);
-      const totals = await services.clinic.totals(organizationId, connection.id);
-      const average = (sum: number) =>
-        totals.activePatients === 0 ? 0 : Math.round((sum / totals.activePatients) * 100) / 100;
-      return {
-        organization_id: organizationId,
-        total_patients: totals.patients,
-        total_active_patients: totals.activePatients,
-        patients_with_upcoming: totals.withUpcoming,
-        patients_with_recent: totals.withRecent,
-        avg_recent_appointments: average(totals.recentAppointments),
-        avg_upcoming_appointments: average(totals.upcomingAppointments),
-        avg_total_appointments: average(totals.allAppointments),
-        timestamp: now(),
       };
     },
   );
@@ -390,7 +354,11 @@ function statusOf(state: { paused: boolean; neverSynced: boolean; failing: boole
 }
 
 /** @throws HttpError 404, 400 */
-function connectionOf(services: ApiServices, organizationId: string, named: string | undefined): RecordConnection {
+export function clinikoConnectionOf(
+  services: ApiServices,
+  organizationId: string,
+  named: string | undefined,
+): RecordConnection {
   const own = services.connections.filter(isRecordConnection).filter((c) => c.organizationId === organizationId);
   const matches = named === undefined ? own : own.filter((c) => c.id === named);
   const [first] = matches;

@@ -1,7 +1,6 @@
-/** `/api/v1/connections`: their state, pause and resume, and what failed. */
+/** `/api/v1/connections`: their state, pause and resume, and what failed once more. */
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
-import { ERROR_CATALOGUE } from '../../domain/errors.ts';
 import type { ConnectionStatus } from '../../ports/reports.ts';
 import type { RunRecord } from '../../ports/run-store.ts';
 import type { ScheduleState } from '../../ports/schedule-store.ts';
@@ -41,22 +40,6 @@ const ConnectionAnswer = Type.Object({
 
 const ConnectionPath = Type.Object({
   connectionId: Type.String({ maxLength: 64, description: 'Id of the connection.' }),
-});
-
-const Failure = Type.Object({
-  id: Type.String(),
-  connection_id: Type.String(),
-  patient_uuid: Type.String(),
-  reference: Type.String({ description: 'Of the item in the source.' }),
-  operation: Type.String(),
-  code: Type.String(),
-  error: Type.String(),
-  remedy: Type.String({ description: 'What a person should do.' }),
-  attempts: count(),
-  state: Type.Enum(['waiting', 'skipped']),
-  first_at: Type.String(),
-  last_at: Type.String(),
-  next_retry_at: NullableText,
 });
 
 interface ConnectionParams {
@@ -164,56 +147,6 @@ export function connectionRoutes(app: FastifyInstance, services: ApiServices, ac
     },
   );
 
-  app.get<{ Querystring: { connection?: string } }>(
-    '/api/v1/failures',
-    {
-      schema: {
-        summary: 'Items that failed and wait for a retry or a person',
-        operationId: 'failures',
-        tags: ['failures'],
-        headers: SelectOrganization,
-        querystring: Type.Object(
-          { connection: Type.Optional(Type.String({ maxLength: 64, description: 'Only of this connection.' })) },
-          { additionalProperties: false },
-        ),
-        response: {
-          200: Type.Object({ failures: Type.Array(Failure) }, { description: 'All of them.' }),
-          ...refusals(...ACCESS_REFUSALS),
-        },
-      },
-    },
-    async (request) => {
-      const organizationId = await access.authorize(request, 'sync:read');
-      const { connection } = request.query;
-      const chosen =
-        connection === undefined
-          ? services.connections.filter((c) => c.organizationId === organizationId)
-          : [configured(organizationId, connection)];
-      const lists = await Promise.all(
-        chosen.map(async ({ id }) =>
-          (await services.runs.openFailures({ organizationId, connectionId: id })).map((f) => ({
-            id: f.id,
-            connection_id: id,
-            patient_uuid: f.unit,
-            reference: f.reference,
-            operation: f.operation,
-            code: f.code,
-            error: f.message,
-            remedy: ERROR_CATALOGUE[f.code].remedy,
-            attempts: f.attempts,
-            state: f.state,
-            first_at: f.firstAt,
-            last_at: f.lastAt,
-            next_retry_at: f.nextRetryAt,
-          })),
-        ),
-      );
-      const failures = lists.flat();
-      await access.note(request, { organizationId, action: 'failures.read', details: { failures: failures.length } });
-      return { failures };
-    },
-  );
-
   for (const decision of ['retry', 'skip'] as const) {
     app.post<{ Params: { id: string } }>(
       `/api/sync/items/:id/${decision}`,
@@ -267,13 +200,11 @@ export function connectionRoutes(app: FastifyInstance, services: ApiServices, ac
       const organizationId = await access.authorize(request, 'sync:run');
       const connection = configured(organizationId, request.params.connectionId);
       await access.countStart(request, reply);
-      const open = await services.runs.openFailures({ organizationId, connectionId: connection.id });
-      const waiting = open.filter((failure) => failure.state === 'waiting');
-      for (const { id } of waiting) await services.runs.decideFailure(organizationId, id, 'retry');
+      const retried = await services.runLists.retryFailures(organizationId, connection.id);
       const run = await askForRun(services, access, request, connection, {
         mode: modeFor(connection, 'changes'),
       });
-      return reply.status(202).send({ retried: waiting.length, sync_id: run.runId });
+      return reply.status(202).send({ retried, sync_id: run.runId });
     },
   );
 }

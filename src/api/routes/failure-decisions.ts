@@ -38,14 +38,12 @@ export function failureDecisionRoutes(app: FastifyInstance, services: ApiService
     async (request) => {
       const organizationId = await access.authorize(request, 'sync:run');
       const { ids, decision } = request.body;
-      let decided = 0;
-      await access.audited(
+      const deed = { organizationId, action: `failures.${decision}`, details: { asked: ids.length } };
+      const decided = await access.audited(
         request,
-        { organizationId, action: `failures.${decision}`, details: { asked: ids.length } },
-        async () => {
-          for (const id of ids) if (await services.runs.decideFailure(organizationId, id, decision)) decided++;
-        },
-        () => ({ details: { decided } }),
+        deed,
+        () => services.runLists.decideFailures(organizationId, ids, decision),
+        (number) => ({ details: { decided: number } }),
       );
       return { decided };
     },

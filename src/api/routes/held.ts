@@ -1,12 +1,14 @@
 /** `/api/v1/held`: removals that the deletion guard held back for a person. */
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
-import type { HeldSet } from '../../ports/run-store.ts';
+import type { HeldItem, HeldSet } from '../../ports/run-store.ts';
 import type { Access } from '../access.ts';
 import { HttpError } from '../errors.ts';
+import { decodeKey, encodeKey } from '../page-key.ts';
 import { ACCESS_REFUSALS, refusals } from '../refusals.ts';
 import { SelectOrganization } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
+import { sendWholeList } from '../whole-list.ts';
 
 const STATES = ['pending', 'approved', 'rejected', 'superseded', 'applied'] as const;
 const NullableText = Type.Union([Type.String(), Type.Null()]);
@@ -54,57 +56,103 @@ const Decision = Type.Union([
   Type.Null(),
 ]);
 
+const DEFAULT_LIMIT = 100;
+/** Of a key: when the set was made, and its id. */
+const KEY = [/^\d{1,14}$/, /^[\w-]{1,64}$/];
+
+/** Patient, reference and document of an item. */
+const ITEM_KEY = [/^/, /^/, /^/];
+const Next = Type.Union([Type.String(), Type.Null()], { description: 'For `after`; null on the last page.' });
+
+const paging = {
+  limit: Type.Optional(
+    Type.Integer({ minimum: 1, maximum: 1000, description: `A page of so many; with after alone ${DEFAULT_LIMIT}.` }),
+  ),
+  after: Type.Optional(Type.String({ maxLength: 2500, description: '`next` of the page before.' })),
+};
+const PageQuery = Type.Object(paging, { additionalProperties: false });
+const Query = Type.Object(
+  {
+    all: Type.Optional(Type.Boolean({ description: 'Also those that are decided.' })),
+    decided: Type.Optional(Type.Boolean({ description: 'Only those that are decided.' })),
+    ...paging,
+  },
+  { additionalProperties: false },
+);
+
 interface SetParams {
   Params: { setId: string };
 }
 
 export function heldRoutes(app: FastifyInstance, services: ApiServices, access: Access): void {
   const setOf = async (organizationId: string, setId: string) => {
-    const found = /^[\w-]{1,64}$/.test(setId) ? await services.runs.heldSet(organizationId, setId) : null;
+    const found = /^[\w-]{1,64}$/.test(setId) ? await services.runLists.heldSet(organizationId, setId) : null;
     if (found === null) throw new HttpError(404, 'not_found', 'No such held set.');
     return found;
   };
 
-  app.get<{ Querystring: { all?: boolean } }>(
+  app.get<{ Querystring: Type.Static<typeof Query> }>(
     '/api/v1/held',
     {
       schema: {
         summary: 'Removals that wait for a person',
+        description: 'Page by page with limit and after, newest first. Without both the answer holds all of them.',
         operationId: 'heldSets',
         tags: ['held removals'],
         headers: SelectOrganization,
-        querystring: Type.Object(
-          { all: Type.Optional(Type.Boolean({ description: 'Also those that are decided.' })) },
-          { additionalProperties: false },
-        ),
+        querystring: Query,
         response: {
-          200: Type.Object({ held: Type.Array(HeldSetAnswer) }, { description: 'The sets.' }),
+          200: Type.Object(
+            {
+              held: Type.Array(HeldSetAnswer),
+              next: Next,
+            },
+            { description: 'A page of the sets, or all of them.' },
+          ),
           ...refusals(...ACCESS_REFUSALS),
         },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const organizationId = await access.authorize(request, 'sync:read');
-      const sets = await services.runs.heldSets(organizationId);
-      return { held: sets.filter((set) => request.query.all === true || isOpen(set)).map(answer) };
+      const { all = false, decided = false, limit, after } = request.query;
+      const question = { organizationId, state: decided ? 'decided' : all ? 'all' : 'open' } as const;
+      const { runLists } = services;
+      if (limit === undefined && after === undefined) {
+        return sendWholeList(reply, {
+          head: { next: null },
+          name: 'held',
+          read: (page) => runLists.heldSets({ ...question, ...page }),
+          answer,
+        });
+      }
+      const page = await runLists.heldSets({
+        ...question,
+        limit: limit ?? DEFAULT_LIMIT,
+        after: decodeKey(after, KEY),
+      });
+      return { held: page.items.map(answer), next: encodeKey(page.next) };
     },
   );
 
-  app.get<SetParams>(
+  app.get<SetParams & { Querystring: Type.Static<typeof PageQuery> }>(
     '/api/v1/held/:setId',
     {
       schema: {
         summary: 'A held set with its items and its proof',
+        description: 'The items page by page with limit and after. Without both the answer holds all of them.',
         operationId: 'heldSet',
         tags: ['held removals'],
         headers: SelectOrganization,
         params: SetPath,
+        querystring: PageQuery,
         response: {
           200: Type.Object(
             {
               set: HeldSetAnswer,
               evidence: Type.Record(Type.String(), Type.Unknown(), { description: 'The read that found them absent.' }),
               items: Type.Array(HeldItemAnswer),
+              next: Next,
             },
             { description: 'The set.' },
           ),
@@ -112,21 +160,25 @@ export function heldRoutes(app: FastifyInstance, services: ApiServices, access: 
         },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const organizationId = await access.authorize(request, 'sync:read');
-      const { set, items } = await setOf(organizationId, request.params.setId);
+      const set = await setOf(organizationId, request.params.setId);
+      const { limit, after } = request.query;
+      const from = decodeKey(after, ITEM_KEY);
       await access.note(request, { organizationId, action: 'held.read', subject: { kind: 'held_set', id: set.id } });
-      return {
-        set: answer(set),
-        evidence: set.evidence,
-        items: items.map((item) => ({
-          document_uuid: item.documentUuid,
-          patient_uuid: item.unit,
-          reference: item.reference,
-          absence: item.absence,
-          state: item.state,
-        })),
-      };
+      const head = { set: answer(set), evidence: set.evidence };
+      const { runLists } = services;
+      const question = { organizationId, setId: set.id };
+      if (limit === undefined && from === null) {
+        return sendWholeList(reply, {
+          head: { ...head, next: null },
+          name: 'items',
+          read: (page) => runLists.heldItems({ ...question, ...page }),
+          answer: itemAnswer,
+        });
+      }
+      const page = await runLists.heldItems({ ...question, limit: limit ?? DEFAULT_LIMIT, after: from });
+      return { ...head, items: page.items.map(itemAnswer), next: encodeKey(page.next) };
     },
   );
 
@@ -174,7 +226,7 @@ export function heldRoutes(app: FastifyInstance, services: ApiServices, access: 
       },
       async (request, reply) => {
         const organizationId = await access.authorize(request, 'held:decide');
-        const { set } = await setOf(organizationId, request.params.setId);
+        const set = await setOf(organizationId, request.params.setId);
         const again = approve && set.state === 'approved';
         if (set.state !== 'pending' && !again) {
           throw new HttpError(409, 'not_pending', `The set is ${set.state}, not pending.`);
@@ -212,10 +264,6 @@ export function heldRoutes(app: FastifyInstance, services: ApiServices, access: 
   }
 }
 
-function isOpen(set: HeldSet): boolean {
-  return set.state === 'pending' || set.state === 'approved';
-}
-
 function answer(set: HeldSet) {
   return {
     id: set.id,
@@ -228,5 +276,15 @@ function answer(set: HeldSet) {
     decided_at: set.decidedAt,
     decided_by: set.decidedBy,
     note: set.note,
+  };
+}
+
+function itemAnswer(item: HeldItem) {
+  return {
+    document_uuid: item.documentUuid,
+    patient_uuid: item.unit,
+    reference: item.reference,
+    absence: item.absence,
+    state: item.state,
   };
 }

@@ -5,10 +5,12 @@ import { ERROR_CATALOGUE } from '../../domain/errors.ts';
 import type { RunUnit } from '../../ports/reports.ts';
 import type { Access } from '../access.ts';
 import { HttpError } from '../errors.ts';
+import { decodeKey, encodeKey } from '../page-key.ts';
 import { ACCESS_REFUSALS, refusals } from '../refusals.ts';
 import { HistoryEntry, historyEntryOf } from '../run-answers.ts';
 import { SelectOrganization } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
+import { Causes, causeAnswer } from './failures.ts';
 
 const RUN_ID = /^[\w-]{1,160}$/;
 const SyncId = Type.Object({ syncId: Type.String({ maxLength: 160, description: 'Id of a run.' }) });
@@ -31,9 +33,18 @@ const Unit = Type.Object({
   finished_at: Type.String({ format: 'date-time' }),
 });
 
-/** What went wrong comes first: it is what people look for. */
-const ORDER = { failed: 0, partial: 1, success: 2 } as const;
 const LOOK_BACK = 100;
+const DEFAULT_UNITS = 200;
+/** Of a key: the outcome in its order, and the unit. */
+const KEY = [/^[012]$/, /./];
+
+const UnitsQuery = Type.Object(
+  {
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, description: `Default ${DEFAULT_UNITS}.` })),
+    after: Type.Optional(Type.String({ maxLength: 2000, description: '`next` of the page before.' })),
+  },
+  { additionalProperties: false },
+);
 
 interface Params {
   Params: { syncId: string };
@@ -83,20 +94,25 @@ export function runDetailRoutes(app: FastifyInstance, services: ApiServices, acc
     },
   );
 
-  app.get<Params & { Querystring: { limit?: number } }>(
+  app.get<Params & { Querystring: Type.Static<typeof UnitsQuery> }>(
     '/api/v1/sync/run/:syncId/units',
     {
       schema: {
         ...common,
         summary: 'What a run did, unit by unit',
-        description: 'Units that it changed or failed on; all others were found in step.',
+        description: 'Units that it changed or failed on, page by page; all others were found in step.',
         operationId: 'syncRunUnits',
-        querystring: Type.Object(
-          { limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, description: 'Default 200.' })) },
-          { additionalProperties: false },
-        ),
+        querystring: UnitsQuery,
         response: {
-          200: Type.Object({ total: count(), units: Type.Array(Unit) }, { description: 'What failed first.' }),
+          200: Type.Object(
+            {
+              total: count(),
+              units: Type.Array(Unit),
+              next: Type.Union([Type.String(), Type.Null()], { description: 'For `after`; null on the last page.' }),
+              causes: Type.Optional(Causes),
+            },
+            { description: 'What failed first.' },
+          ),
           ...refusals(...ACCESS_REFUSALS),
         },
       },
@@ -104,11 +120,23 @@ export function runDetailRoutes(app: FastifyInstance, services: ApiServices, acc
     async (request) => {
       const organizationId = await access.authorize(request, 'sync:read');
       const run = await runOf(organizationId, request.params.syncId);
-      const units = await services.reports.runUnits(organizationId, run.id);
+      const { limit = DEFAULT_UNITS, after } = request.query;
+      const from = decodeKey(after, KEY);
+      const { runLists } = services;
+      const [page, total, causes] = await Promise.all([
+        runLists.units({ organizationId, runId: run.id, limit, after: from }),
+        runLists.unitCount(organizationId, run.id),
+        from === null ? runLists.unitCauses(organizationId, run.id) : null,
+      ]);
       const subject = { kind: 'run', id: run.id };
-      await access.note(request, { organizationId, action: 'units.read', subject, details: { units: units.length } });
-      const sorted = [...units].sort((a, b) => ORDER[a.outcome] - ORDER[b.outcome]);
-      return { total: units.length, units: sorted.slice(0, request.query.limit ?? 200).map(answer) };
+      const details = { units: page.items.length };
+      await access.note(request, { organizationId, action: 'units.read', subject, details });
+      return {
+        total,
+        units: page.items.map(answer),
+        next: encodeKey(page.next),
+        ...(causes === null ? {} : { causes: causes.map(causeAnswer) }),
+      };
     },
   );
 }

@@ -5,7 +5,7 @@ import type { RunRecord } from '../../ports/run-store.ts';
 import type { Access } from '../access.ts';
 import { HttpError } from '../errors.ts';
 import { ACCESS_REFUSALS, refusals } from '../refusals.ts';
-import { type Estimate, progressOf } from '../run-answers.ts';
+import type { ProgressOf } from '../run-answers.ts';
 import { Cancelled, Progress, SelectOrganization } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
 import { openEventStream } from '../sse.ts';
@@ -15,7 +15,7 @@ const RUN_ID = /^[\w-]{1,160}$/;
 
 const SyncId = Type.Object({ syncId: Type.String({ maxLength: 160, description: 'Id of a run.' }) });
 
-export function runRoutes(app: FastifyInstance, services: ApiServices, access: Access, estimate: Estimate): void {
+export function runRoutes(app: FastifyInstance, services: ApiServices, access: Access, progressOf: ProgressOf): void {
   for (const [path, operationId] of [
     ['/api/v1/sync/progress/:syncId', 'syncProgress'],
     ['/api/v1/sync/status/:syncId', 'syncStatus'],
@@ -35,7 +35,7 @@ export function runRoutes(app: FastifyInstance, services: ApiServices, access: A
       },
       async (request) => {
         const organizations = await access.authorizeAll(request, 'sync:read');
-        return progressOf(await runOf(services, organizations, request.params.syncId), estimate);
+        return progressOf(await runOf(services, organizations, request.params.syncId));
       },
     );
   }
@@ -65,11 +65,14 @@ export function runRoutes(app: FastifyInstance, services: ApiServices, access: A
       const stream = openEventStream(request, reply, services.watch.closed);
       let telling: Promise<void> = Promise.resolve();
       const stop = services.watch.follow(run.id, (now) => {
-        telling = telling.then(async () => {
-          const final = now === null || now.finishedAt !== null;
-          if (now !== null) stream.send(final ? 'end' : 'progress', await progressOf(now, estimate), final);
-          if (final) stream.end();
-        });
+        telling = telling
+          .then(async () => {
+            const final = now === null || now.finishedAt !== null;
+            if (now !== null) stream.send(final ? 'end' : 'progress', await progressOf(now), final);
+            if (final) stream.end();
+          })
+          // The database is away: whoever follows comes back and is told anew.
+          .catch(() => stream.end());
       });
       stream.onClose(stop);
       return reply;

@@ -9,9 +9,9 @@ import { scheduleOf } from '../../runs/scheduler.ts';
 import type { Access } from '../access.ts';
 import { HttpError } from '../errors.ts';
 import { ACCESS_REFUSALS, refusals } from '../refusals.ts';
-import { HistoryEntry, historyEntryOf, statusOfRun, stepOf } from '../run-answers.ts';
+import { HistoryEntry, historyEntryOf, type ProgressOf, statusOfRun, stepOf } from '../run-answers.ts';
 import { askForRun } from '../run-start.ts';
-import { SelectOrganization } from '../schemas.ts';
+import { Progress, SelectOrganization } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
 
 const OrganizationPath = Type.Object({
@@ -76,7 +76,15 @@ const StartedTracked = Type.Object(
   { description: 'Started, or in progress already: then with the id of that run.' },
 );
 
-export function syncManagementRoutes(app: FastifyInstance, services: ApiServices, access: Access): void {
+/** As in a history, and how far it is. */
+const CurrentSync = Type.Object({ ...Progress.properties, ...HistoryEntry.properties });
+
+export function syncManagementRoutes(
+  app: FastifyInstance,
+  services: ApiServices,
+  access: Access,
+  progressOf: ProgressOf,
+): void {
   const now = () => new Date().toISOString();
 
   const trigger = (path: string, operationId: string, summary: string, message: string) =>
@@ -392,7 +400,7 @@ export function syncManagementRoutes(app: FastifyInstance, services: ApiServices
           200: Type.Object(
             {
               organization_id: Type.String(),
-              current_sync: Type.Union([HistoryEntry, Type.Null()]),
+              current_sync: Type.Union([CurrentSync, Type.Null()]),
               last_sync: Type.Union([HistoryEntry, Type.Null()]),
               patient_stats: Type.Object(
                 {
@@ -425,7 +433,7 @@ export function syncManagementRoutes(app: FastifyInstance, services: ApiServices
       const busy = new Set(open.map((run) => run.connectionId));
       return {
         organization_id: organizationId,
-        current_sync: open[0] === undefined ? null : historyEntryOf(open[0]),
+        current_sync: open[0] === undefined ? null : { ...(await progressOf(open[0])), ...historyEntryOf(open[0]) },
         last_sync: last === undefined ? null : historyEntryOf(last),
         patient_stats: {
           total_patients: totals.patients,

@@ -33,14 +33,18 @@ export async function lockOrganization(trx: Trx, organizationId: string): Promis
 export interface OpenRuns {
   readonly active: number;
   readonly queued: number;
+  /** The run of the named connection that is at work, else the one of it that waits longest; null: none. */
+  readonly openId: string | null;
 }
 
-export async function countOpen(trx: Trx, organizationId: string): Promise<OpenRuns> {
-  const { rows } = await sql<{ active: number; queued: number }>`
+/** @param connectionId of which an open run is asked for */
+export async function countOpen(trx: Trx, organizationId: string, connectionId: string | null): Promise<OpenRuns> {
+  const { rows } = await sql<OpenRuns>`
     SELECT (count(*) FILTER (WHERE state <> 'queued'))::int AS active,
-           (count(*) FILTER (WHERE state = 'queued'))::int AS queued
+           (count(*) FILTER (WHERE state = 'queued'))::int AS queued,
+           (array_agg(id ORDER BY state = 'queued', queued_at) FILTER (WHERE connection_id = ${connectionId}))[1] AS "openId"
     FROM sync_runs WHERE organization_id = ${organizationId} AND finished_at IS NULL`.execute(trx);
-  return rows[0] ?? { active: 0, queued: 0 };
+  return rows[0] ?? { active: 0, queued: 0, openId: null };
 }
 
 /** Dispatches waiting runs while there is room. The organisation is locked. */
@@ -50,9 +54,9 @@ export async function admitNext(
   limits: OrganizationLimits,
   board: JobBoard,
 ): Promise<number> {
-  let { active } = await countOpen(trx, organizationId);
+  const open = await countOpen(trx, organizationId, null);
   let admitted = 0;
-  for (; active < limits.maxRunning; active++) {
+  for (let room = Math.min(limits.maxRunning - open.active, open.queued); room > 0; room--) {
     const { rows } = await sql<{ id: string; priority: number }>`
       SELECT r.id, r.priority FROM sync_runs AS r
       WHERE r.organization_id = ${organizationId} AND r.state = 'queued'

@@ -145,17 +145,23 @@ export async function appendAudit(trx: Transaction<Tables>, entries: readonly Au
       hash: previousHash,
     };
   });
-  await trx.insertInto('audit_log').values(rows).execute();
-  await trx.updateTable('audit_chain').set({ last_id: id, last_hash: previousHash }).execute();
+  await trx
+    .with('moved', (db) => db.updateTable('audit_chain').set({ last_id: id, last_hash: previousHash }))
+    .insertInto('audit_log')
+    .values(rows)
+    .execute();
 }
 
-/** The database's clock, read under the lock: entries of all machines are in order of time. */
+/**
+ * The database's clock, read under the lock: entries of all machines are in order of time. Whoever had to wait for another entry
+ * reads the row, and the clock, anew.
+ */
 async function lockChain(trx: Transaction<Tables>) {
-  await trx.selectFrom('audit_chain').select('last_id').forUpdate().executeTakeFirstOrThrow();
   return trx
     .selectFrom('audit_chain')
     .select(['last_id', 'last_hash', 'purged_id'])
     .select(sql<Date>`date_trunc('milliseconds', clock_timestamp())`.as('now'))
+    .forUpdate()
     .executeTakeFirstOrThrow();
 }
 

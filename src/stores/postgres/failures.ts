@@ -1,10 +1,11 @@
 /** Items that wait for another try or for a person. */
-import { sql } from 'kysely';
+import { type Selectable, sql } from 'kysely';
 import type { ErrorCode } from '../../domain/errors.ts';
-import type { RunStore } from '../../ports/run-store.ts';
+import type { OpenFailure, RunStore } from '../../ports/run-store.ts';
 import type { Database } from './database.ts';
 import { databaseError } from './database-error.ts';
 import { holdFence } from './fence.ts';
+import type { Tables } from './tables.ts';
 
 type FailureStore = Pick<RunStore, 'recordFailures' | 'resolveFailures' | 'openFailures' | 'decideFailure'>;
 
@@ -55,20 +56,7 @@ export function createFailureStore(database: Database): FailureStore {
           .where('connection_id', '=', key.connectionId);
         if (unit !== undefined) query = query.where('unit', '=', unit);
         const rows = await query.orderBy('id').execute();
-        return rows.map((row) => ({
-          id: row.id,
-          unit: row.unit,
-          reference: row.reference,
-          operation: row.operation,
-          code: row.code as ErrorCode,
-          message: row.message,
-          attempts: row.attempts,
-          state: row.state,
-          fingerprint: row.fingerprint,
-          firstAt: row.first_at.toISOString(),
-          lastAt: row.last_at.toISOString(),
-          nextRetryAt: row.next_retry_at?.toISOString() ?? null,
-        }));
+        return rows.map(openFailure);
       } catch (error) {
         throw databaseError(error);
       }
@@ -90,5 +78,22 @@ export function createFailureStore(database: Database): FailureStore {
           .executeTakeFirst();
         return result.numUpdatedRows > 0n;
       }),
+  };
+}
+
+export function openFailure(row: Selectable<Tables['sync_failures']>): OpenFailure {
+  return {
+    id: row.id,
+    unit: row.unit,
+    reference: row.reference,
+    operation: row.operation,
+    code: row.code as ErrorCode,
+    message: row.message,
+    attempts: row.attempts,
+    state: row.state,
+    fingerprint: row.fingerprint,
+    firstAt: row.first_at.toISOString(),
+    lastAt: row.last_at.toISOString(),
+    nextRetryAt: row.next_retry_at?.toISOString() ?? null,
   };
 }

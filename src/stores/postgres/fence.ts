@@ -1,5 +1,5 @@
 /** The check that every write of a run carries: its lease must still be the newest. */
-import { sql, type Transaction } from 'kysely';
+import { type RawBuilder, sql, type Transaction } from 'kysely';
 import { SyncError } from '../../domain/errors.ts';
 import type { Fence } from '../../ports/document-records.ts';
 import type { Tables } from './tables.ts';
@@ -18,14 +18,21 @@ export function holdFenceAlone(trx: Transaction<Tables>, fence: Fence): Promise<
   return lockLease(trx, fence, 'UPDATE');
 }
 
-async function lockLease(trx: Transaction<Tables>, fence: Fence, strength: 'KEY SHARE' | 'UPDATE'): Promise<void> {
-  const { rows } = await sql`
+async function lockLease(trx: Transaction<Tables>, fence: Fence, strength: Strength): Promise<void> {
+  const { rows } = await leaseOf(fence, strength).execute(trx);
+  if (rows.length === 0) throw new SyncError('lease_lost');
+  if (fence.batch !== undefined) await holdBatch(trx, fence, fence.batch);
+}
+
+type Strength = 'KEY SHARE' | 'UPDATE';
+
+/** One row while the lease is held. For statements that are a transaction of their own. */
+export function leaseOf(fence: Fence, strength: Strength): RawBuilder<unknown> {
+  return sql`
     SELECT 1 FROM connection_leases
     WHERE organization_id = ${fence.organizationId} AND connection_id = ${fence.connectionId}
       AND fence = ${fence.number} AND run_id = ${fence.runId}
-    FOR ${sql.raw(strength)}`.execute(trx);
-  if (rows.length === 0) throw new SyncError('lease_lost');
-  if (fence.batch !== undefined) await holdBatch(trx, fence, fence.batch);
+    FOR ${sql.raw(strength)}`;
 }
 
 /** Who takes a batch over locks its row `FOR UPDATE` and so waits for this transaction; a renewal does not. */

@@ -1,5 +1,5 @@
 /** Removals that the deletion guard held back until a person decides. */
-import { sql, type Transaction } from 'kysely';
+import { type Selectable, sql, type Transaction } from 'kysely';
 import { RECORD_STREAMS } from '../../domain/clinic.ts';
 import type { ReadEvidence } from '../../domain/completeness.ts';
 import { CONSULTATION_UNIT } from '../../domain/consultations.ts';
@@ -110,15 +110,7 @@ export function createHeldSetStore(database: Database, random: Random): HeldSetS
           .execute();
         return {
           set: heldSet(row),
-          items: items.map(
-            (item): HeldItem => ({
-              documentUuid: item.document_uuid,
-              unit: item.unit,
-              reference: item.reference,
-              absence: item.absence,
-              state: item.state,
-            }),
-          ),
+          items: items.map(heldItem),
         };
       } catch (error) {
         throw databaseError(error);
@@ -265,7 +257,7 @@ async function keepConsultations(
       AND c.organization_id = ${organizationId} AND c.id::text = i.document_uuid AND c.deleted_at IS NULL`.execute(trx);
 }
 
-interface HeldSetRow {
+export interface HeldSetRow {
   id: string;
   organization_id: string;
   connection_id: string;
@@ -281,7 +273,14 @@ interface HeldSetRow {
   item_count: string;
 }
 
-function heldSet(row: HeldSetRow): HeldSet {
+export function heldItem(
+  row: Pick<Selectable<Tables['held_items']>, 'document_uuid' | 'unit' | 'reference' | 'absence' | 'state'>,
+): HeldItem {
+  const { document_uuid: documentUuid, unit, reference, absence, state } = row;
+  return { documentUuid, unit, reference, absence, state };
+}
+
+export function heldSet(row: HeldSetRow): HeldSet {
   return {
     id: row.id,
     organizationId: row.organization_id,

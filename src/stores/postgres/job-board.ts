@@ -116,18 +116,23 @@ export function createJobBoard(url: string, lost?: LostConnections): JobBoard {
       boss.on('error', () => undefined);
       await boss.start();
       worker = boss;
-      for (let i = 0; i < concurrency; i++) {
-        let id: string | null = null;
-        id = await boss.work<{ runId: string }>(
-          QUEUE,
-          { batchSize: 1, pollingIntervalSeconds: 1, notifyPollingIntervalSeconds: 5 },
-          async (jobs) => {
-            for (const job of jobs) await handler(job.data.runId);
-            // It would rest before it asks for the next job, although there may be one.
-            if (id !== null) boss.notifyWorker(id);
-          },
-        );
-      }
+      const atWork = new Set<Promise<void>>();
+      let id: string | null = null;
+      // One that asks for all places: of several each would ask anew whenever somebody starts a run.
+      id = await boss.work<{ runId: string }>(
+        QUEUE,
+        { batchSize: 1, pollingIntervalSeconds: 1, notifyPollingIntervalSeconds: 5 },
+        async (jobs) => {
+          for (const job of jobs) {
+            const work = handler(job.data.runId).finally(() => atWork.delete(work));
+            atWork.add(work);
+          }
+          // Others may have a place for the next job while there is none here.
+          if (atWork.size >= concurrency) await Promise.race(atWork);
+          // It would rest before it asks for the next job, although there may be one.
+          if (id !== null) boss.notifyWorker(id);
+        },
+      );
     },
     async rest() {
       await worker?.offWork(QUEUE, { wait: false }).catch(() => undefined);

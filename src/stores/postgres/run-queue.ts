@@ -32,9 +32,8 @@ export function createRunQueue(options: RunQueueOptions): RunQueue {
         const limits = await lockOrganization(trx, run.organizationId);
         const connector = await requireRunnable(trx, run);
         if (how.ifLastStartedAt !== undefined && (await lastStart(trx, run)) !== how.ifLastStartedAt) return null;
-        const open = await openRun(trx, run);
+        const { active, queued, openId: open } = await countOpen(trx, run.organizationId, run.connectionId);
         if (open !== null && how.whenBusy === 'refuse') throw new SyncError('connection_busy', { detail: open });
-        const { active, queued } = await countOpen(trx, run.organizationId);
         const admitted = open === null && active < limits!.maxRunning;
         // Half of the places are kept for people.
         const places = run.trigger === 'schedule' ? Math.floor(limits!.maxQueued / 2) : limits!.maxQueued;
@@ -46,25 +45,15 @@ export function createRunQueue(options: RunQueueOptions): RunQueue {
         }
         const runId = newRunId(run.organizationId, options.random);
         const priority = PRIORITY[run.trigger];
-        await trx
-          .insertInto('sync_runs')
-          .values({
-            id: runId,
-            organization_id: run.organizationId,
-            connection_id: run.connectionId,
-            connector,
-            mode: run.mode,
-            trigger: run.trigger,
-            unit: run.unit,
-            state: 'queued',
-            priority,
-            counts: JSON.stringify(NO_COUNTS),
-            request: JSON.stringify(run.heldSetId === null ? {} : { heldSetId: run.heldSetId }),
-          })
-          .execute();
+        const request = JSON.stringify(run.heldSetId === null ? {} : { heldSetId: run.heldSetId });
         await sql`
-          INSERT INTO connection_leases (organization_id, connection_id) VALUES (${run.organizationId}, ${run.connectionId})
-          ON CONFLICT DO NOTHING`.execute(trx);
+          WITH lease AS (
+            INSERT INTO connection_leases (organization_id, connection_id)
+            VALUES (${run.organizationId}, ${run.connectionId}) ON CONFLICT DO NOTHING)
+          INSERT INTO sync_runs (id, organization_id, connection_id, connector, mode, trigger, unit, state, priority, counts,
+                                 request)
+          VALUES (${runId}, ${run.organizationId}, ${run.connectionId}, ${connector}, ${run.mode}, ${run.trigger},
+                  ${run.unit}, 'queued', ${priority}, ${JSON.stringify(NO_COUNTS)}, ${request})`.execute(trx);
         if (admitted) await dispatch(trx, { runId, priority }, board);
         return { runId, state: admitted ? 'starting' : 'queued' };
       }),
@@ -183,12 +172,16 @@ async function claimRun(
     request: { heldSetId?: string };
     counts: Partial<RunCounts>;
     effects: Partial<RunCounts>;
+    settings: number;
   }>`
-    UPDATE sync_runs
+    UPDATE sync_runs AS r
     SET attempt = attempt + 1, started_at = CASE WHEN attempt = 0 THEN now() ELSE started_at END
     WHERE id = ${runId} AND state = 'starting'
     RETURNING organization_id AS "organizationId", connection_id AS "connectionId", mode, trigger, unit, attempt,
-              request, counts, effects`.execute(trx);
+              request, counts, effects,
+              coalesce((SELECT s.version FROM connection_settings AS s
+                        WHERE s.organization_id = r.organization_id AND s.connection_id = r.connection_id), 0)::float8
+                AS settings`.execute(trx);
   const run = rows[0];
   if (run === undefined) return null;
   const { organizationId, connectionId, attempt } = run;
@@ -208,6 +201,7 @@ async function claimRun(
     heldSetId: run.request.heldSetId ?? null,
     attempt,
     counts: attempt === 1 ? {} : { ...run.effects, bytes: run.counts.bytes ?? 0 },
+    settingsVersion: run.settings,
   };
 }
 
@@ -221,14 +215,6 @@ async function lastStart(trx: Transaction<Tables>, run: QueuedRun): Promise<numb
     WHERE organization_id = ${run.organizationId} AND connection_id = ${run.connectionId} AND unit IS NULL
       AND mode NOT IN ('plan', 'held')`.execute(trx);
   return rows[0]?.last?.getTime() ?? null;
-}
-
-async function openRun(trx: Transaction<Tables>, run: QueuedRun): Promise<string | null> {
-  const { rows } = await sql<{ id: string }>`
-    SELECT id FROM sync_runs
-    WHERE organization_id = ${run.organizationId} AND connection_id = ${run.connectionId} AND finished_at IS NULL
-    ORDER BY state = 'queued', queued_at LIMIT 1`.execute(trx);
-  return rows[0]?.id ?? null;
 }
 
 /** How long, by the last runs, until one of the running ones ends. */

@@ -8,9 +8,9 @@ import type { RunEnd, RunRecord, RunStart, RunStore } from '../../ports/run-stor
 import { abandon, activeRuns, admitNext, hasWorkers, isAlive, lockOrganization } from './admission.ts';
 import { pauseAfterFailure } from './connection-failures.ts';
 import type { Database } from './database.ts';
-import { databaseError } from './database-error.ts';
+import { ask, databaseError } from './database-error.ts';
 import { createFailureStore } from './failures.ts';
-import { holdFence, holdFenceAlone } from './fence.ts';
+import { holdFenceAlone, leaseOf } from './fence.ts';
 import { createHeldSetStore } from './held-sets.ts';
 import type { JobBoard } from './job-board.ts';
 import type { Tables } from './tables.ts';
@@ -38,37 +38,32 @@ export function createRunStore(options: RunStoreOptions): RunStore {
     start: (start) => database.transaction((trx) => startRun(trx, start, { random, workerId, leaseMs, board })),
 
     heartbeat: (fence) =>
-      database.transaction(async (trx) => {
+      ask(async () => {
         const { rows } = await sql<{ cancel: boolean }>`
           UPDATE connection_leases AS l SET expires_at = now() + ${leaseMs} * interval '1 millisecond'
           FROM sync_runs AS r
           WHERE l.organization_id = ${fence.organizationId} AND l.connection_id = ${fence.connectionId}
             AND l.fence = ${fence.number} AND l.run_id = ${fence.runId} AND r.id = l.run_id
-          RETURNING r.cancel_requested_at IS NOT NULL AS cancel`.execute(trx);
+          RETURNING r.cancel_requested_at IS NOT NULL AS cancel`.execute(database.kysely);
         const row = rows[0];
         if (row === undefined) throw new SyncError('lease_lost');
         return { cancelRequested: row.cancel };
       }),
 
+    // One statement instead of a transaction: a run that finds nothing to do does little else.
     progress: (fence, p) =>
-      database.transaction(async (trx) => {
-        await holdFence(trx, fence);
-        await trx
-          .updateTable('sync_runs')
-          .set({
-            state: 'running',
-            step: p.step,
-            total_steps: p.totalSteps,
-            completed_steps: p.completedSteps,
-            percentage: p.percentage,
-            items_processed: p.itemsProcessed,
-            items_total: p.itemsTotal,
-            counts: JSON.stringify(p.counts),
-          })
-          .where('id', '=', fence.runId)
-          .where('organization_id', '=', fence.organizationId)
-          .where('finished_at', 'is', null)
-          .execute();
+      ask(async () => {
+        const { rows } = await sql<{ held: boolean }>`
+          WITH lease AS (${leaseOf(fence, 'KEY SHARE')}),
+          written AS (
+            UPDATE sync_runs
+            SET state = 'running', step = ${p.step}, total_steps = ${p.totalSteps}, completed_steps = ${p.completedSteps},
+                percentage = ${p.percentage}, items_processed = ${p.itemsProcessed}, items_total = ${p.itemsTotal},
+                counts = ${JSON.stringify(p.counts)}
+            WHERE id = ${fence.runId} AND organization_id = ${fence.organizationId} AND finished_at IS NULL
+              AND EXISTS (SELECT 1 FROM lease))
+          SELECT EXISTS (SELECT 1 FROM lease) AS held`.execute(database.kysely);
+        if (rows[0]?.held !== true) throw new SyncError('lease_lost');
       }),
 
     finish: (fence, end) =>
@@ -279,7 +274,7 @@ async function rememberEnd(trx: Transaction<Tables>, fence: Fence, end: RunEnd):
     WHERE c.organization_id = ${fence.organizationId} AND c.id = ${fence.connectionId} AND r.id = ${fence.runId}
     RETURNING c.consecutive_failures AS failures, c.pause_after_failures AS limit, c.state`.execute(trx);
   const connection = rows[0];
-  if (success) {
+  if (success && connection?.state === 'paused') {
     await sql`
       UPDATE connections SET state = 'active', paused_by = NULL, paused_at = NULL, state_reason = NULL
       WHERE organization_id = ${fence.organizationId} AND id = ${fence.connectionId}

@@ -16,6 +16,7 @@ const run = (counts: Record<string, number>, more: Partial<Run> = {}): Run => ({
   records_failed: 0,
   partial_success: false,
   error: null,
+  error_message: null,
   metadata: { sync_type: 'quick', trigger: 'schedule', ...counts },
   ...more,
 });

@@ -17,6 +17,7 @@ export class KeysetList<T> {
   #next = $state<string | null>(null);
   #ask: (after: string | null) => Promise<KeysetPage<T>>;
   #turn = 0;
+  #loading: Promise<void> = Promise.resolve();
   #keys = new Set<string>();
   readonly keyOf: (item: T) => string;
 
@@ -45,8 +46,19 @@ export class KeysetList<T> {
   async again(): Promise<void> {
     await (this.loaded ? this.#load(this.#next) : this.restart());
   }
+  /** All pages that are left; ends early when one cannot be had. */
+  async rest(): Promise<void> {
+    while (this.problem === null && (this.busy || this.#next !== null)) {
+      await (this.busy ? this.#loading : this.more());
+    }
+  }
 
-  async #load(after: string | null): Promise<void> {
+  #load(after: string | null): Promise<void> {
+    this.#loading = this.#read(after);
+    return this.#loading;
+  }
+
+  async #read(after: string | null): Promise<void> {
     const turn = this.#turn;
     this.busy = true;
     this.problem = null;

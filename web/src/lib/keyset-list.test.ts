@@ -58,3 +58,26 @@ test('a page that failed is asked for again, and what was there stays', async ()
   await list.again();
   expect([idsOf(list), list.problem]).toEqual(['abcd', null]);
 });
+
+test('all that is left is read, and no more than once', async () => {
+  const asked: (string | null)[] = [];
+  const list = new KeysetList<Item>(idOf, async (after) => {
+    asked.push(after);
+    const at = after === null ? 0 : Number(after);
+    return page('abcd'.charAt(at), at < 3 ? String(at + 1) : null);
+  });
+  const begun = list.restart();
+  await Promise.all([list.rest(), list.rest()]);
+  await begun;
+  expect([idsOf(list), list.complete, asked]).toEqual(['abcd', true, [null, '1', '2', '3']]);
+});
+
+test('a page that cannot be had ends the reading of all', async () => {
+  const list = new KeysetList<Item>(idOf, async (after) => {
+    if (after !== null) throw new Error('x');
+    return page('ab', 'b');
+  });
+  await list.restart();
+  await list.rest();
+  expect([idsOf(list), list.complete, list.problem?.kind]).toEqual(['ab', false, 'failed']);
+});
