@@ -128,7 +128,7 @@ test('why it was partial, what helps, mended, and the failures are gone', async 
   await page.getByRole('region', { name: 'Result', exact: true }).getByText('all done', { exact: true }).waitFor();
   expect(await page.getByRole('heading', { name: 'Why it is not complete' }).count()).toBe(0);
   await page.getByRole('link', { name: 'Failures', exact: true }).click();
-  await page.getByText('Nothing failed. All items of the sources are in step.').waitFor();
+  await page.getByText('Nothing failed. Whether the connections are in step the overview tells.').waitFor();
   await page.getByRole('link', { name: 'Overview' }).click();
   await page.getByText('Nothing needs a person.').waitFor();
 

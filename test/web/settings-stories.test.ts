@@ -1,6 +1,6 @@
 /** An administrator at the settings of a connection, and at the alerts of the organisation. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { receiveWebhooks, type WebhookReceiver } from '../support/alert-receivers.ts';
+import { isSigned, receiveWebhooks, type WebhookReceiver } from '../support/alert-receivers.ts';
 import { CONNECTION, openScene, type Scene, until, violations, visit } from './browser.ts';
 
 let scene: Scene;
@@ -83,6 +83,15 @@ test('an alert is added, tried, tells of a problem, is changed and removed', asy
   await section.getByText('It answered with the status 503.').waitFor();
   hooks.answer(204);
 
+  await section.getByRole('button', { name: 'Close' }).click();
+  await section.getByRole('button', { name: 'New secret of “Front desk”' }).click();
+  const asked = page.getByRole('dialog', { name: 'Make a new secret for “Front desk”?' });
+  await asked.getByRole('button', { name: 'Make a new secret' }).click();
+  const renewed = await section.getByText(/^whsec_/).textContent();
+  await section.getByRole('button', { name: 'Test “Front desk”' }).click();
+  await section.getByText(/^The other side took the test message/).waitFor();
+  expect(isSigned(renewed!, hooks.got.at(-1)!)).toBe(true);
+
   await scene.ask('POST', `/api/v1/connections/${CONNECTION}/pause`, { reason: 'a test' });
   await until(() => hooks.got.some(({ message }) => message.event === 'problem'));
   await section.getByText('1 problem').waitFor({ timeout: 30_000 });
@@ -104,4 +113,19 @@ test('who is no administrator sees settings at most, and no alerts', async () =>
   await operator.page.getByRole('heading', { name: 'How long things are kept' }).waitFor();
   expect(await operator.page.getByRole('region', { name: 'Alerts' }).count()).toBe(0);
   await operator.close();
+});
+
+test('an export of days without entries is no empty file, and a key has a name', async () => {
+  const { page, go, complaints, close } = await visit(scene, { key: scene.server.adminKey });
+  await go('/integrity');
+  const section = page.getByRole('region', { name: 'Export' });
+  await section.getByLabel('To').fill('2020-01-01');
+  await section.getByRole('button', { name: 'Download' }).click();
+  await page.getByRole('status').getByText('No entry is like that.').waitFor();
+  await go('/settings');
+  await page.getByLabel('What it is for').fill('   ');
+  await page.getByRole('button', { name: 'Make a key' }).click();
+  expect(await page.getByLabel('What it is for').evaluate((field) => field.matches(':invalid'))).toBe(true);
+  expect(complaints).toEqual([]);
+  await close();
 });

@@ -10,6 +10,8 @@ export class KeysetList<T> {
   /** Grows in place: copying a hundred thousand rows for each page would be felt. `count` tells that it grew. */
   readonly items: T[] = [];
   count = $state(0);
+  /** Grows when what is shown was replaced. */
+  version = $state(0);
   /** False: nothing has come yet. */
   loaded = $state(false);
   busy = $state(false);
@@ -26,6 +28,10 @@ export class KeysetList<T> {
     this.#ask = ask;
   }
 
+  /** All that has come, for lists that are drawn whole. */
+  get shown(): readonly T[] {
+    return this.version < 0 ? [] : this.items.slice(0, this.count);
+  }
   get complete(): boolean {
     return this.loaded && this.#next === null;
   }
@@ -42,6 +48,31 @@ export class KeysetList<T> {
   }
   async more(): Promise<void> {
     if (!this.busy && this.#next !== null && this.problem === null) await this.#load(this.#next);
+  }
+  /** The same part of the list as it is by now; what is shown stays until then. What cannot be had is left as it is. */
+  async renew(): Promise<void> {
+    if (!this.loaded || this.busy) return;
+    const turn = this.#turn;
+    const wanted = this.count;
+    const fresh = new Map<string, T>();
+    let next: string | null = null;
+    try {
+      do {
+        const page: KeysetPage<T> = await this.#ask(next);
+        for (const item of page.items) fresh.set(this.keyOf(item), item);
+        next = page.next;
+      } while (next !== null && fresh.size < wanted);
+    } catch {
+      return;
+    }
+    // Somebody asked for something else, or for more, meanwhile.
+    if (turn !== this.#turn || this.busy || this.count !== wanted) return;
+    this.items.length = 0;
+    for (const item of fresh.values()) this.items.push(item);
+    this.#keys = new Set(fresh.keys());
+    this.count = this.items.length;
+    this.#next = next;
+    this.version++;
   }
   async again(): Promise<void> {
     await (this.loaded ? this.#load(this.#next) : this.restart());

@@ -81,3 +81,31 @@ test('a page that cannot be had ends the reading of all', async () => {
   await list.rest();
   expect([idsOf(list), list.complete, list.problem?.kind]).toEqual(['ab', false, 'failed']);
 });
+
+test('what is shown is renewed in its place: what is gone goes, what changed is new, and nothing is lost when that fails', async () => {
+  let now = [
+    { id: 'a', state: 'waits' },
+    { id: 'b', state: 'waits' },
+    { id: 'c', state: 'waits' },
+  ];
+  let broken = false;
+  const list = new KeysetList<{ id: string; state: string }>(idOf, async (after) => {
+    if (broken) throw new Error('x');
+    const from = after === null ? 0 : Number(after);
+    return { items: now.slice(from, from + 2), next: from + 2 < now.length ? String(from + 2) : null };
+  });
+  const shown = () => list.shown.map(({ id, state }) => `${id} ${state}`);
+  await list.restart();
+  now = [
+    { id: 'b', state: 'read' },
+    { id: 'c', state: 'read' },
+    { id: 'd', state: 'read' },
+  ];
+  await list.renew();
+  expect([shown(), list.complete]).toEqual([['b read', 'c read'], false]);
+  await list.more();
+  expect([shown(), list.complete]).toEqual([['b read', 'c read', 'd read'], true]);
+  broken = true;
+  await list.renew();
+  expect([shown(), list.problem]).toEqual([['b read', 'c read', 'd read'], null]);
+});

@@ -1,52 +1,65 @@
 /** Something of the server that is asked for again and again while somebody looks at it. */
 import { asProblem, type Problem } from './api/problem.ts';
-
-/** Without a person at the page nothing is asked: else a session would never be idle. */
-const IDLE_MS = 30 * 60_000;
-
-let lastInput = Date.now();
-for (const event of ['pointerdown', 'keydown', 'focus', 'pointermove']) {
-  addEventListener(event, () => (lastInput = Date.now()), { passive: true });
-}
+import { presence } from './presence.svelte.ts';
 
 export class Live<T> {
   data = $state.raw<T | null>(null);
   problem = $state.raw<Problem | null>(null);
   busy = $state(false);
   #ask: () => Promise<T>;
+  #asking: Promise<void> | null = null;
+  #again = false;
 
   constructor(ask: () => Promise<T>) {
     this.#ask = ask;
     void this.refresh();
   }
 
-  async refresh(): Promise<void> {
-    if (this.busy) return;
+  /** Ends when what is shown is from after the call: an answer that was on its way may be of before a change. */
+  refresh(): Promise<void> {
+    if (this.#asking !== null) this.#again = true;
+    else this.#asking = this.#look();
+    return this.#asking;
+  }
+
+  async #look(): Promise<void> {
+    // Not at once: an effect that asks for it would be run anew by what it sets.
+    await Promise.resolve();
     this.busy = true;
-    try {
-      this.data = await this.#ask();
-      this.problem = null;
-    } catch (error) {
-      this.problem = asProblem(error);
-    } finally {
-      this.busy = false;
-    }
+    do {
+      this.#again = false;
+      try {
+        this.data = await this.#ask();
+        this.problem = null;
+      } catch (error) {
+        this.problem = asProblem(error);
+      }
+    } while (this.#again);
+    this.#asking = null;
+    this.busy = false;
   }
 
   /** @param everyMs looked at before each wait. @returns ends it */
   watch(everyMs: () => number): () => void {
     let timer: ReturnType<typeof setTimeout>;
     const look = async () => {
-      const present = document.visibilityState === 'visible' && Date.now() - lastInput < IDLE_MS;
-      if (present) await this.refresh();
+      if (presence.attentive) await this.refresh();
       timer = setTimeout(look, everyMs());
     };
     timer = setTimeout(look, everyMs());
     const now = () => void this.refresh();
+    // Whoever comes back to a tab must not see what was hours ago.
+    const seen = () => {
+      if (presence.attentive) now();
+    };
     addEventListener('online', now);
+    document.addEventListener('visibilitychange', seen);
+    const returned = presence.onReturn(() => this.refresh());
     return () => {
       clearTimeout(timer);
       removeEventListener('online', now);
+      document.removeEventListener('visibilitychange', seen);
+      returned();
     };
   }
 }

@@ -1,6 +1,6 @@
 /** Follows one run by server-sent events. A page follows one run at most, so a tab has one stream at most. */
 import { api, type Progress, responseOf } from './api/client.ts';
-import { asProblem } from './api/problem.ts';
+import { asProblem, type Problem } from './api/problem.ts';
 import { createRate } from './rate.ts';
 import { eventsOf } from './sse.ts';
 
@@ -13,6 +13,8 @@ export class RunStream {
   rate = $state<number | null>(null);
   lost = $state(false);
   ended = $state(false);
+  /** Why it is not followed any more. */
+  problem = $state.raw<Problem | null>(null);
 
   /** @param onEnd with the final state. @returns ends it */
   follow(runId: string, onEnd: () => void): () => void {
@@ -39,7 +41,11 @@ export class RunStream {
         } catch (error) {
           if (gone.signal.aborted) return;
           // What is not there or not allowed does not come back by asking again.
-          if (['missing', 'forbidden', 'signed-out'].includes(asProblem(error).kind)) return;
+          const problem = asProblem(error);
+          if (['missing', 'forbidden', 'signed-out'].includes(problem.kind)) {
+            this.problem = problem;
+            return;
+          }
         }
         this.lost = true;
         await new Promise((resolve) => setTimeout(resolve, wait));

@@ -21,6 +21,9 @@ test.each([
 test('a run took seconds, or minutes and seconds', () => {
   expect(took('2026-03-03T09:00:00.000Z', '2026-03-03T09:00:01.250Z')).toBe('1.3 s');
   expect(took('2026-03-03T09:00:00Z', '2026-03-03T09:03:04Z')).toBe('3 min 4 s');
+  expect(took('2026-03-03T09:00:00.000Z', '2026-03-03T09:00:59.970Z')).toBe('1 min 0 s');
+  expect(took('2026-03-03T09:00:00.000Z', '2026-03-03T09:01:59.600Z')).toBe('2 min 0 s');
+  expect(took('2026-03-03T09:00:00Z', '2026-03-03T11:04:40Z')).toBe('2 h 5 min');
 });
 
 test('sizes', () => {

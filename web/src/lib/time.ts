@@ -36,11 +36,14 @@ export function length(seconds: number): string {
   return `${Math.round(s / 86_400)} days`;
 }
 
-/** Exact enough for a run: "1.2 s", "3 min 4 s". */
+/** Exact enough for a run: "1.2 s", "3 min 4 s", "2 h 5 min". */
 export function took(from: string, to: string): string {
-  const seconds = (Date.parse(to) - Date.parse(from)) / 1000;
-  if (seconds < 60) return `${seconds.toFixed(1)} s`;
-  return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+  const tenths = Math.round((Date.parse(to) - Date.parse(from)) / 100);
+  if (tenths < 600) return `${(tenths / 10).toFixed(1)} s`;
+  const seconds = Math.round(tenths / 10);
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+  const minutes = Math.round(seconds / 60);
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
 export function size(bytes: number): string {

@@ -48,20 +48,40 @@ export type PatientMerges = Answer<'/api/v1/patients/{id}/merges', 'get'>;
 export type Appointment = Answer<'/api/v1/appointments', 'get'>['appointments'][number];
 
 /** What goes with every request; the session sets it. */
-export const identity: { csrfToken: string | null; organizationId: string | null } = {
-  csrfToken: null,
-  organizationId: null,
-};
+export const identity: {
+  csrfToken: string | null;
+  organizationId: string | null;
+  /** The service knows nobody any more. */
+  over: () => void;
+  /** Another tab has begun another session. @returns whether it is of the same caller, so that the token is known anew */
+  renew: () => Promise<boolean>;
+} = { csrfToken: null, organizationId: null, over: () => undefined, renew: async () => false };
 
 export const api = createClient<paths>();
+
+/** A request is read once: what may have to be said again is kept until it is answered. */
+const copies = new WeakMap<Request, Request>();
 
 api.use({
   onRequest({ request }) {
     if (identity.organizationId !== null) request.headers.set('x-organization-id', identity.organizationId);
     if (request.method !== 'GET' && request.method !== 'HEAD' && identity.csrfToken !== null) {
       request.headers.set('x-csrf-token', identity.csrfToken);
+      copies.set(request, request.clone());
     }
     return request;
+  },
+  async onResponse({ request, response }) {
+    const copy = copies.get(request);
+    if (response.status !== 403 || copy === undefined) return undefined;
+    const { details } = await response
+      .clone()
+      .json()
+      .catch(() => ({}));
+    // Nothing was done. It is the same person in a session that was begun in another tab, or it is not.
+    if (details?.error_type !== 'csrf_token' || !(await identity.renew())) return undefined;
+    copy.headers.set('x-csrf-token', identity.csrfToken ?? '');
+    return fetch(copy);
   },
 });
 
@@ -81,6 +101,7 @@ export async function responseOf<T>(
   } catch (error) {
     throw error instanceof Problem ? error : networkProblem();
   }
+  if (result.response.status === 401) identity.over();
   if (!result.response.ok) throw problemOf(result.response, result.error);
   return { data: result.data, response: result.response };
 }

@@ -11,7 +11,8 @@ export const load = async ({ url }: { url: URL }) => {
   } catch (error) {
     const problem = asProblem(error);
     if (problem.kind !== 'signed-out') return { problem };
-    const next = url.pathname === '/' ? '' : `?next=${encodeURIComponent(url.pathname)}`;
+    const wanted = url.pathname + url.search;
+    const next = wanted === '/' ? '' : `?next=${encodeURIComponent(wanted)}`;
     redirect(307, `/sign-in${next}`);
   }
 };

@@ -29,7 +29,12 @@ export class AuditSearch {
     void this.find();
   }
 
+  /** What the entries that are shown were asked for by: what is being written in the form counts with the next search. */
+  #asked: Omit<AuditQuery, 'limit'> = {};
+  #turn = 0;
+
   find(): Promise<void> {
+    this.#asked = this.#filter();
     return this.#load([]);
   }
   older(): Promise<void> {
@@ -37,21 +42,23 @@ export class AuditSearch {
   }
 
   async #load(before: readonly AuditEntry[]): Promise<void> {
+    const turn = ++this.#turn;
     this.busy = true;
     try {
       const last = before.at(-1);
       const found = await this.#ask({
-        ...this.#filter(),
+        ...this.#asked,
         limit: PAGE,
         ...(last === undefined ? {} : { before: last.id }),
       });
+      if (turn !== this.#turn) return;
       this.entries = [...before, ...found];
       this.more = found.length === PAGE;
       this.problem = null;
     } catch (error) {
-      this.problem = asProblem(error);
+      if (turn === this.#turn) this.problem = asProblem(error);
     } finally {
-      this.busy = false;
+      if (turn === this.#turn) this.busy = false;
     }
   }
 

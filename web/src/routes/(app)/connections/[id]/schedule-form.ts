@@ -1,5 +1,6 @@
 /** A schedule in the fields of a form, and as the interface takes it. */
 import type { ScheduleText } from '#lib/api/client.ts';
+import { words } from '#lib/words.ts';
 
 export const DAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
 export const KINDS = ['manual', 'every', 'window', 'cron'] as const;
@@ -44,5 +45,27 @@ export function scheduleOf(fields: ScheduleFields): ScheduleText {
       return { cron: fields.cron };
     case 'window':
       return { every: fields.every, between: `${fields.from}-${fields.to}`, on: [...fields.on], else: fields.else };
+  }
+}
+
+/** For people who do not write chartsync.yaml. */
+export function saidOf(schedule: ScheduleText): string {
+  const { said, days, kinds, units } = words.runSchedule;
+  const fields = fieldsOf(schedule);
+  // "10m" is how the configuration writes it.
+  const time = (text: string) => text.replace(/^(\d+)([a-z]+)$/, (_, n, unit) => `${n} ${units[unit] ?? unit}`);
+  switch (fields.kind) {
+    case 'manual':
+      return kinds.manual;
+    case 'every':
+      return said.every(time(fields.every));
+    case 'cron':
+      return said.cron(fields.cron);
+    case 'window': {
+      const on = DAYS.filter((day) => fields.on.includes(day)).map((day) => days[day]);
+      const when = on.length === DAYS.length ? said.allDays : on.join(', ');
+      const otherwise = fields.else === 'never' ? said.otherwiseNever : said.otherwise(time(fields.else));
+      return `${said.window(time(fields.every), fields.from, fields.to, when)}${otherwise}`;
+    }
   }
 }
