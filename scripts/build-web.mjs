@@ -24,9 +24,10 @@ export async function buildWeb() {
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === sources) return;
   console.log('Chartsync: building its pages for the browser (a few seconds, after each change of them) …');
   const vite = program('vite', 'bin', 'vite.js');
-  await inWeb(vite, ['build', '--logLevel', 'warn'], 'The pages could not be built.');
+  // Quietly: the tools advise their own developers, "npm run preview", "profile the build".
+  await inWeb(vite, ['build', '--logLevel', 'warn'], 'The pages could not be built.', { quiet: true });
   const component = ['build', '--config', join('component', 'vite.config.ts'), '--logLevel', 'warn'];
-  await inWeb(vite, component, 'The embeddable component could not be built.');
+  await inWeb(vite, component, 'The embeddable component could not be built.', { quiet: true });
   compress(join(web, 'build', 'component'));
   writeFileSync(stamp, sources);
 }
@@ -58,8 +59,8 @@ function compress(folder) {
   }
 }
 
-async function inWeb(command, args, otherwise) {
-  const code = await run([...command, ...args], { cwd: web });
+async function inWeb(command, args, otherwise, options = {}) {
+  const code = await run([...command, ...args], { cwd: web, ...options });
   if (code !== 0) fail(code, otherwise);
 }
 

@@ -57,11 +57,15 @@ function isInstalled(lock) {
 
 /**
  * Runs a program with the terminal of this one, the project's programs first in its PATH.
+ * @param {{ quiet?: boolean }} options quiet: what it says is shown only when it fails
  * @returns {Promise<number>} its exit code, as a shell counts
  */
-export function run([program, ...args], options = {}) {
+export function run([program, ...args], { quiet = false, ...options } = {}) {
   const env = { ...process.env, PATH: [join(modules, '.bin'), process.env.PATH].join(delimiter), ...options.env };
-  const child = spawn(program, args, { cwd: root, stdio: 'inherit', ...options, env });
+  const stdio = quiet ? ['ignore', 'pipe', 'pipe'] : 'inherit';
+  const child = spawn(program, args, { cwd: root, stdio, ...options, env });
+  const said = [];
+  for (const stream of quiet ? [child.stdout, child.stderr] : []) stream.on('data', (chunk) => said.push(chunk));
   const forward = (signal) => {
     // On Ctrl-C the terminal tells the child itself, and twice would mean "at once".
     if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
@@ -73,7 +77,10 @@ export function run([program, ...args], options = {}) {
       console.error(`Chartsync: ${program} could not be started (${error.code}).`);
       resolve(127);
     });
-    child.on('exit', (code, signal) => resolve(code ?? 128 + (NUMBERS[signal] ?? 0)));
+    child.on(quiet ? 'close' : 'exit', (code, signal) => {
+      if (code !== 0) process.stderr.write(Buffer.concat(said));
+      resolve(code ?? 128 + (NUMBERS[signal] ?? 0));
+    });
   }).finally(() => {
     for (const signal of signals) process.off(signal, forward);
   });

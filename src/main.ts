@@ -125,6 +125,7 @@ import { systemClock, systemRandom } from './stores/system-clock.ts';
 import { version } from './version.ts';
 
 // For commands that work on files and tables without an opened Chartsync.
+export { withFolderLock } from './stores/postgres/embedded/folder-lock.ts';
 export { migrateDatabase } from './stores/postgres/migrate.ts';
 export { spooledFile, writeLines } from './stores/spool/file-spool.ts';
 

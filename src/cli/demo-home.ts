@@ -25,6 +25,11 @@ export function demoFile(home: string): string {
   return join(demoHome(home), 'chartsync.yaml');
 }
 
+/** Held by the process that serves the sample: a second one would take its addresses away from everybody's commands. */
+export function demoLock(home: string): string {
+  return join(demoHome(home), 'lock');
+}
+
 export function demoAccountFile(home: string): string {
   return join(demoHome(home), 'cliniko.json');
 }

@@ -3,7 +3,7 @@ import { openPracticeDatabase } from '../../simulators/vsrx/database.ts';
 import { createPracticeLife } from '../../simulators/vsrx/life.ts';
 import { createSamplePractice } from '../../simulators/vsrx/practice.ts';
 import { loadConfig } from '../config/load.ts';
-import { findBrowser, openRecordDatabase } from '../main.ts';
+import { findBrowser, openRecordDatabase, withFolderLock } from '../main.ts';
 import { serve } from '../server.ts';
 import { untilAborted } from './commands/serve.ts';
 import { type Surroundings, UsageError } from './context.ts';
@@ -16,6 +16,7 @@ import {
   demoEnvironment,
   demoFile,
   demoFiles,
+  demoLock,
   demoPageFile,
   demoPortalFile,
   homeFolder,
@@ -39,17 +40,29 @@ interface DemoOptions {
 }
 
 /** @returns when the signal aborts */
-export async function runDemo({ surroundings, output, signal, still }: DemoOptions): Promise<ExitCode> {
-  const started = Date.now();
-  const { cwd, env: given } = surroundings;
+export async function runDemo(options: DemoOptions): Promise<ExitCode> {
+  const { cwd, env: given } = options.surroundings;
   if (given.DATABASE_URL?.trim()) {
     throw new UsageError('The sample practice runs on the embedded database: unset DATABASE_URL, or use "serve".');
   }
   const home = homeFolder(given, cwd);
-  output.say('Starting Chartsync with a sample practice …');
+  options.output.say('Starting Chartsync with a sample practice …');
+  await makeDemoHome(home);
+  const alone = {
+    timeoutMs: 0,
+    busy:
+      `The sample practice in ${home} is served by another process already. ` +
+      'Use that one, or choose another folder and port for this one with CHARTSYNC_HOME and PORT.',
+  };
+  return withFolderLock(demoLock(home), alone, () => serveSample(options, home));
+}
+
+async function serveSample(options: DemoOptions, home: string): Promise<ExitCode> {
+  const started = Date.now();
+  const { surroundings, output, signal, still } = options;
+  const { cwd, env: given } = surroundings;
   const database = await openRecordDatabase({ home, databaseUrl: null }, (sentence) => output.say(`  ${sentence}`));
   const browser = findBrowser(given);
-  await makeDemoHome(home);
   const account = await startDemoAccount(demoAccountFile(home));
   const portal = browser === null ? null : await startDemoPortal(demoPortalFile(home));
   const page = await startDemoPage(demoPageFile(home));

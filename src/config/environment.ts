@@ -88,6 +88,8 @@ const VARIABLES = {
   ),
 } as const satisfies Record<string, TSchema>;
 
+export const VARIABLE_NAMES: readonly string[] = Object.keys(VARIABLES);
+
 export type Variables = { readonly [Name in keyof typeof VARIABLES]?: Type.Static<(typeof VARIABLES)[Name]> };
 
 export function readVariables(env: Environment, mistakes: Mistake[]): Variables {

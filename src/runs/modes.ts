@@ -33,16 +33,18 @@ export function modeDue(
   return isFileConnection(connection) ? fileModeDue(connection, state, now) : recordModeDue(connection, state, now);
 }
 
-/** The first run copies everything, which is as good as a hash of everything. */
+/**
+ * The first run counts as one of every mode (see the run store). A mode that never was, although there were runs, is due: the
+ * newest run of another mode says nothing about it.
+ */
 export function fileModeDue(
   connection: Pick<FileConnection, 'modes'>,
   state: Pick<ScheduleState, 'lastCompletedByMode'>,
   now: number,
 ): FileMode {
-  const first = Math.min(...Object.values(state.lastCompletedByMode), Number.POSITIVE_INFINITY);
-  if (first === Number.POSITIVE_INFINITY) return 'quick';
+  if (Object.keys(state.lastCompletedByMode).length === 0) return 'quick';
   const due = (mode: FileMode, everyMs: number | null) =>
-    everyMs !== null && now - (state.lastCompletedByMode[mode] ?? first) >= everyMs;
+    everyMs !== null && now - (state.lastCompletedByMode[mode] ?? 0) >= everyMs;
   if (due('checksum', connection.modes.checksumEveryMs)) return 'checksum';
   return due('deep', connection.modes.deepEveryMs) ? 'deep' : 'quick';
 }

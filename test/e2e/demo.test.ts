@@ -189,6 +189,17 @@ test('ready with URL and key, documents arrive, Ctrl-C stops all of it, kill -9 
   expect(second.text()).not.toMatch(/^\s+at .+:\d+:\d+/m);
   expect(await postmaster('other')).toBeNull();
 
+  // One of the same home says so, and leaves everybody's addresses as they are.
+  const addresses = () =>
+    Promise.all(
+      ['cliniko.json', 'idexx.json', 'page.txt'].map((name) => readFile(join(folder, 'home', 'sample', name), 'utf8')),
+    );
+  const before = await addresses();
+  const same = demo('home');
+  await same.said(/The sample practice in \S+home is served by another process already/);
+  expect(await same.ended()).toBe(1);
+  expect(await addresses()).toEqual(before);
+
   expect(await first.end('SIGINT')).toBe(0);
   expect(first.text()).toMatch(/Stopped\.\n$/);
   expect(await postmaster('home')).toBeNull();

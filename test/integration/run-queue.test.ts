@@ -425,6 +425,22 @@ describe('take-over', () => {
 });
 
 describe('the schedule', () => {
+  test('the first run counts as a deep and a checksum run, later quick ones do not put those off', async () => {
+    const org = await organization();
+    const completed = async () => {
+      const { runId } = (await one.queue.enqueue(run(org, 1), refuse))!;
+      await finish(one, (await one.queue.claim(runId))!.fence);
+      const states = await createScheduleStore(admin).states();
+      return states.find((s) => s.organizationId === org && s.connectionId === 'c1')!.lastCompletedByMode;
+    };
+    const first = await completed();
+    expect(first).toEqual({ quick: first.quick, deep: first.quick, checksum: first.quick });
+    expect(first.quick).toBeGreaterThan(0);
+    const second = await completed();
+    expect(second).toEqual({ ...first, quick: expect.any(Number) });
+    expect(second.quick).toBeGreaterThan(first.quick!);
+  });
+
   test('goes by the clock of the database: a process whose own is ahead starts nothing before its time', async () => {
     const org = await organization();
     const { runId } = (await one.queue.enqueue(run(org, 1), refuse))!;

@@ -264,7 +264,13 @@ async function rememberEnd(trx: Transaction<Tables>, fence: Fence, end: RunEnd):
                                ELSE c.last_success_at END,
         last_failure_at = CASE WHEN ${failure}::boolean THEN now() ELSE c.last_failure_at END,
         last_failure_code = CASE WHEN ${failure}::boolean THEN ${end.error?.code ?? 'unexpected'} ELSE c.last_failure_code END,
-        mode_completed = c.mode_completed || CASE
+        mode_completed = CASE
+          WHEN c.mode_completed = '{}' AND ${end.state === 'completed'}::boolean AND r.unit IS NULL
+            AND r.mode IN ('quick', 'deep', 'checksum')
+          -- The first run copies everything, which is as good as a hash of everything. Later ones of the mode quick are not.
+          THEN jsonb_build_object('deep', floor(extract(epoch FROM r.started_at) * 1000)::bigint,
+                                  'checksum', floor(extract(epoch FROM r.started_at) * 1000)::bigint)
+          ELSE c.mode_completed END || CASE
           WHEN ${end.state === 'completed'}::boolean AND r.unit IS NULL AND r.mode NOT IN ('plan', 'held') AND ${allRead}
           THEN jsonb_build_object(r.mode, floor(extract(epoch FROM r.started_at) * 1000)::bigint) ELSE '{}' END,
         consecutive_failures = CASE WHEN ${success}::boolean THEN 0

@@ -64,8 +64,12 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   await makeFolder(resolve(options.folder));
   const folder = await realpath(options.folder);
   const lockFile = join(folder, 'lock');
+  const waiting = {
+    timeoutMs: LOCK_TIMEOUT_MS,
+    busy: `Another process has been starting or stopping PostgreSQL for ${LOCK_TIMEOUT_MS / 1000} s (${lockFile}).`,
+  };
 
-  const started = await withFolderLock(lockFile, LOCK_TIMEOUT_MS, async () => {
+  const started = await withFolderLock(lockFile, waiting, async () => {
     const place = await findPlace(folder, options.systemFolder);
     const secret = await password(folder, place.initialised);
     const running = place.initialised ? await adopt(folder, place, secret, log) : null;
@@ -81,7 +85,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     url,
     ensureDatabase: (name) => ensureDatabase(url('postgres'), name),
     revive: () =>
-      withFolderLock(lockFile, LOCK_TIMEOUT_MS, async () => {
+      withFolderLock(lockFile, waiting, async () => {
         const { place } = started;
         if (stopping !== null || (await findPostmaster(place.data)) !== null) return false;
         const again = await start(folder, { ...place, initialised: true, port: server.port }, secret, options, log);
@@ -89,7 +93,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
         return true;
       }),
     stop() {
-      stopping ??= withFolderLock(lockFile, LOCK_TIMEOUT_MS, async () => {
+      stopping ??= withFolderLock(lockFile, waiting, async () => {
         await rm(started.registration, { force: true });
         if ((await countLiveUsers(folder)) > 0) return;
         await stopPostmaster((await findPostmaster(started.place.data)) ?? server);

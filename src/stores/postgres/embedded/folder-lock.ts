@@ -7,10 +7,14 @@ const POLL_MS = 20;
 
 /**
  * Runs `work` while holding the lock file `path` (created when missing, stays behind empty).
- * @throws Error when another process holds it for longer than `timeoutMs`
+ * @throws Error `busy` when another process holds it for longer than `timeoutMs`
  */
-export async function withFolderLock<T>(path: string, timeoutMs: number, work: () => Promise<T>): Promise<T> {
-  const lock = await acquire(path, timeoutMs);
+export async function withFolderLock<T>(
+  path: string,
+  { timeoutMs, busy }: { readonly timeoutMs: number; readonly busy: string },
+  work: () => Promise<T>,
+): Promise<T> {
+  const lock = await acquire(path, timeoutMs, busy);
   try {
     return await work();
   } finally {
@@ -18,7 +22,7 @@ export async function withFolderLock<T>(path: string, timeoutMs: number, work: (
   }
 }
 
-async function acquire(path: string, timeoutMs: number): Promise<DatabaseSync> {
+async function acquire(path: string, timeoutMs: number, busy: string): Promise<DatabaseSync> {
   const deadline = Date.now() + timeoutMs;
   const lock = open(path);
   for (;;) {
@@ -32,7 +36,7 @@ async function acquire(path: string, timeoutMs: number): Promise<DatabaseSync> {
       }
       lock.close();
       if ((error as { errcode?: number }).errcode !== SQLITE_BUSY) throw unusable(path, error);
-      throw new Error(`Another process has been starting or stopping PostgreSQL for ${timeoutMs / 1000} s (${path}).`);
+      throw new Error(busy);
     }
   }
 }
