@@ -2,6 +2,7 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runCli } from '../support/cli.ts';
+import { runCommand } from '../support/command.ts';
 import { CONNECTION, ORGANIZATION, type PracticeSetup, setUpPractice } from '../support/practice-setup.ts';
 
 let setup: PracticeSetup;
@@ -13,24 +14,27 @@ afterAll(async () => {
   await setup?.close();
 });
 
-const cli = (...args: string[]) => runCli(args, { cwd: setup.folder, env: { ...setup.environment, USER: 'tester' } });
+const surroundings = () => ({ cwd: setup.folder, env: { ...setup.environment, USER: 'tester' } });
+const cli = (...args: string[]) => runCommand(args, surroundings());
+/** Each command once. */
+const cliProcess = (...args: string[]) => runCli(args, surroundings());
 
 describe('key', () => {
   test('from its making to its end', async () => {
     expect((await cli('key', 'list')).stdout).toBe('There is no key. Make one with "chartsync key create".\n');
-    const made = await cli('key', 'create', '--name', 'front desk', '--role', 'operator', '--expires', '90d');
+    const made = await cliProcess('key', 'create', '--name', 'front desk', '--role', 'operator', '--expires', '90d');
     expect(made.code).toBe(0);
     const [secret, id] = /^cs_([0-9a-z]{16})_[\w-]{43}/.exec(made.stdout)!;
     expect(made.stdout).toContain('only time');
-    const list = await cli('key', 'list');
+    const list = await cliProcess('key', 'list');
     expect(list.stdout).toMatch(new RegExp(`${id}.*front desk.*active.*documents:read`));
     expect(list.stdout).not.toContain(secret);
 
-    const rotated = await cli('key', 'rotate', id!, '--overlap', '1h', '--json');
+    const rotated = await cliProcess('key', 'rotate', id!, '--overlap', '1h', '--json');
     expect(rotated.lines).toMatchObject([{ type: 'key', name: 'front desk', secret: expect.stringMatching(/^cs_/) }]);
     expect((await cli('key', 'rotate', id!)).code).toBe(2);
     const successor = String(rotated.lines[0]!.id);
-    expect((await cli('key', 'revoke', successor)).stdout).toBe(`The key ${successor} is revoked.\n`);
+    expect((await cliProcess('key', 'revoke', successor)).stdout).toBe(`The key ${successor} is revoked.\n`);
     expect((await cli('key', 'revoke', successor)).stdout).toBe(`The key ${successor} was revoked before.\n`);
     const states = (await cli('key', 'list', '--json')).lines.map((key) => [key.id, key.state, key.rotatedTo]);
     expect(states).toEqual([
@@ -60,7 +64,7 @@ describe('key', () => {
 describe('audit', () => {
   test('holds what was done by commands, exports it, and notices every change', async () => {
     expect((await cli('sync', CONNECTION)).code).toBe(3);
-    const entries = (await cli('audit', 'export')).stdout
+    const entries = (await cliProcess('audit', 'export')).stdout
       .trimEnd()
       .split('\n')
       .map((line) => JSON.parse(line));
@@ -87,7 +91,7 @@ describe('audit', () => {
     await client.query('ALTER TABLE audit_log DISABLE TRIGGER USER');
     await client.query(`UPDATE audit_log SET action = 'nothing' WHERE id = $1`, [sync.id]);
     await client.end();
-    const changed = await cli('audit', 'verify', '--json');
+    const changed = await cliProcess('audit', 'verify', '--json');
     expect(changed.code).toBe(3);
     expect(changed.lines).toMatchObject([
       { type: 'problem', kind: 'changed', id: sync.id },

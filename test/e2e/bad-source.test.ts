@@ -5,6 +5,7 @@ import { chmod, mkdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type CliResult, runCli } from '../support/cli.ts';
+import { runCommand } from '../support/command.ts';
 import {
   CONNECTION,
   expectConverged,
@@ -25,7 +26,8 @@ afterEach(async () => {
   await setup?.close();
 });
 
-const cli = (...args: string[]) => runCli([...args, '--json'], { cwd: setup.folder, env: setup.environment });
+const surroundings = () => ({ cwd: setup.folder, env: setup.environment });
+const cli = (...args: string[]) => runCommand([...args, '--json'], surroundings());
 
 /** One sentence for people: what happened, what to do, the code. */
 function expectSaid(result: CliResult, code: string, exit = 1): void {
@@ -65,7 +67,7 @@ describe('the share', () => {
     await setup.source.execute('DELETE FROM ax_notes_attachments WHERE id % 2 = 0');
     const away = `${setup.filesFolder}-away`;
     await rename(setup.filesFolder, away);
-    expectSaid(await cli('sync', CONNECTION), 'share_unavailable');
+    expectSaid(await runCli(['sync', CONNECTION, '--json'], surroundings()), 'share_unavailable');
     await mkdir(join(setup.filesFolder, 'notes'), { recursive: true });
     expectSaid(await cli('sync', CONNECTION, '--mode', 'checksum'), 'share_unavailable');
     await writeFile(join(setup.filesFolder, 'notes/other.pdf'), samplePdf());
@@ -82,7 +84,7 @@ describe('the share', () => {
   test('its marker gone: exit 1 and a sentence that names the setting', async () => {
     const before = await firstSync();
     await rm(join(setup.filesFolder, '.chartsync-share'));
-    const people = await runCli(['sync', CONNECTION], { cwd: setup.folder, env: setup.environment });
+    const people = await runCli(['sync', CONNECTION], surroundings());
     expect(people.code).toBe(1);
     expect(people.stderr).toMatch(/share_unavailable/);
     expect(people.stderr).toMatch(/mount/i);
@@ -98,7 +100,7 @@ describe('the database', () => {
     const first = await cli('sync', CONNECTION);
     const missing = Object.values(before).flatMap(Object.keys).length;
     expect(first.lines.find((line) => line.type === 'result')).toMatchObject({ counts: { missing, removed: 0 } });
-    const second = await cli('sync', CONNECTION);
+    const second = await runCli(['sync', CONNECTION, '--json'], surroundings());
     expect(second.code).toBe(4);
     expect(await storedState(setup.connection)).toEqual(before);
     const held = await cli('held', 'list');

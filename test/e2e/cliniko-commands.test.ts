@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runCli } from '../support/cli.ts';
 import { type ClinikoSetup, CONNECTION, setUpCliniko } from '../support/cliniko-setup.ts';
+import { runCommand } from '../support/command.ts';
 
 let setup: ClinikoSetup;
 beforeAll(async () => {
@@ -10,8 +11,9 @@ beforeAll(async () => {
 });
 afterAll(() => setup?.close());
 
-const chartsync = (args: readonly string[], input?: string) =>
-  runCli([...args], { cwd: tmpdir(), env: setup.environment, ...(input === undefined ? {} : { input }) });
+const chartsync = (args: readonly string[], input?: string, run: typeof runCommand = runCommand) =>
+  run(args, { cwd: tmpdir(), env: setup.environment, ...(input === undefined ? {} : { input }) });
+const chartsyncProcess = (args: readonly string[], input?: string) => chartsync(args, input, runCli);
 
 test('from the key to a copy that is verified', async () => {
   const without = await chartsync(['sync', CONNECTION]);
@@ -21,19 +23,19 @@ test('from the key to a copy that is verified', async () => {
   const { key } = setup.simulator.accounts[0]!;
   const wrongShape = await chartsync(['credentials', 'set', CONNECTION], '{"username":"a","password":"b"}');
   expect([wrongShape.code, wrongShape.stderr]).toEqual([2, 'Give {"apiKey": "…"} on standard input.\n']);
-  expect((await chartsync(['credentials', 'set', CONNECTION], JSON.stringify({ apiKey: key }))).code).toBe(0);
-  const applied = await chartsync(['apply']);
+  expect((await chartsyncProcess(['credentials', 'set', CONNECTION], JSON.stringify({ apiKey: key }))).code).toBe(0);
+  const applied = await chartsyncProcess(['apply']);
   expect(applied.stdout).toContain(`${CONNECTION}: the source accepts the key (au1, `);
 
-  const plan = await chartsync(['plan', CONNECTION]);
+  const plan = await chartsyncProcess(['plan', CONNECTION]);
   expect(plan.code).toBe(0);
   expect(plan.stdout).toMatch(/Would add \d+, update 0; 0 unchanged\./);
   expect(await setup.query('SELECT 1 FROM patients')).toEqual([]);
   expect((await chartsync(['plan', CONNECTION, '--out', '/nowhere/plan'])).code).toBe(2);
 
-  const sync = await chartsync(['sync', CONNECTION]);
+  const sync = await chartsyncProcess(['sync', CONNECTION]);
   expect(sync.code, sync.stderr).toBe(0);
-  const verified = await chartsync(['verify', CONNECTION, '--json']);
+  const verified = await chartsyncProcess(['verify', CONNECTION, '--json']);
   expect(verified.code).toBe(0);
   const lines = verified.stdout
     .trim()
@@ -57,7 +59,7 @@ test('a difference is told by verify, and removals above the limit wait with exi
   expect(verified.stdout).toContain('are no longer in the source');
   const sync = await chartsync(['sync', CONNECTION, '--mode', 'comprehensive']);
   expect(sync.code).toBe(4);
-  const held = await chartsync(['held', 'list']);
+  const held = await chartsyncProcess(['held', 'list']);
   expect(held.stdout).toContain('held_');
 });
 

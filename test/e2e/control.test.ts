@@ -2,6 +2,7 @@
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type CliProcess, runCli, startCli } from '../support/cli.ts';
+import { runCommand } from '../support/command.ts';
 import { CONNECTION, ORGANIZATION, type PracticeSetup, setUpPractice } from '../support/practice-setup.ts';
 import { until } from '../support/until.ts';
 
@@ -14,7 +15,10 @@ afterAll(async () => {
   await setup?.close();
 });
 
-const cli = (...args: string[]) => runCli([...args, '--json'], { cwd: setup.folder, env: setup.environment });
+const surroundings = () => ({ cwd: setup.folder, env: setup.environment });
+const cli = (...args: string[]) => runCommand([...args, '--json'], surroundings());
+/** Each command once. */
+const cliProcess = (...args: string[]) => runCli([...args, '--json'], surroundings());
 
 async function holdSource(): Promise<() => Promise<void>> {
   const client = new pg.Client({ connectionString: setup.sourceUrl });
@@ -49,14 +53,14 @@ async function startRun(url: string): Promise<string> {
 }
 
 test('a paused connection is not run until it is resumed', async () => {
-  const paused = await cli('pause', CONNECTION, '--reason', 'The server moves.');
+  const paused = await cliProcess('pause', CONNECTION, '--reason', 'The server moves.');
   expect(paused.lines).toMatchObject([{ type: 'paused', connection: CONNECTION, reason: 'The server moves.' }]);
   const refused = await cli('sync', CONNECTION);
   expect(refused.code).toBe(1);
   expect(refused.stderr).toContain('The server moves.');
   const status = (await cli('status')).lines[0];
   expect(status).toMatchObject({ state: 'paused', stateReason: 'The server moves.' });
-  expect((await cli('resume', CONNECTION)).code).toBe(0);
+  expect((await cliProcess('resume', CONNECTION)).code).toBe(0);
   expect((await cli('sync', CONNECTION)).code).toBe(3);
   expect((await cli('pause', 'none')).code).toBe(2);
 });
@@ -67,10 +71,10 @@ test('a run of the service is cancelled by a command within two seconds', async 
   try {
     const id = await startRun(url);
     await until(async () => (await runOf(id)).state === 'running');
-    const busy = await cli('sync', CONNECTION);
+    const busy = await cliProcess('sync', CONNECTION);
     expect(busy.code).toBe(75);
     expect(busy.stderr).toContain(id);
-    const cancelled = await cli('cancel', id);
+    const cancelled = await cliProcess('cancel', id);
     const asked = performance.now();
     expect(cancelled.lines).toMatchObject([{ type: 'cancel', run: id, answer: 'requested' }]);
     await until(async () => (await runOf(id)).state === 'cancelled');

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import { serve } from '../../src/server.ts';
 import { runCli } from '../support/cli.ts';
+import { runCommand } from '../support/command.ts';
 import { CONNECTION, ORGANIZATION, type PracticeSetup, setUpPractice } from '../support/practice-setup.ts';
 
 const KEYS = ['a', 'b', 'c'].map(() => randomBytes(32).toString('base64'));
@@ -29,8 +30,13 @@ afterAll(async () => {
   await setup?.close();
 });
 
-async function cli(keys: { current?: string; old?: string }, args: readonly string[], input?: unknown) {
-  const result = await runCli([...args, '--json'], {
+async function cli(
+  keys: { current?: string; old?: string },
+  args: readonly string[],
+  input?: unknown,
+  run: typeof runCommand = runCommand,
+) {
+  const result = await run([...args, '--json'], {
     cwd: setup.folder,
     env: {
       ...environment,
@@ -64,10 +70,10 @@ test('by the command line: without, wrong, right, rotated, lost', async () => {
   const wrong = await sync({ current: a });
   expect(wrong.code).toBe(1);
   expect(wrong.stdout + wrong.stderr).toContain('source_credentials');
-  expect((await cli({ current: a }, set, right)).code).toBe(0);
+  expect((await cli({ current: a }, set, right, runCli)).code).toBe(0);
   expect((await sync({ current: a })).code).toBe(3);
 
-  const rotated = await cli({ current: b, old: a }, ['key', 'rotate-encryption']);
+  const rotated = await cli({ current: b, old: a }, ['key', 'rotate-encryption'], undefined, runCli);
   expect(rotated.code).toBe(0);
   expect(rotated.lines).toMatchObject([{ type: 'rotated', sealed: 1, unreadable: [] }]);
   expect((await sync({ current: b })).code).toBe(3);
@@ -76,7 +82,7 @@ test('by the command line: without, wrong, right, rotated, lost', async () => {
   expect(lost.stdout + lost.stderr).toContain('credentials_unreadable');
   const unreadable = await cli({ current: c }, ['key', 'rotate-encryption']);
   expect(unreadable.code).toBe(3);
-  expect((await cli({ current: c }, ['credentials', 'show', CONNECTION])).lines).toMatchObject([
+  expect((await cli({ current: c }, ['credentials', 'show', CONNECTION], undefined, runCli)).lines).toMatchObject([
     { stored: true, readable: false, updatedBy: 'tester' },
   ]);
   // What could be opened before can still be.

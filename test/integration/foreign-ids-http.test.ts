@@ -103,8 +103,8 @@ const runsOfUnknownPatients = ({ operation }: Route) => operation.operationId ==
 
 function expectNothingOf(owner: Tenant, answer: Answer, what: string, words = owner.words): void {
   const all = `${answer.headers} ${answer.text}`.toLowerCase();
-  for (const word of words)
-    expect(all.includes(word.toLowerCase()), `${what} tells ${word}: ${answer.text.slice(0, 300)}`).toBe(false);
+  const told = words.filter((word) => all.includes(word.toLowerCase()));
+  expect(told, `${what}: ${answer.text.slice(0, 300)}`).toEqual([]);
 }
 
 /** Without what is of the moment or of the asker's own run. */
@@ -176,7 +176,10 @@ describe.each([
     });
   });
 
-  test('any id at any place: what nobody has and what the other has are answered alike', async () => {
+  // Thousands of requests: a busy machine takes its time.
+  test('any id at any place: what nobody has and what the other has are answered alike', {
+    timeout: 900_000,
+  }, async () => {
     let asked = 0;
     for (const route of routes.filter((r) => parameterOf(r) !== undefined)) {
       const own = KIND_OF_PARAMETER[parameterOf(route)!];

@@ -4,13 +4,15 @@
  * Durability is switched off, everything that a client can see is left as a production server has it.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import mysql from 'mysql2/promise';
 import { freePort } from './free-port.ts';
+import { SAMPLES_VARIABLE } from './samples-folder.ts';
 
 export interface MariadbServer {
   readonly port: number;
@@ -35,6 +37,9 @@ const SERVER_PATHS = [
 ];
 const ADMIN = 'admin';
 const PASSWORD = 'admin-of-tests';
+/** The same when the data are created: another size would be written anew at the start. */
+const LOG_SIZE = '--innodb-log-file-size=64M';
+const asRoot = () => (process.getuid?.() === 0 ? ['--user=root'] : []);
 
 /**
  * @param options.serverArguments further arguments of mariadbd, e.g. `['--lower-case-table-names=1']`
@@ -45,14 +50,7 @@ export async function startMariadb(options: { serverArguments?: readonly string[
   if (!binary) throw new Error('These tests need a MariaDB server (Debian: apt-get install mariadb-server).');
   const folder = await mkdtemp(join(tmpdir(), 'chartsync-mariadb-'));
   const data = join(folder, 'data');
-  const asRoot = process.getuid?.() === 0 ? ['--user=root'] : [];
-  await promisify(execFile)('mariadb-install-db', [
-    '--no-defaults',
-    ...asRoot,
-    `--datadir=${data}`,
-    '--auth-root-authentication-method=normal',
-    '--skip-test-db',
-  ]);
+  await createData(data);
   await writeFile(
     join(folder, 'init.sql'),
     `CREATE USER IF NOT EXISTS '${ADMIN}'@'127.0.0.1' IDENTIFIED BY '${PASSWORD}';\n` +
@@ -65,7 +63,7 @@ export async function startMariadb(options: { serverArguments?: readonly string[
       binary,
       [
         '--no-defaults',
-        ...asRoot,
+        ...asRoot(),
         `--datadir=${data}`,
         `--socket=${join(folder, 's')}`,
         `--pid-file=${join(folder, 'pid')}`,
@@ -79,7 +77,7 @@ export async function startMariadb(options: { serverArguments?: readonly string[
         '--innodb-flush-method=nosync',
         '--innodb-doublewrite=0',
         '--innodb-buffer-pool-size=256M',
-        '--innodb-log-file-size=64M',
+        LOG_SIZE,
         '--character-set-server=utf8mb4',
         '--collation-server=utf8mb4_unicode_ci',
         ...(options.serverArguments ?? []),
@@ -94,6 +92,32 @@ export async function startMariadb(options: { serverArguments?: readonly string[
       throw new Error(`MariaDB did not start.\n${log}`);
     }
   }
+}
+
+/** Takes seconds; of one test run all but the first copy what it made. */
+async function createData(data: string): Promise<void> {
+  const samples = process.env[SAMPLES_VARIABLE];
+  if (samples === undefined) return install(data);
+  const original = join(samples, 'mariadb');
+  if (!existsSync(original)) {
+    const made = `${original}-${randomUUID()}`;
+    await mkdir(samples, { recursive: true });
+    await install(made);
+    // Another test process may have been faster: its data are as good.
+    await rename(made, original).catch(() => rm(made, { recursive: true }));
+  }
+  await cp(original, data, { recursive: true });
+}
+
+async function install(data: string): Promise<void> {
+  await promisify(execFile)('mariadb-install-db', [
+    '--no-defaults',
+    ...asRoot(),
+    `--datadir=${data}`,
+    '--auth-root-authentication-method=normal',
+    '--skip-test-db',
+    LOG_SIZE,
+  ]);
 }
 
 function server(child: ChildProcess, port: number, folder: string): MariadbServer {

@@ -1,11 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { access, chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import pg from 'pg';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { binariesFor, packagedBinaries } from './embedded/binaries.ts';
 import { findPostmaster, stopPostmaster } from './embedded/postmaster.ts';
 import { isSameProcess } from './embedded/process-identity.ts';
@@ -31,6 +32,19 @@ afterEach(async () => {
   if (left) await stopPostmaster(left);
   await rm(base, { recursive: true, force: true });
 });
+
+/** To create a cluster takes longer than the tests that are about what comes after that: they get a copy of this one. */
+let original: string;
+
+beforeAll(async () => {
+  original = await mkdtemp(join(tmpdir(), 'chartsync-supervisor-'));
+  await chmod(original, 0o711);
+  await (await start({ folder: join(original, 'postgres') })).stop();
+});
+afterAll(() => rm(original, { recursive: true, force: true }));
+
+/** With the owner of each file. */
+const copyCluster = () => promisify(execFile)('cp', ['-a', join(original, 'postgres'), folder]);
 
 const start = (options: Partial<EmbeddedPostgresOptions> = {}) =>
   startEmbeddedPostgres({ folder, settings: { fsync: 'off' }, ...options });
@@ -121,6 +135,7 @@ describe('embedded PostgreSQL', () => {
   });
 
   test('is adopted after its process was killed', async () => {
+    await copyCluster();
     const owner = otherProcess();
     const { adopted, url } = await owner.answer();
     expect(adopted).toBe(false);
@@ -137,6 +152,7 @@ describe('embedded PostgreSQL', () => {
   });
 
   test('stops with its last user, whoever came first', async () => {
+    await copyCluster();
     const first = otherProcess();
     await first.answer();
     const found = await server();
@@ -150,6 +166,7 @@ describe('embedded PostgreSQL', () => {
   });
 
   test('is used twice by one process and stops with the second stop', async () => {
+    await copyCluster();
     const one = await start();
     const two = await start();
     const found = await server();
@@ -170,6 +187,7 @@ describe('embedded PostgreSQL', () => {
   });
 
   test('survives Ctrl-C until its user has finished', async () => {
+    await copyCluster();
     const user = otherProcess();
     await user.answer();
     const found = await server();
@@ -179,6 +197,7 @@ describe('embedded PostgreSQL', () => {
   });
 
   test('starts again after it was killed itself, with what was committed', async () => {
+    await copyCluster();
     const first = await start({ settings: {} });
     await query(first.url('postgres'), 'CREATE TABLE kept AS SELECT 7 AS answer');
     const found = await server();
@@ -193,6 +212,7 @@ describe('embedded PostgreSQL', () => {
   });
 
   test('is not fooled by process numbers that were given out again', async () => {
+    await copyCluster();
     const first = await start();
     const data = join(folder, 'data');
     const { uid, gid } = await stat(data);
@@ -214,6 +234,7 @@ describe('embedded PostgreSQL', () => {
   });
 
   test('takes another port when a stranger has its own', async () => {
+    await copyCluster();
     const first = await start();
     const port = Number(new URL(first.url('x')).port);
     await first.stop();
@@ -227,13 +248,13 @@ describe('embedded PostgreSQL', () => {
   });
 
   test('refuses to begin with an empty database when its data is gone', async () => {
-    await (await start()).stop();
+    await copyCluster();
     await rm(join(folder, 'data'), { recursive: true });
     await expect(start()).rejects.toThrow(/is not there any more.*cluster\.json/);
   });
 
   test('says what PostgreSQL says when it does not start', async () => {
-    await (await start()).stop();
+    await copyCluster();
     await expect(start({ settings: { shared_buffers: 'plenty' } })).rejects.toThrow(
       /did not start[\s\S]*shared_buffers/,
     );
