@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
-import { fail, node24, root, run } from './install.mjs';
+import { fail, node24, root, run, runQuietly } from './install.mjs';
 
 const web = join(root, 'web');
 const stamp = join(web, 'build', '.made-of');
@@ -24,9 +24,9 @@ export async function buildWeb() {
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === sources) return;
   console.log('Chartsync: building its pages for the browser (a few seconds, after each change of them) …');
   const vite = program('vite', 'bin', 'vite.js');
-  await inWeb(vite, ['build', '--logLevel', 'warn'], 'The pages could not be built.');
+  await inWeb(vite, ['build', '--logLevel', 'warn'], 'The pages could not be built.', runQuietly);
   const component = ['build', '--config', join('component', 'vite.config.ts'), '--logLevel', 'warn'];
-  await inWeb(vite, component, 'The embeddable component could not be built.');
+  await inWeb(vite, component, 'The embeddable component could not be built.', runQuietly);
   compress(join(web, 'build', 'component'));
   writeFileSync(stamp, sources);
 }
@@ -58,8 +58,8 @@ function compress(folder) {
   }
 }
 
-async function inWeb(command, args, otherwise) {
-  const code = await run([...command, ...args], { cwd: web });
+async function inWeb(command, args, otherwise, runner = run) {
+  const code = await runner([...command, ...args], { cwd: web });
   if (code !== 0) fail(code, otherwise);
 }
 

@@ -55,13 +55,26 @@ function isInstalled(lock) {
   });
 }
 
+/** The same as `run`, but what the program says is shown only when it fails. */
+export async function runQuietly(command, options = {}) {
+  let said = '';
+  const heard = (text) => {
+    said += text;
+  };
+  const code = await run(command, { ...options, stdio: ['ignore', 'pipe', 'pipe'], heard });
+  if (code !== 0) process.stderr.write(said);
+  return code;
+}
+
 /**
  * Runs a program with the terminal of this one, the project's programs first in its PATH.
+ * @param options of `spawn`, and `heard`: is given what the program says when its output is piped
  * @returns {Promise<number>} its exit code, as a shell counts
  */
-export function run([program, ...args], options = {}) {
+export function run([program, ...args], { heard, ...options } = {}) {
   const env = { ...process.env, PATH: [join(modules, '.bin'), process.env.PATH].join(delimiter), ...options.env };
   const child = spawn(program, args, { cwd: root, stdio: 'inherit', ...options, env });
+  for (const stream of heard ? [child.stdout, child.stderr] : []) stream.setEncoding('utf8').on('data', heard);
   const forward = (signal) => {
     // On Ctrl-C the terminal tells the child itself, and twice would mean "at once".
     if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
@@ -73,7 +86,8 @@ export function run([program, ...args], options = {}) {
       console.error(`Chartsync: ${program} could not be started (${error.code}).`);
       resolve(127);
     });
-    child.on('exit', (code, signal) => resolve(code ?? 128 + (NUMBERS[signal] ?? 0)));
+    // What was said last may come after the end of the process.
+    child.on(heard ? 'close' : 'exit', (code, signal) => resolve(code ?? 128 + (NUMBERS[signal] ?? 0)));
   }).finally(() => {
     for (const signal of signals) process.off(signal, forward);
   });
