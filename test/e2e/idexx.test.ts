@@ -1,6 +1,7 @@
 /** The book of a clinic by the command line, as a person uses it. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runCli } from '../support/cli.ts';
+import { runCommand } from '../support/command.ts';
 import { type IdexxSetup, setUpIdexx } from '../support/idexx-setup.ts';
 
 let setup: IdexxSetup;
@@ -9,8 +10,10 @@ beforeAll(async () => {
 });
 afterAll(() => setup?.close());
 
-const cli = (args: string[], input?: string) =>
-  runCli(args, { cwd: setup.folder, env: setup.environment, ...(input === undefined ? {} : { input }) });
+const cli = (args: string[], input?: string, run: typeof runCommand = runCommand) =>
+  run(args, { cwd: setup.folder, env: setup.environment, ...(input === undefined ? {} : { input }) });
+/** Each command once. */
+const cliProcess = (args: string[], input?: string) => cli(args, input, runCli);
 
 test('stored credentials, plan, sync, verify: each says what it did', { timeout: 240_000 }, async () => {
   const without = await cli(['sync', 'front-desk']);
@@ -19,21 +22,24 @@ test('stored credentials, plan, sync, verify: each says what it did', { timeout:
 
   const { companyId, accounts } = setup.clinic;
   const { username, password } = accounts[0]!;
-  const stored = await cli(['credentials', 'set', 'front-desk'], JSON.stringify({ companyId, username, password }));
+  const stored = await cliProcess(
+    ['credentials', 'set', 'front-desk'],
+    JSON.stringify({ companyId, username, password }),
+  );
   expect(stored).toMatchObject({ code: 0 });
 
-  const planned = await cli(['plan', 'front-desk']);
+  const planned = await cliProcess(['plan', 'front-desk']);
   expect(planned.stdout).toMatch(/would add [1-9]\d*, update 0, move 0; 0 unchanged/);
   expect(await setup.query('SELECT 1 FROM schedule_appointments')).toEqual([]);
 
-  const synced = await cli(['sync', 'front-desk', '--json']);
+  const synced = await cliProcess(['sync', 'front-desk', '--json']);
   expect(synced.code).toBe(0);
   expect(synced.lines.at(-1)).toMatchObject({ type: 'result', state: 'completed', outcome: 'success' });
   await setup.expectBook();
   const all = planned.stdout + planned.stderr + synced.stdout + synced.stderr;
   for (const secret of [password, 'neo_session', setup.clinic.clients[0]!.lastName]) expect(all).not.toContain(secret);
 
-  const verified = await cli(['verify', 'front-desk']);
+  const verified = await cliProcess(['verify', 'front-desk']);
   expect(verified).toMatchObject({ code: 0, stdout: expect.stringContaining('no difference') });
   // One login for all of them.
   expect(setup.portal.logins).toBe(1);
@@ -51,9 +57,9 @@ test('consultations: what is read, and which of them nobody can place', { timeou
     consultedAt: `${setup.window.from} 09:0${i}:00`,
     diagnoses: [],
   }));
-  const synced = await cli(['sync', 'front-desk', '--mode', 'consultations']);
+  const synced = await cliProcess(['sync', 'front-desk', '--mode', 'consultations']);
   expect(synced.code, synced.stdout + synced.stderr).toBe(3);
-  const shown = await cli(['consultations', 'front-desk', '--json']);
+  const shown = await cliProcess(['consultations', 'front-desk', '--json']);
   expect(shown.lines).toContainEqual({ type: 'counts', linked: 1, noAppointmentId: 1, appointmentUnknown: 0 });
   const lost = await cli(['consultations', 'front-desk', '--quarantined']);
   expect(lost.stdout).toContain('names no appointment');

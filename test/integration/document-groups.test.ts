@@ -1,9 +1,10 @@
 /** Documents are put together by hand; their PDF keeps to what becomes of them; taken apart, all is as before. */
+import { randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PDFDocument } from 'pdf-lib';
 import pg from 'pg';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { auditEntry } from '../../src/access/audit.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { type RunningServer, serve } from '../../src/server.ts';
@@ -14,36 +15,45 @@ import { until } from '../support/until.ts';
 let setup: PracticeSetup;
 let server: RunningServer;
 let records: pg.Client;
+/** Each test has two patients of its own. */
 let patient: string;
 let stranger: string;
+let patients: string[];
+/** Of a text of the patient that the source lists. */
+let reference: string;
+let followedPath: string;
 
-beforeEach(async () => {
+beforeAll(async () => {
   setup = await setUpPractice({
-    patients: 3,
-    attachments: 12,
+    patients: 14,
+    attachments: 28,
     sections: { stores: { search: { kind: 'lancedb' } }, limits: { retryDelay: '10ms' } },
   });
+  patients = [...setup.practice.patientUuids];
   records = new pg.Client({ connectionString: setup.environment.DATABASE_URL });
   await records.connect();
   await startServer();
-  [patient, stranger] = setup.practice.patientUuids as [string, string];
-  await writeFile(join(setup.filesFolder, 'notes/followed.txt'), 'One page.');
+  await synchronise();
+});
+beforeEach(async () => {
+  [patient, stranger] = patients.splice(0, 2) as [string, string];
+  reference = randomUUID();
+  followedPath = `notes/${reference}.txt`;
+  await writeFile(join(setup.filesFolder, followedPath), 'One page.');
   await setup.source.execute(
     `INSERT INTO ax_notes_attachments (assessment_id, user_id, datestamp, file, description, file_uuid)
-     SELECT a.assessment_id, NULL, '2026-01-05 10:00:00', 'notes/followed.txt', 'Followed', '${REFERENCE}'
+     SELECT a.assessment_id, NULL, '2026-01-05 10:00:00', '${followedPath}', 'Followed', '${reference}'
      FROM assessments AS a JOIN candidates AS c ON c.candidate_id = a.candidate_id
-     WHERE c."silknotePatientUuid" = ? ORDER BY a.assessment_id LIMIT 1`,
+     WHERE lower(c."silknotePatientUuid") = ? ORDER BY a.assessment_id LIMIT 1`,
     [patient],
   );
   await synchronise();
 });
-afterEach(async () => {
-  await server.stop();
-  await records.end();
-  await setup.close();
+afterAll(async () => {
+  await server?.stop();
+  await records?.end();
+  await setup?.close();
 });
-
-const REFERENCE = '5a3bb0f1-7a63-4c0e-9d3e-0f1f5f3c9a21';
 
 async function startServer(): Promise<void> {
   server = await serve({
@@ -74,7 +84,8 @@ async function synchronise(mode = 'quick'): Promise<void> {
 }
 
 async function settled(): Promise<void> {
-  await until(async () => (await server.chartsync.documentWork.open(ORGANIZATION)) === 0);
+  // All documents of the practice are read at the beginning.
+  await until(async () => (await server.chartsync.documentWork.open(ORGANIZATION)) === 0, 240_000);
 }
 
 async function bring(clientFileId: string, content: string, name = `${clientFileId}.txt`, of = patient) {
@@ -87,7 +98,7 @@ async function bring(clientFileId: string, content: string, name = `${clientFile
 async function followed(): Promise<string> {
   const { rows } = await records.query(
     'SELECT "silknoteDocumentUuid" AS uuid FROM silknote_documents WHERE "vsrxReference" = $1',
-    [REFERENCE],
+    [reference],
   );
   return rows[0].uuid;
 }
@@ -182,13 +193,13 @@ test('what a run or a person does to a member is done to the PDF', async () => {
   const { id } = (await ask('POST', groupsOf(patient), { documentIds: [short, letter] })).json;
   expect(await made(id)).toMatchObject({ pageCount: 2 });
 
-  await writeFile(join(setup.filesFolder, 'notes/followed.txt'), LONG);
+  await writeFile(join(setup.filesFolder, followedPath), LONG);
   await synchronise('deep');
   expect(await made(id)).toMatchObject({ pageCount: 4, documents: [{ firstPage: 1 }, { firstPage: 4 }] });
   expect(await pagesOf(id)).toBe(4);
   await expectEqualStores(setup, records);
 
-  await setup.source.execute(`UPDATE ax_notes_attachments SET deleted = true WHERE file_uuid = '${REFERENCE}'`);
+  await setup.source.execute(`UPDATE ax_notes_attachments SET deleted = true WHERE file_uuid = '${reference}'`);
   expect((await ask('POST', '/api/sync/vsrx?wait=true')).status).toBe(200);
   // At once the old PDF is not given out any more, or the new one is there already.
   const now = (await ask('GET', `${groupsOf(patient)}/${id}`)).json;

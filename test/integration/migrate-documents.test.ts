@@ -1,11 +1,13 @@
 /** A patient is booked anew: documents go to the new fileset, stay there whatever runs do, and can go back. */
+import { randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import { type RunningServer, serve } from '../../src/server.ts';
 import { runCli, startCli } from '../support/cli.ts';
+import { runCommand } from '../support/command.ts';
 import { expectEqualStores } from '../support/equal-stores.ts';
 import { ORGANIZATION, type PracticeSetup, setUpPractice } from '../support/practice-setup.ts';
 import { until } from '../support/until.ts';
@@ -13,39 +15,42 @@ import { until } from '../support/until.ts';
 let setup: PracticeSetup;
 let server: RunningServer;
 let records: pg.Client;
+/** Each test has two patients of its own, and files of the first one. */
 let former: string;
 let present: string;
+let patients: string[];
+let references: Record<Name, string>;
 
-beforeEach(async () => {
+type Name = 'healed' | 'reassigned' | 'deleted';
+
+beforeAll(async () => {
   setup = await setUpPractice({
-    patients: 3,
-    attachments: 12,
+    patients: 10,
+    attachments: 30,
     sections: { stores: { search: { kind: 'lancedb' } }, limits: { retryDelay: '10ms' } },
   });
+  patients = [...setup.practice.patientUuids];
   records = new pg.Client({ connectionString: setup.environment.DATABASE_URL });
   await records.connect();
   server = await serve({
     config: await loadConfig({ env: setup.environment, cwd: setup.folder }),
     database: { url: setup.environment.DATABASE_URL, urlOf: () => null, close: async () => undefined },
   });
-  [former, present] = setup.practice.patientUuids as [string, string];
+  await synchronise();
+});
+beforeEach(async () => {
+  [former, present] = patients.splice(0, 2) as [string, string];
+  references = { healed: randomUUID(), reassigned: randomUUID(), deleted: randomUUID() };
   await addFile('healed', 'The zaffre parrot has healed.', former);
   await addFile('reassigned', 'The vermilion parrot flies.', former);
   await addFile('deleted', 'The ochre parrot sleeps.', former);
   await synchronise();
 });
-afterEach(async () => {
-  await server.stop();
-  await records.end();
-  await setup.close();
+afterAll(async () => {
+  await server?.stop();
+  await records?.end();
+  await setup?.close();
 });
-
-const REFERENCES = {
-  healed: '5a3bb0f1-7a63-4c0e-9d3e-0f1f5f3c9a11',
-  reassigned: '5a3bb0f1-7a63-4c0e-9d3e-0f1f5f3c9a12',
-  deleted: '5a3bb0f1-7a63-4c0e-9d3e-0f1f5f3c9a13',
-};
-type Name = keyof typeof REFERENCES;
 
 async function ask(method: string, path: string, body?: object) {
   const response = await fetch(`${server.url}${path}`, {
@@ -62,13 +67,16 @@ async function ask(method: string, path: string, body?: object) {
 
 const assessmentOf = (patient: string) =>
   `(SELECT a.assessment_id FROM assessments AS a JOIN candidates AS c ON c.candidate_id = a.candidate_id
-    WHERE c."silknotePatientUuid" = '${patient}' ORDER BY a.assessment_id LIMIT 1)`;
+    WHERE lower(c."silknotePatientUuid") = '${patient}' ORDER BY a.assessment_id LIMIT 1)`;
+
+const pathOf = (name: Name) => `notes/${references[name]}.txt`;
 
 async function addFile(name: Name, text: string, patient: string): Promise<void> {
-  await writeFile(join(setup.filesFolder, `notes/${name}.txt`), text);
+  const path = pathOf(name);
+  await writeFile(join(setup.filesFolder, path), text);
   await setup.source.execute(
     `INSERT INTO ax_notes_attachments (assessment_id, user_id, datestamp, file, description, file_uuid)
-     VALUES (${assessmentOf(patient)}, NULL, '2026-01-05 10:00:00', 'notes/${name}.txt', 'Followed', '${REFERENCES[name]}')`,
+     VALUES (${assessmentOf(patient)}, NULL, '2026-01-05 10:00:00', '${path}', 'Followed', '${references[name]}')`,
   );
 }
 
@@ -78,7 +86,8 @@ async function synchronise(mode = 'quick'): Promise<void> {
 }
 
 async function settled(): Promise<void> {
-  await until(async () => (await server.chartsync.documentWork.open(ORGANIZATION)) === 0);
+  // All documents of the practice are read at the beginning.
+  await until(async () => (await server.chartsync.documentWork.open(ORGANIZATION)) === 0, 240_000);
 }
 
 /** Reference → UUID of the document, of what is live there. */
@@ -130,16 +139,16 @@ test('documents go to the new fileset, keep to it whatever runs see, and go back
   expect((await migrate()).json).toMatchObject({ documents: 0, migrationId: null });
 
   // What changes where the source lists it changes the document where it is.
-  await writeFile(join(setup.filesFolder, 'notes/healed.txt'), 'The teal parrot has healed well, at last.');
+  await writeFile(join(setup.filesFolder, pathOf('healed')), 'The teal parrot has healed well, at last.');
   await setup.source.execute(
-    `UPDATE ax_notes_attachments SET deleted = true WHERE file_uuid = '${REFERENCES.deleted}'`,
+    `UPDATE ax_notes_attachments SET deleted = true WHERE file_uuid = '${references.deleted}'`,
   );
   // And at last the source itself lists one of them at the new patient.
   await setup.source.execute(
-    `UPDATE ax_notes_attachments SET assessment_id = ${assessmentOf(present)} WHERE file_uuid = '${REFERENCES.reassigned}'`,
+    `UPDATE ax_notes_attachments SET assessment_id = ${assessmentOf(present)} WHERE file_uuid = '${references.reassigned}'`,
   );
   for (const mode of ['deep', 'quick', 'quick']) await synchronise(mode);
-  const { [REFERENCES.deleted]: _, ...left } = before;
+  const { [references.deleted]: _, ...left } = before;
   expect(await documentsOf(former)).toEqual({});
   expect(await documentsOf(present)).toEqual({ ...beforeThere, ...left });
   expect(await found('teal', present)).toBe(1);
@@ -205,7 +214,7 @@ test('the command is all or nothing, also when it is killed, and can be given ag
   expect(await documentsOf(former)).toEqual({});
   expect(Object.keys(await documentsOf(present))).toEqual(expect.arrayContaining(Object.keys(before)));
   await expectEqualStores(setup, records);
-  const again = await runCli([...args, '--apply', '--json'], options);
+  const again = await runCommand([...args, '--apply', '--json'], options);
   expect(again.lines.find(({ type }) => type === 'migrated')).toMatchObject({ documentUuids: [], migrationId: null });
 
   expect(await runCli(['migrate-documents', '--undo', String(migrated.migrationId)], options)).toMatchObject({
@@ -215,8 +224,8 @@ test('the command is all or nothing, also when it is killed, and can be given ag
   expect(await documentsOf(former)).toEqual(before);
   await expectEqualStores(setup, records);
   const wrong = [...args.slice(0, 3), '--to', '00000000-0000-4000-8000-000000000001', '--plan'];
-  expect(await runCli(wrong, options)).toMatchObject({ code: 2 });
-  expect(await runCli([...args, '--plan', '--apply'], options)).toMatchObject({ code: 2 });
+  expect(await runCommand(wrong, options)).toMatchObject({ code: 2 });
+  expect(await runCommand([...args, '--plan', '--apply'], options)).toMatchObject({ code: 2 });
   // Half a dozen processes start one after another.
 }, 600_000);
 
@@ -263,7 +272,7 @@ test('what would clash with a document of the other patient stays, and only what
   const mine = await bring(former, 'A scan.');
   await bring(present, 'Another scan.');
   const before = await documentsOf(former);
-  const healed = before[REFERENCES.healed]!;
+  const healed = before[references.healed]!;
   const stranger = '00000000-0000-4000-8000-000000000002';
   const { json } = await migrate({ documentIds: [mine, healed, stranger] });
   expect(json.documentIds).toEqual([healed]);
