@@ -341,6 +341,9 @@ test('documents of one date and type are proposed, until they are grouped', asyn
   expect((await ask('GET', groupsOf(patient))).json.groups).toEqual([]);
   await ask('POST', groupsOf(patient), { documentIds: [one, two] });
   expect((await proposals()).map(({ date }: { date: string }) => date)).not.toContain('2025-03-03');
+  // The next test takes the work itself.
+  const groups = async () => (await ask('GET', groupsOf(patient))).json.groups as { status: string }[];
+  await until(async () => (await groups()).every(({ status }) => status !== 'waiting'));
 });
 
 test('what a process that is gone had begun is done by another one, and the former can write no more', async () => {

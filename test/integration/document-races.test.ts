@@ -420,8 +420,8 @@ test('whatever is done to the same documents at once, nothing fails, and in the 
      WHERE d."deletedAt" IS NULL AND d."patientUuid" <> g.patient_uuid`,
   );
   expect(rows[0].n).toBe(0);
-  for (const of of [patient, stranger]) {
-    for (const { status } of await listed(of)) expect(['complete', 'error']).toContain(status);
+  for (const owner of [patient, stranger]) {
+    for (const { status } of await listed(owner)) expect(['complete', 'error']).toContain(status);
   }
   await until(async () => {
     const open = await records.query('SELECT 1 FROM document_groups WHERE merged_change IS DISTINCT FROM change');
