@@ -2,7 +2,7 @@
 import { isWithdrawn, type RecordStream } from '../../domain/clinic.ts';
 import { SyncError } from '../../domain/errors.ts';
 import type { RecordMode } from '../../domain/run.ts';
-import { compare, PartCounts } from './read-stream.ts';
+import { compare, MAX_PASSES, PartCounts } from './read-stream.ts';
 import type { RecordPorts, RecordSettings } from './settings.ts';
 import { planOf } from './sync-records.ts';
 import { isHiddenAsBefore } from './tell-refusals.ts';
@@ -57,26 +57,31 @@ async function planStream(
   const seen = new Set<string>();
   /** What the source shows and says to be no more: gone as well. */
   const withdrawn = new Set<string>();
-  const parts = new PartCounts();
-  for await (const page of ports.source.read(stream, question, { signal: request.signal, urgent: true })) {
-    request.signal.throwIfAborted();
-    const fresh = page.records.filter((record) => !seen.has(record.reference));
-    if (!parts.add(page) && !page.last && page.records.length > 0) {
-      throw new SyncError('source_incomplete', { detail: `List: ${stream}. A page brought nothing new.` });
+  let parts = new PartCounts();
+  // As a run does: what changed at the moment in which the read began may have come since, and only another pass tells.
+  for (let pass = 1; ; pass++) {
+    if (pass > 1) parts = new PartCounts(parts);
+    for await (const page of ports.source.read(stream, question, { signal: request.signal, urgent: true })) {
+      request.signal.throwIfAborted();
+      const fresh = page.records.filter((record) => !seen.has(record.reference));
+      if (!parts.add(page) && !page.last && page.records.length > 0) {
+        throw new SyncError('source_incomplete', { detail: `List: ${stream}. A page brought nothing new.` });
+      }
+      for (const record of fresh) seen.add(record.reference);
+      for (const record of fresh) if (isWithdrawn(record)) withdrawn.add(record.reference);
+      const stored = await ports.records.find(
+        settings,
+        stream,
+        fresh.map((record) => record.reference),
+      );
+      const { added, updated, same } = compare(fresh, stored);
+      for (const { reference } of added) onDifference({ stream, reference, change: 'add' });
+      for (const { reference } of updated) onDifference({ stream, reference, change: 'update' });
+      counts.added += added.length;
+      counts.updated += updated.length;
+      counts.same += same;
     }
-    for (const record of fresh) seen.add(record.reference);
-    for (const record of fresh) if (isWithdrawn(record)) withdrawn.add(record.reference);
-    const stored = await ports.records.find(
-      settings,
-      stream,
-      fresh.map((record) => record.reference),
-    );
-    const { added, updated, same } = compare(fresh, stored);
-    for (const { reference } of added) onDifference({ stream, reference, change: 'add' });
-    for (const { reference } of updated) onDifference({ stream, reference, change: 'update' });
-    counts.added += added.length;
-    counts.updated += updated.length;
-    counts.same += same;
+    if (!everything || parts.agree || pass >= MAX_PASSES) break;
   }
   const complete = everything && parts.agree && ports.source.showsEverything(stream);
   let absent = 0;

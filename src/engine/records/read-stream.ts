@@ -36,7 +36,7 @@ export interface StreamQuestion {
   readonly resumable: { readonly startedAt: string | null } | null;
 }
 
-const MAX_PASSES = 3;
+export const MAX_PASSES = 3;
 /** A list that still grows by its last page may have a few more than it promised. */
 const SPARE_PAGES = 20;
 const PAGE_SIZE = 100;
