@@ -1,6 +1,7 @@
 /** The component in a page of another origin, which uses jQuery and knows nothing of Chartsync but a token for one patient. */
 import { gzipSync } from 'node:zlib';
 import pg from 'pg';
+import type { BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type ComponentHost, startComponentHost } from '../support/component-host.ts';
 import { openScene, picture, type Scene, sidewaysScroll, until, type Visit, violations, visit } from './browser.ts';
@@ -49,6 +50,17 @@ async function open(width = 1280): Promise<Visit> {
   return visited;
 }
 
+/** Waits for a window with a document in it. A Chromium that has no reader of PDFs hands the document over as a download. */
+async function whatOpens(context: BrowserContext, deed: () => Promise<void>): Promise<Page> {
+  const saved: string[] = [];
+  const listen = (shown: Page) => shown.on('download', (download) => saved.push(download.url()));
+  context.on('page', listen);
+  const [shown] = await Promise.all([context.waitForEvent('page'), deed()]);
+  await until(async () => [shown.url(), ...saved].some((url) => url.startsWith('blob:')));
+  context.off('page', listen);
+  return shown;
+}
+
 test('documents are shown, brought, found and followed in a jQuery page that has no key', async () => {
   const { page, close, complaints, context } = await open();
   const addresses: string[] = [];
@@ -83,11 +95,7 @@ test('documents are shown, brought, found and followed in a jQuery page that has
   await page.locator('mark', { hasText: 'meniscus' }).waitFor();
   await page.getByText('<img src=x onerror="document.title=1">').waitFor();
   expect(await page.title()).toBe('A page of the clinic system');
-  const [shown] = await Promise.all([
-    context.waitForEvent('page'),
-    page.getByRole('button', { name: 'Wombat.txt, page 1' }).click(),
-  ]);
-  await until(async () => shown.url().startsWith('blob:'));
+  const shown = await whatOpens(context, () => page.getByRole('button', { name: 'Wombat.txt, page 1' }).click());
   await shown.close();
 
   await page.getByRole('button', { name: 'Sync this patient' }).click();
@@ -349,8 +357,7 @@ test('with the keyboard alone: search, and open what was found', async () => {
   await page.keyboard.press('Enter');
   await page.locator('mark', { hasText: 'meniscus' }).waitFor();
   await tabTo(/^Wombat.txt, page 1$/);
-  const [shown] = await Promise.all([context.waitForEvent('page'), page.keyboard.press('Enter')]);
-  await until(async () => shown.url().startsWith('blob:'));
+  await whatOpens(context, () => page.keyboard.press('Enter'));
   await close();
 });
 
