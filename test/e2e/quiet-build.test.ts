@@ -10,8 +10,8 @@ const run = promisify(execFile);
 async function build(end: number): Promise<{ stdout: string; stderr: string }> {
   const said = `console.log('a line of the build'); console.error('a warning of it'); process.exitCode = ${end};`;
   const program = `
-    const { runQuietly } = await import(${INSTALL});
-    console.log(await runQuietly([process.execPath, '--eval', ${JSON.stringify(said)}]));`;
+    const { run } = await import(${INSTALL});
+    console.log(await run([process.execPath, '--eval', ${JSON.stringify(said)}], { quiet: true }));`;
   return run(process.execPath, ['--input-type=module', '--eval', program]);
 }
 
