@@ -93,6 +93,8 @@ export interface AlertStore {
     },
     messageOf: (rule: AlertRule, telling: Telling) => AlertMessage,
   ): Promise<number | null>;
+  /** Ids of the organisations that have alerts. */
+  organizations(): Promise<ReadonlySet<string>>;
   /** Are there alerts of this kind that count, in any organisation? */
   wants(kind: AlertRule['kind']): Promise<boolean>;
   noteAudit(verdict: { readonly entries: number; readonly problem: string | null }): Promise<void>;

@@ -70,12 +70,19 @@ export function startAlerts(options: AlertWatchOptions): { stop(): Promise<void>
     );
   }
 
+  /** Most organisations may have no alerts: those cost nothing. */
+  async function lookAll(): Promise<void> {
+    const watched = await store.organizations();
+    for (const organizationId of options.organizations) {
+      if (signal.aborted || !watched.has(organizationId)) continue;
+      await look(organizationId).catch((error) => tell(organizationId, error));
+    }
+  }
+
   const loop = (async () => {
     while (!signal.aborted) {
       await verifyAudit().catch((error) => tell(null, error));
-      for (const organizationId of options.organizations) {
-        if (!signal.aborted) await look(organizationId).catch((error) => tell(organizationId, error));
-      }
+      await lookAll().catch((error) => tell(null, error));
       await deliver(options, signal, tell).catch((error) => tell(null, error));
       await clock.sleep(options.everyMs ?? LOOK_MS, signal).catch(() => undefined);
     }

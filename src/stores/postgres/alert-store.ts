@@ -158,6 +158,11 @@ export function createAlertStore(database: Database): AlertStore {
         }
         return written;
       }),
+    organizations: () =>
+      ask(async () => {
+        const rows = await kysely.selectFrom('alerts').select('organization_id').distinct().execute();
+        return new Set(rows.map((row) => row.organization_id));
+      }),
     wants: (kind) =>
       ask(async () => {
         const row = await kysely
