@@ -126,7 +126,8 @@ export async function startIdexx(options: IdexxOptions = {}): Promise<IdexxSimul
     };
     const answer = async (): Promise<void> => {
       if (path.startsWith('/_control/')) return handleControl(exchange, simulator);
-      const record: RequestRecord = { method, path, query: address?.search ?? '', status: 0 };
+      const byPage = request.headers['sec-fetch-site'] === 'same-origin';
+      const record: RequestRecord = { method, path, query: address?.search ?? '', byPage, status: 0 };
       requests.push(record);
       response.once('finish', () => {
         record.status = response.statusCode;

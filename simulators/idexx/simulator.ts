@@ -34,6 +34,8 @@ export interface RequestRecord {
   readonly method: string;
   readonly path: string;
   readonly query: string;
+  /** Asked by a page of the portal itself, in a browser. */
+  readonly byPage: boolean;
   /** 0 while there is no answer, and for good when the connection was cut. */
   status: number;
 }

@@ -23,7 +23,8 @@ describe('a clinic', () => {
     const first = await setup.run();
     setup.portal.latency.callMs = 0;
     expect(first).toMatchObject({ state: 'completed', outcome: 'success', error: null });
-    const calls = setup.calls();
+    // The page after the login may ask for its own day before it is closed.
+    const calls = setup.calls({ ours: true });
     expect(new Set(calls).size).toBe(14);
     expect(calls).toHaveLength(14);
     await setup.expectBook();

@@ -41,7 +41,7 @@ export interface IdexxSetup {
   /** The book agrees with the calendar: appointments, and places of every slot. */
   expectBook(window?: DateWindow): Promise<void>;
   /** Calendar calls since the last call. */
-  calls(): string[];
+  calls(of?: { readonly ours: boolean }): string[];
   reopen(): Promise<{ chartsync: Chartsync; connection: BookConnection }>;
   close(): Promise<void>;
 }
@@ -159,8 +159,10 @@ export async function setUpIdexx(options: IdexxSetupOptions = {}): Promise<Idexx
         ...(window === undefined ? {} : { window }),
       }),
     expectBook: (window = windowNow()) => expectBook(portal, clinic, window, query),
-    calls() {
-      const fresh = portal.requests.slice(told).filter(({ path }) => path.endsWith('/getCalendarEventData'));
+    calls({ ours } = { ours: false }) {
+      const fresh = portal.requests
+        .slice(told)
+        .filter(({ path, byPage }) => path.endsWith('/getCalendarEventData') && !(ours && byPage));
       told = portal.requests.length;
       return fresh.map(({ query: text }) => (new URLSearchParams(text).get('start') ?? '').slice(0, 10));
     },
