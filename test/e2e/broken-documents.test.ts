@@ -24,12 +24,7 @@ beforeAll(async () => {
   });
   // Without LibreOffice and Tesseract: they would take minutes.
   server = startCli(['serve', '--json'], { cwd: setup.folder, env: { ...setup.environment, PATH: '' } });
-  let text = '';
-  server.child.stdout!.on('data', (chunk: string) => {
-    text += chunk;
-  });
-  await server.printed('ready');
-  url = JSON.parse(text.split('\n').find((line) => line.includes('"type":"ready"'))!).url;
+  ({ url } = await server.printed('ready'));
   expect((await ask('POST', '/api/sync/vsrx?wait=true')).status).toBe(200);
 });
 afterAll(async () => {

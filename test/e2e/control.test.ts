@@ -1,8 +1,8 @@
 /** What a person does to runs and connections by the command line: pause, resume, cancel; and a service that is stopped. */
-import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type CliProcess, runCli, startCli } from '../support/cli.ts';
+import { runCli, startService } from '../support/cli.ts';
 import { runCommand } from '../support/command.ts';
+import { holdSource } from '../support/hold-source.ts';
 import { CONNECTION, ORGANIZATION, type PracticeSetup, setUpPractice } from '../support/practice-setup.ts';
 import { until } from '../support/until.ts';
 
@@ -20,26 +20,7 @@ const cli = (...args: string[]) => runCommand([...args, '--json'], surroundings(
 /** Each command once. */
 const cliProcess = (...args: string[]) => runCli([...args, '--json'], surroundings());
 
-async function holdSource(): Promise<() => Promise<void>> {
-  const client = new pg.Client({ connectionString: setup.sourceUrl });
-  await client.connect();
-  await client.query('BEGIN');
-  await client.query('LOCK TABLE ax_notes_attachments IN ACCESS EXCLUSIVE MODE');
-  return async () => {
-    await client.query('ROLLBACK');
-    await client.end();
-  };
-}
-
-async function startServer(): Promise<{ process: CliProcess; url: string }> {
-  const process = startCli(['serve', '--json'], { cwd: setup.folder, env: setup.environment });
-  let text = '';
-  process.child.stdout?.on('data', (chunk: string) => {
-    text += chunk;
-  });
-  await process.printed('ready');
-  return { process, url: JSON.parse(text.split('\n').find((l) => l.includes('"type":"ready"'))!).url };
-}
+const startServer = () => startService({ cwd: setup.folder, env: setup.environment });
 
 const runOf = async (id: string) => (await setup.chartsync.runs.run(ORGANIZATION, id))!;
 
@@ -67,7 +48,7 @@ test('a paused connection is not run until it is resumed', async () => {
 
 test('a run of the service is cancelled by a command within two seconds', async () => {
   const { process, url } = await startServer();
-  const release = await holdSource();
+  const release = await holdSource(setup.sourceUrl);
   try {
     const id = await startRun(url);
     await until(async () => (await runOf(id)).state === 'running');
@@ -90,7 +71,7 @@ test('a run of the service is cancelled by a command within two seconds', async 
 
 test('a run of a service that is killed is continued by the next one within 15 seconds, under its id', async () => {
   const first = await startServer();
-  const release = await holdSource();
+  const release = await holdSource(setup.sourceUrl);
   let second: Awaited<ReturnType<typeof startServer>> | null = null;
   try {
     const id = await startRun(first.url);

@@ -22,12 +22,7 @@ beforeAll(async () => {
     cwd: setup.folder,
     env: { ...environment, CHARTSYNC_HOME: home, CHARTSYNC_ADMIN_KEY: KEY, PORT: '0' },
   });
-  let text = '';
-  service.child.stdout?.on('data', (chunk: string) => {
-    text += chunk;
-  });
-  await service.printed('ready');
-  url = JSON.parse(text.split('\n').find((line) => line.includes('"type":"ready"'))!).url;
+  ({ url } = await service.printed('ready'));
 }, LONG_MS);
 
 afterAll(async () => {

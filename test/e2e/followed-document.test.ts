@@ -62,12 +62,7 @@ afterAll(async () => {
 
 async function start(): Promise<void> {
   service = startCli(['serve', '--json'], { cwd: setup.folder, env: setup.environment });
-  let text = '';
-  service.child.stdout!.on('data', (chunk: string) => {
-    text += chunk;
-  });
-  await service.printed('ready');
-  url = JSON.parse(text.split('\n').find((line) => line.includes('"type":"ready"'))!).url;
+  ({ url } = await service.printed('ready'));
 }
 
 async function kill(): Promise<void> {

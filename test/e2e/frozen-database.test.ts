@@ -4,10 +4,10 @@
  */
 import { readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { treeOf } from '../bench/process-tree.ts';
 import { type CliProcess, startCli } from '../support/cli.ts';
+import { holdSource } from '../support/hold-source.ts';
 import { type PracticeSetup, setUpPractice } from '../support/practice-setup.ts';
 import { until } from '../support/until.ts';
 
@@ -32,12 +32,7 @@ beforeAll(async () => {
     cwd: setup.folder,
     env: { ...environment, CHARTSYNC_HOME: home, CHARTSYNC_ADMIN_KEY: KEY, PORT: '0' },
   });
-  let text = '';
-  service.child.stdout?.on('data', (chunk: string) => {
-    text += chunk;
-  });
-  await service.printed('ready');
-  url = JSON.parse(text.split('\n').find((line) => line.includes('"type":"ready"'))!).url;
+  ({ url } = await service.printed('ready'));
 }, LONG_MS);
 
 afterAll(async () => {
@@ -103,9 +98,7 @@ test('everybody is refused in time, and all goes on when the database does', { t
   await until(isReady, LONG_MS);
   expect((await ask('POST', '/api/sync/vsrx?wait=true')).status).toBe(200);
   // A run that is at work while the database is frozen.
-  const source = new pg.Client({ connectionString: setup.sourceUrl });
-  await source.connect();
-  await source.query('BEGIN; LOCK TABLE ax_notes_attachments IN ACCESS EXCLUSIVE MODE');
+  const release = await holdSource(setup.sourceUrl);
   const started = await ask('POST', '/api/sync/vsrx');
   expect(started.status).toBe(202);
   const run = started.body.syncId as string;
@@ -155,8 +148,7 @@ test('everybody is refused in time, and all goes on when the database does', { t
   expect(stream.ended()).toBe(false);
 
   thaw();
-  await source.query('ROLLBACK');
-  await source.end();
+  await release();
   await until(isReady, LONG_MS);
   await until(async () => (await ask('GET', '/api/v1/connections')).status === 200);
   await until(() => stream.ended(), LONG_MS);

@@ -1,7 +1,7 @@
 /** A service that is told to stop: it accepts nothing more, lets what is at work end for a while, and hands back the rest. */
-import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type CliProcess, startCli } from '../support/cli.ts';
+import { startService } from '../support/cli.ts';
+import { holdSource } from '../support/hold-source.ts';
 import { ORGANIZATION, type PracticeSetup, setUpPractice } from '../support/practice-setup.ts';
 import { until } from '../support/until.ts';
 
@@ -18,25 +18,7 @@ afterAll(async () => {
   await setup?.close();
 });
 
-async function holdSource(): Promise<() => Promise<void>> {
-  const client = new pg.Client({ connectionString: setup.sourceUrl });
-  await client.connect();
-  await client.query('BEGIN; LOCK TABLE ax_notes_attachments IN ACCESS EXCLUSIVE MODE');
-  return async () => {
-    await client.query('ROLLBACK');
-    await client.end();
-  };
-}
-
-async function startServer(): Promise<{ process: CliProcess; url: string }> {
-  const process = startCli(['serve', '--json'], { cwd: setup.folder, env: setup.environment });
-  let text = '';
-  process.child.stdout?.on('data', (chunk: string) => {
-    text += chunk;
-  });
-  await process.printed('ready');
-  return { process, url: JSON.parse(text.split('\n').find((l) => l.includes('"type":"ready"'))!).url };
-}
+const startServer = () => startService({ cwd: setup.folder, env: setup.environment });
 
 const runOf = async (id: string) => (await setup.chartsync.runs.run(ORGANIZATION, id))!;
 
@@ -59,7 +41,7 @@ const accepts = (url: string) =>
 
 test('a run that ends in time is let end', { timeout: LONG_MS }, async () => {
   const { process, url } = await startServer();
-  const release = await holdSource();
+  const release = await holdSource(setup.sourceUrl);
   const id = await startRun(url);
   process.child.kill('SIGTERM');
   await until(async () => !(await accepts(url)));
@@ -71,7 +53,7 @@ test('a run that ends in time is let end', { timeout: LONG_MS }, async () => {
 
 test('one that does not is handed back, and the next service ends it under its id', { timeout: LONG_MS }, async () => {
   const first = await startServer();
-  const release = await holdSource();
+  const release = await holdSource(setup.sourceUrl);
   let second: Awaited<ReturnType<typeof startServer>> | null = null;
   try {
     const id = await startRun(first.url);

@@ -58,14 +58,10 @@ afterAll(async () => {
 
 async function start(): Promise<{ process: CliProcess; url: string }> {
   const process = startCli(['serve', '--json'], { cwd: setup.folder, env: setup.environment });
+  // Also when it does not become ready, it is ended.
   processes.push(process);
-  let text = '';
-  process.child.stdout?.on('data', (chunk: string) => {
-    text += chunk;
-  });
-  await process.printed('ready');
-  const line = text.split('\n').find((l) => l.includes('"type":"ready"'));
-  return { process, url: JSON.parse(line!).url };
+  const { url } = await process.printed('ready');
+  return { process, url };
 }
 
 async function call(url: string, method: string, path: string, organization: string) {

@@ -12,6 +12,7 @@ import type { DocumentRecord } from '../../src/ports/reports.ts';
 import { type RunningServer, serve } from '../../src/server.ts';
 import { runCli } from '../support/cli.ts';
 import { type DescribedPaths, describedPaths } from '../support/description.ts';
+import { holdSource } from '../support/hold-source.ts';
 import { CONNECTION, ORGANIZATION, type PracticeSetup, setUpPractice, storedState } from '../support/practice-setup.ts';
 import { until } from '../support/until.ts';
 
@@ -124,19 +125,6 @@ function expectRefusal(answer: Answer, status: number, type?: string): void {
   expect(answer.bytes.toString()).not.toMatch(/\bat .*\.ts:\d|node_modules|stack/);
 }
 
-/** While it lasts, a run cannot read the attachments. @returns ends it */
-async function holdSource(): Promise<() => Promise<void>> {
-  const file = JSON.parse(await readFile(setup.environment.CHARTSYNC_CONFIG, 'utf8'));
-  const client = new pg.Client({ connectionString: file.organizations[0].connections[0].settings.database });
-  await client.connect();
-  await client.query('BEGIN');
-  await client.query('LOCK TABLE ax_notes_attachments IN ACCESS EXCLUSIVE MODE');
-  return async () => {
-    await client.query('ROLLBACK');
-    await client.end();
-  };
-}
-
 const progress = async (syncId: string) => (await call('GET', `/api/v1/sync/progress/${syncId}`)).body;
 
 async function someDocument(): Promise<DocumentRecord> {
@@ -149,7 +137,7 @@ async function someDocument(): Promise<DocumentRecord> {
 
 describe('POST /api/sync/vsrx', () => {
   test('answers at once with the place of the progress', async () => {
-    const release = await holdSource();
+    const release = await holdSource(setup.sourceUrl);
     try {
       const started = await call('POST', '/api/sync/vsrx');
       expect(started.status).toBe(202);
@@ -245,7 +233,7 @@ describe('POST /api/sync/vsrx', () => {
 
 describe('DELETE /api/v1/sync/cancel/:id', () => {
   const cancelled = async (start: () => Promise<string>) => {
-    const release = await holdSource();
+    const release = await holdSource(setup.sourceUrl);
     try {
       const syncId = await start();
       await until(async () => (await progress(syncId)).status === 'running');

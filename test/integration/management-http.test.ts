@@ -10,6 +10,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import { type RunningServer, serve } from '../../src/server.ts';
 import { type DescribedPaths, describedPaths } from '../support/description.ts';
+import { holdSource } from '../support/hold-source.ts';
 import { CONNECTION, ORGANIZATION, type PracticeSetup, setUpPractice } from '../support/practice-setup.ts';
 import { until } from '../support/until.ts';
 
@@ -110,20 +111,13 @@ async function untilEnded(syncId: string, at = 0): Promise<string> {
 }
 
 /** While it lasts, no run gets past reading the source. */
-async function holdSource(): Promise<void> {
-  const client = new pg.Client({ connectionString: setup.sourceUrl });
-  await client.connect();
-  await client.query('BEGIN');
-  await client.query('LOCK TABLE ax_notes_attachments IN ACCESS EXCLUSIVE MODE');
-  releases.push(async () => {
-    await client.query('ROLLBACK');
-    await client.end();
-  });
+async function holdUntilTheEnd(): Promise<void> {
+  releases.push(await holdSource(setup.sourceUrl));
 }
 
 describe('starting', () => {
   test('trigger starts every connection of the organisation, two at a time; at the limit it says so', async () => {
-    await holdSource();
+    await holdUntilTheEnd();
     const first = await ask('POST', '/api/v1/sync/trigger', {});
     expect(first.body).toMatchObject({
       message: 'Sync started successfully',
@@ -158,7 +152,7 @@ describe('starting', () => {
   });
 
   test('start answers with an id that can be followed, and with the running one when there is one', async () => {
-    await holdSource();
+    await holdUntilTheEnd();
     const started = await ask(
       'POST',
       '/api/v1/sync/start/{organizationId}',
@@ -287,7 +281,7 @@ describe('history and status', () => {
   });
 
   test('cleanup touches no run that is well', async () => {
-    await holdSource();
+    await holdUntilTheEnd();
     const { syncId } = (await call('POST', `/api/sync/vsrx?connection=${CONNECTION}`)).body;
     await until(async () => (await progress(syncId)).status === 'running');
     // By the words of earlier servers: a run of files finds no patients of a clinic.
@@ -312,7 +306,7 @@ describe('history and status', () => {
 
 describe('the stream', () => {
   test('tells each change at another replica than the one that works, and ends', async () => {
-    await holdSource();
+    await holdUntilTheEnd();
     const { syncId } = (await call('POST', `/api/sync/vsrx?connection=${CONNECTION}`)).body;
     const streams = await Promise.all(
       [0, 1].map((at) =>
@@ -446,7 +440,7 @@ describe('metrics', () => {
   });
 
   test('count waiting runs and their age', async () => {
-    await holdSource();
+    await holdUntilTheEnd();
     await call('POST', '/api/v1/sync/trigger');
     const series = await scrape();
     expect(series.get(`sync_queue_active{organization="${ORGANIZATION}"}`)).toBe(2);
@@ -457,7 +451,7 @@ describe('metrics', () => {
 
 describe('cancel', () => {
   test('reaches a run wherever it is worked on within two seconds, and one that waits at once', async () => {
-    await holdSource();
+    await holdUntilTheEnd();
     const ids: string[] = (await call('POST', '/api/v1/sync/trigger')).body.sync_ids;
     await until(
       async () => (await Promise.all(ids.map((id) => progress(id)))).filter((p) => p.status === 'running').length === 2,

@@ -18,8 +18,9 @@ export interface CliResult {
 
 export interface CliProcess {
   readonly child: ChildProcess;
-  /** Resolves when a line of this type was printed; rejects when the process ended before. */
-  printed(type: string): Promise<void>;
+  /** The first line of this type, when it was printed; rejects when the process ended before. */
+  // biome-ignore lint/suspicious/noExplicitAny: each test knows what it waits for
+  printed(type: string): Promise<any>;
   readonly result: Promise<CliResult>;
 }
 
@@ -42,13 +43,22 @@ export function startCli(args: readonly string[], options: CliOptions): CliProce
   child.stdin?.end(options.input);
   let stdout = '';
   let stderr = '';
-  const waiting = new Set<{ type: string; resolve: () => void; reject: (error: Error) => void }>();
+  const waiting = new Set<{ type: string; resolve: (line: object) => void; reject: (error: Error) => void }>();
+  const lineOf = (type: string): object | null => {
+    // What comes after the last end of a line is not all of a line.
+    const line = stdout
+      .split('\n')
+      .slice(0, -1)
+      .find((l) => l.includes(`"type":"${type}"`));
+    return line === undefined ? null : JSON.parse(line);
+  };
   child.stdout!.setEncoding('utf8').on('data', (text: string) => {
     stdout += text;
     for (const waiter of waiting) {
-      if (stdout.includes(`"type":"${waiter.type}"`)) {
+      const line = lineOf(waiter.type);
+      if (line !== null) {
         waiting.delete(waiter);
-        waiter.resolve();
+        waiter.resolve(line);
       }
     }
   });
@@ -69,11 +79,19 @@ export function startCli(args: readonly string[], options: CliOptions): CliProce
   return {
     child,
     printed(type) {
-      if (stdout.includes(`"type":"${type}"`)) return Promise.resolve();
+      const line = lineOf(type);
+      if (line !== null) return Promise.resolve(line);
       return new Promise((resolve, reject) => waiting.add({ type, resolve, reject }));
     },
     result,
   };
+}
+
+/** A service, ready. */
+export async function startService(options: CliOptions): Promise<{ process: CliProcess; url: string }> {
+  const process = startCli(['serve', '--json'], options);
+  const { url } = await process.printed('ready');
+  return { process, url };
 }
 
 export function runCli(args: readonly string[], options: CliOptions): Promise<CliResult> {

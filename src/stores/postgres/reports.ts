@@ -1,10 +1,10 @@
 /** `Reports` on PostgreSQL. */
 import { sql } from 'kysely';
-import type { ItemFailure, Outcome } from '../../domain/run.ts';
 import type { ConnectionStatus, Reports } from '../../ports/reports.ts';
 import type { Database } from './database.ts';
 import { ask } from './database-error.ts';
 import { readFilesetErrors, readSyncLog } from './fileset-mirror.ts';
+import { unitOf } from './unit-rows.ts';
 
 export function createReports(database: Database): Reports {
   const db = database.kysely;
@@ -64,17 +64,7 @@ export function createReports(database: Database): Reports {
           .where('run_id', '=', runId)
           .orderBy('unit')
           .execute();
-        return rows.map((row) => {
-          const counts = row.counts as { added?: number; removed?: number };
-          return {
-            unit: row.unit,
-            outcome: row.outcome as Outcome,
-            filesAdded: counts.added ?? 0,
-            filesDeleted: counts.removed ?? 0,
-            errors: row.errors as ItemFailure[],
-            finishedAt: row.finished_at.toISOString(),
-          };
-        });
+        return rows.map(unitOf);
       }),
 
     document: (organizationId, documentUuid) =>

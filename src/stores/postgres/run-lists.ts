@@ -1,13 +1,13 @@
 /** `RunLists` on PostgreSQL. */
 import { type RawBuilder, sql } from 'kysely';
-import type { ItemFailure, Outcome } from '../../domain/run.ts';
+import type { Outcome } from '../../domain/run.ts';
 import type { Page } from '../../ports/clinic-reports.ts';
-import type { RunUnit } from '../../ports/reports.ts';
 import type { FailureCause, FailureQuestion, RunLists } from '../../ports/run-lists.ts';
 import type { Database } from './database.ts';
 import { ask } from './database-error.ts';
 import { openFailure } from './failures.ts';
 import { type HeldSetRow, heldItem, heldSet } from './held-sets.ts';
+import { type UnitRow, unitOf } from './unit-rows.ts';
 
 /** What went wrong comes first: it is what people look for. */
 const RANK = sql<string>`CASE u.outcome WHEN 'failed' THEN 0 WHEN 'partial' THEN 1 ELSE 2 END`;
@@ -148,24 +148,4 @@ function pageOf<T>(items: readonly T[], limit: number, keyOf: (last: T) => reado
   const page = items.slice(0, limit);
   const last = page.at(-1);
   return { items: page, next: last === undefined || items.length <= limit ? null : keyOf(last) };
-}
-
-interface UnitRow {
-  readonly unit: string;
-  readonly outcome: string;
-  readonly counts: unknown;
-  readonly errors: unknown;
-  readonly finished_at: Date;
-}
-
-function unitOf(row: UnitRow): RunUnit {
-  const counts = row.counts as { added?: number; removed?: number };
-  return {
-    unit: row.unit,
-    outcome: row.outcome as Outcome,
-    filesAdded: counts.added ?? 0,
-    filesDeleted: counts.removed ?? 0,
-    errors: row.errors as ItemFailure[],
-    finishedAt: row.finished_at.toISOString(),
-  };
 }
