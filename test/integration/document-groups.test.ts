@@ -8,6 +8,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { auditEntry } from '../../src/access/audit.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { type RunningServer, serve } from '../../src/server.ts';
+import { askService } from '../support/ask-service.ts';
 import { expectEqualStores } from '../support/equal-stores.ts';
 import { ORGANIZATION, type PracticeSetup, setUpPractice } from '../support/practice-setup.ts';
 import { until } from '../support/until.ts';
@@ -62,21 +63,8 @@ async function startServer(): Promise<void> {
   });
 }
 
-async function ask(method: string, path: string, body?: FormData | object) {
-  const isForm = body instanceof FormData;
-  const response = await fetch(`${server.url}${path}`, {
-    method,
-    headers: {
-      authorization: `Bearer ${server.adminKey}`,
-      ...(body === undefined || isForm ? {} : { 'content-type': 'application/json' }),
-    },
-    ...(body === undefined ? {} : { body: isForm ? body : JSON.stringify(body) }),
-  });
-  const bytes = Buffer.from(await response.arrayBuffer());
-  const isJson = response.headers.get('content-type')?.includes('json') ?? false;
-  // biome-ignore lint/suspicious/noExplicitAny: JSON of any shape
-  return { status: response.status, bytes, json: (isJson ? JSON.parse(bytes.toString()) : null) as any };
-}
+const ask = (method: string, path: string, body?: FormData | object) =>
+  askService(server.url, server.adminKey, method, path, body);
 
 async function synchronise(mode = 'quick'): Promise<void> {
   expect((await ask('POST', `/api/sync/vsrx?wait=true&mode=${mode}`)).status).toBe(200);

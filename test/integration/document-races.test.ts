@@ -9,6 +9,7 @@ import type { DocumentTask } from '../../src/ports/document-work.ts';
 import { type RunningServer, serve } from '../../src/server.ts';
 import { type Database, openDatabase } from '../../src/stores/postgres/database.ts';
 import { createDocumentWork } from '../../src/stores/postgres/document-work.ts';
+import { askService } from '../support/ask-service.ts';
 import { expectEqualStores } from '../support/equal-stores.ts';
 import { ORGANIZATION, type PracticeSetup, setUpPractice } from '../support/practice-setup.ts';
 import { randomNumbers } from '../support/random-numbers.ts';
@@ -56,22 +57,8 @@ afterAll(async () => {
 /** Nobody holds the lock of this number. */
 const lost = () => createDocumentWork({ database: lostDatabase, workerId: '1' });
 
-async function ask(method: string, path: string, body?: FormData | object, headers: Record<string, string> = {}) {
-  const isForm = body instanceof FormData;
-  const response = await fetch(`${server.url}${path}`, {
-    method,
-    headers: {
-      authorization: `Bearer ${server.adminKey}`,
-      ...(body === undefined || isForm ? {} : { 'content-type': 'application/json' }),
-      ...headers,
-    },
-    ...(body === undefined ? {} : { body: isForm ? body : JSON.stringify(body) }),
-  });
-  const bytes = Buffer.from(await response.arrayBuffer());
-  const isJson = response.headers.get('content-type')?.includes('json') ?? false;
-  // biome-ignore lint/suspicious/noExplicitAny: JSON of any shape
-  return { status: response.status, bytes, json: (isJson ? JSON.parse(bytes.toString()) : null) as any };
-}
+const ask = (method: string, path: string, body?: FormData | object, headers: Record<string, string> = {}) =>
+  askService(server.url, server.adminKey, method, path, body, headers);
 
 async function settled(): Promise<void> {
   await until(async () => (await server.chartsync.documentWork.open(ORGANIZATION)) === 0, 120_000);

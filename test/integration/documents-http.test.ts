@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import { type RunningServer, serve } from '../../src/server.ts';
+import { askService } from '../support/ask-service.ts';
 import { type PracticeSetup, setUpPractice } from '../support/practice-setup.ts';
 import { until } from '../support/until.ts';
 
@@ -29,22 +30,8 @@ afterAll(async () => {
   await setup?.close();
 });
 
-async function ask(method: string, path: string, body?: FormData | object, headers: Record<string, string> = {}) {
-  const isForm = body instanceof FormData;
-  const response = await fetch(`${server.url}${path}`, {
-    method,
-    headers: {
-      authorization: `Bearer ${server.adminKey}`,
-      ...(body === undefined || isForm ? {} : { 'content-type': 'application/json' }),
-      ...headers,
-    },
-    ...(body === undefined ? {} : { body: isForm ? body : JSON.stringify(body) }),
-  });
-  const bytes = Buffer.from(await response.arrayBuffer());
-  const isJson = response.headers.get('content-type')?.includes('json') ?? false;
-  // biome-ignore lint/suspicious/noExplicitAny: JSON of any shape
-  return { status: response.status, bytes, json: (isJson ? JSON.parse(bytes.toString()) : null) as any };
-}
+const ask = (method: string, path: string, body?: FormData | object, headers: Record<string, string> = {}) =>
+  askService(server.url, server.adminKey, method, path, body, headers);
 
 async function settled(): Promise<void> {
   await until(async () => (await server.chartsync.documentWork.open('org_test')) === 0, 60_000);

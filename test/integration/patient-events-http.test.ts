@@ -2,6 +2,7 @@
 import { io, type Socket } from 'socket.io-client';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type RunningServer, serve } from '../../src/server.ts';
+import { askService } from '../support/ask-service.ts';
 import { type EventReader, readEvents } from '../support/event-stream.ts';
 import { NOBODY, setUpTwoPractices, type Tenant, type TwoPractices } from '../support/two-practices.ts';
 import { until } from '../support/until.ts';
@@ -32,22 +33,8 @@ afterAll(async () => {
   await practices?.close();
 });
 
-async function ask(secret: string, method: string, path: string, body?: FormData | object) {
-  const isForm = body instanceof FormData;
-  const response = await fetch(`${practices.server.url}${path}`, {
-    method,
-    headers: {
-      authorization: `Bearer ${secret}`,
-      ...(body === undefined || isForm ? {} : { 'content-type': 'application/json' }),
-    },
-    ...(body === undefined ? {} : { body: isForm ? body : JSON.stringify(body) }),
-  });
-  const text = await response.text();
-  // biome-ignore lint/suspicious/noExplicitAny: JSON of any shape
-  let json: any = null;
-  if (response.headers.get('content-type')?.includes('json')) json = JSON.parse(text);
-  return { status: response.status, json };
-}
+const ask = (secret: string, method: string, path: string, body?: FormData | object) =>
+  askService(practices.server.url, secret, method, path, body);
 
 async function bring(tenant: Tenant, clientFileId: string, secret = tenant.secret): Promise<string> {
   const form = new FormData();

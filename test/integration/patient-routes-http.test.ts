@@ -1,6 +1,7 @@
 /** The other routes about patients and their documents: shapes of earlier servers, activation, alerts, duplicates, removal. */
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { askService } from '../support/ask-service.ts';
 import { setUpTwoPractices, type Tenant, type TwoPractices } from '../support/two-practices.ts';
 import { until } from '../support/until.ts';
 
@@ -21,22 +22,8 @@ afterAll(async () => {
   await practices?.close();
 });
 
-async function ask(method: string, path: string, body?: FormData | object, secret = one.secret) {
-  const isForm = body instanceof FormData;
-  const response = await fetch(`${practices.server.url}${path}`, {
-    method,
-    headers: {
-      authorization: `Bearer ${secret}`,
-      ...(body === undefined || isForm ? {} : { 'content-type': 'application/json' }),
-    },
-    ...(body === undefined ? {} : { body: isForm ? body : JSON.stringify(body) }),
-  });
-  const text = await response.text();
-  // biome-ignore lint/suspicious/noExplicitAny: JSON of any shape
-  let json: any = null;
-  if (response.headers.get('content-type')?.includes('json')) json = JSON.parse(text);
-  return { status: response.status, json };
-}
+const ask = (method: string, path: string, body?: FormData | object, secret = one.secret) =>
+  askService(practices.server.url, secret, method, path, body);
 
 async function settled(): Promise<void> {
   const { documentWork } = practices.server.chartsync;
