@@ -11,7 +11,7 @@ const env = {
   MALLOC_ARENA_MAX: process.env.MALLOC_ARENA_MAX ?? '2',
   NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(root, 'node_modules', '.cache', 'chartsync'),
 };
-const flags = ['--max-semi-space-size=32'];
+const flags = ['--max-semi-space-size=16', '--heap-growing-percent=60'];
 process.exitCode = await run(
   [node24, ...flags, join(root, 'src', 'cli', 'main.ts'), 'demo', ...process.argv.slice(2)],
   { env },

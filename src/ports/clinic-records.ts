@@ -58,11 +58,18 @@ export interface ClinicRecords {
     stream: RecordStream,
     references: readonly string[],
   ): Promise<ReadonlyMap<string, StoredRecord>>;
+  /** Whether nothing was ever stored of the list, nor of another one that shares its table; removed records count. */
+  isEmpty(key: ConnectionKey, stream: RecordStream): Promise<boolean>;
   /** Creates and changes records, and moves the stream's state with them. */
   write(
     fence: Fence,
     stream: RecordStream,
-    changes: { readonly added: readonly ClinicRecord[]; readonly updated: readonly ClinicRecord[] },
+    changes: {
+      readonly added: readonly ClinicRecord[];
+      readonly updated: readonly ClinicRecord[];
+      /** The caller knows that nothing is stored under any of their references: what they were before is not looked for. */
+      readonly neverStored?: boolean;
+    },
     state: Partial<StreamState>,
     at: number,
   ): Promise<void>;

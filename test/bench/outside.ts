@@ -23,13 +23,18 @@ export type SubjectName =
   | 'stream-both'
   | 'sync';
 
-/** As in `bin/chartsync`; the floors get the same. */
-const FLAGS = ['--max-semi-space-size=32'];
+/** As `bin/chartsync` starts it; the floors get the same. */
+export const NODE_FLAGS = ['--max-semi-space-size=16', '--heap-growing-percent=60'];
+export const NODE_ENVIRONMENT = { MALLOC_ARENA_MAX: '2' };
 
 /** Runs a file of `subjects/`, which measures itself. @throws Error with its output when it fails */
 export async function runSubject<Extra = unknown>(name: SubjectName, input: unknown): Promise<Measurement & Extra> {
   const file = fileURLToPath(new URL(`./subjects/${name}.ts`, import.meta.url));
-  const { stdout, processMs } = await runProcess(process.execPath, [...FLAGS, file, JSON.stringify(input)], {});
+  const { stdout, processMs } = await runProcess(
+    process.execPath,
+    [...NODE_FLAGS, file, JSON.stringify(input)],
+    NODE_ENVIRONMENT,
+  );
   const last = stdout.trim().split('\n').at(-1) ?? '';
   return { ...(JSON.parse(last) as InsideMeasurement & Extra), processMs };
 }

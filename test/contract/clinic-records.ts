@@ -129,6 +129,26 @@ export function describeClinicRecords(name: string, makeStores: () => Promise<Cl
       expect(await records.count(fence, 'patients')).toBe(1);
     });
 
+    it('tells a list of which nothing was ever stored from one whose records are all removed', async () => {
+      const fence = await begin();
+      expect(await records.isEmpty(fence, 'patients')).toBe(true);
+      await add(fence, patient('1'));
+      expect(await records.isEmpty(fence, 'patients')).toBe(false);
+      const [one] = await stored(fence);
+      await records.remove(fence, 'patients', [removalOf(one!)], NOW);
+      expect(await records.isEmpty(fence, 'patients')).toBe(false);
+      expect(await records.isEmpty(await begin(), 'patients')).toBe(true);
+    });
+
+    it('computes activity of what was never stored like of what may have been', async () => {
+      const fence = await begin();
+      const first = { added: [appointment('a', NOW - DAY)], updated: [], neverStored: true };
+      await records.write(fence, 'patients', { added: [patient('1')], updated: [], neverStored: true }, {}, NOW);
+      await records.write(fence, 'individual_appointments', first, {}, NOW);
+      await records.computeActivity(fence, NOW, false);
+      expect(await stores.activity(fence, '1')).toMatchObject({ active: true, total: 1 });
+    });
+
     it('orders what is stored by the bytes of the reference', async () => {
       const fence = await begin();
       await add(fence, ...['9', '10', '100', '2'].map((reference) => patient(reference)));

@@ -22,10 +22,15 @@ export function textOf(record: Json, field: string): string | null {
 const FIRST_YEAR = Date.parse('0001-01-02T00:00:00Z');
 const MAX_INTEGER = 2 ** 31 - 1;
 
+/** Whole seconds in UTC of a day that every month has. */
+const PLAIN_INSTANT = /^[12]\d{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\dZ$/;
+
 /** ISO in UTC with milliseconds. */
 export function instantOf(record: Json, field: string): string | null {
   const value = textOf(record, field);
   if (value === null) return null;
+  // As Cliniko writes it: most of what is read are instants.
+  if (value.length === 20 && PLAIN_INSTANT.test(value)) return `${value.slice(0, 19)}.000Z`;
   const at = /^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(value) ? Date.parse(value) : Number.NaN;
   if (Number.isNaN(at) || at < FIRST_YEAR || !/(Z|[+-]\d\d:?\d\d)$/.test(value))
     throw changed(`The field ${field} is not an instant.`);

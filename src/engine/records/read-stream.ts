@@ -1,5 +1,5 @@
 /**
- * Reads one list of a source and stores what differs, some pages at a time.
+ * Reads one list of a source and stores what differs, some pages at a time: the next ones are read and compared while some are written.
  *
  * Paging by offset drifts while people work: a record that vanishes moves the later ones forward, and one of them is skipped. Counts
  * alone do not tell, when another one came at the same time. So of what was counted at the beginning everything must have come,
@@ -11,6 +11,7 @@ import type { StoredRecord, StreamState } from '../../ports/clinic-records.ts';
 import type { ReadQuestion, SourcePage } from '../../ports/clinic-source.ts';
 import type { ConnectionKey } from '../../ports/document-records.ts';
 import type { RunSession } from '../run-session.ts';
+import { Lanes } from './lanes.ts';
 import { readAhead } from './read-ahead.ts';
 import type { RecordPorts } from './settings.ts';
 
@@ -41,7 +42,9 @@ export const MAX_PASSES = 3;
 const SPARE_PAGES = 20;
 const PAGE_SIZE = 100;
 /** Pages in one transaction; so many are read ahead at most. */
-const PAGES_AT_ONCE = 10;
+const PAGES_AT_ONCE = 5;
+/** Transactions at once. */
+const WRITERS = 2;
 
 /**
  * @returns also when the counts do not agree after several passes, as long as nothing is known to be left out
@@ -56,6 +59,7 @@ export async function readStream(
 ): Promise<StreamRead> {
   const startedAt = ports.clock.now();
   const counts = { added: 0, updated: 0, same: 0 };
+  const isFirst = await ports.records.isEmpty(key, stream);
   let serverStart: number | null = null;
   let before: PartCounts | null = null;
   for (let pass = 1; ; pass++) {
@@ -78,24 +82,46 @@ export async function readStream(
         yield page;
       }
     };
-    for await (const portion of readAhead(judged, PAGES_AT_ONCE)) {
-      session.signal.throwIfAborted();
-      for (const page of portion) serverStart ??= Math.min(startedAt, page.serverTime ?? startedAt);
-      // The last of several with one id counts.
-      const unique = new Map(portion.flatMap((page) => page.records).map((record) => [record.reference, record]));
-      const seenBefore = seen.size;
-      for (const [reference, record] of unique) {
-        seen.add(reference);
-        if (isWithdrawn(record)) withdrawn.add(reference);
-        else withdrawn.delete(reference);
+    const writers = new Lanes(WRITERS);
+    let stored: SourcePage | null = null;
+    try {
+      for await (const portion of readAhead(judged, PAGES_AT_ONCE)) {
+        session.signal.throwIfAborted();
+        for (const page of portion) serverStart ??= Math.min(startedAt, page.serverTime ?? startedAt);
+        // The last of several with one id counts.
+        const unique = new Map(portion.flatMap((page) => page.records).map((record) => [record.reference, record]));
+        // What came before in this pass may just be on its way to the store.
+        const repeated = [...unique.keys()].filter((reference) => seen.has(reference));
+        if (repeated.length > 0) await writers.idle();
+        for (const [reference, record] of unique) {
+          seen.add(reference);
+          if (isWithdrawn(record)) withdrawn.add(reference);
+          else withdrawn.delete(reference);
+        }
+        const references = isFirst && pass === 1 ? repeated : [...unique.keys()];
+        const known = await ports.records.find(key, stream, references);
+        const changes = { ...compare([...unique.values()], known), neverStored: known.size === 0 };
+        const progress = unique.size - repeated.length;
+        const last = portion.at(-1)!;
+        const write = async () => {
+          // Tells of what is stored already: the portion that was begun before this one may still be on its way.
+          const state = stored === null ? {} : stateAfter(stored, asked, serverStart ?? startedAt);
+          await store(ports, session, stream, changes, state);
+          counts.added += changes.added.length;
+          counts.updated += changes.updated.length;
+          // What is read again is not counted again.
+          if (pass > 1) return;
+          counts.same += changes.same;
+          session.count({ same: changes.same });
+          session.advance(progress);
+        };
+        await writers.start(write, () => {
+          stored = last;
+        });
       }
-      const sameBefore = counts.same;
-      const state = stateAfter(portion.at(-1)!, asked, serverStart ?? startedAt);
-      await storePages(ports, key, session, stream, [...unique.values()], counts, state);
-      // What is read again is not counted again.
-      if (pass > 1) counts.same = sameBefore;
-      else session.count({ same: counts.same - sameBefore });
-      if (pass === 1) session.advance(seen.size - seenBefore);
+      await writers.idle();
+    } finally {
+      await writers.settled();
     }
     if (parts.agree || pass >= MAX_PASSES) {
       if (parts.isShort) {
@@ -177,29 +203,19 @@ function stateAfter(page: SourcePage, asked: StreamQuestion, serverStart: number
   return { unfinished: { startedAt, createdFrom: page.position } };
 }
 
-/** Compares pages with what is stored and writes the difference, in one transaction with how far the read came. */
-async function storePages(
+/** Writes the difference, in one transaction with how far the read came. */
+async function store(
   ports: RecordPorts,
-  key: ConnectionKey,
   session: RunSession,
   stream: RecordStream,
-  records: readonly ClinicRecord[],
-  counts: { added: number; updated: number; same: number },
+  changes: ReturnType<typeof compare> & { readonly neverStored: boolean },
   state: Partial<StreamState>,
 ): Promise<void> {
-  const stored = await ports.records.find(
-    key,
-    stream,
-    records.map((record) => record.reference),
-  );
-  const { added, updated, same, back } = compare(records, stored);
+  const { added, updated, neverStored, back } = changes;
   if (added.length + updated.length > 0 || Object.keys(state).length > 0) {
-    await ports.records.write(session.fence, stream, { added, updated }, state, ports.clock.now());
+    await ports.records.write(session.fence, stream, { added, updated, neverStored }, state, ports.clock.now());
   }
   if (back.length > 0) await ports.records.clearMissing(session.fence, stream, back);
-  counts.added += added.length;
-  counts.updated += updated.length;
-  counts.same += same;
   // An attachment is counted when its document is here.
   if (stream !== 'patient_attachments') session.count({ added: added.length, updated: updated.length });
 }

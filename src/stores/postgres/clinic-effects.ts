@@ -50,14 +50,15 @@ export async function touchPlaces(trx: Trx, fence: Fence, records: readonly Clin
       AND a.cliniko_business_id = n.reference`.execute(trx);
 }
 
-/** A group appointment is shown with its attendees: it has changed when one of them has. */
+/** A group appointment is shown with its attendees: it has changed when one of them has. @param before references of attendees that may be stored */
 export async function touchGroupsOf(
   trx: Trx,
   fence: Fence,
   attendees: readonly ClinicRecord[],
+  before: readonly string[],
   at: number,
 ): Promise<void> {
-  await touchGroups(trx, fence, await groupsOf(trx, fence, attendees), at);
+  await touchGroups(trx, fence, await groupsOf(trx, fence, attendees, before), at);
 }
 
 export async function touchGroups(
@@ -69,19 +70,25 @@ export async function touchGroups(
   if (appointments.size === 0) return;
   const ids = [...appointments].sort().map((reference) => recordId(fence, 'appointments', reference));
   await sql`
-    UPDATE appointments SET updated_at = ${new Date(at)}
-    WHERE id = ANY (${ids}::uuid[]) AND organization_id = ${fence.organizationId}
-      AND connection_id = ${fence.connectionId} AND kind = 'group' AND updated_at < ${new Date(at)}`.execute(trx);
+    WITH found AS MATERIALIZED (SELECT * FROM appointments WHERE id = ANY (${ids}::uuid[]))
+    UPDATE appointments AS a SET updated_at = ${new Date(at)} FROM found AS f
+    WHERE a.id = f.id AND f.kind = 'group' AND f.organization_id = ${fence.organizationId}
+      AND f.connection_id = ${fence.connectionId} AND a.updated_at < ${new Date(at)}`.execute(trx);
 }
 
 /** The appointments that attendees belong to, and those that they belonged to until now. */
-async function groupsOf(trx: Trx, fence: Fence, records: readonly ClinicRecord[]): Promise<Set<string>> {
+async function groupsOf(
+  trx: Trx,
+  fence: Fence,
+  records: readonly ClinicRecord[],
+  before: readonly string[],
+): Promise<Set<string>> {
   const attendees = records as readonly ClinicRecord<'attendees'>[];
   const groups = new Set(attendees.flatMap((record) => record.data.appointment ?? []));
-  const references = records.map((record) => record.reference);
+  if (before.length === 0) return groups;
   const { rows } = await sql<{ appointment: string }>`
     WITH found AS MATERIALIZED (
-      SELECT * FROM appointment_attendees WHERE id = ANY (${idsOf(fence, 'attendees', references)}::uuid[])
+      SELECT * FROM appointment_attendees WHERE id = ANY (${idsOf(fence, 'attendees', before)}::uuid[])
     )
     SELECT DISTINCT cliniko_appointment_id AS appointment FROM found
     WHERE ${ofConnection(fence)} AND cliniko_appointment_id IS NOT NULL`.execute(trx);
@@ -95,28 +102,35 @@ export function patientColumn(stream: RecordStream): string | null {
   return null;
 }
 
-/** Notes whose activity changes: of those that the records name now, and of those that they named before. */
+/**
+ * Notes whose activity changes: of those that the records name now, and of those that they named before.
+ *
+ * @param before references of the records that may be stored
+ */
 export async function noteActivity(
   trx: Trx,
   fence: Fence,
   stream: RecordStream,
   records: readonly ClinicRecord[],
+  before: readonly string[],
 ): Promise<void> {
   const table = STREAM_TABLES[stream] as StreamTable;
   const patients = new Set(records.flatMap((record) => table.patientsOf(record)));
-  const references = records.map((record) => record.reference);
   const column = patientColumn(stream);
-  if (column !== null && stream !== 'patients') {
+  if (column !== null && stream !== 'patients' && before.length > 0) {
     const { rows } = await sql<{ patient: string }>`
       WITH found AS MATERIALIZED (
-        SELECT * FROM ${sql.table(table.table)} WHERE id = ANY (${idsOf(fence, stream, references)}::uuid[])
+        SELECT * FROM ${sql.table(table.table)} WHERE id = ANY (${idsOf(fence, stream, before)}::uuid[])
       )
       SELECT DISTINCT ${sql.ref(column)} AS patient FROM found
       WHERE ${ofConnection(fence)} AND ${sql.ref(column)} IS NOT NULL`.execute(trx);
     for (const row of rows) patients.add(row.patient);
   }
   await dueOf(trx, fence, [...patients]);
-  if (stream === 'group_appointments') await dueOfGroups(trx, fence, references);
+  if (stream === 'group_appointments') {
+    const references = records.map((record) => record.reference);
+    await dueOfGroups(trx, fence, references);
+  }
 }
 
 export async function dueOf(trx: Trx, fence: Fence, patients: readonly string[]): Promise<void> {

@@ -103,14 +103,22 @@ export function createClinicRecords(database: Database): ClinicRecords {
         return new Map(rows.map((row) => [row.reference, storedRecord(stream, row)]));
       }),
 
+    isEmpty: (key, stream) =>
+      ask(async () => {
+        const { table } = namesOf(stream);
+        const { rows } = await sql`SELECT 1 FROM ${table} WHERE ${ofConnection(key)} LIMIT 1`.execute(database.kysely);
+        return rows.length === 0;
+      }),
+
     write: (fence, stream, changes, state, at) =>
       write(fence, async (trx) => {
         // A page that a power cut takes away takes its checkpoint with it; waiting for the disk each time would buy nothing.
         if (state.cursor === undefined) await sql`SET LOCAL synchronous_commit = off`.execute(trx);
         const records = [...changes.added, ...changes.updated];
+        const before = changes.neverStored === true ? [] : records.map((record) => record.reference);
         if (records.length > 0) {
-          await noteActivity(trx, fence, stream, records);
-          if (stream === 'attendees') await touchGroupsOf(trx, fence, records, at);
+          await noteActivity(trx, fence, stream, records, before);
+          if (stream === 'attendees') await touchGroupsOf(trx, fence, records, before, at);
           if (stream === 'businesses') await touchPlaces(trx, fence, records, at);
           await upsert(trx, fence, stream, records, at);
           if (stream === 'appointment_types' && changes.updated.length > 0) {

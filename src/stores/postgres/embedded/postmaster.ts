@@ -144,6 +144,10 @@ const SETTINGS: Readonly<Record<string, string>> = {
   log_min_error_statement: 'panic',
   log_error_verbosity: 'terse',
   logging_collector: 'off',
+  // A first copy writes a gigabyte within a minute or two: with the defaults each checkpoint makes it write whole pages again.
+  max_wal_size: '2GB',
+  checkpoint_timeout: '15min',
+  shared_buffers: '256MB',
 };
 
 async function freePort(wanted: number | null): Promise<number> {
