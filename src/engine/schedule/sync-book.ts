@@ -121,9 +121,8 @@ export async function copyWindow(
     urgent: options.urgent,
     onDate: ({ date }) => progress.tell(date),
   }).finally(() => ready.catch(() => undefined));
-  const before = await ready;
-  await progress.settle();
-  await book.configure(fence, clinicId, clinicSettings(clinic, settings, read));
+  const { before, slots } = await ready;
+  await Promise.all([progress.settle(), book.configure(fence, clinicId, clinicSettings(clinic, settings, read))]);
   const finishedAt = clock.now();
 
   session.step('Generating the slots', null);
@@ -132,6 +131,7 @@ export async function copyWindow(
     fence,
     clinicId,
     window,
+    slots,
     reads: read.reads,
     guardLimits: settings.guard,
     inSourceBefore: before?.itemsInSource ?? null,
@@ -163,7 +163,7 @@ export async function copyWindow(
   return { result, evidence };
 }
 
-/** @returns the last complete read, of a usual window */
+/** @returns the last complete read, of a usual window, and the slots: they depend on the clinic's settings alone */
 async function prepare(
   { book, runs }: BookPorts,
   settings: BookSettings,
@@ -176,7 +176,8 @@ async function prepare(
 ) {
   await book.configure(fence, settings.clinicId, clinicSettings(clinic, settings, null));
   await book.beginWindow(fence, settings.clinicId, window);
-  return isUsual ? await runs.lastCompleteRead(settings) : null;
+  const slots = await book.regenerate(fence, settings.clinicId, window);
+  return { before: isUsual ? await runs.lastCompleteRead(settings) : null, slots };
 }
 
 /** One write at a time, of the newest value only: the next date is not waited with for it. */

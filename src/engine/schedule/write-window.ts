@@ -31,6 +31,8 @@ export interface WriteWindow {
   /** One for each date of the window; a date without one counts as not read. */
   readonly reads: readonly DateRead[];
   readonly guardLimits: GuardLimits;
+  /** The slots of the window as they were generated from the same settings a moment ago; without them they are generated. */
+  readonly slots?: SlotCounts;
   /** Appointments at the previous complete read of a window of this length; null: there was none. */
   readonly inSourceBefore: number | null;
   /** Holds, not confirmed bookings, may be moved out of a full slot. */
@@ -67,7 +69,7 @@ export interface WindowResult {
 export async function writeWindow(options: WriteWindow): Promise<WindowResult> {
   const { book, fence, clinicId, window, signal } = options;
   signal.throwIfAborted();
-  const slots = await book.regenerate(fence, clinicId, window);
+  const slots = options.slots ?? (await book.regenerate(fence, clinicId, window));
   options.onPhase?.('slots_generated');
 
   const read = judgeWindow(window, options.reads);
