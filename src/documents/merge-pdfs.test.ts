@@ -7,6 +7,7 @@ import { encryptedPdf, pdfOf } from '../../test/support/document-samples.ts';
 import { rawPdf } from '../../test/support/hostile-documents.ts';
 import type { DocumentLimits } from '../ports/document-content.ts';
 import { DOCUMENT_LIMITS } from './limits.ts';
+import { openPdf } from './pdf/open.ts';
 import { createDocumentProcessor } from './processor.ts';
 
 const content = createDocumentProcessor({ workers: 1, searchPath: '' });
@@ -30,10 +31,13 @@ async function fileOf(bytes: Uint8Array): Promise<string> {
 const merge = (files: readonly string[], limits: Partial<DocumentLimits> = {}, signal = new AbortController().signal) =>
   content.merge(files, { folder, limits: { ...DOCUMENT_LIMITS, ...limits }, signal });
 
-/** pdf-lib gives up where the tree of pages names a page that is not there; pdf.js reads the other one. */
+/** The tree of pages names one that is not there, the second of three: pdf-lib says nothing of it, pdf.js reads the others. */
 const halfThere = rawPdf([
   '<< /Type /Catalog /Pages 2 0 R >>',
-  '<< /Type /Pages /Kids [3 0 R 9 0 R] /Count 2 >>',
+  '<< /Type /Pages /Kids [3 0 R 4 0 R 6 0 R] /Count 3 >>',
+  '<< /Type /Pages /Parent 2 0 R /Kids [5 0 R] /Count 1 >>',
+  '<< /Type /Pages /Parent 2 0 R /Kids [9 0 R] /Count 1 >>',
+  '<< /Type /Page /Parent 3 0 R /MediaBox [0 0 200 100] >>',
   '<< /Type /Page /Parent 2 0 R /MediaBox [0 0 200 100] >>',
 ]);
 
@@ -48,14 +52,19 @@ test('PDFs become one, in their order, and the same ones the same bytes', async 
   expect(await merge([...files, files[0]!])).toEqual(first);
 });
 
-test('what cannot be copied is drawn, and what cannot be drawn either is left out', async () => {
+test('what cannot be copied is drawn, a page that cannot be drawn is told of, and a document of which nothing can be is left out', async () => {
   const good = await fileOf(await pdfOf(['One']));
   const files = [await fileOf(halfThere), await fileOf(await encryptedPdf()), await fileOf(Buffer.from('x')), good];
   const merged = await merge(files);
-  expect(merged).toMatchObject({ verdict: 'merged', pageCount: 2, firstPages: [1, null, null, 2] });
+  expect(merged).toMatchObject({ verdict: 'merged', pageCount: 4, firstPages: [1, null, null, 4] });
   if (merged.verdict !== 'merged') throw new Error('refused');
-  const [drawn] = (await PDFDocument.load(await readFile(merged.pdf.path))).getPages();
+  const bytes = await readFile(merged.pdf.path);
+  const [drawn] = (await PDFDocument.load(bytes)).getPages();
   expect(drawn!.getSize()).toEqual({ width: 200, height: 100 });
+  await using pdf = await openPdf(new Uint8Array(bytes), DOCUMENT_LIMITS.pixels);
+  const { items } = await (await pdf.document.getPage(2)).getTextContent();
+  const text = items.map((item) => ('str' in item ? item.str : '')).join('');
+  expect(text).toContain('Page 2 of 3 of this document cannot be shown.');
 });
 
 test('limits hold for all of them together, and a refusal leaves no file', async () => {

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PDFDocument } from 'pdf-lib';
+import { PDFDocument, StandardFonts } from 'pdf-lib';
 import type { PDFDocumentProxy } from 'pdfjs-dist';
 import type { MergedPdf } from '../ports/document-content.ts';
 import type { MergeJob, Refused } from './job.ts';
@@ -14,6 +14,7 @@ import { MERGED_FILE } from './result-files.ts';
 /** For pages that can be drawn but not copied. */
 const RESOLUTION = 150;
 const POINTS_PER_INCH = 72;
+const A4: [number, number] = [595, 842];
 
 /** @throws what the file system throws; never because of the content */
 export async function mergePdfs(job: MergeJob): Promise<MergedPdf | Refused> {
@@ -58,6 +59,8 @@ async function append(merged: PDFDocument, bytes: Buffer, job: MergeJob): Promis
   let source: PDFDocument | null = null;
   try {
     source = await PDFDocument.load(bytes, { updateMetadata: false });
+    // pdf-lib passes over a page that is not where the document says.
+    if (source.catalog.Pages().Count().asNumber() !== source.getPageCount()) throw new Error('A page is not there.');
     if (source.getPageCount() > job.limits.pages) throw new Refusal('document_too_large');
     const pages = await merged.copyPages(source, source.getPageIndices());
     for (const page of pages) merged.addPage(page);
@@ -74,12 +77,16 @@ async function draw(merged: PDFDocument, bytes: Buffer, job: MergeJob): Promise<
   try {
     await using pdf = await openPdf(new Uint8Array(bytes), job.limits.pixels);
     if (pdf.document.numPages > job.limits.pages) throw new Refusal('document_too_large');
-    let pages = 0;
+    let drawn = 0;
+    const before = merged.getPageCount();
     const side = Math.min(4000, Math.floor(Math.sqrt(job.limits.pixels)));
     for (let number = 1; number <= pdf.document.numPages; number++) {
-      if (await drawPage(merged, pdf.document, number, side, job)) pages++;
+      if (await drawPage(merged, pdf.document, number, side, job)) drawn++;
+      else await tellOfPage(merged, number, pdf.document.numPages);
     }
-    return pages;
+    if (drawn > 0) return merged.getPageCount() - before;
+    for (let n = merged.getPageCount(); n > before; n--) merged.removePage(n - 1);
+    return 0;
   } catch (error) {
     if (error instanceof Refusal && error.code === 'document_too_large') throw error;
     if (error instanceof RangeError) throw error;
@@ -111,4 +118,11 @@ async function drawPage(
     // One damaged page of many is no reason to give up the others.
     return false;
   }
+}
+
+/** In the place of a page that cannot be drawn: nobody shall believe that there was none. */
+async function tellOfPage(merged: PDFDocument, number: number, of: number): Promise<void> {
+  const font = await merged.embedFont(StandardFonts.Helvetica);
+  const text = `Page ${number} of ${of} of this document cannot be shown. Please open the document itself.`;
+  merged.addPage(A4).drawText(text, { x: 56, y: 700, size: 11, font });
 }

@@ -31,6 +31,8 @@ export interface ConsistencyCounts {
   readonly sampled: number;
   /** Comparisons that could not be made, e.g. because a source did not answer. */
   readonly unknown: number;
+  /** Differences beyond those that are listed. */
+  readonly unlisted: number;
 }
 
 export interface OpenCheck {

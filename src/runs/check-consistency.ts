@@ -46,7 +46,7 @@ export type ConsistencyEnd = 'done' | 'open' | 'busy';
 const LEASE_MS = 10 * 60_000;
 const PATIENTS = 20;
 const PAGE = 500;
-/** A store that is full of differences has one reason: the report says so, and stays readable. */
+/** A store that is full of differences has one reason: the report says how many more there are, and stays readable. */
 const MOST_OF_A_STEP = 5000;
 
 export async function checkConsistency(ports: ConsistencyPorts, request: ConsistencyRequest): Promise<ConsistencyEnd> {
@@ -90,12 +90,16 @@ class Findings {
   documents = 0;
   sampled = 0;
   unknown = 0;
+  unlisted = 0;
 
   tell(
     connectionId: string | null,
     difference: Partial<FoundDifference> & Pick<FoundDifference, 'store' | 'kind' | 'message'>,
   ) {
-    if (this.differences.length >= MOST_OF_A_STEP) return;
+    if (this.differences.length >= MOST_OF_A_STEP) {
+      this.unlisted++;
+      return;
+    }
     const nothing = { unit: null, reference: null, documentUuid: null, sha256: null, code: null };
     this.differences.push({ ...nothing, ...difference, connectionId });
   }
@@ -112,8 +116,8 @@ class Findings {
   }
 
   result(): Found {
-    const { patients, documents, sampled, unknown, differences } = this;
-    return { counts: { patients, documents, sampled, unknown }, differences };
+    const { patients, documents, sampled, unknown, unlisted, differences } = this;
+    return { counts: { patients, documents, sampled, unknown, unlisted }, differences };
   }
 }
 

@@ -257,6 +257,33 @@ test('what was made of a document is looked for too, without any connection; wha
   expect(missing.filter(({ sha256 }) => sha256 === pages)).toHaveLength(1);
 });
 
+test('a place with more differences than are listed says how many more there are', async () => {
+  const { blobs } = setup.chartsync;
+  const unknown = (n: number) => `${ORGANIZATION}/${'f'.repeat(56)}${n.toString(16).padStart(8, '0')}`;
+  const ports = consistencyPorts(setup.chartsync, await setup.chartsync.search());
+  const end = await checkConsistency(
+    {
+      ...ports,
+      clock: systemClock,
+      blobs: {
+        ...blobs,
+        async *list(prefix, options) {
+          yield* blobs.list(prefix, options);
+          yield Array.from({ length: 5200 }, (_, n) => ({ name: unknown(n), size: 1 }));
+        },
+      },
+    },
+    { organizationId: ORGANIZATION, connections: [], until: Number.POSITIVE_INFINITY, samplePercent: 0, signal },
+  );
+  expect(end).toBe('done');
+  const { totals, unlisted } = await report();
+  expect(unlisted).toBeGreaterThanOrEqual(200);
+  const listed = totals.reduce((sum, { count }) => sum + count, 0);
+  expect(listed).toBeGreaterThanOrEqual(5000);
+  const said = await runCli(['consistency'], { cwd: setup.folder, env: setup.environment });
+  expect(said.stdout).toContain(`${unlisted} more differences are not listed.`);
+});
+
 /** Where the folder store keeps a content, whichever way it divides its folders. */
 async function fileOf(sha256: string): Promise<string> {
   const root = join(setup.config.home, 'blobs');

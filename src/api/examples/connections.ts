@@ -215,6 +215,7 @@ export const CONNECTION_EXAMPLES: Examples = {
             documents: 3170,
             sampled: 31,
             unknown: 0,
+            unlisted: 0,
             consistent: false,
             differences: [{ store: 'blob', kind: 'missing', count: 1 }],
           },

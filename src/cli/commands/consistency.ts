@@ -55,6 +55,7 @@ export function registerConsistency(program: Command, runner: CommandRunner): vo
             `${report.documents} documents, ${report.sampled} of them read: ` +
             (rows.length === 0 ? 'no difference.' : `${rows.length} differences.`),
         );
+        if (report.unlisted > 0) output.say(`${report.unlisted} more differences are not listed.`);
         if (report.unknown > 0) output.say(`${report.unknown} comparisons could not be made: a store did not answer.`);
         return rows.length === 0 && report.unknown === 0 ? EXIT.done : EXIT.partial;
       }),

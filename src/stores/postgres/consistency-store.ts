@@ -57,7 +57,7 @@ export function createConsistencyStore(database: Database): ConsistencyStore {
           check,
           sql`after_patient = ${afterPatient}, patients = patients + ${counts.patients},
               documents = documents + ${counts.documents}, sampled = sampled + ${counts.sampled},
-              unknown = unknown + ${counts.unknown},
+              unknown = unknown + ${counts.unknown}, unlisted = unlisted + ${counts.unlisted},
               held_until = now() + ${leaseMs} * interval '1 millisecond'`,
         );
         if (differences.length === 0) return;
@@ -100,7 +100,7 @@ export function createConsistencyStore(database: Database): ConsistencyStore {
 
     async reports(organizationId, limit) {
       const rows = await ask(sql<ConsistencyReport & { started: Date; finished: Date | null }>`
-        SELECT c.id, c.started_at AS started, c.finished_at AS finished, c.patients, c.documents, c.sampled, c.unknown,
+        SELECT c.id, c.started_at AS started, c.finished_at AS finished, c.patients, c.documents, c.sampled, c.unknown, c.unlisted,
                coalesce((SELECT json_agg(json_build_object('store', t.store, 'kind', t.kind, 'count', t.n)
                                          ORDER BY t.store, t.kind)
                          FROM (SELECT store, kind, count(*)::int AS n FROM consistency_differences

@@ -802,6 +802,7 @@ export interface Tables {
     patients: Generated<number>;
     documents: Generated<number>;
     sampled: Generated<number>;
+    unlisted: Generated<number>;
     unknown: Generated<number>;
     holder: Nullable<string>;
     held_until: NullableTimestamp;
