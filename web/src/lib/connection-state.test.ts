@@ -66,9 +66,9 @@ describe('the state of a connection', () => {
 
 describe('what needs a person', () => {
   test('is nothing while all goes by itself', () => {
-    expect(attentionOf([connection(), connection({ running_sync_id: 'sync_1', next_run_at: at(-60) })], NOW)).toEqual(
-      [],
-    );
+    expect(
+      attentionOf([connection(), connection({ running_sync_id: 'sync_1', next_run_at: at(-60) })], NOW, () => true),
+    ).toEqual([]);
   });
 
   test('comes the worst first, each with a place to go', () => {
@@ -80,6 +80,7 @@ describe('what needs a person', () => {
         connection({ id: 'd', state: 'paused', state_reason: 'The server moves.', held_items: 1 }),
       ],
       NOW,
+      () => true,
     );
     expect(items.map(({ text, href }) => [text, href])).toEqual([
       ['d is paused', '/connections/d'],
@@ -93,6 +94,13 @@ describe('what needs a person', () => {
       null,
       null,
     ]);
+  });
+
+  test('offers to those who may only look no more than to look', () => {
+    const paused = connection({ state: 'paused', held_items: 1 });
+    const actions = (may: boolean) => attentionOf([paused], NOW, () => may).map(({ action }) => action);
+    expect(actions(true)).toEqual(['Look, resume', 'Decide']);
+    expect(actions(false)).toEqual(['Look', 'Look']);
   });
 });
 

@@ -53,15 +53,26 @@ export interface Attention {
   readonly action: string;
 }
 
-/** What needs a person, the worst first. */
-export function attentionOf(connections: readonly Connection[], now: number): Attention[] {
+/** What needs a person, the worst first. @param can what the person who looks may do; others are only shown the place */
+export function attentionOf(
+  connections: readonly Connection[],
+  now: number,
+  can: (scope: 'sync:run' | 'held:decide') => boolean,
+): Attention[] {
   const say = words.overview.attention;
   const found = connections.flatMap((connection): (Attention & { rank: number })[] => {
     const { id, state, state_reason, held_items, consecutive_failures, open_failures, last_run } = connection;
     const href = `/connections/${encodeURIComponent(id)}`;
     const items: (Attention & { rank: number })[] = [];
     if (state === 'paused')
-      items.push({ rank: 0, tone: 'bad', text: say.paused(id), detail: state_reason, href, action: say.resume });
+      items.push({
+        rank: 0,
+        tone: 'bad',
+        text: say.paused(id),
+        detail: state_reason,
+        href,
+        action: can('sync:run') ? say.resume : say.look,
+      });
     else if (consecutive_failures > 0) {
       const detail = last_run?.error ? `${last_run.error.message} ${last_run.error.remedy}` : null;
       items.push({ rank: 1, tone: 'bad', text: say.failing(id, consecutive_failures), detail, href, action: say.look });
@@ -74,7 +85,7 @@ export function attentionOf(connections: readonly Connection[], now: number): At
         text: say.held(id, held_items),
         detail: null,
         href: '/held',
-        action: say.decide,
+        action: can('held:decide') ? say.decide : say.look,
       });
     if (open_failures > 0)
       items.push({

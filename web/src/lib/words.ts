@@ -208,7 +208,7 @@ export const words = {
     noHistory: 'No run yet.',
     failures: 'Failures',
     noFailures: 'Nothing of this connection failed.',
-    allFailures: (count: number) => `All ${number(count)} failures, to retry or skip`,
+    allFailures: (count: number, may: boolean) => `All ${number(count)} failures${may ? ', to retry or skip' : ''}`,
     live: 'Run in progress',
     facts: 'State',
     begun: 'Begun',
