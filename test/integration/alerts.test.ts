@@ -192,6 +192,28 @@ test('a receiver that refuses gets the same message again, later and in order', 
   await remove(id);
 });
 
+test('what is still on its way is not told any more when the alert is switched off', async () => {
+  hooks.answer(500);
+  const { id } = await add(webhook());
+  try {
+    await pause();
+    await until(async () => (await status(id)).last_delivery?.code === 'alert_not_accepted');
+    expect((await call('PUT', ONE, `${PATH}/${id}`, webhook({ enabled: false }))).status).toBe(200);
+    expect(await outbox('waiting')).toEqual([0]);
+  } finally {
+    hooks.answer(204);
+    await resume();
+  }
+  const heard = hookEvents(id).length;
+  expect((await call('PUT', ONE, `${PATH}/${id}`, webhook({ enabled: true }))).status).toBe(200);
+  await pause();
+  await until(() => hookEvents(id).length > heard);
+  await resume();
+  await until(() => hookEvents(id).at(-1) === 'resolved');
+  expect(hookEvents(id).slice(heard)).toEqual(['problem', 'resolved']);
+  await remove(id);
+});
+
 test('a sender that was too late does nothing to a message of another one', async () => {
   hooks.answer(500);
   const { id } = await add(webhook());

@@ -65,12 +65,20 @@ export function createAlertStore(database: Database): AlertStore {
           .where('organization_id', '=', alert.organizationId)
           .where('id', '=', alert.id)
           .execute();
-        // What was told of another kind of problem is not the beginning of one of this kind.
-        if (before.kind !== alert.kind || before.connection_id !== alert.connectionId)
+        // What was told of another kind of problem, or before a pause, is not the beginning of one that comes now.
+        if (before.kind !== alert.kind || before.connection_id !== alert.connectionId || !alert.enabled)
           await trx
             .deleteFrom('alert_problems')
             .where('organization_id', '=', alert.organizationId)
             .where('alert_id', '=', alert.id)
+            .execute();
+        // Who wants to hear nothing more is not told what was tried in vain until now.
+        if (!alert.enabled)
+          await trx
+            .deleteFrom('alert_outbox')
+            .where('organization_id', '=', alert.organizationId)
+            .where('alert_id', '=', alert.id)
+            .where('state', '=', 'waiting')
             .execute();
         await appendAudit(trx, [audit]);
         return true;
