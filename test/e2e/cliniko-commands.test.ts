@@ -113,7 +113,9 @@ test('a difference is told by verify, and removals above the limit wait with exi
 
 test('a key that is refused pauses the connection, and status tells why', async () => {
   setup.simulator.faults.keyRevoked = true;
-  expect((await chartsync(['sync', CONNECTION])).code).toBe(1);
+  const refused = await chartsync(['sync', CONNECTION]);
+  expect(refused.code).toBe(1);
+  expect(refused.stderr).toContain(`Status: 401. Host: ${new URL(setup.simulator.url).host}. [source_credentials]`);
   const status = await chartsync(['status']);
   expect(status.stdout).toContain(`${CONNECTION} is paused: The source system refused the user name, password or key.`);
 });
