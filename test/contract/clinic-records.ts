@@ -346,6 +346,52 @@ export function describeClinicRecords(name: string, makeStores: () => Promise<Cl
       expect(await stores.changedAt(fence, 'appointments', 'g')).toBe(NOW + 3);
     });
 
+    it('takes two writes at once of records that share patients and group appointments, whatever their order', async () => {
+      const fence = await begin();
+      const names = Array.from({ length: 60 }, (_, n) => `g${n}`);
+      const groups = (round: number, some: readonly string[]) =>
+        some.map((reference) => ({
+          ...appointment(reference, NOW + DAY + round, { patient: null }),
+          stream: 'group_appointments' as const,
+        }));
+      const attendees = (lane: number, round: number): ClinicRecord<'attendees'>[] =>
+        names.map((group, n) => ({
+          stream: 'attendees',
+          reference: `t${lane}-${n}`,
+          fingerprint: String(round),
+          data: {
+            createdAt: iso(NOW),
+            updatedAt: iso(NOW),
+            appointment: group,
+            patient: String(lane === 1 ? n : names.length - 1 - n),
+            arrived: false,
+            archivedAt: null,
+            deletedAt: null,
+            cancelledAt: null,
+            cancellationReason: null,
+            state: 'booked',
+          },
+        }));
+      await add(fence, ...names.map((_, n) => patient(String(n))));
+      await records.write(fence, 'group_appointments', { added: groups(0, names), updated: [] }, {}, NOW);
+      for (let round = 1; round <= 8; round++) {
+        const at = NOW + 10 * round;
+        await Promise.all([
+          records.write(fence, 'attendees', { added: attendees(1, round), updated: [] }, {}, at),
+          records.write(fence, 'attendees', { added: attendees(2, round).reverse(), updated: [] }, {}, at + 1),
+        ]);
+        await records.computeActivity(fence, at, false);
+        await Promise.all([
+          records.write(fence, 'group_appointments', { added: [], updated: groups(round, names.slice(0, 30)) }, {}, at),
+          records.write(fence, 'group_appointments', { added: [], updated: groups(round, names.slice(30)) }, {}, at),
+        ]);
+        await records.computeActivity(fence, at, false);
+      }
+      // Each goes to two groups: one among the first thirty, one among the last.
+      for (const one of ['0', '29', '59'])
+        expect(await stores.activity(fence, one)).toMatchObject({ active: true, total: 2 });
+    });
+
     it('dates appointments anew when the zone of their place changes, and not when its name does', async () => {
       const fence = await begin();
       const place = (name: string, timeZone: string): ClinicRecord<'businesses'> => ({

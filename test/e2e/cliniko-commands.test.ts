@@ -1,9 +1,10 @@
 /** A connection to Cliniko by the command line: stored key, plan, sync, verify, a wrong mode, held removals. */
 import { tmpdir } from 'node:os';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { runCli } from '../support/cli.ts';
+import { runCli, startCli } from '../support/cli.ts';
 import { type ClinikoSetup, CONNECTION, setUpCliniko } from '../support/cliniko-setup.ts';
 import { runCommand } from '../support/command.ts';
+import { until } from '../support/until.ts';
 
 let setup: ClinikoSetup;
 beforeAll(async () => {
@@ -52,6 +53,53 @@ test('a mode of another kind of connection is bad usage', async () => {
   expect((await chartsync(['sync', CONNECTION, '--patient', '5d1c3e7a-0b42-4f86-9a17-2e60c8d4b935'])).code).toBe(2);
 });
 
+test('a list that could not be read is named among the failures, with what the source answered', async () => {
+  setup.simulator.faults.answers = [{ kind: 'status500', resource: 'patients' }];
+  expect((await chartsync(['sync', CONNECTION, '--mode', 'comprehensive'])).code).toBe(3);
+  setup.simulator.faults.answers = [];
+  const failures = await chartsync(['failures', CONNECTION]);
+  expect(failures.stdout).toMatch(/│ list +│/);
+  expect(failures.stdout).toContain('Status: 500. List: patients.');
+  expect((await chartsync(['sync', CONNECTION])).code).toBe(0);
+  expect((await chartsync(['failures', CONNECTION])).stdout).toContain('Nothing failed.');
+});
+
+test('status tells of a source that does not answer, until it does', async () => {
+  setup.simulator.faults.answers = [{ kind: 'no-answer' }];
+  expect((await chartsync(['sync', CONNECTION])).code).toBe(1);
+  expect((await chartsync(['status'])).stdout).toContain(`${CONNECTION}: the last run failed, see chartsync runs`);
+  setup.simulator.faults.answers = [];
+  expect((await chartsync(['sync', CONNECTION])).code).toBe(0);
+  expect((await chartsync(['status'])).stdout).not.toContain('failed, see chartsync runs');
+});
+
+test('a run whose process was killed does not count as running, and the next one goes on', async () => {
+  const other = await setUpCliniko({ account: { seed: 94, patients: 900, appointments: 40 } });
+  try {
+    const options = { cwd: tmpdir(), env: other.environment };
+    other.simulator.faults.latencyMs = 50;
+    const victim = startCli(['sync', CONNECTION], options);
+    await until(async () => (await other.query('SELECT 1 FROM patients LIMIT 1')).length > 0);
+    expect((await runCommand(['status'], options)).stdout).toContain('running');
+    victim.child.kill('SIGKILL');
+    await victim.result;
+    other.simulator.faults.latencyMs = 0;
+    await until(async () => !(await runCommand(['status'], options)).stdout.includes('running'), 10_000);
+    const next = await runCommand(['sync', CONNECTION], options);
+    expect(next.code, next.stderr).toBe(0);
+    await other.expectCopy();
+    const [added] = await other.query<{ n: number }>(
+      "SELECT sum((effects ->> 'added')::int)::int AS n FROM sync_runs WHERE connection_id = $1",
+      [CONNECTION],
+    );
+    const verified = await runCommand(['verify', CONNECTION], options);
+    // Each was added once, whichever of the two did it.
+    expect(verified.stdout).toContain(`${added!.n} records agree with the source: no difference.`);
+  } finally {
+    await other.close();
+  }
+});
+
 test('a difference is told by verify, and removals above the limit wait with exit code 4', async () => {
   for (const row of setup.world.tables.appointments.rows.slice(0, 60)) setup.world.removeSilently(row.id);
   const verified = await chartsync(['verify', CONNECTION]);
@@ -65,7 +113,9 @@ test('a difference is told by verify, and removals above the limit wait with exi
 
 test('a key that is refused pauses the connection, and status tells why', async () => {
   setup.simulator.faults.keyRevoked = true;
-  expect((await chartsync(['sync', CONNECTION])).code).toBe(1);
+  const refused = await chartsync(['sync', CONNECTION]);
+  expect(refused.code).toBe(1);
+  expect(refused.stderr).toContain(`Status: 401. Host: ${new URL(setup.simulator.url).host}. [source_credentials]`);
   const status = await chartsync(['status']);
   expect(status.stdout).toContain(`${CONNECTION} is paused: The source system refused the user name, password or key.`);
 });

@@ -639,3 +639,25 @@ describe('FHIR', () => {
     expect(CONNECTION).toBe('cliniko');
   });
 });
+
+// At the end: the account is not the same afterwards.
+test('a run that left something out is told until another one has read it: nobody is told that all is well', async () => {
+  const stateOf = async () =>
+    (await call('GET', `/api/v1/cliniko/status/${ORGANIZATION}?logs_limit=1&include_logs=true`)).body;
+  expect(await stateOf()).toMatchObject({ sync_status: 'healthy' });
+  const { faults } = setup.simulator;
+  // Somebody leaves and somebody comes whenever the first page was read.
+  Object.defineProperty(faults, 'betweenPages', {
+    configurable: true,
+    enumerable: true,
+    get: () => ({ after: 1, remove: true, add: true }),
+    set: () => undefined,
+  });
+  expect(await setup.run('comprehensive')).toMatchObject({ outcome: 'partial', counts: { failed: 0, waiting: 1 } });
+  Object.defineProperty(faults, 'betweenPages', { configurable: true, enumerable: true, writable: true, value: null });
+  expect(await stateOf()).toMatchObject({ sync_status: 'degraded', cliniko_connected: true });
+  await setup.run('patients-only');
+  expect(await stateOf()).toMatchObject({ sync_status: 'degraded', sync_logs_count: 1 });
+  expect(await setup.run('comprehensive')).toMatchObject({ outcome: 'success' });
+  expect(await stateOf()).toMatchObject({ sync_status: 'healthy' });
+});

@@ -247,10 +247,15 @@ export function clinikoRoutes(app: FastifyInstance, services: ApiServices, acces
               synced_patients: count(),
               sync_percentage: Type.Number({ description: 'Of the stored patients: all of them come from Cliniko.' }),
               last_sync_time: NullableInstant,
-              status: Type.Enum(['connected', 'no_data']),
+              status: Type.Enum(['connected', 'no_data'], {
+                description: 'Whether something was copied. Whether the source still answers: `cliniko_connected`.',
+              }),
               sync_enabled: Type.Boolean({ description: 'The schedule starts it.' }),
               credentials_valid: Type.Boolean({ description: 'There are some, and they were not refused last time.' }),
-              sync_status: Type.Enum(['healthy', 'degraded', 'failing', 'never_synced', 'disabled']),
+              sync_status: Type.Enum(['healthy', 'degraded', 'failing', 'never_synced', 'disabled'], {
+                description:
+                  '`degraded`: items failed, removals wait for a person, or the last run left something out.',
+              }),
               status_reason: NullableText,
               timestamp: Instant,
               sync_logs: Type.Optional(Type.Array(HistoryEntry)),
@@ -266,13 +271,18 @@ export function clinikoRoutes(app: FastifyInstance, services: ApiServices, acces
     async (request) => {
       const organizationId = await access.authorize(request, 'sync:read', request.params.organizationId);
       const connection = clinikoConnectionOf(services, organizationId, request.query.connection);
+      const logs = request.query.logs_limit ?? 10;
       const [totals, reports, states, recent, region] = await Promise.all([
         services.clinic.totals(organizationId, connection.id),
         services.reports.connections(organizationId),
         services.schedules.states(),
-        services.runs.runs({ organizationId, connectionId: connection.id }, request.query.logs_limit ?? 10),
+        services.runs.runs({ organizationId, connectionId: connection.id }, Math.max(logs, RUNS_LOOKED_AT)),
         connection.region(),
       ]);
+      // A read of patients alone makes nothing good of what another run left out.
+      const whole = recent.find(
+        (run) => run.mode !== 'patients-only' && ['success', 'partial'].includes(run.outcome ?? ''),
+      );
       const report = reports.find((c) => c.connectionId === connection.id);
       const schedule = states.find((s) => s.organizationId === organizationId && s.connectionId === connection.id);
       const failedWith = schedule?.consecutiveFailures === 0 ? null : (schedule?.lastFailureCode ?? null);
@@ -284,7 +294,7 @@ export function clinikoRoutes(app: FastifyInstance, services: ApiServices, acces
         paused: schedule?.paused ?? false,
         neverSynced: last === null,
         failing: failedWith !== null,
-        degraded: (report?.openFailures ?? 0) + (report?.heldItems ?? 0) > 0,
+        degraded: (report?.openFailures ?? 0) + (report?.heldItems ?? 0) > 0 || whole?.outcome === 'partial',
       });
       return {
         organization_id: organizationId,
@@ -306,7 +316,10 @@ export function clinikoRoutes(app: FastifyInstance, services: ApiServices, acces
         status_reason: report?.stateReason ?? null,
         timestamp: now(),
         ...(request.query.include_logs === true
-          ? { sync_logs: recent.map((run) => historyEntryOf(run)), sync_logs_count: recent.length }
+          ? {
+              sync_logs: recent.slice(0, logs).map((run) => historyEntryOf(run)),
+              sync_logs_count: Math.min(recent.length, logs),
+            }
           : {}),
         ...(request.query.include_health_check === true
           ? {
@@ -345,6 +358,9 @@ const CODES: Readonly<Record<string, string>> = {
   source_contract_changed: 'CLINIKO_BAD_RESPONSE',
   source_rate_limited: 'RATE_LIMITED',
 };
+
+/** Among them is the last one that came to its end, whatever waits or was cancelled since. */
+const RUNS_LOOKED_AT = 20;
 
 function statusOf(state: { paused: boolean; neverSynced: boolean; failing: boolean; degraded: boolean }): string {
   if (state.failing) return 'failing';

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { ERROR_CATALOGUE } from '../../domain/errors.ts';
+import { isRecordConnection } from '../../runs/connections.ts';
 import { type CommandRunner, connectionNamed, UsageError } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 
@@ -33,10 +34,22 @@ export function registerFailures(program: Command, runner: CommandRunner): void 
         const failures = options.retry || options.skip ? await chartsync.runs.openFailures(connection.settings) : open;
         for (const failure of failures) output.emit('failure', failure);
         output.table(
-          ['id', 'code', 'patient', 'reference', 'tries', 'state', 'next try'],
+          [
+            'id',
+            'code',
+            isRecordConnection(connection) ? 'list' : 'patient',
+            'reference',
+            'tries',
+            'state',
+            'next try',
+          ],
           failures.map((f) => [f.id, f.code, f.unit, f.reference, f.attempts, f.state, f.nextRetryAt ?? '']),
         );
         if (failures.length === 0) output.say('Nothing failed.');
+        // Of a whole list there is more to say than its code, and it names nobody.
+        for (const { id, operation, message } of failures) {
+          if (operation === 'unit' && isRecordConnection(connection)) output.say(`${id}: ${message}`);
+        }
         for (const code of new Set(failures.map((f) => f.code))) {
           const entry = ERROR_CATALOGUE[code];
           output.say(`${code}: ${entry.summary} ${entry.remedy}`);

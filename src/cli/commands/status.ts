@@ -42,6 +42,12 @@ export function registerStatus(program: Command, runner: CommandRunner): void {
         for (const { connectionId, stateReason } of statuses) {
           if (stateReason !== null) output.say(`${connectionId} is paused: ${stateReason}`);
         }
+        for (const { connectionId, stateReason, consecutiveFailures: failed } of statuses) {
+          if (stateReason !== null || failed === 0) continue;
+          output.say(
+            `${connectionId}: ${failed === 1 ? 'the last run' : `the last ${failed} runs`} failed, see chartsync runs ${connectionId}`,
+          );
+        }
         if (statuses.some((s) => s.heldItems > 0)) output.say('Removals wait for a decision: chartsync held list');
         if (statuses.some((s) => s.openFailures > 0)) output.say('Items failed: chartsync failures <connection>');
         for (const { id } of chartsync.config.organizations) {

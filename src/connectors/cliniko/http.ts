@@ -202,7 +202,11 @@ async function bodyOf(response: Response): Promise<string> {
 function refusal(response: Response, now: number): SyncError {
   const { status } = response;
   const detail = `Status: ${status}.`;
-  if (status === 401) return new SyncError('source_credentials', { detail });
+  if (status === 401) {
+    // The host follows from the end of the key: with the wrong end every key is refused.
+    const host = URL.parse(response.url)?.host;
+    return new SyncError('source_credentials', { detail: host === undefined ? detail : `${detail} Host: ${host}.` });
+  }
   // Of one list: the user's role may still see the others.
   if (status === 403) return new SyncError('source_permission', { action: 'fail', detail });
   if (status === 404) return new SyncError('source_request_refused', { detail });

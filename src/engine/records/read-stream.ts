@@ -45,6 +45,7 @@ const PAGE_SIZE = 100;
 const PAGES_AT_ONCE = 5;
 /** Transactions at once. */
 const WRITERS = 2;
+const NOTHING = { added: [], updated: [], same: 0, back: [], neverStored: true };
 
 /**
  * @returns also when the counts do not agree after several passes, as long as nothing is known to be left out
@@ -84,6 +85,7 @@ export async function readStream(
     };
     const writers = new Lanes(WRITERS);
     let stored: SourcePage | null = null;
+    const reached = () => (stored === null ? {} : stateAfter(stored, asked, serverStart ?? startedAt));
     try {
       for await (const portion of readAhead(judged, PAGES_AT_ONCE)) {
         session.signal.throwIfAborted();
@@ -105,8 +107,7 @@ export async function readStream(
         const last = portion.at(-1)!;
         const write = async () => {
           // Tells of what is stored already: the portion that was begun before this one may still be on its way.
-          const state = stored === null ? {} : stateAfter(stored, asked, serverStart ?? startedAt);
-          await store(ports, session, stream, changes, state);
+          await store(ports, session, stream, changes, reached());
           counts.added += changes.added.length;
           counts.updated += changes.updated.length;
           // What is read again is not counted again.
@@ -120,8 +121,11 @@ export async function readStream(
         });
       }
       await writers.idle();
-    } finally {
+    } catch (error) {
       await writers.settled();
+      // The next run goes on behind all that is stored. Why this one ends is more important than whether that could be noted.
+      await store(ports, session, stream, NOTHING, reached()).catch(() => undefined);
+      throw error;
     }
     if (parts.agree || pass >= MAX_PASSES) {
       if (parts.isShort) {

@@ -148,5 +148,6 @@ export async function dueOfGroups(trx: Trx, fence: Fence, appointments: readonly
     SELECT DISTINCT organization_id, connection_id, cliniko_patient_id FROM appointment_attendees
     WHERE ${ofConnection(fence)} AND cliniko_patient_id IS NOT NULL
       AND cliniko_appointment_id = ANY (${appointments}::text[])
+    ORDER BY cliniko_patient_id
     ON CONFLICT DO NOTHING`.execute(trx);
 }

@@ -151,7 +151,9 @@ export function createReports(database: Database): Reports {
                  (SELECT count(*) FROM held_items AS i JOIN held_sets AS s ON s.id = i.set_id
                   WHERE s.organization_id = c.organization_id AND s.connection_id = c.id AND s.state = 'pending') AS held,
                  (SELECT l.run_id FROM connection_leases AS l WHERE l.organization_id = c.organization_id
-                    AND l.connection_id = c.id AND l.expires_at > now()) AS running
+                    AND l.connection_id = c.id AND l.expires_at > now() AND EXISTS (
+                      SELECT 1 FROM pg_locks AS k WHERE k.locktype = 'advisory' AND k.objsubid = 1 AND k.granted
+                        AND k.mode = 'ExclusiveLock' AND (k.classid::bigint << 32 | k.objid::bigint) = l.worker_id)) AS running
           FROM connections AS c
           WHERE c.state <> 'removed'
             AND (${organizationId ?? null}::text IS NULL OR c.organization_id = ${organizationId ?? null})
