@@ -21,6 +21,7 @@ const phone = '+15555550100';
 test('without data the status says what to do', async () => {
   const { body } = await documentedCall('GET', `${SYNC}/status?clinicId=${CLINIC_ID}`, `${SYNC}/status`);
   expect(body).toMatchObject({ hasData: false, isStale: true, recommendedAction: `POST ${SYNC}` });
+  expect(body.calendar).toEqual({ state: 'unknown', since: null, reason: null });
   const metrics = await call('GET', '/metrics');
   expect(metrics.text).toContain(`schedule_days_in_alarm{organization="${ORGANIZATION}",connection="front-desk"} 10`);
 });
@@ -158,6 +159,10 @@ test('a refused login is 401 with the reason, and pauses the connection', async 
   expect(answer.body.details.error_type).toBe('source_credentials');
   const status = await documentedCall('GET', `${SYNC}/status?clinicId=${CLINIC_ID}`, `${SYNC}/status`);
   expect(status.body.lastFailure.error).toContain('refused');
+  expect(status.body).toMatchObject({
+    calendar: { state: 'unknown', since: expect.any(String), reason: status.body.lastFailure.error },
+    message: expect.stringContaining('The calendar is unknown since'),
+  });
 });
 
 test('people see the book of some dates: slots, rooms, appointments, and what callers were promised', async () => {

@@ -10,7 +10,7 @@ import { createBrowserPool } from '../../src/connectors/idexx/browser-pool.ts';
 import { type RunningBrowser, startChromium } from '../../src/connectors/idexx/chromium.ts';
 import { loginAt } from '../../src/connectors/idexx/login.ts';
 import { openDatabase } from '../../src/stores/postgres/database.ts';
-import { createSealedSessionStore } from '../../src/stores/postgres/portal-sessions.ts';
+import { createRefusalStore, createSealedSessionStore } from '../../src/stores/postgres/portal-sessions.ts';
 import { systemClock } from '../../src/stores/system-clock.ts';
 import { CONNECTION, type IdexxSetup, ORGANIZATION, setUpIdexx } from '../support/idexx-setup.ts';
 import { until } from '../support/until.ts';
@@ -232,6 +232,7 @@ describe('a session', () => {
     try {
       const sessions = createPortalSessions({
         store: createSealedSessionStore(database),
+        refusals: createRefusalStore(database),
         keys: { current: setup.environment.CHARTSYNC_ENCRYPTION_KEY!, old: [] },
         clock: systemClock,
       });
@@ -264,6 +265,52 @@ describe('a session', () => {
     const [state] = await setup.chartsync.schedules.states();
     expect(state).toMatchObject({ paused: true, lastFailureCode: 'source_credentials' });
     expect(JSON.stringify(result)).not.toContain('wrong-password');
+  });
+
+  test.each([undefined, Buffer.alloc(32, 9).toString('base64')])(
+    'that was refused is not asked for again by another machine or a person either, until somebody resumes (key %s)',
+    async (key) => {
+      setup = await setUpIdexx({ settings: { daysAhead: 1 }, environment: { CHARTSYNC_ENCRYPTION_KEY: key } });
+      const account = setup.clinic.accounts[0]! as { password: string };
+      const right = account.password;
+      account.password = 'changed-at-the-portal';
+      const tries = () =>
+        setup.portal.requests.filter(({ method, path }) => method === 'POST' && path === '/login').length;
+      const { syncBook } = await import('../../src/engine/schedule/sync-book.ts');
+      const run = ({ connection }: Pick<IdexxSetup, 'connection'>) =>
+        syncBook(connection.ports, connection.settings, { trigger: 'manual' });
+      const others = [setup, await setup.reopen(), setup];
+      for (const machine of others) {
+        expect(await run(machine)).toMatchObject({ state: 'failed', error: { code: 'source_credentials' } });
+      }
+      expect(tries()).toBe(1);
+      expect(await run(setup)).toMatchObject({ error: { message: expect.stringContaining('resumed') } });
+      const [row] = await setup.query<{ text: string }>('SELECT r::text AS text FROM portal_refusals AS r');
+      expect(row?.text).not.toContain(right);
+
+      account.password = right;
+      expect(await run(setup)).toMatchObject({ error: { code: 'source_credentials' } });
+      await setup.chartsync.queue.resume({ organizationId: ORGANIZATION, connectionId: CONNECTION });
+      expect(await run(await setup.reopen())).toMatchObject({ outcome: 'success' });
+      expect(tries()).toBe(2);
+    },
+  );
+
+  test('that was refused to other credentials is asked for with the new ones', async () => {
+    setup = await setUpIdexx({ settings: { daysAhead: 1 } });
+    const key = { organizationId: ORGANIZATION, connectionId: CONNECTION };
+    const database = openDatabase({ url: setup.databaseUrl, poolSize: 1 });
+    const sessions = createPortalSessions({
+      store: createSealedSessionStore(database),
+      refusals: createRefusalStore(database),
+      keys: { current: null, old: [] },
+      clock: systemClock,
+    });
+    await sessions.refuse(key, 'others', 'source_credentials');
+    expect(await sessions.refusal(key, 'others')).toMatchObject({ code: 'source_credentials' });
+    expect(await sessions.refusal({ ...key, organizationId: 'org_other' }, 'others')).toBeNull();
+    await database.close();
+    expect(await setup.run()).toMatchObject({ outcome: 'success' });
   });
 });
 
