@@ -87,6 +87,18 @@ describe('an appointment that goes to another date while the dates are read', ()
   });
 });
 
+test('a portal that goes down before any date is known for certain is a failed run, not one with failed dates', async () => {
+  const window = { from: day(1), to: day(2) };
+  for (const date of [day(1), day(2)]) remove(visitOn(date));
+  // The settings and both dates are answered; each date misses one that may have gone to the other.
+  setup.portal.faults.downAfter = 3;
+  expect(await setup.run(window)).toMatchObject({ state: 'failed', outcome: 'failed', counts: { removed: 0 } });
+  expect(times().slice(1, 3)).not.toContain(0);
+  Object.assign(setup.portal.faults, noFaults());
+  expect(await setup.run()).toMatchObject({ outcome: 'success', counts: { removed: 2 } });
+  await setup.expectBook();
+});
+
 test('an id that two dates keep showing: both dates fail, and neither place is given away', async () => {
   const { id } = visitOn(day(3));
   const copy = { ...visitOn(day(6)), id };

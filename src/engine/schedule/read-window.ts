@@ -108,6 +108,8 @@ export async function readWindow(
       if (HOPELESS.has(failure.code)) hopeless ??= failure;
       if (AWAY.has(failure.code)) away++;
       failures.set(date, failure);
+      // Nor does what it answered before.
+      days.delete(date);
       sightings.drop(date);
       return { date, state: 'failed', code: failure.code };
     }
@@ -158,9 +160,11 @@ export async function readWindow(
     failures.set(date, failure);
     reads.push({ date, state: 'failed', code: why });
   }
+  // A date that was read twice counts as its last read.
+  const last = new Map(reads.map((read) => [read.date, read]));
   const [first] = failures.values();
   // Days that happen to be empty do not show that answers with entries are understood.
-  const understood = [...days.values()].some((day) => day.rows > 0);
+  const understood = [...last.values()].some(({ date, state }) => state === 'complete' && days.get(date)!.rows > 0);
   if (!understood && first !== undefined) throw toStop(first);
   refuseEmptyWindow([...days], clinic, settings);
   const shapes = new Set([...days.values()].flatMap((day) => (day.shape === null ? [] : [day.shape])));
@@ -170,8 +174,6 @@ export async function readWindow(
     });
   }
   const gone = failures.size === 0 ? await goneBefore() : new Set<string>();
-  // A date that was read twice counts as its last read.
-  const last = new Map(reads.map((read) => [read.date, read]));
   return {
     reads: [...last.values()],
     failures,
