@@ -94,17 +94,27 @@ describe('a browser', () => {
     };
     const pool = createBrowserPool({ size: 1, start, clock: systemClock });
     const visit = pool.visit(visitor, async (page) => {
+      expect((await processesOf(started[0]!.group)).length).toBeGreaterThan(1);
       process.kill(started[0]!.pid, 'SIGKILL');
       await page.goto('about:blank');
       await page.waitForTimeout(60_000);
     });
     await expect(visit).rejects.toMatchObject({ code: 'browser_unavailable' });
-    await until(async () => (await processesOf(started[0]!.pid)).length === 0);
+    await until(async () => (await processesOf(started[0]!.group)).length === 0);
     expect(await pool.visit(visitor, async (page) => page.url())).toBe('about:blank');
     expect(started).toHaveLength(2);
     expect(pool.stats()).toEqual({ total: 1, inUse: 0, available: 1 });
     await pool.close();
-    await until(async () => (await processesOf(started[1]!.pid)).length === 0);
+    await until(async () => (await processesOf(started[1]!.group)).length === 0);
+  });
+
+  test('that hangs is ended with everything that it has started', async () => {
+    const browser = await startChromium(null);
+    const ids = await processesOf(browser.group);
+    expect(ids.length).toBeGreaterThan(1);
+    for (const id of ids) process.kill(Number(id), 'SIGSTOP');
+    await browser.close();
+    await until(async () => (await processesOf(browser.group)).length === 0);
   });
 
   test('that dies between and during twenty logins costs those alone, and nothing is left behind', {
@@ -135,7 +145,7 @@ describe('a browser', () => {
     expect(ends.flatMap((end, i) => (end === 'in' ? [] : [i % 10]))).toEqual([9, 9]);
     await pool.close();
     await portal.stop();
-    for (const { pid } of started) await until(async () => (await processesOf(pid)).length === 0);
+    for (const { group } of started) await until(async () => (await processesOf(group)).length === 0);
   });
 });
 
