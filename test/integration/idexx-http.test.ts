@@ -151,6 +151,21 @@ test('a free time is held once, confirmed and given back; the last place goes to
   expect(days.body.days.every((d: { freshness: string }) => d.freshness === 'fresh')).toBe(true);
 });
 
+test('a date that cannot be read is named by the run and by the status', async () => {
+  const date = addDays(setup.window.from, 4);
+  setup.portal.faults.failDates = { [date]: 9 };
+  const partial = await documentedCall('POST', SYNC, SYNC, { body: { clinicId: CLINIC_ID } });
+  expect(partial.body).toMatchObject({ success: true, partialSuccess: true, failedDates: [date] });
+  const status = () => documentedCall('GET', `${SYNC}/status?clinicId=${CLINIC_ID}`, `${SYNC}/status`);
+  expect((await status()).body).toMatchObject({
+    calendar: { state: 'known' },
+    message: `The book of every date is fresh. The last read of 1 of 10 dates failed: ${date}.`,
+  });
+  setup.portal.faults.failDates = {};
+  await documentedCall('POST', SYNC, SYNC, { body: { clinicId: CLINIC_ID } });
+  expect((await status()).body.message).toBe('The book of every date is fresh.');
+});
+
 test('a refused login is 401 with the reason, and pauses the connection', async () => {
   setup.portal.sessions.endAll();
   setup.clinic.accounts[0]!.password = 'changed-at-the-portal';
