@@ -104,7 +104,7 @@ import { migrateDatabase } from './stores/postgres/migrate.ts';
 import { createMirrorRecords } from './stores/postgres/mirror-records.ts';
 import { createOutboundLimit } from './stores/postgres/outbound-limit.ts';
 import { createPatientDesk } from './stores/postgres/patient-desk.ts';
-import { createSealedSessionStore } from './stores/postgres/portal-sessions.ts';
+import { createRefusalStore, createSealedSessionStore } from './stores/postgres/portal-sessions.ts';
 import { createReports } from './stores/postgres/reports.ts';
 import { createRetentionStore } from './stores/postgres/retention-store.ts';
 import { createRunBatches } from './stores/postgres/run-batches.ts';
@@ -270,7 +270,12 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
     const programVersion = await version();
     const book = createSlotBook(records);
     const consultations = createConsultationBook(records);
-    const sessions = createPortalSessions({ store: createSealedSessionStore(records), keys, clock: systemClock });
+    const sessions = createPortalSessions({
+      store: createSealedSessionStore(records),
+      refusals: createRefusalStore(records),
+      keys,
+      clock: systemClock,
+    });
     const browsers = createBrowserPool({
       size: config.portals.browsers,
       start: () => startChromium(config.portals.chromium),

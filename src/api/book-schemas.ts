@@ -93,6 +93,17 @@ export const StatusAnswer = Type.Object(
     clinicName: Type.String({ description: 'Id of the connection.' }),
     hasData: Type.Boolean(),
     isStale: Type.Boolean({ description: 'The book of a date of the window is old, or was never read.' }),
+    calendar: Type.Object(
+      {
+        state: Type.Enum(['known', 'unknown']),
+        since: nullable(Instant),
+        reason: nullable(Type.String()),
+      },
+      {
+        description:
+          'unknown: it was never read, or the newest run could not read or understand it. What is stored is then from the last good reads; nothing of it was removed.',
+      },
+    ),
     lastSync: Type.Optional(nullable(RunAnswer)),
     activeSync: Type.Optional(nullable(RunAnswer)),
     lastFailure: Type.Optional(nullable(RunAnswer)),

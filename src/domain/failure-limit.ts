@@ -22,6 +22,9 @@ const LONGEST_WAIT_MS = 3600_000;
  */
 export function pauseReason(code: string, failures: number, limit: number | null): string | null {
   const summary = ERROR_CATALOGUE[code as ErrorCode]?.summary ?? code;
+  if (code === 'source_contract_changed') {
+    return `${summary} What it holds is unknown, not empty: nothing was removed. It is not tried again by itself.`;
+  }
   if (PAUSES_AT_ONCE.has(code)) return `${summary} It is not tried again by itself.`;
   if (limit === null || failures < limit) return null;
   return `${failures} runs in a row failed, the last one with ${code}: ${summary}`;

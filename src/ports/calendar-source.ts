@@ -52,5 +52,7 @@ export interface CalendarSource {
   readDate(date: string, clinic: CalendarClinic, context: ReadContext): Promise<CalendarDay>;
   /** Asks for one appointment that was stored for the date. */
   find(neoAppointmentId: string, date: string, context: ReadContext): Promise<Whereabouts>;
+  /** @returns the date on which an appointment is now; null: deleted, cancelled or unknown. Not for blocked times */
+  dateOf(neoAppointmentId: string, context: ReadContext): Promise<string | null>;
   close(): Promise<void>;
 }

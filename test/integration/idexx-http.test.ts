@@ -21,6 +21,7 @@ const phone = '+15555550100';
 test('without data the status says what to do', async () => {
   const { body } = await documentedCall('GET', `${SYNC}/status?clinicId=${CLINIC_ID}`, `${SYNC}/status`);
   expect(body).toMatchObject({ hasData: false, isStale: true, recommendedAction: `POST ${SYNC}` });
+  expect(body.calendar).toEqual({ state: 'unknown', since: null, reason: null });
   const metrics = await call('GET', '/metrics');
   expect(metrics.text).toContain(`schedule_days_in_alarm{organization="${ORGANIZATION}",connection="front-desk"} 10`);
 });
@@ -150,6 +151,21 @@ test('a free time is held once, confirmed and given back; the last place goes to
   expect(days.body.days.every((d: { freshness: string }) => d.freshness === 'fresh')).toBe(true);
 });
 
+test('a date that cannot be read is named by the run and by the status', async () => {
+  const date = addDays(setup.window.from, 4);
+  setup.portal.faults.failDates = { [date]: 9 };
+  const partial = await documentedCall('POST', SYNC, SYNC, { body: { clinicId: CLINIC_ID } });
+  expect(partial.body).toMatchObject({ success: true, partialSuccess: true, failedDates: [date] });
+  const status = () => documentedCall('GET', `${SYNC}/status?clinicId=${CLINIC_ID}`, `${SYNC}/status`);
+  expect((await status()).body).toMatchObject({
+    calendar: { state: 'known' },
+    message: `The book of every date is fresh. The last read of 1 of 10 dates failed: ${date}.`,
+  });
+  setup.portal.faults.failDates = {};
+  await documentedCall('POST', SYNC, SYNC, { body: { clinicId: CLINIC_ID } });
+  expect((await status()).body.message).toBe('The book of every date is fresh.');
+});
+
 test('a refused login is 401 with the reason, and pauses the connection', async () => {
   setup.portal.sessions.endAll();
   setup.clinic.accounts[0]!.password = 'changed-at-the-portal';
@@ -158,6 +174,10 @@ test('a refused login is 401 with the reason, and pauses the connection', async 
   expect(answer.body.details.error_type).toBe('source_credentials');
   const status = await documentedCall('GET', `${SYNC}/status?clinicId=${CLINIC_ID}`, `${SYNC}/status`);
   expect(status.body.lastFailure.error).toContain('refused');
+  expect(status.body).toMatchObject({
+    calendar: { state: 'unknown', since: expect.any(String), reason: status.body.lastFailure.error },
+    message: expect.stringContaining('The calendar is unknown since'),
+  });
 });
 
 test('people see the book of some dates: slots, rooms, appointments, and what callers were promised', async () => {

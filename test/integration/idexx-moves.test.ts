@@ -87,6 +87,42 @@ describe('an appointment that goes to another date while the dates are read', ()
   });
 });
 
+test('an appointment that goes past the reading twice is asked for by its id, and found in the same run', async () => {
+  const { id } = visitOn(day(9));
+  const asked = (n: number) =>
+    setup.portal.requests.slice(before).filter(({ query }) => query.includes(`start=${day(n)}`)).length;
+  const before = setup.portal.requests.length;
+  setup.portal.faults.moves = [
+    { after: day(5), id, to: day(5) },
+    {
+      id,
+      to: day(0),
+      get after() {
+        // In the second round, when date 0 has been read again and date 5 has not.
+        return asked(3) === 2 && asked(5) === 1 ? day(3) : 'later';
+      },
+    },
+  ];
+  expect(await setup.run()).toMatchObject({ outcome: 'success', counts: { added: 0, moved: 1, removed: 0 } });
+  expect(setup.portal.faults.moves).toEqual([]);
+  await setup.expectBook();
+  expect(asked(0)).toBe(3);
+  const questions = setup.portal.requests.slice(before).filter(({ path }) => path.endsWith('/getAppointment'));
+  expect(questions).toHaveLength(1);
+});
+
+test('a portal that goes down before any date is known for certain is a failed run, not one with failed dates', async () => {
+  const window = { from: day(1), to: day(2) };
+  for (const date of [day(1), day(2)]) remove(visitOn(date));
+  // The settings and both dates are answered; each date misses one that may have gone to the other.
+  setup.portal.faults.downAfter = 3;
+  expect(await setup.run(window)).toMatchObject({ state: 'failed', outcome: 'failed', counts: { removed: 0 } });
+  expect(times().slice(1, 3)).not.toContain(0);
+  Object.assign(setup.portal.faults, noFaults());
+  expect(await setup.run()).toMatchObject({ outcome: 'success', counts: { removed: 2 } });
+  await setup.expectBook();
+});
+
 test('an id that two dates keep showing: both dates fail, and neither place is given away', async () => {
   const { id } = visitOn(day(3));
   const copy = { ...visitOn(day(6)), id };

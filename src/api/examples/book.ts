@@ -135,6 +135,7 @@ export const BOOK_EXAMPLES: Examples = {
         clinicName: 'front-desk',
         hasData: true,
         isStale: false,
+        calendar: { state: 'known', since: null, reason: null },
         lastSync: run,
         activeSync: null,
         lastFailure: null,

@@ -1,6 +1,7 @@
 /** `/api/idexx`: the book of a clinic at IDEXX Neo, by the words of the service that came before – but with a key. */
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
+import type { DayFreshness } from '../../domain/freshness.ts';
 import { usualWindow } from '../../engine/schedule/sync-book.ts';
 import type { RunRecord } from '../../ports/run-store.ts';
 import { type BookConnection, isBookConnection } from '../../runs/connections.ts';
@@ -216,12 +217,14 @@ async function statusOfBook(services: ApiServices, connection: BookConnection): 
   };
   const read = days.map((day) => day.readAt).filter((at) => at !== null);
   const common = { clinicId, clinicName: connectionId };
+  const calendar = calendarOf(recent);
   if (read.length === 0) {
-    const message = 'The calendar has never been read.';
+    const message = ['The calendar has never been read.', calendar.reason].filter((text) => text !== null).join(' ');
     return {
       ...common,
       hasData: false,
       isStale: true,
+      calendar: { ...calendar, state: 'unknown' as const },
       ...runs,
       message,
       recommendedAction: 'POST /api/idexx/schedule-sync',
@@ -233,6 +236,7 @@ async function statusOfBook(services: ApiServices, connection: BookConnection): 
     ...common,
     hasData: true,
     isStale: old.length > 0,
+    calendar,
     ...runs,
     freshness: {
       syncedAt: iso(syncedAt),
@@ -242,9 +246,31 @@ async function statusOfBook(services: ApiServices, connection: BookConnection): 
       syncHorizonDays: daysAhead,
     },
     days: days.map(dayAnswer),
-    message:
-      old.length === 0
-        ? 'The book of every date is fresh.'
-        : `The book of ${old.length} of ${days.length} dates is old: ${old.map((day) => day.date).join(', ')}.`,
+    message: messageOf(calendar, days),
   };
+}
+
+function messageOf({ state, since, reason }: ReturnType<typeof calendarOf>, days: readonly DayFreshness[]): string {
+  const saying = (what: string, of: readonly DayFreshness[], is: string) =>
+    `The ${what} of ${of.length} of ${days.length} dates ${is}: ${of.map((day) => day.date).join(', ')}.`;
+  const old = days.filter((day) => day.freshness !== 'fresh');
+  const failed = days.filter((day) => day.failedAt !== null);
+  return [
+    state === 'known' ? null : `The calendar is unknown since ${since}: ${reason} What is stored was read before.`,
+    old.length === 0 ? 'The book of every date is fresh.' : saying('book', old, 'is old'),
+    failed.length === 0 ? null : saying('last read', failed, 'failed'),
+  ]
+    .filter((sentence) => sentence !== null)
+    .join(' ');
+}
+
+/** @param runs the newest first */
+function calendarOf(runs: readonly RunRecord[]) {
+  const ended = runs.filter((run) => run.mode === 'calendar' && ['completed', 'failed'].includes(run.state));
+  const good = ended.findIndex((run) => run.state === 'completed');
+  const failed = good < 0 ? ended : ended.slice(0, good);
+  const [newest] = failed;
+  return newest === undefined
+    ? { state: 'known' as const, since: null, reason: null }
+    : { state: 'unknown' as const, since: failed.at(-1)!.startedAt, reason: newest.error?.message ?? null };
 }

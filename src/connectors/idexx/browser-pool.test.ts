@@ -27,6 +27,7 @@ function createWorld() {
     browsers.push(own);
     return {
       pid: browsers.length,
+      group: browsers.length,
       isAlive: () => own.alive && own.open,
       open: async () => (own.healthy ? { page: null as never, close: async () => undefined } : null),
       close: async () => {

@@ -1,13 +1,15 @@
 /**
  * A Chromium of its own process group, so that nothing of it stays behind: a helper process can outlive a browser that was killed.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import type { Browser, Page } from 'playwright-core';
 import { SyncError } from '../../domain/errors.ts';
 
 export interface RunningBrowser {
   readonly pid: number;
+  /** Of the browser and all that it has started. Where a script starts it (Debian), that is the script's, not the browser's own. */
+  readonly group: number;
   isAlive(): boolean;
   /** A page for one visitor, with cookies of its own. Never rejects. @returns null when the browser does not open one */
   open(options: { readonly userAgent: string }): Promise<OpenPage | null>;
@@ -66,7 +68,9 @@ export async function startChromium(configured: string | null): Promise<RunningB
     await browser.close().catch(() => undefined);
     throw new SyncError('browser_unavailable', { detail: 'It does not answer.' });
   });
-  browser.on('disconnected', () => endGroup(pid));
+  // Asked while it lives: of one that has ended nobody knows it any more.
+  const group = groupOf(pid);
+  browser.on('disconnected', () => endGroup(group));
 
   /** Opened while nobody waits for it: a quarter of a second that the next visitor need not wait. */
   let spare: { readonly userAgent: string; readonly page: Promise<Page | null> } | null = null;
@@ -87,6 +91,7 @@ export async function startChromium(configured: string | null): Promise<RunningB
 
   return {
     pid,
+    group,
     isAlive: () => browser.isConnected(),
     async open({ userAgent }) {
       const page = (await within(OPEN_MS, takeSpare(userAgent))) ?? (await within(OPEN_MS, openPage(userAgent)));
@@ -101,7 +106,7 @@ export async function startChromium(configured: string | null): Promise<RunningB
     },
     async close() {
       await within(CLOSE_MS, browser.close());
-      endGroup(pid);
+      endGroup(group);
     },
   };
 }
@@ -118,7 +123,7 @@ async function within<T>(ms: number, work: Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** The browser's own process, which leads its group. */
+/** The browser's own process. */
 async function processOf(browser: Browser): Promise<number> {
   const session = await browser.newBrowserCDPSession();
   const { processInfo } = await session.send('SystemInfo.getProcessInfo');
@@ -128,10 +133,25 @@ async function processOf(browser: Browser): Promise<number> {
   return own.id;
 }
 
-function endGroup(pid: number): void {
-  if (pid <= 0) return;
+/** Never that of this process. Without `/proc` (macOS) no script starts it, and it leads its group. */
+function groupOf(pid: number): number {
   try {
-    process.kill(-pid, 'SIGKILL');
+    const of = (who: number | 'self') => {
+      const stat = readFileSync(`/proc/${who}/stat`, 'utf8');
+      // The name before it may hold anything, in parentheses.
+      return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2]);
+    };
+    const group = of(pid);
+    return group > 1 && group !== of('self') ? group : pid;
+  } catch {
+    return pid;
+  }
+}
+
+function endGroup(group: number): void {
+  if (group <= 0) return;
+  try {
+    process.kill(-group, 'SIGKILL');
   } catch {
     // It has ended already.
   }

@@ -1,6 +1,6 @@
 /**
  * The one session of a connection: taken from the store while it is good, else a login. However many calls find it ended, one login
- * follows; and whoever was refused is not tried again, because the portal locks accounts.
+ * follows; and credentials that were refused are not tried again, by whatever process, because the portal locks accounts.
  */
 import { createHash } from 'node:crypto';
 import { SyncError } from '../../domain/errors.ts';
@@ -50,6 +50,12 @@ export function createSessionKeeper(options: SessionKeeperOptions): SessionKeepe
     const isOther = stored !== null && !(ended !== null && sameCookies(stored, ended));
     if (stored !== null && isOther && stored.owner === owner) return stored;
     if (refused !== null) throw refused;
+    const before = await sessions.refusal(key, owner);
+    if (before !== null) {
+      throw new SyncError(before.code, {
+        detail: `That was at ${new Date(before.at).toISOString()}; the same ones are not tried again until the connection is resumed.`,
+      });
+    }
     if (logins >= LOGINS_PER_RUN) {
       throw new SyncError('source_failed', {
         action: 'fail',
@@ -64,7 +70,10 @@ export function createSessionKeeper(options: SessionKeeperOptions): SessionKeepe
       touchedAt = clock.now();
       return session;
     } catch (error) {
-      if (error instanceof SyncError && REFUSALS.has(error.code)) refused = error;
+      if (error instanceof SyncError && REFUSALS.has(error.code)) {
+        refused = error;
+        await sessions.refuse(key, owner, error.code);
+      }
       throw error;
     }
   }

@@ -167,6 +167,22 @@ export function createIdexxSource(options: IdexxOptions): CalendarSource & Consu
     return kept.clinic;
   }
 
+  /** @returns null when the portal has nothing under that id */
+  async function lookUp(neoAppointmentId: string, context: ReadContext) {
+    try {
+      const body = await get('/appointments/getAppointment', { id: sourceIdOf(neoAppointmentId) }, context);
+      const found = isObject(body) ? body.appointment : undefined;
+      if (!isObject(found)) throw doubt('The answer about an appointment has no known shape.');
+      const start = parseWall(found.startAtLocal);
+      if (start === null) throw doubt('A time is no time.');
+      const isGone = found.deleted === true || stateOf(String(found.status)).state === 'cancelled';
+      return { date: dateOf(start), isGone };
+    } catch (error) {
+      if (isUnknown(error)) return null;
+      throw error;
+    }
+  }
+
   return {
     async check(signal) {
       const began = clock.now();
@@ -181,19 +197,14 @@ export function createIdexxSource(options: IdexxOptions): CalendarSource & Consu
       return { readAt, ...readCalendar(body, date, about, settings.timeZone) };
     },
     async find(neoAppointmentId, date, context) {
-      try {
-        const body = await get('/appointments/getAppointment', { id: sourceIdOf(neoAppointmentId) }, context);
-        const found = isObject(body) ? body.appointment : undefined;
-        if (!isObject(found)) throw doubt('The answer about an appointment has no known shape.');
-        const start = parseWall(found.startAtLocal);
-        if (start === null) throw doubt('A time is no time.');
-        const isGone = found.deleted === true || stateOf(String(found.status)).state === 'cancelled';
-        if (dateOf(start) !== date && isBlockId(neoAppointmentId)) return 'unclear';
-        return isGone || dateOf(start) !== date ? 'elsewhere' : 'there';
-      } catch (error) {
-        if (isUnknown(error)) return 'elsewhere';
-        throw error;
-      }
+      const found = await lookUp(neoAppointmentId, context);
+      if (found === null) return 'elsewhere';
+      if (found.date !== date && isBlockId(neoAppointmentId)) return 'unclear';
+      return found.isGone || found.date !== date ? 'elsewhere' : 'there';
+    },
+    async dateOf(neoAppointmentId, context) {
+      const found = await lookUp(neoAppointmentId, context);
+      return found === null || found.isGone ? null : found.date;
     },
     readConsultations(window, context, onPage) {
       const about = { window, timeZone: settings.timeZone };

@@ -23,6 +23,8 @@ export interface Sightings {
   drop(date: string): void;
   /** Dates whose answer may be older than a move of which another date tells; empty: every appointment is where it was read, or gone. */
   readAgain(): readonly string[];
+  /** Appointments that no date shows, although one did, or was known to have them. */
+  missing(): readonly string[];
   /** Dates of which appointments are still looked for, or are on another one as well. */
   unsettled(): ReadonlyMap<string, 'source_incomplete' | 'source_contract_changed'>;
 }
@@ -84,6 +86,7 @@ export function createSightings(
       for (const found of twice()) for (const date of found.slice(0, -1)) dates.add(date);
       return [...dates].sort();
     },
+    missing: () => [...leftBy.keys()],
     unsettled: () =>
       new Map([
         ...lost().map(({ from }) => [from, 'source_incomplete'] as const),

@@ -6,7 +6,8 @@
  * is asked for some of them by their ids; and a window without a single entry is a mistake unless somebody has said otherwise. Staff
  * rosters are no entries: they are there on every day.
  *
- * When an appointment is missing where it was, or is on two dates, the dates that may have been read before it moved are read again.
+ * When an appointment is missing where it was, or is on two dates, the dates that may have been read before it moved are read again; one
+ * that is on none of them either is asked for by its id.
  */
 import { isBlockId } from '../../domain/appointments.ts';
 import { datesBetween, weekdayOf } from '../../domain/clinic-day.ts';
@@ -40,7 +41,7 @@ export interface ReadWindowOptions {
 const GIVE_UP_AFTER = 3;
 /** Stored appointments that are asked for one by one. */
 const ASKED_FOR = 5;
-/** Of those that began before the window; the others are for the next run. */
+/** Of those that began before the window, or that no date shows any more; the others are for the next run. */
 const ASKED_FOR_BEFORE = 20;
 /** Times that dates are read again because of moves; a calendar that moves on all the time waits for the next run. */
 const MAX_ROUNDS = 3;
@@ -90,6 +91,10 @@ export async function readWindow(
     stored.filter((a) => !a.deleted && a.kept !== true && a.date >= window.from && a.date <= window.to),
   );
   let events = 0;
+  const saidAt = new Map<string, string | null>();
+  /** There is nothing more to learn about where they are. */
+  const settled = new Set<string>();
+  let canTellDates = true;
 
   async function readOne(date: string): Promise<DateRead> {
     try {
@@ -108,6 +113,8 @@ export async function readWindow(
       if (HOPELESS.has(failure.code)) hopeless ??= failure;
       if (AWAY.has(failure.code)) away++;
       failures.set(date, failure);
+      // Nor does what it answered before.
+      days.delete(date);
       sightings.drop(date);
       return { date, state: 'failed', code: failure.code };
     }
@@ -148,19 +155,24 @@ export async function readWindow(
     options.onDate?.(read);
   });
   for (let round = 0; round < MAX_ROUNDS; round++) {
-    const again = sightings.readAgain();
+    const suspects = sightings.readAgain();
+    const again = suspects.length > 0 ? suspects : await whereMissingAre();
     if (again.length === 0) break;
     await readAll([...again], () => undefined);
   }
-  for (const [date, why] of sightings.unsettled()) {
+  const unsettled = new Map(sightings.unsettled());
+  for (const date of await whereMissingAre()) unsettled.set(date, 'source_incomplete');
+  for (const [date, why] of unsettled) {
     if (failures.has(date)) continue;
     const failure = new SyncError(why, { action: 'fail', detail: UNSETTLED[why] });
     failures.set(date, failure);
     reads.push({ date, state: 'failed', code: why });
   }
+  // A date that was read twice counts as its last read.
+  const last = new Map(reads.map((read) => [read.date, read]));
   const [first] = failures.values();
   // Days that happen to be empty do not show that answers with entries are understood.
-  const understood = [...days.values()].some((day) => day.rows > 0);
+  const understood = [...last.values()].some(({ date, state }) => state === 'complete' && days.get(date)!.rows > 0);
   if (!understood && first !== undefined) throw toStop(first);
   refuseEmptyWindow([...days], clinic, settings);
   const shapes = new Set([...days.values()].flatMap((day) => (day.shape === null ? [] : [day.shape])));
@@ -170,8 +182,6 @@ export async function readWindow(
     });
   }
   const gone = failures.size === 0 ? await goneBefore() : new Set<string>();
-  // A date that was read twice counts as its last read.
-  const last = new Map(reads.map((read) => [read.date, read]));
   return {
     reads: [...last.values()],
     failures,
@@ -179,6 +189,37 @@ export async function readWindow(
     unknownStates: textsOf([...days.values()]),
     gone,
   };
+
+  /**
+   * One may go past every reading: each that no date shows is asked for by its id. When it still is not shown where it is said to be,
+   * after that date was read again, the calendar is believed.
+   *
+   * @returns dates on which some are now
+   */
+  async function whereMissingAre(): Promise<readonly string[]> {
+    // Nothing is removed then anyway.
+    if (failures.size > 0) return [];
+    const found = new Set<string>();
+    const missing = sightings.missing().filter((id) => !isBlockId(id) && !settled.has(id));
+    for (const id of missing.slice(0, ASKED_FOR_BEFORE)) {
+      const date = canTellDates ? await dateNow(id) : null;
+      if (date === null || date === saidAt.get(id) || !days.has(date)) settled.add(id);
+      else found.add(date);
+      saidAt.set(id, date);
+    }
+    return [...found].sort();
+  }
+
+  async function dateNow(neoAppointmentId: string): Promise<string | null> {
+    try {
+      return await ports.source.dateOf(neoAppointmentId, context);
+    } catch {
+      // Its dates were read completely: that counts when nothing more can be learnt.
+      session.signal.throwIfAborted();
+      canTellDates = false;
+      return null;
+    }
+  }
 
   /** They stand on none of the dates that were read, and some calendars show an entry only where it begins: so each is asked for. */
   async function goneBefore(): Promise<Set<string>> {

@@ -1,8 +1,9 @@
-/** `SealedSessionStore` on PostgreSQL. */
+/** `SealedSessionStore` and `RefusalStore` on PostgreSQL. */
 import { sql } from 'kysely';
 import type { SealedCredentials } from '../../ports/credential-store.ts';
-import type { SealedSessionStore } from '../../ports/portal-sessions.ts';
+import type { RefusalStore, SealedSessionStore, StoredRefusal } from '../../ports/portal-sessions.ts';
 import type { Database } from './database.ts';
+import { msOf } from './slot-loads.ts';
 
 export function createSealedSessionStore(database: Database): SealedSessionStore {
   return {
@@ -40,6 +41,28 @@ export function createSealedSessionStore(database: Database): SealedSessionStore
         await sql`
           DELETE FROM portal_sessions
           WHERE organization_id = ${key.organizationId} AND connection_id = ${key.connectionId}`.execute(trx);
+      }),
+  };
+}
+
+/** The connection's being resumed forgets a refusal: see `run-queue.ts`. */
+export function createRefusalStore(database: Database): RefusalStore {
+  return {
+    get: (key) =>
+      database.transaction(async (trx) => {
+        const { rows } = await sql<StoredRefusal>`
+          SELECT salt, digest, code, ${msOf(sql`refused_at`)} AS at FROM portal_refusals
+          WHERE organization_id = ${key.organizationId} AND connection_id = ${key.connectionId}`.execute(trx);
+        return rows[0] ?? null;
+      }),
+    put: (key, { salt, digest, code }) =>
+      database.transaction(async (trx) => {
+        await sql`
+          INSERT INTO portal_refusals (organization_id, connection_id, salt, digest, code)
+          SELECT c.organization_id, c.id, ${salt}, ${digest}, ${code} FROM connections AS c
+          WHERE c.organization_id = ${key.organizationId} AND c.id = ${key.connectionId}
+          ON CONFLICT (organization_id, connection_id) DO UPDATE
+            SET salt = excluded.salt, digest = excluded.digest, code = excluded.code, refused_at = now()`.execute(trx);
       }),
   };
 }

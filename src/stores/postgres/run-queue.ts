@@ -144,6 +144,10 @@ export function createRunQueue(options: RunQueueOptions): RunQueue {
           WHERE organization_id = ${key.organizationId} AND id = ${key.connectionId} AND state <> 'removed'`.execute(
           trx,
         );
+        // Somebody may have unlocked the account, or taken its second factor away.
+        await sql`
+          DELETE FROM portal_refusals
+          WHERE organization_id = ${key.organizationId} AND connection_id = ${key.connectionId}`.execute(trx);
         return numAffectedRows === 1n;
       }),
   };

@@ -698,6 +698,14 @@ export interface Tables {
     neo_appointment_id: Nullable<string>;
     seen_in_source_at: NullableTimestamp;
   };
+  portal_refusals: {
+    organization_id: string;
+    connection_id: string;
+    salt: Buffer;
+    digest: Buffer;
+    code: string;
+    refused_at: GeneratedTimestamp;
+  };
   portal_sessions: {
     organization_id: string;
     connection_id: string;

@@ -53,8 +53,8 @@ await measureInside(
     return { good, killed, reasons };
   },
   ({ good, killed, reasons }) => {
-    const groups = new Set(started.map((browser) => browser.pid));
-    const alive = treeOf(1).filter((id) => groups.has(id));
+    const own = new Set(started.flatMap((browser) => [browser.pid, browser.group]));
+    const alive = treeOf(1).filter((id) => own.has(id));
     const below = treeOf(process.pid).length - 1;
     if (good < logins * 0.9 || killed === 0)
       throw new Error(`${good} of ${logins} logins were good, ${killed} not: ${[...reasons].join('; ')}`);
