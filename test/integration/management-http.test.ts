@@ -509,6 +509,7 @@ describe('pause and resume', () => {
     }
     const wrong = await ask('POST', '/api/v1/connections/{connectionId}/pause', at, { body: { why: 'not a field' } });
     expect(wrong.status).toBe(400);
+    expect(wrong.body.error).toBe('body has no field why; it takes reason');
   });
 });
 
