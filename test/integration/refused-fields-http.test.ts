@@ -50,6 +50,23 @@ test('a field that there is not: its name, and those that there are', async () =
   );
 });
 
+test('of several shapes only the one that was meant is spoken of', async () => {
+  const alert = { name: 'x', kind: 'connection_paused' };
+  const url = 'https://hooks.example.org';
+  expect(await refusalOf('POST', '/api/v1/alerts', { ...alert, target: { channel: 'pigeon', url } })).toBe(
+    'body/target/channel must be one of webhook, email',
+  );
+  expect(await refusalOf('POST', '/api/v1/alerts', { ...alert, target: { channel: 'email' } })).toBe(
+    "body/target must have required property 'recipients'",
+  );
+  expect(await refusalOf('POST', '/api/v1/alerts', { ...alert, target: { channel: 'webhook' } })).toBe(
+    "body/target must have required property 'url'",
+  );
+  expect(await refusalOf('POST', '/api/v1/held/held_none/approve', { items: [] })).toBe(
+    'body has no field items; it takes note, documents',
+  );
+});
+
 test('other mistakes are said as they were', async () => {
   expect(await refusalOf('GET', '/api/v1/statistics?days=many')).toBe('querystring/days must be integer');
 });
