@@ -126,7 +126,7 @@ import { version } from './version.ts';
 
 // For commands that work on files and tables without an opened Chartsync.
 export { withFolderLock } from './stores/postgres/embedded/folder-lock.ts';
-export { migrateDatabase } from './stores/postgres/migrate.ts';
+export { areTablesOlder, migrateDatabase } from './stores/postgres/migrate.ts';
 export { spooledFile, writeLines } from './stores/spool/file-spool.ts';
 
 /** Before there is a configuration. @returns the browser's program; null: there is none */

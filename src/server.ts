@@ -15,6 +15,7 @@ import { createApp } from './api/app.ts';
 import { openWebApp } from './api/web-app.ts';
 import type { Config } from './config/config.ts';
 import { readSchedule, writeSchedule } from './config/schedule-text.ts';
+import { type DatabaseOutage, watchOutages } from './database-outage.ts';
 import { watchDatabase } from './database-watch.ts';
 import { type DocumentService, startDocumentService } from './document-service.ts';
 import { toSyncError } from './domain/errors.ts';
@@ -77,8 +78,10 @@ const EVENTS_MS = 24 * 3600_000;
 
 export async function serve(options: ServeOptions): Promise<RunningServer> {
   const { config, role = 'all' } = options;
-  const logger = createLogger(config.logLevel);
+  let outages: DatabaseOutage | null = null;
+  const logger = createLogger({ level: config.logLevel, onRefusal: () => outages?.refused() });
   const chartsync = await openChartsync(config, options.database);
+  outages = tellOutages(chartsync, logger);
   try {
     await applyConfiguration(chartsync);
     const { key, place } = await adminKeyOf(config);
@@ -268,10 +271,12 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
           documents?.stop(),
           mirrors?.stop(),
         ]);
+        await outages.stop();
         await chartsync.close();
       },
     };
   } catch (error) {
+    await outages.stop();
     await chartsync.close();
     throw error;
   }
@@ -302,6 +307,24 @@ function watchForAlerts(chartsync: Chartsync, logger: ReturnType<typeof createLo
         { organization: organization ?? undefined, code: error.code },
         'an alert could not be sent or judged',
       ),
+  });
+}
+
+function tellOutages(chartsync: Chartsync, logger: ReturnType<typeof createLogger>): DatabaseOutage {
+  return watchOutages({
+    check: chartsync.checkDatabase,
+    clock: systemClock,
+    onAway: () =>
+      logger.error(
+        { state: 'away', code: 'database_unavailable' },
+        'the record database refuses; all that needs it waits',
+      ),
+    onStillAway: (ms, refusals) =>
+      logger.error(
+        { state: 'away', code: 'database_unavailable', ms, counts: { refusals } },
+        'the record database still refuses',
+      ),
+    onBack: (ms) => logger.warn({ state: 'back', ms }, 'the record database answers again'),
   });
 }
 

@@ -58,10 +58,15 @@ function organizationOf({ principal, path, header, organizations }: AccessQuesti
   return own;
 }
 
+/** More would be no help. */
+const MOST_NAMED = 20;
+
+/** @param organizations those that the caller may act for */
 function onlyOne(organizations: readonly string[]): string {
   const [only] = organizations;
   if (organizations.length === 1 && only !== undefined) return only;
-  throw new AccessDenied(400, 'invalid_request', 'Name the organisation in the header X-Organization-ID.');
+  const some = organizations.length <= MOST_NAMED ? `: one of ${organizations.join(', ')}` : '';
+  throw new AccessDenied(400, 'invalid_request', `Name the organisation in the header X-Organization-ID${some}.`);
 }
 
 function notFound(): AccessDenied {

@@ -63,6 +63,7 @@ import { syncManagementRoutes } from './routes/sync-management.ts';
 import { syncPhaseRoutes } from './routes/sync-phases.ts';
 import { userRoutes } from './routes/users.ts';
 import { createProgress } from './run-answers.ts';
+import { describeSchemaMistakes } from './schema-mistake.ts';
 import type { ApiServices } from './services.ts';
 import { serveSockets } from './sockets.ts';
 import { isAsset, isPageRequest, type WebApp, webPages } from './web-app.ts';
@@ -119,7 +120,8 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     clientErrorHandler: answerUnreadable,
     routerOptions: { maxParamLength: 200 },
     // An unknown field is a mistake of the caller, not something to drop silently.
-    ajv: { customOptions: { removeAdditional: false } },
+    ajv: { customOptions: { removeAdditional: false, verbose: true } },
+    schemaErrorFormatter: describeSchemaMistakes,
   });
   const { access, web = null } = options;
   app.setErrorHandler(handleError);

@@ -62,7 +62,6 @@ export function limitPatience(app: FastifyInstance, options: DatabasePatienceOpt
     looking = true;
     try {
       await options.check();
-      if (away) log.warn('the record database answers again');
       away = false;
       silentSince = null;
     } catch {

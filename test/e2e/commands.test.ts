@@ -1,6 +1,7 @@
 /** Each command as a user types it: what it prints, what it changes and its exit code. */
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type CliResult, runCli, startCli } from '../support/cli.ts';
 import { runCommand } from '../support/command.ts';
@@ -345,4 +346,25 @@ test('apply tells what it changed and whether the sources fit', async () => {
     { connectionId: 'second', change: 'removed' },
     { connectionId: 'third', change: 'removed' },
   ]);
+});
+
+test('a check leaves tables of an earlier version as they are', async () => {
+  const older = await testDatabase();
+  const client = new pg.Client({ connectionString: older.url });
+  try {
+    await client.connect();
+    const applied = async () =>
+      (await client.query('SELECT name FROM chartsync_migrations ORDER BY name')).rows.map(({ name }) => name);
+    await client.query('DELETE FROM chartsync_migrations WHERE name = (SELECT max(name) FROM chartsync_migrations)');
+    const before = await applied();
+    expect(before.length).toBeGreaterThan(1);
+    const env = { ...setup.environment, DATABASE_URL: older.url };
+    const checked = await runCommand(['apply', '--dry-run'], { cwd: setup.folder, env });
+    expect(checked.code).toBe(2);
+    expect(checked.stderr).toContain('of an earlier version, and a check does not change them');
+    expect(await applied()).toEqual(before);
+  } finally {
+    await client.end();
+    await older.drop();
+  }
 });

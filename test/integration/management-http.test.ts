@@ -498,6 +498,14 @@ describe('pause and resume', () => {
     ).toBe(404);
   });
 
+  test('whoever may act for several organisations and names none is told which there are', async () => {
+    const unnamed = await call('POST', '/api/v1/connections/second/pause', { organization: null });
+    expect(unnamed.status).toBe(400);
+    expect(unnamed.body.error).toBe(
+      `Name the organisation in the header X-Organization-ID: one of ${[ORGANIZATION, OTHER, EMPTY].join(', ')}.`,
+    );
+  });
+
   test('the reason may be left out, and the body with it', async () => {
     const at = { connectionId: 'second' };
     for (const options of [{}, { body: {} }]) {
@@ -509,6 +517,7 @@ describe('pause and resume', () => {
     }
     const wrong = await ask('POST', '/api/v1/connections/{connectionId}/pause', at, { body: { why: 'not a field' } });
     expect(wrong.status).toBe(400);
+    expect(wrong.body.error).toBe('body has no field why; it takes reason');
   });
 });
 

@@ -18,6 +18,9 @@ export interface SqlProxy {
   hold(text: string): HeldStatement;
   /** Breaks every connection. */
   cut(): void;
+  /** Breaks every connection, and every new one until `back`. */
+  away(): void;
+  back(): void;
   /** From now on nothing gets through on the connections that there are, and nobody is told; new ones are well. */
   lose(): void;
   stop(): Promise<void>;
@@ -29,7 +32,13 @@ export async function startSqlProxy(targetUrl: string): Promise<SqlProxy> {
   const lost = new WeakSet<Socket>();
   let wanted: { text: string; arrive: () => void; released: Promise<void> } | null = null;
 
+  let isAway = false;
+
   const server = createServer((client) => {
+    if (isAway) {
+      client.destroy();
+      return;
+    }
     const upstream = connect(Number(target.port), target.hostname);
     for (const [socket, other] of [
       [client, upstream],
@@ -79,6 +88,13 @@ export async function startSqlProxy(targetUrl: string): Promise<SqlProxy> {
       return { arrived: arrived.promise, release: released.resolve };
     },
     cut,
+    away() {
+      isAway = true;
+      cut();
+    },
+    back() {
+      isAway = false;
+    },
     lose() {
       for (const socket of sockets) lost.add(socket);
     },

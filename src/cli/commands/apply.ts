@@ -1,18 +1,25 @@
 import type { Command } from 'commander';
 import { toSyncError } from '../../domain/errors.ts';
+import type { RecordDatabase } from '../../main.ts';
 import { isBookConnection, isFileConnection } from '../../runs/connections.ts';
-import { type CommandRunner, openConfigured } from '../context.ts';
+import { type CommandRunner, openConfigured, UsageError } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 
 export function registerApply(program: Command, runner: CommandRunner): void {
   program
     .command('apply')
     .description('check chartsync.yaml and make its organisations and connections known')
-    .option('--dry-run', 'only check the file and the sources it names')
+    .option('--dry-run', 'only check the file and the sources it names; tables of an earlier version are left alone')
     .action((options: { dryRun?: boolean }, command: Command) =>
       runner.run(command, async (output, signal, globals) => {
         const { config, database } = await openConfigured(runner, globals, output);
-        const { applyConfiguration, openChartsync } = await import('../../main.ts');
+        const { applyConfiguration, areTablesOlder, openChartsync } = await import('../../main.ts');
+        // There is no way back from an update but the backup: a check must not be one.
+        if (options.dryRun && (await isOlder(database, areTablesOlder))) {
+          throw new UsageError(
+            'The tables of the record database are of an earlier version, and a check does not change them. Make a backup, then run "chartsync migrate" or leave --dry-run out.',
+          );
+        }
         const chartsync = await openChartsync(config, database);
         try {
           if (!options.dryRun) {
@@ -104,4 +111,16 @@ export function registerApply(program: Command, runner: CommandRunner): void {
         }
       }),
     );
+}
+
+/** Closes the database unless somebody goes on to use it. */
+async function isOlder(database: RecordDatabase, areOlder: (url: string) => Promise<boolean>): Promise<boolean> {
+  try {
+    const older = await areOlder(database.url);
+    if (older) await database.close();
+    return older;
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
 }

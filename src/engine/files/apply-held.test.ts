@@ -93,7 +93,14 @@ test('a source that does not answer: nothing goes, and the set can be applied la
   expect(await apply()).toMatchObject({ state: 'failed', error: { code: 'source_unreachable' } });
   practice.model.fault = {};
   expect((await apply()).counts).toMatchObject({ removed: 3 });
-  expect((await apply()).error).toMatchObject({ code: 'plan_stale' });
+});
+
+test('approved twice: the second run finds it applied, and has nothing to do', async () => {
+  await decide(true);
+  expect((await apply()).counts).toMatchObject({ removed: 3 });
+  const left = await practice.references();
+  expect(await apply()).toMatchObject({ state: 'completed', outcome: 'success', counts: { removed: 0 } });
+  expect(await practice.references()).toEqual(left);
 });
 
 test('cancelled before it begins: nothing goes', async () => {

@@ -5,6 +5,7 @@
 import { judgeRead, type Removal } from '../../domain/completeness.ts';
 import { SyncError } from '../../domain/errors.ts';
 import type { StoredDocument } from '../../ports/document-records.ts';
+import { approvedSet } from '../approved-set.ts';
 import { type RunResult, type RunSession, type SessionOptions, withRun } from '../run-session.ts';
 import { removeStillAbsent } from './remove-items.ts';
 import type { FilePorts, FileSettings } from './settings.ts';
@@ -40,10 +41,8 @@ export function applyHeldSet(
 }
 
 async function applyItems(ports: FilePorts, settings: FileSettings, session: RunSession, setId: string): Promise<void> {
-  const found = await ports.runs.heldSet(settings.organizationId, setId);
-  if (found?.set.state !== 'approved' || found.set.connectionId !== settings.connectionId) {
-    throw new SyncError('plan_stale', { detail: 'The held set is not approved.' });
-  }
+  const found = approvedSet(await ports.runs.heldSet(settings.organizationId, setId), settings.connectionId);
+  if (found === null) return;
   const read = judgeRead(found.set.evidence);
   if (!read.complete) throw new SyncError('source_incomplete', { detail: read.reason });
   session.step('Removing', found.items.length);

@@ -3,6 +3,7 @@ import { RECORD_STREAMS, type RecordStream } from '../../domain/clinic.ts';
 import { judgeRead, type Removal } from '../../domain/completeness.ts';
 import { SyncError } from '../../domain/errors.ts';
 import type { StoredRecord } from '../../ports/clinic-records.ts';
+import { approvedSet } from '../approved-set.ts';
 import { type RunResult, type RunSession, type SessionOptions, withRun } from '../run-session.ts';
 import { stillThere } from './remove-absent.ts';
 import type { RecordPorts, RecordSettings } from './settings.ts';
@@ -43,10 +44,8 @@ async function applyItems(
   session: RunSession,
   setId: string,
 ): Promise<void> {
-  const found = await ports.runs.heldSet(settings.organizationId, setId);
-  if (found?.set.state !== 'approved' || found.set.connectionId !== settings.connectionId) {
-    throw new SyncError('plan_stale', { detail: 'The held set is not approved.' });
-  }
+  const found = approvedSet(await ports.runs.heldSet(settings.organizationId, setId), settings.connectionId);
+  if (found === null) return;
   const stream = RECORD_STREAMS.find((name) => name === found.set.unit);
   if (stream === undefined)
     throw new SyncError('plan_stale', { detail: 'The held set is of another kind of connection.' });

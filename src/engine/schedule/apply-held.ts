@@ -4,6 +4,7 @@
  */
 import { CONSULTATION_UNIT } from '../../domain/consultations.ts';
 import { SyncError } from '../../domain/errors.ts';
+import { approvedSet } from '../approved-set.ts';
 import type { RunResult, SessionOptions } from '../run-session.ts';
 import type { BookPorts, BookSettings } from './settings.ts';
 import { bookRun, CALENDAR_UNIT, copyWindow } from './sync-book.ts';
@@ -16,10 +17,8 @@ export function applyHeldBook(
   request: { readonly setId: string; readonly claimed?: SessionOptions['claimed']; readonly signal?: AbortSignal },
 ): Promise<RunResult> {
   return bookRun(ports, settings, { ...request, mode: 'held', trigger: 'manual' }, async (session) => {
-    const found = await ports.runs.heldSet(settings.organizationId, request.setId);
-    if (found?.set.state !== 'approved' || found.set.connectionId !== settings.connectionId) {
-      throw new SyncError('plan_stale', { detail: 'The held set is not approved.' });
-    }
+    const found = approvedSet(await ports.runs.heldSet(settings.organizationId, request.setId), settings.connectionId);
+    if (found === null) return { completeRead: null };
     if (found.set.unit === CONSULTATION_UNIT) {
       await applyHeldConsultations(ports, settings, session, found);
       return { completeRead: null };

@@ -68,17 +68,39 @@ export async function migrateDatabase(url: string): Promise<string[]> {
   }
 }
 
-/** As nearly every process finds it: three short questions, where Kysely looks at each column of each table before it knows. */
+/** As nearly every process finds it. */
 async function isCurrent(url: string): Promise<boolean> {
+  const state = await readState(url);
+  return state?.jobsReady === true && state.applied.join() === (await knownNames()).join();
+}
+
+/** @returns whether there are tables, of an earlier version than this program's: its next start would change them */
+export async function areTablesOlder(url: string): Promise<boolean> {
+  const state = await readState(url);
+  if (state === null) return false;
+  const applied = new Set(state.applied);
+  return !state.jobsReady || (await knownNames()).some((name) => !applied.has(name));
+}
+
+interface TablesState {
+  /** Names of migrations, in order. */
+  readonly applied: readonly string[];
+  readonly jobsReady: boolean;
+}
+
+/**
+ * Three short questions, where Kysely looks at each column of each table before it knows.
+ * @returns null: there are no tables
+ */
+async function readState(url: string): Promise<TablesState | null> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000 });
   client.on('error', () => undefined);
   try {
     await client.connect();
     const table = await client.query<{ there: boolean }>(`SELECT to_regclass('${TABLE}') IS NOT NULL AS there`);
-    if (!table.rows[0]?.there) return false;
-    const applied = await client.query<{ name: string }>(`SELECT name FROM ${TABLE} ORDER BY name COLLATE "C"`);
-    const same = applied.rows.map(({ name }) => name).join() === (await knownNames()).join();
-    return same && (await areJobsReady(client));
+    if (!table.rows[0]?.there) return null;
+    const { rows } = await client.query<{ name: string }>(`SELECT name FROM ${TABLE} ORDER BY name COLLATE "C"`);
+    return { applied: rows.map(({ name }) => name), jobsReady: await areJobsReady(client) };
   } catch (error) {
     throw databaseError(error);
   } finally {
