@@ -149,6 +149,18 @@ export function describeClinicRecords(name: string, makeStores: () => Promise<Cl
       expect(await stores.activity(fence, '1')).toMatchObject({ active: true, total: 1 });
     });
 
+    it('writes a record that is there after all, whatever the caller believed', async () => {
+      const fence = await begin();
+      await add(fence, patient('1'));
+      const [before] = await stored(fence);
+      const changed = patient('1', { firstName: 'Blake' });
+      const believed = { added: [patient('2'), changed], updated: [], neverStored: true };
+      await records.write(fence, 'patients', believed, {}, NOW);
+      const found = await records.find(fence, 'patients', ['1', '2']);
+      expect(found.get('1')).toMatchObject({ documentUuid: before!.documentUuid, fingerprint: changed.fingerprint });
+      expect(await records.count(fence, 'patients')).toBe(2);
+    });
+
     it('orders what is stored by the bytes of the reference', async () => {
       const fence = await begin();
       await add(fence, ...['9', '10', '100', '2'].map((reference) => patient(reference)));

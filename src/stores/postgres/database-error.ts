@@ -33,6 +33,11 @@ export function isSerializationFailure(error: unknown): boolean {
   return code === '40001' || code === '40P01';
 }
 
+/** A row with one of its keys is there already. @param error as it comes from the driver or from {@link databaseError} */
+export function isDuplicate(error: unknown): boolean {
+  return [error, error instanceof Error ? error.cause : null].some((one) => codeOf(one) === '23505');
+}
+
 export function databaseError(error: unknown): SyncError {
   if (error instanceof SyncError) return error;
   const code = codeOf(error);
