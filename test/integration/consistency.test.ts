@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startDocumentService } from '../../src/document-service.ts';
 import { syncFiles } from '../../src/engine/files/sync-files.ts';
 import { consistencyPorts } from '../../src/main.ts';
+import type { BlobStore } from '../../src/ports/blob-store.ts';
 import { checkConsistency } from '../../src/runs/check-consistency.ts';
 import { maintainSearch, startNightly } from '../../src/runs/nightly.ts';
 import { serve } from '../../src/server.ts';
@@ -53,6 +54,16 @@ async function check(more: { now?: () => number; until?: number; samplePercent?:
   return checkConsistency(
     { ...ports, clock: { ...systemClock, now } },
     { organizationId: ORGANIZATION, connections: [setup.connection], until: end, samplePercent, signal },
+  );
+}
+
+/** Without connections. @param list what the blob store shows */
+async function checkBlobs(list: BlobStore['list']) {
+  const ports = consistencyPorts(setup.chartsync, await setup.chartsync.search());
+  const blobs = { ...setup.chartsync.blobs, list };
+  return checkConsistency(
+    { ...ports, clock: systemClock, blobs },
+    { organizationId: ORGANIZATION, connections: [], until: Number.POSITIVE_INFINITY, samplePercent: 0, signal },
   );
 }
 
@@ -231,23 +242,12 @@ test('what was made of a document is looked for too, without any connection; wha
   const bytes = Buffer.from('A content that is brought while the stores are compared.');
   const meanwhile = createHash('sha256').update(bytes).digest('hex');
   const { blobs, desk } = setup.chartsync;
-  const ports = consistencyPorts(setup.chartsync, await setup.chartsync.search());
-  const end = await checkConsistency(
-    {
-      ...ports,
-      clock: systemClock,
-      blobs: {
-        ...blobs,
-        async *list(prefix, options) {
-          const content = { sha256: meanwhile, size: bytes.length };
-          await desk.announce(ORGANIZATION, content);
-          await blobs.put(`${ORGANIZATION}/${meanwhile}`, { ...content, open: () => bytes });
-          yield* blobs.list(prefix, options);
-        },
-      },
-    },
-    { organizationId: ORGANIZATION, connections: [], until: Number.POSITIVE_INFINITY, samplePercent: 0, signal },
-  );
+  const end = await checkBlobs(async function* (...listed) {
+    const content = { sha256: meanwhile, size: bytes.length };
+    await desk.announce(ORGANIZATION, content);
+    await blobs.put(`${ORGANIZATION}/${meanwhile}`, { ...content, open: () => bytes });
+    yield* blobs.list(...listed);
+  });
   expect(end).toBe('done');
   const found = (await report()).differences.filter(({ store }) => store === 'blob');
   expect(found).toContainEqual(expect.objectContaining({ kind: 'missing', sha256: pages, code: 'blob_missing' }));
@@ -258,23 +258,11 @@ test('what was made of a document is looked for too, without any connection; wha
 });
 
 test('a place with more differences than are listed says how many more there are', async () => {
-  const { blobs } = setup.chartsync;
   const unknown = (n: number) => `${ORGANIZATION}/${'f'.repeat(56)}${n.toString(16).padStart(8, '0')}`;
-  const ports = consistencyPorts(setup.chartsync, await setup.chartsync.search());
-  const end = await checkConsistency(
-    {
-      ...ports,
-      clock: systemClock,
-      blobs: {
-        ...blobs,
-        async *list(prefix, options) {
-          yield* blobs.list(prefix, options);
-          yield Array.from({ length: 5200 }, (_, n) => ({ name: unknown(n), size: 1 }));
-        },
-      },
-    },
-    { organizationId: ORGANIZATION, connections: [], until: Number.POSITIVE_INFINITY, samplePercent: 0, signal },
-  );
+  const end = await checkBlobs(async function* (...listed) {
+    yield* setup.chartsync.blobs.list(...listed);
+    yield Array.from({ length: 5200 }, (_, n) => ({ name: unknown(n), size: 1 }));
+  });
   expect(end).toBe('done');
   const { totals, unlisted } = await report();
   expect(unlisted).toBeGreaterThanOrEqual(200);
