@@ -256,7 +256,9 @@ function messageOf({ state, since, reason }: ReturnType<typeof calendarOf>, days
   const old = days.filter((day) => day.freshness !== 'fresh');
   const failed = days.filter((day) => day.failedAt !== null);
   return [
-    state === 'known' ? null : `The calendar is unknown since ${since}: ${reason} What is stored was read before.`,
+    state === 'known'
+      ? null
+      : `The calendar is unknown since ${since}${reason === null ? '.' : `: ${reason}`} What is stored was read before.`,
     old.length === 0 ? 'The book of every date is fresh.' : saying('book', old, 'is old'),
     failed.length === 0 ? null : saying('last read', failed, 'failed'),
   ]
