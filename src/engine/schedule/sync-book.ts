@@ -122,7 +122,9 @@ export async function copyWindow(
     onDate: ({ date }) => progress.tell(date),
   }).finally(() => ready.catch(() => undefined));
   const { before, slots } = await ready;
-  await Promise.all([progress.settle(), book.configure(fence, clinicId, clinicSettings(clinic, settings, read))]);
+  // Beside the first look at what is stored: neither waits for the other.
+  const noted = Promise.all([progress.end(), book.configure(fence, clinicId, clinicSettings(clinic, settings, read))]);
+  noted.catch(() => undefined);
   const finishedAt = clock.now();
 
   session.step('Generating the slots', null);
@@ -143,7 +145,8 @@ export async function copyWindow(
       const step = STEP_AFTER[phase];
       if (step !== undefined) session.step(step, null);
     },
-  });
+  }).finally(() => noted.catch(() => undefined));
+  await noted;
   const { added, updated, moved, removed, same, failedDates, held, completeItems } = result;
   session.count({ added, updated, moved, removed, same });
   session.count({ failed: failedDates.length, held: held?.appointments.length ?? 0 });
@@ -180,14 +183,15 @@ async function prepare(
   return { before: isUsual ? await runs.lastCompleteRead(settings) : null, slots };
 }
 
-/** One write at a time, of the newest value only: the next date is not waited with for it. */
+/** One write at a time, of the newest value only: the next date is not waited with for it, and at the end none is begun. */
 function latestOf<T>(write: (value: T) => Promise<void>) {
   let waiting: { readonly value: T } | null = null;
   let writing: Promise<void> = Promise.resolve();
+  let ended = false;
   const flush = async () => {
     const next = waiting;
     waiting = null;
-    if (next !== null) await write(next.value);
+    if (next !== null && !ended) await write(next.value);
   };
   return {
     tell(value: T): void {
@@ -198,7 +202,10 @@ function latestOf<T>(write: (value: T) => Promise<void>) {
       // Told to whoever waits for the end.
       writing.catch(() => undefined);
     },
-    settle: () => writing,
+    end(): Promise<void> {
+      ended = true;
+      return writing;
+    },
   };
 }
 

@@ -23,6 +23,7 @@ const AT_ONCE = 2;
 const LATENCY = { loginMs: 2000, loginPageMs: 0, pageMs: 3000, callMs: 400 };
 const CLINICS_AT_ONCE = 20;
 const HORIZON = 60;
+const RUN = { again: 'a run that logs in again', first: 'the very first run' };
 
 export const idexx: Benchmark = {
   name: 'idexx',
@@ -67,11 +68,12 @@ export const idexx: Benchmark = {
       const again = of('chartsync, login again');
       const live = of('chartsync, live session');
       const byPages = of(pages.label);
-      const overPages = Math.min(speedAgainst(first, byPages), speedAgainst(again, byPages));
-      const overFloor = Math.max(
-        1 / speedAgainst(first, of('login, settings and calls')),
-        1 / speedAgainst(again, of('login and calls')),
-      );
+      // The very first run also starts the browser and asks for the clinic's settings: both are told.
+      const overPages = { again: speedAgainst(again, byPages), first: speedAgainst(first, byPages) };
+      const overFloor = {
+        again: 1 / speedAgainst(again, of('login and calls')),
+        first: 1 / speedAgainst(first, of('login, settings and calls')),
+      };
       const liveMs = medianOf(live, 'wallMs');
 
       context.log(`  ${atOnce} connections at one time`);
@@ -110,16 +112,18 @@ export const idexx: Benchmark = {
           'counts by clinic, speed of counts by slot': counted.ratio,
         },
         promises: [
-          {
-            text: "at least 10 × faster than one browser that opens every day's page",
-            measured: `${overPages.toFixed(1)} ×`,
-            kept: overPages >= 10,
-          },
-          {
-            text: 'at most 1.3 × the login and the calls alone',
-            measured: `${overFloor.toFixed(2)} ×`,
-            kept: overFloor <= 1.3,
-          },
+          ...(['again', 'first'] as const).flatMap((kind) => [
+            {
+              text: `${RUN[kind]}: at least 10 × faster than one browser that opens every day's page`,
+              measured: `${overPages[kind].toFixed(1)} ×`,
+              kept: overPages[kind] >= 10,
+            },
+            {
+              text: `${RUN[kind]}: at most 1.3 × what the portal needs for it alone`,
+              measured: `${overFloor[kind].toFixed(2)} ×`,
+              kept: overFloor[kind] <= 1.3,
+            },
+          ]),
           {
             text: 'with a live session at most 3 s',
             measured: `${(liveMs / 1000).toFixed(2)} s`,
