@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { COMPILE_CACHE } from '../support/cli.ts';
 import type { Measurement } from './benchmark.ts';
 import { type InsideMeasurement, peakOf } from './inside.ts';
 
@@ -25,7 +26,7 @@ export type SubjectName =
 
 /** As `bin/chartsync` starts it; the floors get the same. */
 export const NODE_FLAGS = ['--max-semi-space-size=16', '--heap-growing-percent=60'];
-export const NODE_ENVIRONMENT = { MALLOC_ARENA_MAX: '2' };
+export const NODE_ENVIRONMENT = { MALLOC_ARENA_MAX: '2', NODE_COMPILE_CACHE: COMPILE_CACHE };
 
 /** Runs a file of `subjects/`, which measures itself. @throws Error with its output when it fails */
 export async function runSubject<Extra = unknown>(name: SubjectName, input: unknown): Promise<Measurement & Extra> {

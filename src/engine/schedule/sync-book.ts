@@ -14,7 +14,7 @@ import { type RunResult, type RunSession, type SessionOptions, type WorkResult, 
 import { clinicSettings } from './clinic-settings.ts';
 import { readWindow, type WindowReads } from './read-window.ts';
 import type { BookPorts, BookSettings } from './settings.ts';
-import { type WindowPhase, type WindowResult, writeWindow } from './write-window.ts';
+import { type SettledWindow, type WindowPhase, type WindowResult, writeWindow } from './write-window.ts';
 
 export interface BookSyncRequest {
   readonly trigger: RunTrigger;
@@ -128,6 +128,15 @@ export async function copyWindow(
   const finishedAt = clock.now();
 
   session.step('Generating the slots', null);
+  const evidenceOf = (settled: SettledWindow): ReadEvidence => ({
+    startedAt,
+    finishedAt,
+    ended: settled.failedDates.length === 0,
+    itemsRead: settled.completeItems ?? 0,
+    itemsExpected: settled.completeItems ?? 0,
+    share: 'not-applicable',
+    resumed: false,
+  });
   const result = await writeWindow({
     book,
     fence,
@@ -145,25 +154,18 @@ export async function copyWindow(
       const step = STEP_AFTER[phase];
       if (step !== undefined) session.step(step, null);
     },
+    async onSettled(settled) {
+      const { added, updated, moved, removed, same, failedDates, held } = settled;
+      session.count({ added, updated, moved, removed, same });
+      session.count({ failed: failedDates.length, held: held?.appointments.length ?? 0 });
+      await noteFailures(ports, session, read, window);
+      // A read with holes says nothing about what waits for a person.
+      const isWhole = settled.completeItems !== null && options.window === undefined;
+      if (isWhole) await hold(ports, session, held, evidenceOf(settled));
+    },
   }).finally(() => noted.catch(() => undefined));
   await noted;
-  const { added, updated, moved, removed, same, failedDates, held, completeItems } = result;
-  session.count({ added, updated, moved, removed, same });
-  session.count({ failed: failedDates.length, held: held?.appointments.length ?? 0 });
-  await noteFailures(ports, session, read, window);
-  const items = completeItems ?? 0;
-  const evidence: ReadEvidence = {
-    startedAt,
-    finishedAt,
-    ended: failedDates.length === 0,
-    itemsRead: items,
-    itemsExpected: items,
-    share: 'not-applicable',
-    resumed: false,
-  };
-  // A read with holes says nothing about what waits for a person.
-  if (completeItems !== null && options.window === undefined) await hold(ports, session, result, evidence);
-  return { result, evidence };
+  return { result, evidence: evidenceOf(result) };
 }
 
 /** @returns the last complete read, of a usual window, and the slots: they depend on the clinic's settings alone */
@@ -212,7 +214,7 @@ function latestOf<T>(write: (value: T) => Promise<void>) {
 async function hold(
   { runs, clock }: BookPorts,
   session: RunSession,
-  { held }: WindowResult,
+  held: WindowResult['held'],
   evidence: ReadEvidence,
 ): Promise<void> {
   const items = (held?.appointments ?? []).map((appointment) => ({

@@ -43,7 +43,11 @@ export interface WriteWindow {
   readonly approved?: ReadonlySet<string>;
   readonly signal: AbortSignal;
   readonly onPhase?: (phase: WindowPhase) => void;
+  /** The book is as the calendar: what is to be written down of that is, while conflicts are looked for. */
+  readonly onSettled?: (settled: SettledWindow) => Promise<void>;
 }
+
+export type SettledWindow = Omit<WindowResult, 'conflicts'>;
 
 export interface WindowResult {
   /** `partial`: dates are missing, or removals are held. `failed`: no date was read. */
@@ -91,12 +95,11 @@ export async function writeWindow(options: WriteWindow): Promise<WindowResult> {
   const dates = summaries(read, plan, removed);
   await book.settle(fence, clinicId, window, { results: resultsOf(read), dates });
   options.onPhase?.('resolving_conflicts');
-  const conflicts = await book.findConflicts(fence, clinicId, window, { moveHolds: options.moveHolds });
 
   const count = (...changes: string[]) => plan.writes.filter((w) => changes.includes(w.change)).length;
   const failedDates = read.complete ? [] : read.missing;
   const nothingRead = !read.reads.some((r) => r.state === 'complete');
-  return {
+  const settled: SettledWindow = {
     outcome: nothingRead ? 'failed' : failedDates.length > 0 || held !== null ? 'partial' : 'success',
     slots,
     added: count('add', 'restore'),
@@ -109,8 +112,12 @@ export async function writeWindow(options: WriteWindow): Promise<WindowResult> {
     failedDates,
     held,
     completeItems: read.complete ? plan.inSource : null,
-    conflicts,
   };
+  const [conflicts] = await Promise.all([
+    book.findConflicts(fence, clinicId, window, { moveHolds: options.moveHolds }),
+    options.onSettled?.(settled),
+  ]);
+  return { ...settled, conflicts };
 }
 
 /** What may not be removed stays where it is, marked, and keeps its place. */

@@ -7,7 +7,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { PgBoss } from 'pg-boss';
-import { COMPILE_CACHE } from '../../support/cli.ts';
 import type { Benchmark, Measurement } from '../benchmark.ts';
 import { NODE_ENVIRONMENT, NODE_FLAGS } from '../outside.ts';
 import { configure, createBenchPractice, type SyncEnvironment } from '../practice.ts';
@@ -160,7 +159,6 @@ async function startServer(environment: SyncEnvironment): Promise<Server> {
   const child = spawn(process.execPath, [...NODE_FLAGS, COMMAND_LINE, 'serve', '--json'], {
     env: {
       ...NODE_ENVIRONMENT,
-      NODE_COMPILE_CACHE: COMPILE_CACHE,
       PATH: process.env.PATH ?? '',
       ...environment,
       PORT: '0',
