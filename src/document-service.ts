@@ -84,13 +84,18 @@ export interface DocumentService {
   stop(): Promise<void>;
 }
 
-const PER_PROCESS = 12;
+const PER_PROCESS = 24;
 /** No document is worked on for so long. */
 const ABANDONED_MS = 30 * 60_000;
 
 type StepsOptions = Pick<DocumentServiceOptions, 'config' | 'work' | 'blobs' | 'search' | 'deliveries' | 'remotes'>;
 
-async function openSteps(options: StepsOptions, workers: number, onRead?: (task: DocumentTask) => void) {
+interface StepsHooks {
+  onRead(task: DocumentTask): void;
+  othersFollow(): boolean;
+}
+
+async function openSteps(options: StepsOptions, workers: number, hooks?: StepsHooks) {
   const { config, work, blobs, search, deliveries, remotes } = options;
   const scratch = join(config.home, 'scratch');
   await mkdir(scratch, { recursive: true, mode: 0o700 });
@@ -106,7 +111,7 @@ async function openSteps(options: StepsOptions, workers: number, onRead?: (task:
     scratch,
     limits,
     processorVersion: PROCESSOR_VERSION,
-    ...(onRead === undefined ? {} : { onRead }),
+    ...hooks,
     remote: { deliveries, deliver, target: (organizationId, id) => remotes.get(`${organizationId}/${id}`) },
   });
   return { scratch, content, perform, limits };
@@ -116,7 +121,10 @@ export async function startDocumentService(options: DocumentServiceOptions): Pro
   const { config, work, blobs, onEnd, onError } = options;
   const perOrganization = config.limits.documentsAtOnce;
   const workers = Math.max(1, Math.min(perOrganization, availableParallelism()));
-  const { scratch, content, perform, limits } = await openSteps(options, workers, (task) => worker.wasRead(task));
+  const { scratch, content, perform, limits } = await openSteps(options, workers, {
+    onRead: (task) => worker.wasRead(task),
+    othersFollow: () => worker.atWork() > 1,
+  });
   await removeAbandoned(scratch);
   const worker: DocumentWorker = startDocumentWorker({
     work,

@@ -118,7 +118,8 @@ export interface SearchIndex {
   readonly capabilities: SearchCapabilities;
   /** Checks reachability, creates what is missing. Called once before use. */
   prepare(signal?: AbortSignal): Promise<void>;
-  put(entry: SearchEntry, signal?: AbortSignal): Promise<PutOutcome>;
+  /** @param waitMs others follow: it may wait so long for them, where writing several together costs less. Default 0 */
+  put(entry: SearchEntry, signal?: AbortSignal, waitMs?: number): Promise<PutOutcome>;
   /** @param documentUuids or `all` of the patient */
   remove(place: SearchPlace, documentUuids: readonly string[] | 'all', signal?: AbortSignal): Promise<Removal>;
   list(organizationId: string, patientUuid: string | null, signal?: AbortSignal): AsyncIterable<IndexedDocument>;

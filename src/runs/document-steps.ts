@@ -30,6 +30,8 @@ export interface DocumentStepsOptions {
   readonly processorVersion: number;
   /** Hears that a document was read, so that another one may be. */
   readonly onRead?: (task: DocumentTask) => void;
+  /** Others are at work: they are written to the index together. */
+  readonly othersFollow?: () => boolean;
   /** Documents of some connections belong to a service on another machine. */
   readonly remote?: {
     readonly deliveries: DocumentDeliveries;
@@ -44,6 +46,8 @@ export type StepsEnd = TaskEnd | { readonly status: 'again'; readonly code: stri
 type LiveTask = DocumentTask & { readonly document: NonNullable<DocumentTask['document']> };
 
 const SMALL = 1024 * 1024;
+/** A document is found so much later, when many come. */
+const GATHER_MS = 300;
 
 export function createDocumentSteps(options: DocumentStepsOptions) {
   const { work, blobs, search } = options;
@@ -188,6 +192,7 @@ export function createDocumentSteps(options: DocumentStepsOptions) {
         pages: pagesOf(task, rendition, signal),
       },
       signal,
+      options.othersFollow?.() === true ? GATHER_MS : 0,
     );
   }
 

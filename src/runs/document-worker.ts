@@ -25,6 +25,8 @@ export interface DocumentWorker {
   nudge(): void;
   /** The document of this task was read; what is left to do keeps no other one from being read. */
   wasRead(task: DocumentTask): void;
+  /** How many documents are at work in this process. */
+  atWork(): number;
   /** Ends what is at work and gives it back. */
   stop(): Promise<void>;
 }
@@ -79,6 +81,7 @@ export function startDocumentWorker(options: DocumentWorkerOptions): DocumentWor
 
   return {
     nudge: () => wake.resolve(),
+    atWork: () => atWork.size,
     wasRead(task) {
       unread.delete(task);
       wake.resolve();

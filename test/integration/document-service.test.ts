@@ -112,6 +112,9 @@ test('a document is found, changes, goes and leaves nothing, and all counts agre
   for (const { status } of states.rows) expect(['complete', 'error']).toContain(status);
 
   await addFile('The zaffre parrot has a fractured wing.\nNothing else was seen.\n');
+  // It looks for work by itself as well.
+  await service!.stop();
+  service = null;
   await sync();
   expect(await row(STATUS, [REFERENCE])).toMatchObject({ status: 'queued', stage: null });
   await work();

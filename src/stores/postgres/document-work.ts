@@ -20,7 +20,7 @@ export interface DocumentWorkOptions {
 }
 
 /** What waits for the index costs little, and the index takes many together as fast as one. */
-const INDEXED_PER_READ = 3;
+const INDEXED_PER_READ = 7;
 
 /** The process that holds the task's lease is gone, or has it for too long. */
 const ABANDONED = sql`

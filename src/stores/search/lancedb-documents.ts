@@ -40,6 +40,7 @@ type Passages = RowsOptions['passages'];
 /** An entry whose pages are read when they are needed, and never twice: they may be a stream, while puts are tried again. */
 export interface ReadEntry extends Omit<SearchEntry, 'pages'> {
   passages(): Promise<Passages>;
+  readonly waitMs: number;
 }
 
 interface Writing {
@@ -49,6 +50,7 @@ interface Writing {
   readonly place: DocumentPlace;
   /** Nothing of the document was there. */
   readonly isNew: boolean;
+  readonly waitMs?: number;
 }
 
 type DocumentPlace = SearchPlace & { readonly documentUuid: string };
@@ -92,9 +94,9 @@ export function createLanceDocuments({ tables, writer, embeddings, profile }: La
   }
 
   /** Writes a document and deletes what no search sees any more of what was there. */
-  async function write(table: Table, { mode, rows, place, isNew }: Writing): Promise<void> {
+  async function write(table: Table, { mode, rows, place, isNew, waitMs }: Writing): Promise<void> {
     for (let tried = 1; tried <= WRITE_TRIES; tried++) {
-      const { doubled } = await writer.write(table, mode, rows);
+      const { doubled } = await writer.write(table, mode, rows, waitMs);
       if (isNew && !doubled) return;
       if ((await tidy(table, place)) === 'one') return;
       // A third process has written over both of two, so that nothing tells them apart.
@@ -126,7 +128,7 @@ export function createLanceDocuments({ tables, writer, embeddings, profile }: La
   }
 
   return {
-    reading(entry: SearchEntry, signal?: AbortSignal): ReadEntry {
+    reading(entry: SearchEntry, signal?: AbortSignal, waitMs = 0): ReadEntry {
       let cutting: Promise<Passages> | undefined;
       const { organizationId, patientUuid, documentUuid, version } = entry;
       return {
@@ -134,6 +136,7 @@ export function createLanceDocuments({ tables, writer, embeddings, profile }: La
         patientUuid,
         documentUuid,
         version,
+        waitMs,
         passages() {
           cutting ??= cut(entry, signal);
           return cutting;
@@ -150,7 +153,8 @@ export function createLanceDocuments({ tables, writer, embeddings, profile }: La
         if (first) outcome = before === null || before.passages === REMOVED ? 'created' : 'replaced';
         const rows = makeRows(entry, await entry.passages(), control.epoch, 'newest');
         for (const table of targets) {
-          await write(table, { mode: { kind: 'newest' }, rows, place: entry, isNew: before === null });
+          const { waitMs } = entry;
+          await write(table, { mode: { kind: 'newest' }, rows, place: entry, isNew: before === null, waitMs });
         }
         return false;
       });

@@ -11,14 +11,23 @@ export interface LanceMaintenanceOptions {
 }
 
 /**
- * New rows are found by looking at each of them, by searches and writers alike; putting them into the index costs as much as
- * the index is long. With a limit that grows as the root of its length both together cost least; measured, not derived.
+ * New rows are found by looking at each of them, and into each fragment that a commit has left, by searches and writers alike;
+ * putting them into the index costs as much as the index is long. With limits that grow as the root of its length both together
+ * cost least; measured, not derived.
  */
-const WRITING = { leastRows: 5_000, perRoot: 40, fragments: 200 };
+const WRITING: Limits = { leastRows: 5_000, perRoot: 40, leastFragments: 20, fragmentsPerRoot: 0.4 };
+const MOST_FRAGMENTS = 200;
 /** No rebuild takes so long. */
 const ABANDONED_MS = 2 * 24 * 60 * 60 * 1000;
 /** At rest searches should not feel it. */
-const RESTING = { leastRows: 1_000, perRoot: 10, fragments: 20 };
+const RESTING: Limits = { leastRows: 1_000, perRoot: 10, leastFragments: 20, fragmentsPerRoot: 0 };
+
+interface Limits {
+  readonly leastRows: number;
+  readonly perRoot: number;
+  readonly leastFragments: number;
+  readonly fragmentsPerRoot: number;
+}
 
 export function createLanceMaintenance({ tables, keepMs }: LanceMaintenanceOptions) {
   const seen = new WeakMap<Table, { rows: number; commits: number }>();
@@ -37,12 +46,13 @@ export function createLanceMaintenance({ tables, keepMs }: LanceMaintenanceOptio
     return work;
   }
 
-  async function isDue(table: Table, limit: typeof WRITING): Promise<boolean> {
-    const { fragmentStats } = await table.stats();
-    if (fragmentStats.numSmallFragments > limit.fragments) return true;
+  async function isDue(table: Table, limits: Limits): Promise<boolean> {
+    const { fragmentStats, numRows } = await table.stats();
+    const fragments = Math.max(limits.leastFragments, limits.fragmentsPerRoot * Math.sqrt(numRows));
+    if (fragmentStats.numSmallFragments > Math.min(fragments, MOST_FRAGMENTS)) return true;
     const index = await table.indexStats('terms_idx');
     const { numUnindexedRows = 0, numIndexedRows = 0 } = index ?? {};
-    return numUnindexedRows > Math.max(limit.leastRows, limit.perRoot * Math.sqrt(numIndexedRows));
+    return numUnindexedRows > Math.max(limits.leastRows, limits.perRoot * Math.sqrt(numIndexedRows));
   }
 
   async function removeUnseen(organizationId: string, table: Table, control: Control): Promise<void> {
@@ -75,7 +85,7 @@ export function createLanceMaintenance({ tables, keepMs }: LanceMaintenanceOptio
       const { rows: before, commits } = seen.get(table) ?? { rows: 0, commits: 0 };
       const now = { rows: before + rows, commits: commits + 1 };
       seen.set(table, now);
-      if (now.rows < WRITING.leastRows && now.commits < WRITING.fragments / 4) return;
+      if (now.rows < WRITING.leastRows && now.commits < WRITING.leastFragments / 2) return;
       seen.delete(table);
       const work = async () => {
         if (await isDue(table, WRITING)) await optimise(table);

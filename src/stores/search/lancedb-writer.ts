@@ -1,4 +1,8 @@
-/** Writes documents into a table. Those that arrive while a commit is made go together into the next one. */
+/**
+ * Writes documents into a table. Those that arrive while a commit is made go together into the next one: a commit costs about as much
+ * for twenty documents as for one, so whoever knows that others follow lets them catch up.
+ */
+import { setTimeout } from 'node:timers/promises';
 import type { Table } from '@lancedb/lancedb';
 import type { Row } from './lancedb-rows.ts';
 import type { LanceTables } from './lancedb-tables.ts';
@@ -13,18 +17,30 @@ export interface Written {
 
 interface Job {
   readonly rows: readonly Row[];
+  /** It need not be written before, by the clock of `performance`. */
+  readonly until: number;
   readonly done: PromiseWithResolvers<Written>;
+}
+
+interface Queue {
+  readonly jobs: Job[];
+  /** Resolved when one more is there. */
+  more: PromiseWithResolvers<void>;
 }
 
 const MOST_DOCUMENTS = 64;
 const MOST_ROWS = 20_000;
+/** So much is worth a commit of its own. */
+const ENOUGH = { documents: 32, rows: 2_000 };
 
 export function createLanceWriter(tables: LanceTables, afterCommit: (table: Table, rows: number) => void) {
   /** Of each table those of each mode; `Table.name` cannot be asked for while the table works. */
-  const queues = new Map<Table, Map<number, Job[]>>();
+  const queues = new Map<Table, Map<number, Queue>>();
 
-  async function drain(table: Table, mode: WriteMode, jobs: Job[], ended: () => void): Promise<void> {
+  async function drain(table: Table, mode: WriteMode, queue: Queue, ended: () => void): Promise<void> {
+    const { jobs } = queue;
     while (jobs.length > 0) {
+      await gather(queue);
       const together = takeTogether(jobs);
       try {
         const rows = together.flatMap((job) => job.rows);
@@ -60,18 +76,20 @@ export function createLanceWriter(tables: LanceTables, afterCommit: (table: Tabl
   }
 
   return {
-    /** @param rows of one document: its head and its passages */
-    write(table: Table, mode: WriteMode, rows: readonly Row[]): Promise<Written> {
-      const job: Job = { rows, done: Promise.withResolvers() };
-      const ofTable = queues.get(table) ?? new Map<number, Job[]>();
+    /** @param rows of one document: its head and its passages. @param waitMs others are let catch up for so long */
+    write(table: Table, mode: WriteMode, rows: readonly Row[], waitMs = 0): Promise<Written> {
+      const job: Job = { rows, until: performance.now() + waitMs, done: Promise.withResolvers() };
+      const ofTable = queues.get(table) ?? new Map<number, Queue>();
       queues.set(table, ofTable);
       const key = mode.kind === 'older' ? mode.epoch : 0;
       const queue = ofTable.get(key);
-      if (queue) queue.push(job);
-      else {
-        const jobs = [job];
-        ofTable.set(key, jobs);
-        void drain(table, mode, jobs, () => {
+      if (queue) {
+        queue.jobs.push(job);
+        queue.more.resolve();
+      } else {
+        const begun: Queue = { jobs: [job], more: Promise.withResolvers() };
+        ofTable.set(key, begun);
+        void drain(table, mode, begun, () => {
           ofTable.delete(key);
           if (ofTable.size === 0) queues.delete(table);
         });
@@ -79,6 +97,21 @@ export function createLanceWriter(tables: LanceTables, afterCommit: (table: Tabl
       return job.done.promise;
     },
   };
+}
+
+/** Until one of them cannot wait any longer, or there are enough. */
+async function gather(queue: Queue): Promise<void> {
+  for (;;) {
+    const { jobs } = queue;
+    const left = Math.min(...jobs.map((job) => job.until)) - performance.now();
+    const rows = jobs.reduce((sum, job) => sum + job.rows.length, 0);
+    if (left <= 0 || jobs.length >= ENOUGH.documents || rows >= ENOUGH.rows) return;
+    queue.more = Promise.withResolvers();
+    const late = new AbortController();
+    const end = setTimeout(left, undefined, { signal: late.signal }).catch(() => undefined);
+    await Promise.race([queue.more.promise, end]);
+    late.abort();
+  }
 }
 
 /** Each document once: of two rows with one id in a commit both would stay. */

@@ -149,11 +149,11 @@ export function createLanceSearchIndex(options: LanceSearchIndexOptions): Search
         if (embeddings !== null) await embeddings.check(signal);
       }),
 
-    async put(entry, signal) {
+    async put(entry, signal, waitMs) {
       assertEntry(entry);
       let reading: ReadEntry | undefined;
       return asking(signal, ({ documents }) => {
-        reading ??= documents.reading(entry, signal);
+        reading ??= documents.reading(entry, signal, waitMs);
         return documents.put(reading);
       });
     },
