@@ -123,6 +123,25 @@ test('one document is brought, found, read in all its parts, removed and taken b
   expect(log).not.toMatch(/quokka|meniscus|a <b>/);
 });
 
+test('what the index has lost of a patient is there again after the next work on one of its documents', async () => {
+  const bring = async (name: string) => {
+    const form = formOf({ clientFileId: name }, { [`${name}.txt`]: `The kowari ${name} rests.` });
+    const { json } = await ask('POST', `/api/patients/${stranger}/process`, form);
+    await settled();
+    return json.documents[0].documentUuid as string;
+  };
+  const lost = await bring('first');
+  expect((await search('kowari', stranger)).json.passages).toHaveLength(1);
+  const index = await server.chartsync.search();
+  await index.remove({ organizationId: 'org_test', patientUuid: stranger }, [lost]);
+  expect((await search('kowari', stranger)).json.passages).toEqual([]);
+  await bring('second');
+  await until(async () => (await search('kowari', stranger)).json.passages.length === 2);
+  expect((await ask('GET', `/api/sync/status/${stranger}`)).json.missing).not.toContainEqual(
+    expect.objectContaining({ store: 'index' }),
+  );
+});
+
 test('many documents are accepted one by one, and a run removes none of them', async () => {
   const form = formOf(
     {},

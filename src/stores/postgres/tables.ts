@@ -830,6 +830,11 @@ export interface Tables {
     code: Nullable<string>;
   };
   upkeep: {
+  search_home: {
+    singleton: Generated<boolean>;
+    id: string;
+    since: GeneratedTimestamp;
+  };
     task: string;
     started_at: GeneratedTimestamp;
     finished_at: NullableTimestamp;

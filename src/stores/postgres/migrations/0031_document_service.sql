@@ -1,0 +1,10 @@
+-- Whether something is still to be done about a patient is asked for after each document.
+CREATE INDEX document_outbox_patient ON document_outbox (organization_id, patient_uuid);
+
+-- Where the search index is kept: processes with folders of their own would each find only what they indexed themselves.
+CREATE TABLE search_home (
+  singleton  boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+  -- Of the folder, not of the machine.
+  id         text NOT NULL,
+  since      timestamptz NOT NULL DEFAULT now()
+);
