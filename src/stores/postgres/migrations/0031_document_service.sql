@@ -1,3 +1,7 @@
+-- Documents that were brought under a reference before a connection finds it in its source.
+CREATE INDEX silknote_documents_brought ON silknote_documents ("organizationId", "vsrxReference")
+  WHERE "connectionId" IS NULL AND "deletedAt" IS NULL AND "vsrxReference" IS NOT NULL;
+
 -- Whether something is still to be done about a patient is asked for after each document.
 CREATE INDEX document_outbox_patient ON document_outbox (organization_id, patient_uuid);
 
