@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import { type RunningServer, serve } from '../../src/server.ts';
 import { askService } from '../support/ask-service.ts';
+import { docxWithMargins } from '../support/document-samples.ts';
 import { type PracticeSetup, setUpPractice } from '../support/practice-setup.ts';
 import { until } from '../support/until.ts';
 
@@ -121,6 +122,32 @@ test('one document is brought, found, read in all its parts, removed and taken b
     expect(log).toContain(action);
   }
   expect(log).not.toMatch(/quokka|meniscus|a <b>/);
+});
+
+test('a Word document is found by what only its letterhead says, and its PDF shows it', async () => {
+  const bytes = docxWithMargins('Dear colleague,', {
+    header: 'Practice of Dr Numbatova',
+    first: 'x',
+    even: 'x',
+    footer: 'Account 123',
+    note: 'x',
+    box: 'x',
+    removed: 'Bilbyova',
+  });
+  const form = formOf({ clientFileId: 'letterhead' }, { 'letter.docx': new Blob([bytes]) });
+  const brought = await ask('POST', `/api/patients/${patient}/process`, form);
+  const { documentUuid } = brought.json.documents[0];
+  await settled();
+  expect((await search('Numbatova')).json.passages).toMatchObject([{ documentUuid, page: 1 }]);
+  expect((await search('Bilbyova')).json.passages).toEqual([]);
+  const { bytes: pdf } = await ask('GET', `/api/documents/${documentUuid}/pdf`);
+  const again = formOf({ clientFileId: 'letterhead as PDF' }, { 'letter.pdf': new Blob([pdf]) });
+  const asPdf = (await ask('POST', `/api/patients/${patient}/process`, again)).json.documents[0].documentUuid;
+  await settled();
+  const found = (await search('Numbatova "Account 123"')).json.passages;
+  expect(found.map((passage: { documentUuid: string }) => passage.documentUuid).sort()).toEqual(
+    [documentUuid, asPdf].sort(),
+  );
 });
 
 test('what the index has lost of a patient is there again after the next work on one of its documents', async () => {
