@@ -396,6 +396,11 @@ function keepMirrors(chartsync: Chartsync, logger: ReturnType<typeof createLogge
         { organization: key.organizationId, connection: key.connectionId, code: error.code },
         'the mirrored tables could not be written; what has changed waits',
       ),
+    onReplaced: ({ key }, rows) =>
+      logger.warn(
+        { organization: key.organizationId, connection: key.connectionId, rows },
+        'the mirrored tables lack characters and have "?" for them: their columns should be utf8mb4',
+      ),
   });
 }
 
@@ -412,14 +417,14 @@ function startDocuments(
     deliveries: chartsync.deliveries,
     remotes: chartsync.remotes,
     search,
+    desk: chartsync.desk,
+    onFound: (organization, differences) =>
+      logger.warn({ organization, differences }, 'the search index is not what the records say; it is set right'),
     groups: chartsync.groupWork,
     onEnd: (task, end) =>
       logger.debug({ organization: task.organizationId, state: end.status, code: end.code }, 'document done'),
     onError: (task, error) =>
       logger.warn({ organization: task?.organizationId, code: error.code }, 'a document could not be worked on'),
-    desk: chartsync.desk,
-    onFound: (organization, differences) =>
-      logger.warn({ organization, differences }, 'the search index is not what the records say; it is set right'),
   });
 }
 

@@ -792,6 +792,7 @@ export interface Tables {
     connection_id: string;
     caught_up_at: NullableTimestamp;
     code: Nullable<string>;
+    lacks_characters: Generated<boolean>;
   };
   mirror_marks: {
     id: Generated<string>;
@@ -829,12 +830,12 @@ export interface Tables {
     sha256: Nullable<string>;
     code: Nullable<string>;
   };
-  upkeep: {
   search_home: {
     singleton: Generated<boolean>;
     id: string;
     since: GeneratedTimestamp;
   };
+  upkeep: {
     task: string;
     started_at: GeneratedTimestamp;
     finished_at: NullableTimestamp;

@@ -14,6 +14,9 @@ ON CONFLICT (organization_id, document_uuid) DO NOTHING;
 -- Whether something is still to be done about a patient is asked for after each document.
 CREATE INDEX document_outbox_patient ON document_outbox (organization_id, patient_uuid);
 
+-- Some columns of the tables there cannot hold every character, and something was written without some.
+ALTER TABLE table_mirrors ADD COLUMN lacks_characters boolean NOT NULL DEFAULT false;
+
 -- Where the search index is kept: processes with folders of their own would each find only what they indexed themselves.
 CREATE TABLE search_home (
   singleton  boolean PRIMARY KEY DEFAULT true CHECK (singleton),
