@@ -198,6 +198,17 @@ describe('what is turned into PDF', () => {
     expect(text).not.toMatch(/that (is|are) like the others|former|PAGE/);
   });
 
+  test.each<[string, () => Promise<Buffer> | Buffer]>([
+    ['TIFF', () => tiffOf(3)],
+    ['BMP', () => bmpOf(300, 200)],
+  ])('%s of which a part is missing is refused: half of it must not pass for the whole', async (_, make) => {
+    const bytes = await make();
+    for (const part of [0.3, 0.5, 0.7]) {
+      const { result } = await processBytes(content, bytes.subarray(0, Math.floor(bytes.length * part)));
+      expect(result).toMatchObject({ verdict: 'refused', code: 'document_corrupt' });
+    }
+  });
+
   test('TIFF, with all its pages', async () => {
     const { result } = await processBytes(content, await tiffOf(3));
     expect(result).toMatchObject({ verdict: 'processed', detectedType: 'image/tiff', pageCount: 3 });
