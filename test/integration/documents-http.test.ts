@@ -1,9 +1,11 @@
 /** The documents of patients over HTTP: brought, read, searched, removed, taken back. */
+import { readFile } from 'node:fs/promises';
+import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import { type RunningServer, serve } from '../../src/server.ts';
 import { askService } from '../support/ask-service.ts';
-import { docxWithMargins } from '../support/document-samples.ts';
+import { docxOf, docxWithMargins } from '../support/document-samples.ts';
 import { type PracticeSetup, setUpPractice } from '../support/practice-setup.ts';
 import { until } from '../support/until.ts';
 
@@ -148,6 +150,34 @@ test('a Word document is found by what only its letterhead says, and its PDF sho
   expect(found.map((passage: { documentUuid: string }) => passage.documentUuid).sort()).toEqual(
     [documentUuid, asPdf].sort(),
   );
+});
+
+test('the update has those Word documents read again that were read without their headers, and no others', async () => {
+  const form = formOf(
+    { clientFileId: 'before the update' },
+    { 'letter.docx': new Blob([docxOf(['Dear colleague,'])]) },
+  );
+  expect((await ask('POST', `/api/patients/${patient}/process`, form)).status).toBe(202);
+  await settled();
+  const migrations = new URL('../../src/stores/postgres/migrations/', import.meta.url);
+  const statements = (await readFile(new URL('0031_document_service.sql', migrations), 'utf8')).split(';');
+  const records = new pg.Client({ connectionString: setup.environment.DATABASE_URL });
+  await records.connect();
+  try {
+    await records.query('UPDATE document_renditions SET processor_version = 1');
+    await records.query(statements.find((statement) => statement.includes('INSERT INTO document_outbox'))!);
+    await settled();
+    const { rows } = await records.query(
+      `SELECT DISTINCT detected_type LIKE '%wordprocessingml%' AS word, processor_version AS version
+       FROM document_renditions ORDER BY 1, 2`,
+    );
+    expect(rows).toEqual([
+      { word: false, version: 1 },
+      { word: true, version: 2 },
+    ]);
+  } finally {
+    await records.end();
+  }
 });
 
 test('what the index has lost of a patient is there again after the next work on one of its documents', async () => {
