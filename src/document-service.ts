@@ -10,23 +10,31 @@ import { type SyncError, toSyncError } from './domain/errors.ts';
 import type { DocumentDestination } from './engine/files/settings.ts';
 import type { BlobStore } from './ports/blob-store.ts';
 import type { DocumentDeliveries } from './ports/document-deliveries.ts';
+import type { DocumentDesk } from './ports/document-desk.ts';
 import type { GroupWork } from './ports/document-groups.ts';
 import type { ConnectionKey } from './ports/document-records.ts';
 import type { DocumentTask, DocumentWork } from './ports/document-work.ts';
+import type { SearchHomes } from './ports/search-home.ts';
 import type { SearchIndex } from './ports/search-index.ts';
+import { startPatientChecks } from './runs/check-patients.ts';
 import { createDelivery, type DeliveryTarget } from './runs/deliver-document.ts';
 import { createDestination } from './runs/deliver-documents.ts';
 import { createDocumentSteps } from './runs/document-steps.ts';
 import { type DocumentWorker, startDocumentWorker } from './runs/document-worker.ts';
 import { startGroupWorker } from './runs/group-worker.ts';
+import { inKnownHome } from './runs/known-home.ts';
 import { createEmbeddings } from './stores/search/embeddings.ts';
 import { createLanceSearchIndex } from './stores/search/lancedb.ts';
 import { createNoSearchIndex } from './stores/search/none.ts';
 import { systemClock, systemRandom } from './stores/system-clock.ts';
 
 /** @param trouble hears why the index is not ready; what is missing in it is put there later */
-export async function openSearchIndex(config: Config, trouble: (error: SyncError) => void): Promise<SearchIndex> {
-  const index = await createIndex(config);
+export async function openSearchIndex(
+  config: Config,
+  homes: SearchHomes,
+  trouble: (error: SyncError) => void,
+): Promise<SearchIndex> {
+  const index = inKnownHome(await createIndex(config), homes, systemClock);
   try {
     await index.prepare();
   } catch (error) {
@@ -39,6 +47,17 @@ export async function openSearchIndex(config: Config, trouble: (error: SyncError
     }
   }
   return index;
+}
+
+/** Makes the place of this index the one that these records have it in. */
+export async function takeSearchHome(config: Config, homes: SearchHomes): Promise<void> {
+  const index = await createIndex(config);
+  try {
+    const id = await index.home();
+    if (id !== null) await homes.take(id);
+  } finally {
+    await index.close();
+  }
 }
 
 async function createIndex({ stores: { search } }: Config): Promise<SearchIndex> {
@@ -57,6 +76,10 @@ export interface DocumentServiceOptions {
   readonly work: DocumentWork;
   readonly blobs: BlobStore;
   readonly search: SearchIndex;
+  /** Absent: nobody compares the index after the work on a patient. Nor is one that shows a little later what was put there. */
+  readonly desk?: DocumentDesk;
+  /** How many differences of the index were found, and are set right. */
+  readonly onFound?: (organizationId: string, differences: number) => void;
   /** Absent: no PDFs of groups are made. */
   readonly groups?: GroupWork;
   readonly deliveries: DocumentDeliveries;
@@ -118,7 +141,17 @@ async function openSteps(options: StepsOptions, workers: number, hooks?: StepsHo
 }
 
 export async function startDocumentService(options: DocumentServiceOptions): Promise<DocumentService> {
-  const { config, work, blobs, onEnd, onError } = options;
+  const { config, work, blobs, search, onEnd, onError } = options;
+  const checks =
+    options.desk === undefined || !search.capabilities.available || !search.capabilities.immediate
+      ? null
+      : startPatientChecks({
+          ports: { desk: options.desk, search },
+          work,
+          clock: systemClock,
+          ...(options.onFound === undefined ? {} : { onFound: options.onFound }),
+          onError: (error) => onError?.(null, error),
+        });
   const perOrganization = config.limits.documentsAtOnce;
   const workers = Math.max(1, Math.min(perOrganization, availableParallelism()));
   const { scratch, content, perform, limits } = await openSteps(options, workers, {
@@ -135,7 +168,10 @@ export async function startDocumentService(options: DocumentServiceOptions): Pro
     perProcess: Math.max(perOrganization, PER_PROCESS),
     // While one is read, the next one is fetched.
     reading: 2 * workers,
-    ...(onEnd === undefined ? {} : { onEnd }),
+    onEnd(task, end) {
+      checks?.touched(task);
+      onEnd?.(task, end);
+    },
     ...(onError === undefined ? {} : { onError }),
   });
   const groupWorker =
@@ -153,14 +189,17 @@ export async function startDocumentService(options: DocumentServiceOptions): Pro
   return {
     nudge: worker.nudge,
     async stop() {
-      await Promise.all([worker.stop(), groupWorker?.stop()]);
+      await Promise.all([worker.stop(), groupWorker?.stop(), checks?.stop()]);
       await content.close();
     },
   };
 }
 
 /** For the runs of a connection. Null: its documents are for this machine. */
-export function openDestination(options: Omit<StepsOptions, 'search'>, key: ConnectionKey): DocumentDestination | null {
+export function openDestination(
+  options: Omit<StepsOptions, 'search'> & { search(): Promise<SearchIndex> },
+  key: ConnectionKey,
+): DocumentDestination | null {
   const { config, work, deliveries, remotes } = options;
   const target = remotes.get(`${key.organizationId}/${key.connectionId}`);
   if (target === undefined) return null;
@@ -171,9 +210,18 @@ export function openDestination(options: Omit<StepsOptions, 'search'>, key: Conn
     remote: target.remote,
     clock: systemClock,
     atMost: config.limits.documentsAtOnce || DELIVERIES_AT_ONCE,
-    // What goes to another machine is not in our index.
-    open: () => openSteps({ ...options, search: createNoSearchIndex() }, 1),
+    open: () => openSteps({ ...options, search: forRemovals(options.search) }, 1),
   });
+}
+
+/** What goes to another machine is not in our index; what was here before leaves it. Only then the index is opened. */
+function forRemovals(open: () => Promise<SearchIndex>): SearchIndex {
+  const none = createNoSearchIndex();
+  return {
+    ...none,
+    capabilities: { ...none.capabilities, available: true },
+    remove: async (place, documentUuids, signal) => (await open()).remove(place, documentUuids, signal),
+  };
 }
 
 /** Where the content of documents is not read on this machine. */

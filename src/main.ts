@@ -14,7 +14,13 @@ import { createWebhookChannel } from './channels/webhook.ts';
 import type { Config } from './config/config.ts';
 import { type BrowserPool, createBrowserPool } from './connectors/idexx/browser-pool.ts';
 import { findChromium, startChromium } from './connectors/idexx/chromium.ts';
-import { openDestination, openSearchIndex, type RemoteTargets, remoteTargets } from './document-service.ts';
+import {
+  openDestination,
+  openSearchIndex,
+  type RemoteTargets,
+  remoteTargets,
+  takeSearchHome,
+} from './document-service.ts';
 import type { SyncError } from './domain/errors.ts';
 import { type LiveConnections, openLiveConnections } from './live-connections.ts';
 import {
@@ -115,6 +121,7 @@ import { createRunMetrics } from './stores/postgres/run-metrics.ts';
 import { createRunQueue } from './stores/postgres/run-queue.ts';
 import { createRunStore } from './stores/postgres/run-store.ts';
 import { createScheduleStore } from './stores/postgres/schedule-store.ts';
+import { createSearchHomes } from './stores/postgres/search-homes.ts';
 import { createSessionStore } from './stores/postgres/session-store.ts';
 import { createSlotBook } from './stores/postgres/slot-book.ts';
 import { startEmbeddedPostgres } from './stores/postgres/supervisor.ts';
@@ -182,6 +189,8 @@ export interface Chartsync {
   readonly migrations: FilesetMigrations;
   /** Opened when it is first asked for: most commands need none, and its library takes a while to load. */
   search(trouble?: (error: SyncError) => void): Promise<SearchIndex>;
+  /** Before `search`: its place is where these records have their index from now on. */
+  takeSearchHome(): Promise<void>;
   readonly keys: ApiKeys;
   readonly components: ComponentTokens;
   readonly sessions: SessionStore;
@@ -265,7 +274,12 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
     const spool = createFileSpool({ folder: join(config.home, 'spool'), newName: randomUUID });
     const clinicRecords = createClinicRecords(records);
     const limit = countWaits(createOutboundLimit(records));
+    const homes = createSearchHomes(records);
     let index: Promise<SearchIndex> | undefined;
+    const openIndex = (trouble: (error: SyncError) => void = () => undefined) => {
+      index ??= openSearchIndex(config, homes, trouble);
+      return index;
+    };
     closers.push(async () => (await index)?.close());
     const programVersion = await version();
     const book = createSlotBook(records);
@@ -310,7 +324,8 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
           return bookConnection(config, connection, { ...common, source, book, consultations });
         }
         const key = { organizationId: connection.organizationId, connectionId: connection.id };
-        const destination = openDestination({ config, work: documentWork, blobs, deliveries, remotes }, key);
+        const search = () => openIndex();
+        const destination = openDestination({ config, work: documentWork, blobs, deliveries, remotes, search }, key);
         const opened = openVsrx(config, connection, credentials);
         closers.push(() => opened.source.close());
         return fileConnection(config, connection, {
@@ -365,10 +380,8 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
       groups: createDocumentGroups(records),
       groupWork: createGroupWork({ database: records, workerId: presence.workerId }),
       migrations: createFilesetMigrations(records),
-      search: (trouble = () => undefined) => {
-        index ??= openSearchIndex(config, trouble);
-        return index;
-      },
+      search: openIndex,
+      takeSearchHome: () => takeSearchHome(config, homes),
       keys: apiKeys,
       components: createComponentTokens({
         store: createComponentTokenStore(records),

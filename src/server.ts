@@ -96,8 +96,11 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     let ended = 0;
     let documents: DocumentService | null = null;
     let mirrors: MirrorWorker | null = null;
+    let isElsewhere = false;
     const search = await chartsync.search((error) => {
-      logger.warn({ code: error.code }, 'the search index is not ready; documents are found when it is');
+      isElsewhere = error.code === 'search_other_home';
+      if (isElsewhere) logger.error({ code: error.code }, `${error.message} ${error.remedy}`);
+      else logger.warn({ code: error.code }, 'the search index is not ready; documents are found when it is');
     });
     const watch = createRunWatch({ history: chartsync.history, clock: systemClock });
     const documentWatch = createDocumentWatch({ events: chartsync.documentEvents, clock: systemClock });
@@ -233,7 +236,9 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
           onError: (run, error) => logger.error({ run, code: error.code }, 'run could not be worked on'),
         })
       : null;
-    if (works && config.limits.documentsAtOnce > 0) documents = await startDocuments(chartsync, search, logger);
+    // Documents, and the comparison at night, are left to processes that have the index.
+    const reads = works && config.limits.documentsAtOnce > 0 && !isElsewhere;
+    if (reads) documents = await startDocuments(chartsync, search, logger);
     if (works && chartsync.mirrors.length > 0) mirrors = keepMirrors(chartsync, logger);
     let seen = 0;
     const keepMemory = giveBackMemory(() => {
@@ -246,7 +251,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     const settings = followSettings(chartsync, logger);
     const guardian = guardDatabase(chartsync, options.database, logger);
     const alerts = works ? watchForAlerts(chartsync, logger) : null;
-    const nightly = works && config.scheduler ? keepWatch(chartsync, search, logger) : null;
+    const nightly = works && config.scheduler && !isElsewhere ? keepWatch(chartsync, search, logger) : null;
     const housekeeping = works ? keepHouse(chartsync, { sessions, rateLimits }, logger) : null;
     return {
       chartsync,
@@ -391,6 +396,11 @@ function keepMirrors(chartsync: Chartsync, logger: ReturnType<typeof createLogge
         { organization: key.organizationId, connection: key.connectionId, code: error.code },
         'the mirrored tables could not be written; what has changed waits',
       ),
+    onReplaced: ({ key }, rows) =>
+      logger.warn(
+        { organization: key.organizationId, connection: key.connectionId, rows },
+        'the mirrored tables lack characters and have "?" for them: their columns should be utf8mb4',
+      ),
   });
 }
 
@@ -407,6 +417,9 @@ function startDocuments(
     deliveries: chartsync.deliveries,
     remotes: chartsync.remotes,
     search,
+    desk: chartsync.desk,
+    onFound: (organization, differences) =>
+      logger.warn({ organization, differences }, 'the search index is not what the records say; it is set right'),
     groups: chartsync.groupWork,
     onEnd: (task, end) =>
       logger.debug({ organization: task.organizationId, state: end.status, code: end.code }, 'document done'),

@@ -27,10 +27,16 @@ export function describeDocuments(registry: Registry, snapshot: MetricsSnapshot,
 
   const pending = gauge('mirror_pending', 'Changes that the mirrored tables do not have yet.', connection);
   const lag = gauge('mirror_oldest_age_seconds', 'How long the oldest one waits.', connection);
+  const lacks = gauge(
+    'mirror_lacks_characters',
+    '1: its columns cannot hold every character, and have "?".',
+    connection,
+  );
   for (const m of snapshot.mirrors) {
     const labels = { organization: m.organizationId, connection: m.connectionId };
     pending.set(labels, m.pending);
     lag.set(labels, m.oldestSeconds);
+    lacks.set(labels, m.lacksCharacters ? 1 : 0);
   }
 
   const finished = gauge(

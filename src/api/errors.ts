@@ -35,6 +35,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   blob_missing: 404,
   search_off: 409,
   search_unavailable: 503,
+  search_other_home: 503,
   search_credentials: 503,
   embeddings_unavailable: 503,
   database_unavailable: 503,

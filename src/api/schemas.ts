@@ -134,10 +134,13 @@ export const PatientStatus = Type.Object(
       },
       { description: 'Null: not known now. Never zero because a store did not answer.' },
     ),
-    consistent: nullable(Type.Boolean()),
+    consistent: Type.Union([Type.Boolean(), Type.Null()], {
+      description: 'Null: a store did not answer, see sourceError and indexError.',
+    }),
     missing: Type.Array(StoreDifference),
     surplus: Type.Array(StoreDifference),
     sourceError: Type.Optional(Type.Object({ code: Type.String(), message: Type.String() })),
+    indexError: Type.Optional(Type.Object({ code: Type.String(), message: Type.String() })),
   },
   { description: 'What the stores hold of this patient, compared now.' },
 );

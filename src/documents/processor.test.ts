@@ -6,6 +6,7 @@ import { processBytes } from '../../test/support/document-processing.ts';
 import {
   bmpOf,
   docxOf,
+  docxWithMargins,
   encryptedPdf,
   filledForm,
   heic,
@@ -175,6 +176,37 @@ describe('what is turned into PDF', () => {
     expect(result).toMatchObject({ verdict: 'processed', detectedType: type, pageCount: 1 });
     expect(pages).toEqual([{ number: 1, text, source: text === '' ? 'none' : 'text' }]);
     expect(files).toEqual(['pages.jsonl', 'rendition.pdf', 'thumbnail.png']);
+  });
+
+  test('Word, with the headers and footers that it shows, footnotes and text boxes', async () => {
+    const bytes = docxWithMargins('Dear colleague,', {
+      header: 'Riverside Clinic &amp; Partners',
+      first: 'A header of a first page that is like the others',
+      even: 'A header of even pages that are like the others',
+      footer: 'ABN 00 000 000 000',
+      note: 'Seen again in May.',
+      box: 'Copy',
+      removed: 'A former name',
+    });
+    const { result, pages } = await processBytes(content, bytes, { fileName: 'letter.docx' });
+    expect(result).toMatchObject({ verdict: 'processed', detectedType: WORD, warnings: [] });
+    expect(pages).toHaveLength(1);
+    const { text } = pages[0]!;
+    expect(text).toMatch(/^Riverside Clinic & Partners\n\nDear colleague,/);
+    expect(text).toMatch(/ABN 00 000 000 000\s+1$/);
+    for (const part of ['Seen again in May.', 'Copy']) expect(text).toContain(part);
+    expect(text).not.toMatch(/that (is|are) like the others|former|PAGE/);
+  });
+
+  test.each<[string, () => Promise<Buffer> | Buffer]>([
+    ['TIFF', () => tiffOf(3)],
+    ['BMP', () => bmpOf(300, 200)],
+  ])('%s of which a part is missing is refused: half of it must not pass for the whole', async (_, make) => {
+    const bytes = await make();
+    for (const part of [0.3, 0.5, 0.7]) {
+      const { result } = await processBytes(content, bytes.subarray(0, Math.floor(bytes.length * part)));
+      expect(result).toMatchObject({ verdict: 'refused', code: 'document_corrupt' });
+    }
   });
 
   test('TIFF, with all its pages', async () => {

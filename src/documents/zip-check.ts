@@ -12,12 +12,16 @@ const KIBIBYTE = 1024;
  * them before they allocate.
  *
  * @param maxInflatedBytes of all entries together
- * @param wanted the name of an entry
- * @returns the content of the wanted entry; null when there is none
+ * @param isWanted says of a name whether the content of that entry is wanted
+ * @returns contents of the wanted entries by name
  * @throws Refusal document_too_large, document_encrypted, document_corrupt
  */
-export async function checkZip(bytes: Buffer, maxInflatedBytes: number, wanted?: string): Promise<Buffer | null> {
-  let content: Buffer | null = null;
+export async function checkZip(
+  bytes: Buffer,
+  maxInflatedBytes: number,
+  isWanted: (name: string) => boolean = () => false,
+): Promise<ReadonlyMap<string, Buffer>> {
+  const contents = new Map<string, Buffer>();
   try {
     const zip = await yauzl.fromBufferPromise(bytes, { lazyEntries: true, validateEntrySizes: true });
     if (zip.entryCount > MAX_ENTRIES) throw new Refusal('document_too_large', `It has ${zip.entryCount} parts.`);
@@ -29,15 +33,16 @@ export async function checkZip(bytes: Buffer, maxInflatedBytes: number, wanted?:
       if (declared > maxInflatedBytes) throw tooLarge(maxInflatedBytes);
       if (entry.fileName.endsWith('/')) continue;
       const stream = await zip.openReadStreamPromise(entry);
+      const wanted = isWanted(entry.fileName);
       const kept: Buffer[] = [];
       for await (const chunk of stream) {
-        if (entry.fileName === wanted) kept.push(chunk as Buffer);
+        if (wanted) kept.push(chunk as Buffer);
         inflated += (chunk as Buffer).length;
         if (inflated > maxInflatedBytes) throw tooLarge(maxInflatedBytes);
       }
-      if (entry.fileName === wanted) content = Buffer.concat(kept);
+      if (wanted) contents.set(entry.fileName, Buffer.concat(kept));
     }
-    return content;
+    return contents;
   } catch (error) {
     if (error instanceof Refusal) throw error;
     throw new Refusal('document_corrupt');

@@ -304,6 +304,12 @@ export const ERROR_CATALOGUE = {
     summary: 'The search index does not answer.',
     remedy: 'Check the folder or service of the search index. What is missing in it is indexed again by itself.',
   },
+  search_other_home: {
+    action: 'stop',
+    summary: 'The folder of the search index is not the one that the index of these records is kept in.',
+    remedy:
+      'Give all processes the same folder in stores.search, and restart. When this one is to take its place, run chartsync rebuild-index --all here.',
+  },
   search_credentials: {
     action: 'stop',
     summary: 'The service of the search index refused the credentials.',

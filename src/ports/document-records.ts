@@ -6,11 +6,18 @@
  *   taken over (`lease_lost`).
  * - `recordDocuments` is idempotent by (patient, reference): recording the same thing twice leaves one document and one
  *   count of its blob.
+ * - A document that was brought under a source item's (patient, reference) before is that item's document: the connection takes
+ *   it over. What a person brought is never removed, and never replaced by another content: it then stays beside the item's
+ *   document, without the reference. What a program brought as a connection would (`SYNCHRONISED_SYSTEMS`) is the connection's
+ *   in every respect.
  * - A blob is never released while a live document names it; its row's count always equals the number of such documents.
  */
 import type { StoredItem } from '../domain/change-set.ts';
 import type { Removal } from '../domain/completeness.ts';
 import type { ItemFailure, Outcome } from '../domain/run.ts';
+
+/** `sourceSystem` of what connections bring. All others are uploads. */
+export const SYNCHRONISED_SYSTEMS = ['VSRX_SYNC', 'CLINIKO_SYNC'] as const;
 
 export interface ConnectionKey {
   readonly organizationId: string;
@@ -32,6 +39,8 @@ export interface StoredDocument extends StoredItem {
   /** Size and modification time (epoch ms) of the source file when it was copied. */
   readonly sourceSize: number | null;
   readonly sourceModifiedAt: number | null;
+  /** Somebody brought it before the connection did: it stays when the source loses it. */
+  readonly uploaded: boolean;
 }
 
 /** One document as it shall be. */
@@ -58,7 +67,7 @@ export interface DocumentWrite {
   readonly sourceSize: number;
   readonly sourceModifiedAt: number;
   /** Shown with a new document; absent: that of files of a share. */
-  readonly sourceSystem?: string;
+  readonly sourceSystem?: (typeof SYNCHRONISED_SYSTEMS)[number];
 }
 
 export type DocumentWriteResult = 'added' | 'updated' | 'moved' | 'same';
@@ -113,7 +122,7 @@ export interface DocumentRecords {
   clearMissing(fence: Fence, documentUuids: readonly string[]): Promise<void>;
   /**
    * Hides the documents, leaves tombstones and gives their blobs back. Documents that are gone already, have another
-   * reference by now, or were kept by a person since, are passed over; so are those of other connections.
+   * reference by now, were kept by a person since, or were uploaded, are passed over; so are those of other connections.
    * @returns the documents removed by this call
    */
   removeDocuments(fence: Fence, removals: readonly Removal<StoredDocument>[], at: number): Promise<readonly string[]>;

@@ -53,6 +53,8 @@ export interface AlertGauges {
 export interface MirrorGauges extends ConnectionKey {
   readonly pending: number;
   readonly oldestSeconds: number;
+  /** Some of its columns cannot hold every character that was written. */
+  readonly lacksCharacters: boolean;
 }
 
 export interface ConsistencyGauges {

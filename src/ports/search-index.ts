@@ -23,7 +23,7 @@
  *   rebuild brought and what was put meanwhile is there. The caller lists its documents after `beginRebuild`. A later
  *   rebuild of the organisation ends an earlier one: its calls are SyncError `search_rebuild_ended`. So do `finish`, `abandon`.
  * - Failures are SyncErrors: `search_unavailable`, `search_credentials`, `search_disk_full`, `search_refused`,
- *   `embeddings_unavailable`, `embeddings_mismatch`, `search_off`; an aborted signal → `cancelled`.
+ *   `search_other_home`, `embeddings_unavailable`, `embeddings_mismatch`, `search_off`; an aborted signal → `cancelled`.
  */
 import type { SyncError } from '../domain/errors.ts';
 
@@ -129,6 +129,8 @@ export interface SearchIndex {
   beginRebuild(organizationId: string, patientUuid: string | null, signal?: AbortSignal): Promise<Rebuild>;
   /** Tidies up and keeps searches fast, while everything else goes on. For a schedule; more often than needed is fine. */
   maintain(signal?: AbortSignal): Promise<void>;
+  /** Which place it is kept in, wherever that is mounted; null: there is only one for everybody. */
+  home(signal?: AbortSignal): Promise<string | null>;
   health(signal?: AbortSignal): Promise<SearchHealth>;
   close(): Promise<void>;
 }

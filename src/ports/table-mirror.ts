@@ -6,7 +6,8 @@
  * - What has changed is written down in the transaction that changes it, for each mirrored connection, and is gone only after
  *   the copy has it. So an outage of the source's database delays the copy and loses nothing.
  * - What is copied is the state at the time of copying: doing it again, or twice, changes nothing. A text that a column cannot
- *   hold is cut: one long name must not hold up everything that comes after it.
+ *   hold is cut, and has `?` for characters that it lacks: one name must not hold up everything that comes after it. Whoever
+ *   writes is told of the latter, which the tables could be changed for.
  * - Only one process writes into a copy at one time, also when the one before it was killed.
  * - A copy has the patients that its connection fills. What other programs wrote into the tables is left alone.
  */
@@ -68,6 +69,8 @@ export interface MirrorLag {
   readonly oldestAt: string | null;
   /** Of the last try, when it failed. */
   readonly code: string | null;
+  /** Some of its columns could not hold every character, and something was written that has others. */
+  readonly lacksCharacters: boolean;
 }
 
 /** Our side. */
@@ -76,8 +79,10 @@ export interface MirrorRecords {
   configure(keys: readonly ConnectionKey[]): Promise<void>;
   /** The oldest changes, with the state as it is now. */
   next(key: ConnectionKey, limit: number): Promise<MirrorMarks>;
-  /** The copy has them. */
-  done(key: ConnectionKey, ids: readonly string[]): Promise<void>;
+  /** The copy has them. @param replaced it lacks characters of them */
+  done(key: ConnectionKey, ids: readonly string[], replaced: boolean): Promise<void>;
+  /** The copy can hold every character: when it could not, everything is to be written again. @returns whether it is */
+  writeAnew(key: ConnectionKey): Promise<boolean>;
   failed(key: ConnectionKey, code: string): Promise<void>;
   lag(key: ConnectionKey): Promise<MirrorLag>;
   /** Everything that the copy shall have, in byte order of the document. */
@@ -89,10 +94,13 @@ export interface MirrorRecords {
 
 /** The other side. Failures are the SyncErrors of `ehr-database.ts`. */
 export interface TableMirror {
-  /** Creates the tables where they are missing. @throws SyncError `source_mapping` when they lack a column that is needed */
-  prepare(signal: AbortSignal): Promise<void>;
-  /** In one transaction. @returns false when another process is writing */
-  write(batch: MirrorBatch, signal: AbortSignal): Promise<boolean>;
+  /**
+   * Creates the tables where they are missing. @returns whether some columns cannot hold every character
+   * @throws SyncError `source_mapping` when they lack a column that is needed
+   */
+  prepare(signal: AbortSignal): Promise<{ readonly narrow: boolean }>;
+  /** In one transaction. @returns in how many rows characters were replaced; null when another process is writing */
+  write(batch: MirrorBatch, signal: AbortSignal): Promise<{ readonly replaced: number } | null>;
   /** In byte order of the document. */
   documents(signal: AbortSignal): AsyncIterable<MirroredDocument>;
   /** What the tables can hold of it: their columns may be shorter than ours. After `prepare`. */

@@ -2,13 +2,15 @@
  * Brings one document to where the document service on another machine shall have it, or takes it away there. Every step may
  * be done again: what is about to be sent is written down first, and the other service has one document for each reference.
  */
-import { SyncError } from '../domain/errors.ts';
+import { Readable } from 'node:stream';
+import { SyncError, toSyncError } from '../domain/errors.ts';
 import { type RetryPolicy, withRetry } from '../engine/retry.ts';
 import { type BlobStore, blobName } from '../ports/blob-store.ts';
 import type { Clock, Random } from '../ports/clock.ts';
 import type { Delivery, DeliveryPlace, DeliverySubject, DocumentDeliveries } from '../ports/document-deliveries.ts';
 import type { DocumentTask } from '../ports/document-work.ts';
 import type { RemoteDocuments, SentDocument } from '../ports/remote-documents.ts';
+import { removedPage } from './removed-page.ts';
 
 /** What is sent of a document. */
 export interface SentContent {
@@ -85,21 +87,36 @@ export function createDelivery(options: DeliverOptions) {
     async function takeAway(delivery: Delivery): Promise<void> {
       const now = await take(delivery);
       if (now === null) return;
-      let { remoteUuid } = now;
-      if (remoteUuid === null) {
-        // Nobody heard whether it came: sent again, it has a name to be removed by.
-        const size = (await blobs.stat(blobName(task.organizationId, now.sha256), signal))?.size;
-        if (size === undefined) throw new SyncError('blob_missing', { action: 'retry' });
-        const content = await contentOf({
-          sha256: now.sha256,
-          sizeBytes: size,
-          originalName: delivery.reference,
-          mimeType: null,
-        });
-        ({ remoteUuid } = await send(delivery, content));
-      }
-      await remove(delivery, remoteUuid);
+      // Nobody may have heard whether it came, and what it is called there.
+      const remoteUuid = now.remoteUuid ?? (await nameBySending(now)) ?? (await nameWithoutContent(now));
+      if (remoteUuid !== null) await remove(delivery, remoteUuid);
       await deliveries.drop(task, connectionId, delivery);
+    }
+
+    /** Sent again, it has a name to be removed by. @returns null: its content is gone as well */
+    async function nameBySending(delivery: Delivery): Promise<string | null> {
+      const size = (await blobs.stat(blobName(task.organizationId, delivery.sha256), signal))?.size;
+      if (size === undefined) return null;
+      const original = { sha256: delivery.sha256, sizeBytes: size, originalName: delivery.reference, mimeType: null };
+      try {
+        return (await send(delivery, await contentOf(original))).remoteUuid;
+      } catch (error) {
+        const { code } = toSyncError(error);
+        // Also what was made of it may be gone, or could not be made again.
+        if (code === 'blob_missing' || code === 'blob_corrupt' || code.startsWith('document_')) return null;
+        throw error;
+      }
+    }
+
+    /** @returns null: the other service does not have it */
+    async function nameWithoutContent(delivery: Delivery): Promise<string | null> {
+      const { documents, references } = await again(() => remote.state(delivery.patientUuid, signal));
+      if (references !== null) return references.get(delivery.reference.toLowerCase())?.remoteUuid ?? null;
+      if (documents === 0) return null;
+      // A service without a list names what it has under the reference when anything is sent under it.
+      const page = removedPage();
+      const file = { size: page.length, fileName: 'removed.pdf', mimeType: 'application/pdf' };
+      return (await again(() => sendFile(delivery, file, Readable.from([page])))).remoteUuid;
     }
 
     async function take(place: DeliveryPlace): Promise<Delivery | null> {
@@ -118,21 +135,18 @@ export function createDelivery(options: DeliverOptions) {
     function send(place: DeliveryPlace, content: SentContent): Promise<SentDocument> {
       return again(async () => {
         const { stream } = await blobs.get(blobName(task.organizationId, content.sha256), signal);
-        return remote.send(
-          {
-            ...place,
-            ownerUuid: subject.ownerUuid,
-            originalName: content.fileName,
-            mimeType: content.mimeType,
-            sizeBytes: content.size,
-            title: subject.title,
-            uploadedAt: subject.uploadedAt,
-            sourcePath: subject.sourcePath,
-          },
-          stream,
-          signal,
-        );
+        return sendFile(place, content, stream);
       });
+    }
+
+    function sendFile(
+      { patientUuid, reference }: DeliveryPlace,
+      { fileName, mimeType, size }: Omit<SentContent, 'sha256'>,
+      content: Readable,
+    ): Promise<SentDocument> {
+      const { ownerUuid, title, uploadedAt, sourcePath } = subject;
+      const of = { patientUuid, reference, ownerUuid, title, uploadedAt, sourcePath };
+      return remote.send({ ...of, originalName: fileName, mimeType, sizeBytes: size }, content, signal);
     }
   };
 }

@@ -96,6 +96,8 @@ export function createDocumentSteps(options: DocumentStepsOptions) {
     const target = subject === null ? undefined : remote?.target(task.organizationId, subject.connectionId);
     if (remote === undefined || subject === null || target === undefined) return null;
     await remote.deliver(task, subject, target, contentOf, signal);
+    // It was kept here until a connection took it over.
+    if (task.formerPatients.includes(task.patientUuid)) await removeFromIndex(task, signal);
     return { status: task.document === null ? 'gone' : 'complete' };
 
     async function contentOf(document: LiveTask['document']): Promise<SentContent> {

@@ -30,6 +30,7 @@ const ABOUT_STORES: ReadonlySet<ErrorCode> = new Set([
   'blob_disk_full',
   'home_disk_full',
   'search_unavailable',
+  'search_other_home',
   'search_credentials',
   'search_disk_full',
   'embeddings_unavailable',

@@ -14,16 +14,25 @@ const BATCH = 500;
 
 /**
  * Writes everything that waits. @returns false when another process is at it
+ * @param onReplaced hears in how many rows characters were replaced
  * @throws SyncError; what was not written waits on
  */
-export async function catchUp(records: MirrorRecords, { key, tables }: Mirror, signal: AbortSignal): Promise<boolean> {
+export async function catchUp(
+  records: MirrorRecords,
+  { key, tables }: Mirror,
+  signal: AbortSignal,
+  onReplaced?: (rows: number) => void,
+): Promise<boolean> {
   try {
     for (;;) {
       const { ids, batch } = await records.next(key, BATCH);
       if (ids.length === 0) return true;
-      await tables.prepare(signal);
-      if (!(await tables.write(batch, signal))) return false;
-      await records.done(key, ids);
+      const { narrow } = await tables.prepare(signal);
+      if (!narrow) await records.writeAnew(key);
+      const written = await tables.write(batch, signal);
+      if (written === null) return false;
+      await records.done(key, ids, written.replaced > 0);
+      if (written.replaced > 0) onReplaced?.(written.replaced);
     }
   } catch (error) {
     const failure = toSyncError(error);
@@ -47,6 +56,7 @@ export function startMirrors(options: {
   readonly mirrors: readonly Mirror[];
   readonly clock: Clock;
   readonly onError: (mirror: Mirror, error: SyncError) => void;
+  readonly onReplaced?: (mirror: Mirror, rows: number) => void;
 }): MirrorWorker {
   const { records, clock } = options;
   const ended = new AbortController();
@@ -56,7 +66,7 @@ export function startMirrors(options: {
     let pauseMs = LOOK_MS;
     while (!ended.signal.aborted) {
       try {
-        await catchUp(records, mirror, ended.signal);
+        await catchUp(records, mirror, ended.signal, (rows) => options.onReplaced?.(mirror, rows));
         pauseMs = LOOK_MS;
       } catch (error) {
         if (ended.signal.aborted) return;
@@ -108,7 +118,8 @@ export async function compareMirror(
 ): Promise<MirrorDifference[]> {
   const { key, tables } = mirror;
   await catchUp(records, mirror, signal);
-  await tables.prepare(signal);
+  const { narrow } = await tables.prepare(signal);
+  if (!narrow && (await records.writeAnew(key))) await catchUp(records, mirror, signal);
   const differences: MirrorDifference[] = [];
   const strangers: MirroredDocument[] = [];
   const ours = records.documents(key, signal)[Symbol.asyncIterator]();

@@ -64,6 +64,7 @@ export function describeDocumentRecords(name: string, makeStores: () => Promise<
             path: write.path,
             sourceSize: 3,
             sourceModifiedAt: write.sourceModifiedAt,
+            uploaded: false,
           },
         ]);
         expect(await countsOf(records, fence.organizationId)).toEqual({ [write.sha256]: [1, 1, 'stored'] });

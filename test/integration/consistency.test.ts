@@ -279,3 +279,30 @@ async function fileOf(sha256: string): Promise<string> {
   if (found === undefined) throw new Error('No such blob.');
   return join(root, found);
 }
+
+test('a blob that no record knows is released by a repair, and removed by the clean-up after its time', async () => {
+  const { blobs } = setup.chartsync;
+  const bytes = Buffer.from('Nobody has written down that this is here.');
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  const name = `${ORGANIZATION}/${sha256}`;
+  await blobs.put(name, { sha256, size: bytes.length, open: () => bytes });
+  const cli = (...args: string[]) => runCli([...args, '--json'], { cwd: setup.folder, env: setup.environment });
+  const strays = async () =>
+    (await cli('repair', CONNECTION, '--plan')).lines
+      .filter((line) => line.store === 'blob')
+      .map((line) => line.sha256);
+  expect(await strays()).toContain(sha256);
+  const applied = await cli('repair', CONNECTION, '--apply');
+  expect(applied.code).toBe(0);
+  expect(applied.lines).toContainEqual(expect.objectContaining({ type: 'repaired', sha256, result: 'released' }));
+  expect(await strays()).toEqual([]);
+  expect((await cli('cleanup')).code).toBe(0);
+  expect(await blobs.stat(name)).not.toBeNull();
+
+  const admin = new pg.Client({ connectionString: setup.environment.DATABASE_URL });
+  await admin.connect();
+  await admin.query("UPDATE blobs SET touched_at = now() - interval '1 year' WHERE sha256 = $1", [sha256]);
+  await admin.end();
+  expect((await cli('cleanup')).code).toBe(0);
+  expect(await blobs.stat(name)).toBeNull();
+});

@@ -1,8 +1,11 @@
 /** The documents of patients over HTTP: brought, read, searched, removed, taken back. */
+import { readFile } from 'node:fs/promises';
+import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import { type RunningServer, serve } from '../../src/server.ts';
 import { askService } from '../support/ask-service.ts';
+import { docxOf, docxWithMargins } from '../support/document-samples.ts';
 import { type PracticeSetup, setUpPractice } from '../support/practice-setup.ts';
 import { until } from '../support/until.ts';
 
@@ -121,6 +124,79 @@ test('one document is brought, found, read in all its parts, removed and taken b
     expect(log).toContain(action);
   }
   expect(log).not.toMatch(/quokka|meniscus|a <b>/);
+});
+
+test('a Word document is found by what only its letterhead says, and its PDF shows it', async () => {
+  const bytes = docxWithMargins('Dear colleague,', {
+    header: 'Practice of Dr Numbatova',
+    first: 'x',
+    even: 'x',
+    footer: 'Account 123',
+    note: 'x',
+    box: 'x',
+    removed: 'Bilbyova',
+  });
+  const form = formOf({ clientFileId: 'letterhead' }, { 'letter.docx': new Blob([bytes]) });
+  const brought = await ask('POST', `/api/patients/${patient}/process`, form);
+  const { documentUuid } = brought.json.documents[0];
+  await settled();
+  expect((await search('Numbatova')).json.passages).toMatchObject([{ documentUuid, page: 1 }]);
+  expect((await search('Bilbyova')).json.passages).toEqual([]);
+  const { bytes: pdf } = await ask('GET', `/api/documents/${documentUuid}/pdf`);
+  const again = formOf({ clientFileId: 'letterhead as PDF' }, { 'letter.pdf': new Blob([pdf]) });
+  const asPdf = (await ask('POST', `/api/patients/${patient}/process`, again)).json.documents[0].documentUuid;
+  await settled();
+  const found = (await search('Numbatova "Account 123"')).json.passages;
+  expect(found.map((passage: { documentUuid: string }) => passage.documentUuid).sort()).toEqual(
+    [documentUuid, asPdf].sort(),
+  );
+});
+
+test('the update has those Word documents read again that were read without their headers, and no others', async () => {
+  const form = formOf(
+    { clientFileId: 'before the update' },
+    { 'letter.docx': new Blob([docxOf(['Dear colleague,'])]) },
+  );
+  expect((await ask('POST', `/api/patients/${patient}/process`, form)).status).toBe(202);
+  await settled();
+  const migrations = new URL('../../src/stores/postgres/migrations/', import.meta.url);
+  const statements = (await readFile(new URL('0031_document_service.sql', migrations), 'utf8')).split(';');
+  const records = new pg.Client({ connectionString: setup.environment.DATABASE_URL });
+  await records.connect();
+  try {
+    await records.query('UPDATE document_renditions SET processor_version = 1');
+    await records.query(statements.find((statement) => statement.includes('INSERT INTO document_outbox'))!);
+    await settled();
+    const { rows } = await records.query(
+      `SELECT DISTINCT detected_type LIKE '%wordprocessingml%' AS word, processor_version AS version
+       FROM document_renditions ORDER BY 1, 2`,
+    );
+    expect(rows).toEqual([
+      { word: false, version: 1 },
+      { word: true, version: 2 },
+    ]);
+  } finally {
+    await records.end();
+  }
+});
+
+test('what the index has lost of a patient is there again after the next work on one of its documents', async () => {
+  const bring = async (name: string) => {
+    const form = formOf({ clientFileId: name }, { [`${name}.txt`]: `The kowari ${name} rests.` });
+    const { json } = await ask('POST', `/api/patients/${stranger}/process`, form);
+    await settled();
+    return json.documents[0].documentUuid as string;
+  };
+  const lost = await bring('first');
+  expect((await search('kowari', stranger)).json.passages).toHaveLength(1);
+  const index = await server.chartsync.search();
+  await index.remove({ organizationId: 'org_test', patientUuid: stranger }, [lost]);
+  expect((await search('kowari', stranger)).json.passages).toEqual([]);
+  await bring('second');
+  await until(async () => (await search('kowari', stranger)).json.passages.length === 2);
+  expect((await ask('GET', `/api/sync/status/${stranger}`)).json.missing).not.toContainEqual(
+    expect.objectContaining({ store: 'index' }),
+  );
 });
 
 test('many documents are accepted one by one, and a run removes none of them', async () => {

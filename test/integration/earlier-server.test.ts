@@ -1,8 +1,10 @@
 /** Documents that go to a VitalSign server as they are in use: it has no route for the second form of removal, or none at all. */
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { readdir, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runCli } from '../support/cli.ts';
@@ -104,4 +106,21 @@ test('of a server that has no route to remove a document no run says that it was
   await records.query('UPDATE document_outbox SET next_try_at = now()');
   await synchronise();
   expect([...kept.values()].sort()).toEqual(await sent());
+});
+
+test('a document whose sending was never answered, and whose content is gone, goes from a server that has no list', async () => {
+  const gone = (await sent()).find((reference) => !reference.startsWith('id:'))!;
+  const { rows } = await records.query('SELECT sha256 FROM silknote_documents WHERE "vsrxReference" = $1', [gone]);
+  await records.query('UPDATE document_deliveries SET remote_uuid = NULL, sent_at = NULL WHERE reference = $1', [gone]);
+  const root = join(setup.config.home, 'blobs');
+  await rm(join(root, (await readdir(root, { recursive: true })).find((file) => file.endsWith(rows[0].sha256))!));
+  await removeInSource(gone);
+  const before = [...kept.keys()];
+  const run = await synchronise();
+  expect(run.code).not.toBe(1);
+  expect([...kept.values()]).not.toContain(gone);
+  expect([...kept.keys()].every((uuid) => before.includes(uuid))).toBe(true);
+  expect((await records.query('SELECT 1 FROM document_outbox')).rows).toEqual([]);
+  const tombstone = 'SELECT "goneAt" FROM silknote_documents WHERE "vsrxReference" = $1';
+  expect((await records.query(tombstone, [gone])).rows[0].goneAt).not.toBeNull();
 });

@@ -1,5 +1,5 @@
 /** Two services: one beside the EHR, and the document service that it sends to. Asked for over HTTP, as people and programs do. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PDFDocument } from 'pdf-lib';
@@ -10,6 +10,7 @@ import { consistencyPorts } from '../../src/main.ts';
 import { checkConsistency } from '../../src/runs/check-consistency.ts';
 import { isFileConnection } from '../../src/runs/connections.ts';
 import { type RunningServer, serve } from '../../src/server.ts';
+import { askService } from '../support/ask-service.ts';
 import { runCli } from '../support/cli.ts';
 import { testDatabase } from '../support/postgres.ts';
 import { CONNECTION, ORGANIZATION, type PracticeSetup, setUpPractice, wantedState } from '../support/practice-setup.ts';
@@ -73,6 +74,28 @@ afterEach(async () => {
   await database?.drop();
   await rm(folder, { recursive: true, force: true });
 });
+
+/** The store here has it no more, whatever it is to. */
+async function loseContent(sha256: string): Promise<void> {
+  const root = join(setup.config.home, 'blobs');
+  await rm(join(root, (await readdir(root, { recursive: true })).find((file) => file.endsWith(sha256))!));
+}
+
+const LETTER = 'A letter about the zaffre parrot.';
+
+/** The former patient gets one more file. @returns its reference */
+async function addLetter(): Promise<string> {
+  const reference = '5a3bb0f1-7a63-4c0e-9d3e-0f1f5f3c9a31';
+  await writeFile(join(setup.filesFolder, 'notes/letter.txt'), LETTER);
+  await setup.source.execute(
+    `INSERT INTO ax_notes_attachments (assessment_id, user_id, datestamp, file, description, file_uuid)
+     SELECT a.assessment_id, NULL, '2026-01-05 10:00:00', 'notes/letter.txt', 'Letter', '${reference}'
+     FROM assessments AS a JOIN candidates AS c ON c.candidate_id = a.candidate_id
+     WHERE c."silknotePatientUuid" = ? ORDER BY a.assessment_id LIMIT 1`,
+    [former],
+  );
+  return reference;
+}
 
 async function ask(of: RunningServer, method: string, path: string, body?: object) {
   const response = await fetch(`${of.url}${path}`, {
@@ -206,6 +229,56 @@ describe('documents that are kept on another machine', () => {
     expect(await differences()).toEqual([]);
   });
 
+  test('are removed there, or proved not to be there, when their sending was never answered and their content is gone', async () => {
+    await synchronise();
+    const there = await listed(elsewhere, former);
+    const came = there[0];
+    const lost = there.find((document) => document.hash !== came!.hash);
+    for (const document of [came!, lost!]) {
+      await records.query(
+        `UPDATE document_deliveries SET remote_uuid = NULL, sent_at = NULL WHERE patient_uuid = $1 AND reference = $2`,
+        [former, document.vsrxReference],
+      );
+      await loseContent(document.hash);
+    }
+    expect((await ask(elsewhere, 'DELETE', `/api/documents/${lost!.silknoteDocumentUuid}`)).status).toBe(204);
+    for (const document of await listed(server, former)) {
+      if (![came!, lost!].some(({ vsrxReference }) => vsrxReference === document.vsrxReference)) continue;
+      expect((await ask(server, 'DELETE', `/api/documents/${document.silknoteDocumentUuid}`)).status).toBe(204);
+    }
+    await settled();
+    const left = await referencesOf(elsewhere, former);
+    expect(left).not.toContain(came!.vsrxReference);
+    expect(left).toEqual(await referencesOf(server, former));
+    const { rows } = await records.query(
+      `SELECT "goneAt" IS NOT NULL AS gone FROM silknote_documents WHERE "deletedAt" IS NOT NULL`,
+    );
+    expect(rows).toEqual([{ gone: true }, { gone: true }]);
+    expect(await differences()).toEqual([]);
+  });
+
+  test('are sent, and not found here any more, when somebody had brought them here before', async () => {
+    const reference = await addLetter();
+    const form = new FormData();
+    form.append('patientUuid', former);
+    const metadata = { vsrxReference: reference, sourceSystem: 'VSRX_SYNC', createPatient: true };
+    form.append('metadata', JSON.stringify(metadata));
+    form.append('file', new Blob([LETTER]), 'letter.txt');
+    const brought = await askService(server.url, server.adminKey, 'POST', '/api/process', form);
+    expect(brought.status).toBe(200);
+    await settled();
+    const found = async () => (await ask(server, 'POST', `/api/patients/${former}/search`, { query: 'zaffre' })).json;
+    expect((await found()).passages).toHaveLength(1);
+
+    await synchronise();
+    await settled();
+    const own = (await listed(server, former)).filter((d) => d.vsrxReference === reference);
+    expect(own).toMatchObject([{ silknoteDocumentUuid: brought.json.documentUuid }]);
+    expect(await referencesOf(elsewhere, former)).toContain(reference);
+    expect((await found()).passages).toEqual([]);
+    expect(await differences()).toEqual([]);
+  });
+
   test('are named by the comparison at night when they are lost or changed there, and sent again by repair', async () => {
     await synchronise();
     const [lost] = await listed(elsewhere, former);
@@ -242,15 +315,7 @@ describe('documents that are kept on another machine', () => {
 
 test('a document service that takes PDF only gets the PDF of each document, once, and of a change the new one', async () => {
   await setUp('pdf');
-  const reference = '5a3bb0f1-7a63-4c0e-9d3e-0f1f5f3c9a31';
-  await writeFile(join(setup.filesFolder, 'notes/letter.txt'), 'A letter about the zaffre parrot.');
-  await setup.source.execute(
-    `INSERT INTO ax_notes_attachments (assessment_id, user_id, datestamp, file, description, file_uuid)
-     SELECT a.assessment_id, NULL, '2026-01-05 10:00:00', 'notes/letter.txt', 'Letter', '${reference}'
-     FROM assessments AS a JOIN candidates AS c ON c.candidate_id = a.candidate_id
-     WHERE c."silknotePatientUuid" = ? ORDER BY a.assessment_id LIMIT 1`,
-    [former],
-  );
+  const reference = await addLetter();
   await synchronise();
   await settled();
   const refused = await records.query(

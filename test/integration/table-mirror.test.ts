@@ -9,8 +9,9 @@ import { syncFiles } from '../../src/engine/files/sync-files.ts';
 import { applyConfiguration, openChartsync } from '../../src/main.ts';
 import { catchUp, compareMirror, repairMirror, startMirrors } from '../../src/runs/mirror-tables.ts';
 import { systemClock } from '../../src/stores/system-clock.ts';
+import { runCli } from '../support/cli.ts';
 import { type MariadbServer, startMariadb } from '../support/mariadb.ts';
-import { type PracticeSetup, setUpPractice, storedState } from '../support/practice-setup.ts';
+import { CONNECTION, type PracticeSetup, setUpPractice, storedState } from '../support/practice-setup.ts';
 import { startSqlProxy } from '../support/sql-proxy.ts';
 import { until } from '../support/until.ts';
 
@@ -266,6 +267,84 @@ test('documents that were brought before a connection fills the fileset are in t
   await write();
   expect((await mirrored())[patientUuid]).toHaveLength(2);
   expect((await mirrored())[patientUuid]).toContain('brought-before');
+  expect(await compare()).toEqual([]);
+});
+
+test('characters that tables of latin1 lack hold up nothing, are told, and come once the tables have room for them', async () => {
+  const NAME = 'Łódź – Befund für Zoë 😀.txt';
+  const convertTo = async (charset: string) => {
+    // Another program's settings: what does not fit is its affair.
+    await vsrx.query("SET SESSION sql_mode = ''");
+    await vsrx.query(`ALTER TABLE silknote_patient_filesets CONVERT TO CHARACTER SET ${charset}`);
+    await vsrx.query(`ALTER TABLE silknote_documents CONVERT TO CHARACTER SET ${charset}`);
+  };
+  const [one] = await query<{ silknoteDocumentUuid: string; patientUuid: string }>(
+    'SELECT silknoteDocumentUuid, patientUuid FROM silknote_documents ORDER BY 1 LIMIT 1',
+  );
+  const held = async () => {
+    const [row] = await query<{ originalName: string; title: string; patientName: string; word: string }>(`
+      SELECT d.originalName, d.title, f.patientName, JSON_UNQUOTE(JSON_EXTRACT(f.syncLog, '$.word')) AS word
+      FROM silknote_documents AS d JOIN silknote_patient_filesets AS f ON f.silknotePatientUuid = d.patientUuid
+      WHERE d.silknoteDocumentUuid = '${one!.silknoteDocumentUuid}'`);
+    return row;
+  };
+  const status = () => runCli(['status'], { cwd: setup.folder, env: setup.environment });
+  await vsrx.query('ALTER TABLE silknote_documents DROP FOREIGN KEY fk_silknote_document_patient');
+  await convertTo('latin1');
+  await mirror().tables.close();
+  await records.query(
+    `UPDATE silknote_documents SET "originalName" = $1, title = $2 WHERE "silknoteDocumentUuid" = $3`,
+    [NAME, 'é'.repeat(400), one!.silknoteDocumentUuid],
+  );
+  await records.query(
+    `UPDATE silknote_patient_filesets SET "patientName" = 'Łukasz Größe', "syncLog" = '{"word":"Łódź 😀"}'
+     WHERE "silknotePatientUuid" = $1`,
+    [one!.patientUuid],
+  );
+  expect((await status()).stdout).not.toContain('"?"');
+  let rows = 0;
+  expect(
+    await catchUp(setup.chartsync.mirrorRecords, mirror(), signal, (replaced) => {
+      rows += replaced;
+    }),
+  ).toBe(true);
+  expect(rows).toBeGreaterThanOrEqual(2);
+  expect(await setup.chartsync.mirrorRecords.lag(mirror().key)).toMatchObject({ pending: 0, lacksCharacters: true });
+  expect(await held()).toEqual({
+    originalName: '?ód? – Befund für Zoë ?.txt',
+    title: 'é'.repeat(400),
+    patientName: '?ukasz Größe',
+    // In JSON nothing is lost.
+    word: 'Łódź 😀',
+  });
+  expect((await status()).stdout).toContain('have "?" for characters');
+  const verified = await runCli(['verify', CONNECTION], { cwd: setup.folder, env: setup.environment });
+  expect(verified.stdout).toContain('have "?" for characters');
+  expect(verified.stdout).not.toContain('mirror ');
+  expect(await compare()).toEqual([]);
+
+  await convertTo('utf8mb4');
+  expect(await compare()).toEqual([]);
+  expect(await held()).toEqual({
+    originalName: NAME,
+    title: 'é'.repeat(400),
+    patientName: 'Łukasz Größe',
+    word: 'Łódź 😀',
+  });
+  expect(await setup.chartsync.mirrorRecords.lag(mirror().key)).toMatchObject({ pending: 0, lacksCharacters: false });
+  expect((await status()).stdout).not.toContain('"?"');
+});
+
+test('a table that is missing is made to fit the other one, whatever that one is', async () => {
+  await vsrx.query('DROP TABLE silknote_documents');
+  await vsrx.query('ALTER TABLE silknote_patient_filesets CONVERT TO CHARACTER SET latin1');
+  await mirror().tables.close();
+  const { rows } = await records.query(
+    'SELECT "silknoteDocumentUuid" AS "documentUuid", "patientUuid" FROM silknote_documents WHERE "deletedAt" IS NULL',
+  );
+  await setup.chartsync.mirrorRecords.markAgain(mirror().key, rows);
+  expect(await write()).toBe(true);
+  expect(await query('SELECT 1 FROM silknote_documents')).toHaveLength(rows.length);
   expect(await compare()).toEqual([]);
 });
 

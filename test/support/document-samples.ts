@@ -83,6 +83,50 @@ export function docxOf(paragraphs: readonly string[], rows: readonly (readonly s
   });
 }
 
+const RUN = (text: string): string => `<w:r><w:t xml:space="preserve">${text}</w:t></w:r>`;
+
+/**
+ * A Word document with everything that is outside of its body: headers that are shown and such that are switched off, a
+ * footer, a footnote, a text box.
+ */
+export function docxWithMargins(body: string, texts: Readonly<Record<MarginText, string>>): Buffer {
+  const part = (name: string, content: string): string =>
+    `<?xml version="1.0"?><w:${name} ${WORD} xmlns:r="${OFFICE}">${content}</w:${name}>`;
+  const relation = (id: string, type: string, target: string): string =>
+    `<Relationship Id="${id}" Type="${OFFICE}/${type}" Target="${target}"/>`;
+  const box = `<w:r><w:pict><v:shape xmlns:v="urn:schemas-microsoft-com:vml"><v:textbox><w:txbxContent><w:p>${RUN(texts.box)}</w:p></w:txbxContent></v:textbox></v:shape></w:pict></w:r>`;
+  const changed = `<w:del w:id="1" w:author="x"><w:r><w:delText>${texts.removed}</w:delText></w:r></w:del>`;
+  const section =
+    '<w:sectPr><w:headerReference w:type="default" r:id="h1"/><w:headerReference w:type="first" r:id="h2"/><w:headerReference w:type="even" r:id="h3"/><w:footerReference w:type="default" r:id="f1"/></w:sectPr>';
+  return sampleZip({
+    ...DOCX_PARTS,
+    'word/_rels/document.xml.rels': `<?xml version="1.0"?><Relationships xmlns="${RELATIONS}">${[
+      relation('h1', 'header', 'header1.xml'),
+      relation('h2', 'header', 'header2.xml'),
+      relation('h3', 'header', '/word/header3.xml'),
+      relation('f1', 'footer', 'footer1.xml'),
+      relation('n1', 'footnotes', 'footnotes.xml'),
+    ].join('')}</Relationships>`,
+    'word/document.xml': part(
+      'document',
+      `<w:body><w:p>${RUN(body)}<w:r><w:footnoteReference w:id="2"/></w:r></w:p><w:p>${box}</w:p>${section}</w:body>`,
+    ),
+    'word/header1.xml': part(
+      'hdr',
+      `<w:tbl><w:tr><w:tc><w:p><w:pPr><w:tabs><w:tab w:val="left"/></w:tabs></w:pPr>${RUN(texts.header)}${changed}</w:p></w:tc></w:tr></w:tbl><w:p/>`,
+    ),
+    'word/header2.xml': part('hdr', `<w:p>${RUN(texts.first)}</w:p>`),
+    'word/header3.xml': part('hdr', `<w:p>${RUN(texts.even)}</w:p>`),
+    'word/footer1.xml': part(
+      'ftr',
+      `<w:p>${RUN(texts.footer)}<w:r><w:tab/></w:r><w:r><w:instrText>PAGE</w:instrText></w:r>${RUN('1')}</w:p>`,
+    ),
+    'word/footnotes.xml': part('footnotes', `<w:footnote w:id="2"><w:p>${RUN(texts.note)}</w:p></w:footnote>`),
+  });
+}
+
+type MarginText = 'header' | 'first' | 'even' | 'footer' | 'note' | 'box' | 'removed';
+
 export function xlsxOf(sheets: Readonly<Record<string, readonly (readonly (string | number)[])[]>>): Buffer {
   const names = Object.keys(sheets);
   const parts: Record<string, string> = {

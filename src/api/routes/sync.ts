@@ -239,7 +239,8 @@ async function patientStatus(
   differences.push(...(await lostContents(services, organizationId, unit, compared)));
   const lost = differences.filter((d) => d.store === 'blob' && d.kind === 'missing').length;
   const known = sourceError === null;
-  const index = await indexOf(services, organizationId, unit, request);
+  const { index, indexError } = await indexOf(services, organizationId, unit, request);
+  const found = differences.length + (index?.differences.length ?? 0);
   return {
     patientUuid: unit,
     lastSyncAttempt: fileset?.lastSyncAttempt ?? null,
@@ -259,7 +260,8 @@ async function patientStatus(
       blobs: known ? documents - lost : null,
       vectorStoreFiles: index?.entries ?? null,
     },
-    consistent: known ? differences.length === 0 && (index?.differences.length ?? 0) === 0 : null,
+    // A store that does not answer agrees with nobody.
+    consistent: known && indexError === null ? found === 0 : null,
     missing: [
       ...differences
         .filter((d) => d.kind === 'missing')
@@ -273,6 +275,7 @@ async function patientStatus(
       ...indexDifferences(index, 'surplus'),
     ],
     ...(sourceError === null ? {} : { sourceError: { code: sourceError.code, message: sourceError.message } }),
+    ...(indexError === null ? {} : { indexError: { code: indexError.code, message: indexError.message } }),
   };
 }
 
@@ -301,22 +304,24 @@ async function lostContents(
   }
 }
 
-/** Null: there is no index, or it does not answer now. */
+/** No index without an error: none is configured. */
 async function indexOf(
   services: ApiServices,
   organizationId: string,
   patientUuid: string,
   request: FastifyRequest,
-): Promise<IndexComparison | null> {
+): Promise<{ readonly index: IndexComparison | null; readonly indexError: SyncError | null }> {
   const { desk, search } = services;
-  if (!search.capabilities.available) return null;
+  if (!search.capabilities.available) return { index: null, indexError: null };
+  const signal = AbortSignal.timeout(30_000);
   try {
-    return await compareIndex({ desk, search }, { organizationId, patientUuid, signal: AbortSignal.timeout(30_000) });
+    const index = await compareIndex({ desk, search }, { organizationId, patientUuid, signal });
+    return { index, indexError: null };
   } catch (error) {
-    const failure = toSyncError(error);
+    const failure = signal.aborted ? new SyncError('search_unavailable') : toSyncError(error);
     if (failure.code === 'database_unavailable') throw failure;
     request.log.warn({ code: failure.code }, 'status without index');
-    return null;
+    return { index: null, indexError: failure };
   }
 }
 

@@ -13,6 +13,7 @@ import type { Output } from '../output.ts';
 import { auditedCommand } from '../person.ts';
 import { mirrorDifference, remoteDifference } from '../remote-documents.ts';
 import { indexPortsOf, neededIndexPortsOf, storeDifference } from '../search-index.ts';
+import { findStrays, releaseStray, type StrayBlob, strayDifference, tellStrays } from '../stray-blobs.ts';
 
 const TELL_EVERY = 500;
 
@@ -26,9 +27,9 @@ interface RepairOptions {
 export function registerRepair(program: Command, runner: CommandRunner): void {
   program
     .command('repair')
-    .description('bring the search index, or the document service on another machine, to what the records say')
-    .argument('[connection]', 'id of the connection; the index of its organisation is repaired')
-    .option('--organization <id>', 'instead of a connection: only the index of this organisation')
+    .description('bring search index and blobs, or the document service on another machine, to what the records say')
+    .argument('[connection]', 'id of the connection; index and blobs of its organisation are repaired')
+    .option('--organization <id>', 'instead of a connection: only index and blobs of this organisation')
     .option('--plan', 'print what would be done; changes nothing')
     .option('--apply', 'do it; each item is looked at again at that moment')
     .option('--patient <uuid>', 'only this patient')
@@ -59,8 +60,12 @@ export function registerRepair(program: Command, runner: CommandRunner): void {
             output.emit('repaired', { ...mirrorDifference(difference), result: 'written' });
           output.say(`${found.length} differences of the mirrored tables were written again.`);
         }
-        const ports = mirror === undefined ? await neededIndexPortsOf(chartsync) : await indexPortsOf(chartsync);
-        if (ports === null) return EXIT.done;
+        // They are of no patient.
+        const strays = patientUuid === null ? await findStrays(chartsync, organizationId, signal) : [];
+        if (options.apply === true) await repairStrays({ chartsync, output, organizationId, strays });
+        else tellStrays(output, strays);
+        const ports = patientUuid === null ? await indexPortsOf(chartsync) : await neededIndexPortsOf(chartsync);
+        if (ports === null) return strays.length === 0 || options.apply === true ? EXIT.done : EXIT.partial;
         const { entries, differences } = await compareIndex(ports, { organizationId, patientUuid, signal });
         if (options.plan === true) {
           for (const difference of differences) output.emit('difference', storeDifference(difference));
@@ -74,7 +79,7 @@ export function registerRepair(program: Command, runner: CommandRunner): void {
             ]),
           );
           output.say(`${entries} documents in the index, ${differences.length} differences.`);
-          return differences.length === 0 ? EXIT.done : EXIT.partial;
+          return differences.length + strays.length === 0 ? EXIT.done : EXIT.partial;
         }
         const counts = { asked: 0, removed: 0, settled: 0 };
         await auditedCommand(
@@ -96,6 +101,28 @@ export function registerRepair(program: Command, runner: CommandRunner): void {
         return EXIT.done;
       }),
     );
+
+  async function repairStrays(repair: {
+    chartsync: Chartsync;
+    output: Output;
+    organizationId: string;
+    strays: readonly StrayBlob[];
+  }) {
+    const { chartsync, output, organizationId, strays } = repair;
+    if (strays.length === 0) return;
+    const deed = { organizationId, action: 'blobs.repair', details: { differences: strays.length } };
+    let released = 0;
+    await auditedCommand(chartsync, runner.env, deed, async () => {
+      for (const stray of strays) {
+        const result = await releaseStray(chartsync, organizationId, stray);
+        if (result === 'released') released++;
+        output.emit('repaired', { ...strayDifference(stray), result });
+      }
+    });
+    output.say(
+      `${released} of ${strays.length} blobs that no record knows are released: the clean-up removes them after retention.releasedBlobs.`,
+    );
+  }
 
   async function repairElsewhere(repair: {
     chartsync: Chartsync;
@@ -153,6 +180,7 @@ export function registerRepair(program: Command, runner: CommandRunner): void {
           ? chartsync.config.organizations.map((organization) => organization.id)
           : [organizationNamed(chartsync, options.organization)];
         const patientUuid = patientOf(options.patient);
+        if (all) await chartsync.takeSearchHome();
         const ports = { ...(await neededIndexPortsOf(chartsync)), blobs: chartsync.blobs };
         for (const organizationId of organizations) {
           const subject = patientUuid === null ? {} : { subject: { kind: 'patient', id: patientUuid } };

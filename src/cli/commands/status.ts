@@ -3,6 +3,7 @@ import { countOf } from '../arguments.ts';
 import { type CommandRunner, connectionNamed } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { duration } from '../output.ts';
+import { sayMirrorLacks } from '../remote-documents.ts';
 
 export function registerStatus(program: Command, runner: CommandRunner): void {
   program
@@ -66,6 +67,7 @@ export function registerStatus(program: Command, runner: CommandRunner): void {
           output.emit('mirror', { ...key, ...lag });
           if (lag.pending > 0)
             output.say(`${lag.pending} changes wait for the mirrored tables of ${key.connectionId}.`);
+          sayMirrorLacks(output, key.connectionId, lag);
         }
         for (const state of await chartsync.upkeep.states()) {
           output.emit('upkeep', state);

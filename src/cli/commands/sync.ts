@@ -10,6 +10,7 @@ import { type CommandRunner, connectionNamed, UsageError } from '../context.ts';
 import { auditedCommand } from '../person.ts';
 import { planAndReport } from '../plan-report.ts';
 import { createProgressBar } from '../progress-bar.ts';
+import { sayMirrorLacks } from '../remote-documents.ts';
 import { reportRun } from '../run-report.ts';
 
 interface SyncOptions {
@@ -74,7 +75,11 @@ export function registerSync(program: Command, runner: CommandRunner): void {
           bar?.stop();
           // Where no service runs, nobody else would write it.
           const mirror = chartsync.mirrors.find(({ key }) => isKeyOf(connection, key));
-          if (mirror !== undefined) await catchUp(chartsync.mirrorRecords, mirror, signal);
+          if (mirror !== undefined) {
+            const { mirrorRecords } = chartsync;
+            await catchUp(mirrorRecords, mirror, signal);
+            sayMirrorLacks(output, connection.id, await mirrorRecords.lag(mirror.key));
+          }
           return reportRun(output, connection.id, result);
         } catch (error) {
           bar?.stop();

@@ -9,7 +9,7 @@ import { verifyBook } from '../book-report.ts';
 import { type CommandRunner, connectionNamed, UsageError } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { verifyRecords } from '../record-report.ts';
-import { mirrorDifference, remoteDifference } from '../remote-documents.ts';
+import { mirrorDifference, remoteDifference, sayMirrorLacks } from '../remote-documents.ts';
 import { indexPortsOf, storeDifference } from '../search-index.ts';
 
 export function registerVerify(program: Command, runner: CommandRunner): void {
@@ -77,9 +77,14 @@ export function registerVerify(program: Command, runner: CommandRunner): void {
             difference.message,
           ]);
         }
+        const lag = mirror === undefined ? null : await chartsync.mirrorRecords.lag(mirror.key);
         const differences =
           result.differences + (index?.differences.length ?? 0) + (remote?.differences.length ?? 0) + copied.length;
-        const counts = { indexed: index?.entries ?? null, remote: remote?.documents ?? null };
+        const counts = {
+          indexed: index?.entries ?? null,
+          remote: remote?.documents ?? null,
+          mirrorLacksCharacters: lag?.lacksCharacters ?? null,
+        };
         output.emit('verified', { ...result, differences, ...counts });
         if (rows.length > 0) output.table(['difference', 'patient', 'item', 'code', 'what'], rows);
         output.say(
@@ -88,6 +93,7 @@ export function registerVerify(program: Command, runner: CommandRunner): void {
             `${remote === null ? '' : `, ${remote.documents} on the other machine`}: ` +
             (differences === 0 ? 'no difference.' : `${differences} differences.`),
         );
+        if (lag !== null) sayMirrorLacks(output, connection.id, lag);
         if (!result.complete)
           output.say('The source could not be read completely, so nothing is said about what it lacks.');
         return differences === 0 ? EXIT.done : EXIT.partial;

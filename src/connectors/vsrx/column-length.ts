@@ -7,10 +7,13 @@ export interface ColumnLength {
 
 export const NO_LIMIT: ColumnLength = { characters: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY };
 
-/** By `information_schema.columns`; null where the column is no text. */
-export function lengthOf(characters: unknown, bytes: unknown): ColumnLength {
+/** By `information_schema`; null where the column is no text. */
+export function lengthOf(characters: unknown, bytes: unknown, charset: string | null, widest: unknown): ColumnLength {
   const most = (value: unknown) => (value === null || value === undefined ? Number.POSITIVE_INFINITY : Number(value));
-  return { characters: most(characters), bytes: most(bytes) };
+  if (charset === null || charset.startsWith('utf8')) return { characters: most(characters), bytes: most(bytes) };
+  // Its bytes are not those of UTF-8, which are counted here: so many characters fit whatever they are.
+  const fit = Math.floor(most(bytes) / Math.max(1, Number(widest)));
+  return { characters: Math.min(most(characters), fit), bytes: Number.POSITIVE_INFINITY };
 }
 
 /** The longest beginning that fits, without half a character. */

@@ -8,6 +8,8 @@ export interface MirrorColumn<T> {
   readonly optional?: true;
   /** JSON: cut in two it is nothing. What is too long for the column is left out. */
   readonly json?: true;
+  /** Every character set has the characters of its texts. */
+  readonly plain?: true;
   /**
    * What an existing row keeps: `own` its value whatever ours is, since the column is another program's; `filled` its value
    * when we have none; `filledText` also when ours is empty.
@@ -24,8 +26,8 @@ export const FILESETS = 'silknote_patient_filesets';
 export function filesetColumns(activation: 'source' | 'ours'): readonly MirrorColumn<MirroredFileset>[] {
   const keeps = activation === 'source' ? ({ keeps: 'own' } as const) : {};
   return [
-    { name: 'silknotePatientUuid', value: (f) => f.patientUuid },
-    { name: 'silknoteUserUuid', value: (f) => f.ownerUuid, keeps: 'filledText' },
+    { name: 'silknotePatientUuid', value: (f) => f.patientUuid, plain: true },
+    { name: 'silknoteUserUuid', value: (f) => f.ownerUuid, plain: true, keeps: 'filledText' },
     { name: 'activatedUse', value: (f) => f.activatedUse, ...keeps },
     { name: 'activatedUseTime', value: (f) => time(f.activatedUseTime), optional: true, ...keeps },
     { name: 'patientName', value: (f) => f.patientName, optional: true, keeps: 'filled' },
@@ -39,14 +41,14 @@ export function filesetColumns(activation: 'source' | 'ours'): readonly MirrorCo
 }
 
 export const DOCUMENT_COLUMNS: readonly MirrorColumn<MirroredDocument>[] = [
-  { name: 'silknoteDocumentUuid', value: (d) => d.documentUuid },
-  { name: 'patientUuid', value: (d) => d.patientUuid },
+  { name: 'silknoteDocumentUuid', value: (d) => d.documentUuid, plain: true },
+  { name: 'patientUuid', value: (d) => d.patientUuid, plain: true },
   { name: 'clientFileId', value: (d) => d.clientFileId, optional: true },
   { name: 'originalName', value: (d) => d.originalName },
   // Names of columns count without case: "vsrxReference" is the same.
   { name: 'VSRXReference', value: (d) => d.reference },
   { name: 'storedPath', value: (d) => d.storedPath, optional: true },
-  { name: 'status', value: (d) => d.status },
+  { name: 'status', value: (d) => d.status, plain: true },
   { name: 'category', value: (d) => d.category, optional: true, keeps: 'filled' },
   { name: 'mimeType', value: (d) => d.mimeType, optional: true },
   { name: 'sizeBytes', value: (d) => d.sizeBytes, optional: true },
@@ -63,8 +65,15 @@ export const DOCUMENT_COLUMNS: readonly MirrorColumn<MirroredDocument>[] = [
 
 const TABLE = 'ENGINE=InnoDB DEFAULT CHARSET=utf8mb4';
 
-export const CREATE_TABLES = [
-  `CREATE TABLE IF NOT EXISTS ${FILESETS} (
+/** @param like the key of an existing table of filesets, which the other table's must be like */
+export function createTables(like: { readonly charset: string; readonly collation: string } | null): readonly string[] {
+  const text = like === null ? '' : ` CHARACTER SET ${like.charset} COLLATE ${like.collation}`;
+  return [CREATE_FILESETS, CREATE_DOCUMENTS.replace(PATIENT_KEY, `$&${text}`)];
+}
+
+const PATIENT_KEY = 'patientUuid VARCHAR(36)';
+
+const CREATE_FILESETS = `CREATE TABLE IF NOT EXISTS ${FILESETS} (
   silknotePatientUuid VARCHAR(36) NOT NULL PRIMARY KEY,
   silknoteUserUuid LONGTEXT NOT NULL,
   activatedUse BOOLEAN NOT NULL DEFAULT 0,
@@ -80,10 +89,11 @@ export const CREATE_TABLES = [
   createdAt DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP,
   updatedAt DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP,
   KEY idx_activated_use (activatedUse)
-) ${TABLE}`,
-  `CREATE TABLE IF NOT EXISTS ${DOCUMENTS} (
+) ${TABLE}`;
+
+const CREATE_DOCUMENTS = `CREATE TABLE IF NOT EXISTS ${DOCUMENTS} (
   silknoteDocumentUuid VARCHAR(36) NOT NULL PRIMARY KEY,
-  patientUuid VARCHAR(36) NOT NULL,
+  ${PATIENT_KEY} NOT NULL,
   clientFileId VARCHAR(255) NULL,
   originalName VARCHAR(500) NOT NULL,
   VSRXReference VARCHAR(36) NULL,
@@ -110,5 +120,4 @@ export const CREATE_TABLES = [
   KEY idx_client_file (clientFileId, patientUuid),
   CONSTRAINT fk_silknote_document_patient FOREIGN KEY (patientUuid)
     REFERENCES ${FILESETS} (silknotePatientUuid) ON DELETE CASCADE ON UPDATE CASCADE
-) ${TABLE}`,
-];
+) ${TABLE}`;

@@ -2,10 +2,11 @@
 import type { Connection, RowDataPacket } from 'mysql2/promise';
 import { SyncError, toSyncError } from '../../domain/errors.ts';
 import type { MirroredDocument, MirroredFileset, TableMirror } from '../../ports/table-mirror.ts';
-import { type ColumnLength, lengthOf, NO_LIMIT, withinColumn } from './column-length.ts';
+import { isWhole, type Repertoire, repertoireOf, withCharactersOf } from './column-characters.ts';
+import { type ColumnLength, lengthOf, withinColumn } from './column-length.ts';
 import { classifyMysqlError } from './database-error.ts';
 import {
-  CREATE_TABLES,
+  createTables,
   DOCUMENT_COLUMNS,
   DOCUMENTS,
   FILESETS,
@@ -31,6 +32,7 @@ export function createTableMirror(options: TableMirrorOptions): TableMirror {
   const wanted = { documents: DOCUMENT_COLUMNS, filesets: filesetColumns(options.activation) };
   let open: Promise<Connection> | null = null;
   let present: Present | null = null;
+  const repertoires = new Map<string, Repertoire>();
 
   async function connect(): Promise<Connection> {
     const { default: mysql } = await import('mysql2/promise');
@@ -81,17 +83,23 @@ export function createTableMirror(options: TableMirrorOptions): TableMirror {
   async function columnsThere(ask: Ask): Promise<Present> {
     if (present !== null) return present;
     const rows = await ask(
-      `SELECT LOWER(table_name) AS t, LOWER(column_name) AS c, character_maximum_length AS characters,
-              character_octet_length AS bytes FROM information_schema.columns
-       WHERE table_schema = DATABASE() AND table_name IN (?, ?)`,
+      `SELECT LOWER(c.table_name) AS t, LOWER(c.column_name) AS c, c.character_maximum_length AS characters,
+              c.character_octet_length AS bytes, c.character_set_name AS charset, s.maxlen AS widest
+       FROM information_schema.columns AS c
+       LEFT JOIN information_schema.character_sets AS s ON s.character_set_name = c.character_set_name
+       WHERE c.table_schema = DATABASE() AND c.table_name IN (?, ?)`,
       [DOCUMENTS, FILESETS],
     );
-    const found = new Map(rows.map((row) => [`${row.t}.${row.c}`, lengthOf(row.characters, row.bytes)]));
+    const found = new Map<string, Holds>();
+    for (const { t, c, characters, bytes, charset, widest } of rows) {
+      const repertoire = isWhole(charset) ? null : await repertoireIn(ask, String(charset));
+      found.set(`${t}.${c}`, { most: lengthOf(characters, bytes, charset, widest), repertoire });
+    }
     const missing: string[] = [];
     const those = <T>(table: string, columns: readonly MirrorColumn<T>[]) =>
       columns.flatMap((column): PresentColumn<T>[] => {
-        const most = found.get(`${table}.${column.name.toLowerCase()}`);
-        if (most !== undefined) return [{ ...column, most }];
+        const holds = found.get(`${table}.${column.name.toLowerCase()}`);
+        if (holds !== undefined) return [{ ...column, ...holds }];
         if (column.optional !== true) missing.push(`${table}.${column.name}`);
         return [];
       });
@@ -103,6 +111,17 @@ export function createTableMirror(options: TableMirrorOptions): TableMirror {
     return there;
   }
 
+  async function repertoireIn(ask: Ask, charset: string): Promise<Repertoire> {
+    const known = repertoires.get(charset);
+    if (known !== undefined) return known;
+    const repertoire = await repertoireOf(charset, async (text) => {
+      const [row] = await ask(`SELECT CONVERT(CONVERT(? USING \`${charset}\`) USING utf8mb4) AS held`, [text]);
+      return String(row?.held ?? '');
+    });
+    repertoires.set(charset, repertoire);
+    return repertoire;
+  }
+
   return {
     prepare: (signal) =>
       talk(signal, async (ask) => {
@@ -111,8 +130,19 @@ export function createTableMirror(options: TableMirrorOptions): TableMirror {
           'SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name IN (?, ?)',
           [DOCUMENTS, FILESETS],
         );
-        if (rows.length < 2) for (const statement of CREATE_TABLES) await ask(statement);
-        await columnsThere(ask);
+        if (rows.length < 2) {
+          const [key] = await ask(
+            `SELECT character_set_name AS charset, collation_name AS collation FROM information_schema.columns
+             WHERE table_schema = DATABASE() AND table_name = ? AND column_name = 'silknotePatientUuid'`,
+            [FILESETS],
+          );
+          const like = key === undefined ? null : { charset: String(key.charset), collation: String(key.collation) };
+          for (const statement of createTables(like)) await ask(statement);
+        }
+        // Somebody may have made more of them than they were.
+        if (present !== null && isNarrow(present)) present = null;
+        const there = await columnsThere(ask);
+        return { narrow: isNarrow(there) };
       }),
 
     write: (batch, signal) =>
@@ -122,7 +152,7 @@ export function createTableMirror(options: TableMirrorOptions): TableMirror {
         const [{ locked } = { locked: 0 }] = await ask(
           "SELECT GET_LOCK(CONCAT('chartsync:', MD5(DATABASE())), 0) AS locked",
         );
-        if (Number(locked) !== 1) return false;
+        if (Number(locked) !== 1) return null;
         // After a failure the connection is dropped, and the lock with it.
         await ask('START TRANSACTION');
         await upsert(ask, FILESETS, columns.filesets, batch.filesets);
@@ -132,7 +162,11 @@ export function createTableMirror(options: TableMirrorOptions): TableMirror {
         }
         await ask('COMMIT');
         await ask("SELECT RELEASE_LOCK(CONCAT('chartsync:', MD5(DATABASE())))");
-        return true;
+        const lacking = [
+          ...batch.filesets.filter((fileset) => lacks(columns.filesets, fileset)),
+          ...batch.documents.filter((document) => lacks(columns.documents, document)),
+        ];
+        return { replaced: lacking.length };
       }),
 
     async *documents(signal) {
@@ -153,9 +187,11 @@ export function createTableMirror(options: TableMirrorOptions): TableMirror {
     },
 
     asHeld(document) {
-      const most = new Map(present?.documents.map((column) => [column.name, column.most] as const));
-      const held = (name: string, text: string | null) =>
-        text === null ? null : withinColumn(text, most.get(name) ?? NO_LIMIT);
+      const columns = new Map(present?.documents.map((column) => [column.name, column] as const));
+      const held = (name: string, text: string | null) => {
+        const column = columns.get(name);
+        return text === null || column === undefined ? text : heldText(column, text);
+      };
       return {
         ...document,
         originalName: held('originalName', document.originalName) ?? '',
@@ -181,7 +217,26 @@ interface Present {
   readonly documents: readonly PresentColumn<MirroredDocument>[];
   readonly filesets: readonly PresentColumn<MirroredFileset>[];
 }
-type PresentColumn<T> = MirrorColumn<T> & { readonly most: ColumnLength };
+interface Holds {
+  readonly most: ColumnLength;
+  /** Null: every character. */
+  readonly repertoire: Repertoire | null;
+}
+type PresentColumn<T> = MirrorColumn<T> & Holds;
+
+function isNarrow({ documents, filesets }: Present): boolean {
+  const lossy = ({ repertoire, plain, json }: Pick<PresentColumn<never>, 'repertoire' | 'plain' | 'json'>) =>
+    repertoire !== null && plain !== true && json !== true;
+  return documents.some(lossy) || filesets.some(lossy);
+}
+
+/** Whether characters of the row are another one in the table. */
+function lacks<T>(columns: readonly PresentColumn<T>[], row: T): boolean {
+  return columns.some(({ value, repertoire, plain, json }) => {
+    const given = repertoire === null || plain === true || json === true ? null : value(row);
+    return repertoire !== null && typeof given === 'string' && withCharactersOf(repertoire, given, false) !== given;
+  });
+}
 
 type Ask = (sql: string, values?: readonly unknown[]) => Promise<RowDataPacket[]>;
 
@@ -206,11 +261,15 @@ async function upsert<T>(
   }
 }
 
-function heldValue<T>({ value, most, json }: PresentColumn<T>, row: T) {
-  const given = value(row);
-  if (typeof given !== 'string') return given;
-  const held = withinColumn(given, most);
-  return json === true && held !== given ? null : held;
+function heldValue<T>(column: PresentColumn<T>, row: T) {
+  const given = column.value(row);
+  return typeof given === 'string' ? heldText(column, given) : given;
+}
+
+function heldText({ most, repertoire, json }: Holds & { readonly json?: true }, given: string): string | null {
+  const text = repertoire === null ? given : withCharactersOf(repertoire, given, json === true);
+  const held = withinColumn(text, most);
+  return json === true && held !== text ? null : held;
 }
 
 function documentOf(row: RowDataPacket): MirroredDocument {

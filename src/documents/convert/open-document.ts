@@ -4,11 +4,13 @@ import { checkZip } from '../zip-check.ts';
 import type { Converted, Source } from './converter.ts';
 import { convertOffice } from './office.ts';
 
+const MANIFEST = 'META-INF/manifest.xml';
 /** The manifest, which is never encrypted itself, has this for each part that is (OpenDocument 1.3, part 2, §3.4). */
 const ENCRYPTED = 'manifest:encryption-data';
 
 export async function convertOpenDocument(source: Source): Promise<Converted> {
-  const manifest = await checkZip(source.bytes, source.job.limits.memoryBytes / 4, 'META-INF/manifest.xml');
-  if (manifest?.includes(ENCRYPTED)) throw new Refusal('document_encrypted');
+  const isManifest = (name: string) => name === MANIFEST;
+  const parts = await checkZip(source.bytes, source.job.limits.memoryBytes / 4, isManifest);
+  if (parts.get(MANIFEST)?.includes(ENCRYPTED)) throw new Refusal('document_encrypted');
   return convertOffice(source);
 }

@@ -3,6 +3,7 @@ import { createCanvas, loadImage } from '@napi-rs/canvas';
 import heicConvert from 'heic-convert';
 import sharp, { type Metadata } from 'sharp';
 import { Refusal } from '../refusal.ts';
+import { assertWholeBmp, assertWholeTiff } from './whole-image.ts';
 
 /** A4 at 300 dots per inch: more shows nothing more on a page, and Tesseract wants no more. */
 const MAX_SIDE = 3508;
@@ -29,6 +30,7 @@ export async function* pageImages(bytes: Buffer, type: string, limits: ImageLimi
     else if (type === 'image/heic' || type === 'image/heif') {
       yield await oneImage(await heicAsJpeg(bytes, limits.pixels), 0, limits.pixels);
     } else {
+      if (type === 'image/tiff') assertWholeTiff(bytes, limits.pages);
       const pages = type === 'image/tiff' ? ((await metadata(bytes, 0)).pages ?? 1) : 1;
       if (pages > limits.pages) {
         throw new Refusal('document_too_large', `It has ${pages} pages; the limit is ${limits.pages}.`);
@@ -75,6 +77,7 @@ async function bmpAsPng(bytes: Buffer, maxPixels: number): Promise<Buffer> {
   const width = old ? bytes.readUInt16LE(18) : Math.abs(bytes.readInt32LE(18));
   const height = old ? bytes.readUInt16LE(20) : Math.abs(bytes.readInt32LE(22));
   checkPixels(width, height, maxPixels);
+  assertWholeBmp(bytes, { width, height });
   const image = await loadImage(bytes);
   const canvas = createCanvas(image.width, image.height);
   canvas.getContext('2d').drawImage(image, 0, 0);

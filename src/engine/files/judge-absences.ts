@@ -22,6 +22,7 @@ export async function judgeAbsences(
   for (const [unit, list] of absences) {
     if (input.orphans.has(unit)) continue;
     for (const absence of list) {
+      if (absence.stored.uploaded) continue;
       const judgement = read.judge(absence);
       if (judgement.verdict === 'remove') add(unit, judgement.removal);
       else firstMissed.push(judgement.stored);

@@ -77,11 +77,12 @@ export async function planFiles(
     let firstMissed = 0;
     for await (const text of changes.lines.lines(request.signal)) {
       const line = readLine(text);
-      if (line.kind === 'absent' && changes.read.complete && !changes.orphans.has(line.stored.unit)) {
+      const stays = line.kind === 'absent' && line.stored.uploaded;
+      if (line.kind === 'absent' && !stays && changes.read.complete && !changes.orphans.has(line.stored.unit)) {
         if (changes.read.judge(line).verdict === 'remove') removals++;
         else firstMissed++;
       }
-      onChange(line);
+      if (!stays) onChange(line);
       await put(text);
     }
     const footer: PlanFooter = {

@@ -116,7 +116,8 @@ export async function readChanges(
           if (change.absence === 'missing') emptied.add(change.stored.unit);
           // A person decided to keep it; held again only after the source has shown it once more.
           if (change.stored.kept) return;
-          changes.absent++;
+          // It stays, and is told only because a moved file may be found in it.
+          if (!change.stored.uploaded) changes.absent++;
           return put(change);
         }
         emptied.delete(change.item.unit);

@@ -116,7 +116,7 @@ export async function verifySource(
   async function judge(line: ChangeLine): Promise<void> {
     if (line.kind === 'back') return;
     if (line.kind === 'absent') {
-      if (!changes.read.complete) return;
+      if (!changes.read.complete || line.stored.uploaded) return;
       const orphan = changes.orphans.has(line.stored.unit);
       tell({
         store: 'row',

@@ -150,6 +150,8 @@ async function* streamDocuments(
       path: document.path,
       sourceSize: document.sourceSize,
       sourceModifiedAt: document.sourceModifiedAt,
+      // There is no desk beside this twin.
+      uploaded: false,
     };
   }
 }

@@ -174,6 +174,8 @@ export function createMemorySearchIndex(options: { readonly contents?: MemorySea
       throwIfCancelled(signal);
     },
 
+    home: async () => null,
+
     async health() {
       return { error: null };
     },

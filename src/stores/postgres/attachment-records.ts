@@ -4,7 +4,7 @@ import type { AttachmentRecords, WantedAttachment } from '../../ports/attachment
 import type { ConnectionKey } from '../../ports/document-records.ts';
 import type { Database } from './database.ts';
 import { ask } from './database-error.ts';
-import { afterRemoval } from './document-removal.ts';
+import { afterRemoval, IS_SYNCHRONISED } from './document-removal.ts';
 import { holdFence } from './fence.ts';
 
 interface WantedRow {
@@ -108,7 +108,7 @@ export function createAttachmentRecords(database: Database): AttachmentRecords {
               "updatedAt" = ${new Date(at)}
           FROM (${owned(fence)}) AS w
           WHERE d."organizationId" = ${fence.organizationId} AND d."connectionId" = ${fence.connectionId}
-            AND d."deletedAt" IS NULL AND d."vsrxReference" = w.cliniko_attachment_id
+            AND d."deletedAt" IS NULL AND d."vsrxReference" = w.cliniko_attachment_id AND ${IS_SYNCHRONISED}
             AND d."patientUuid" COLLATE "C" <> w.unit
             AND EXISTS (
               SELECT 1 FROM silknote_documents AS h

@@ -2,27 +2,27 @@
 import { sql, type Transaction } from 'kysely';
 import { toSyncError } from '../../domain/errors.ts';
 import { storedReference } from '../../domain/reference.ts';
-import { blobName } from '../../ports/blob-store.ts';
-import type {
-  BlobRow,
-  ConnectionKey,
-  DocumentRecords,
-  DocumentWrite,
-  DocumentWriteResult,
-  Fence,
-  StoredDocument,
-  UnitResult,
+import {
+  type BlobRow,
+  type ConnectionKey,
+  type DocumentRecords,
+  type DocumentWrite,
+  type DocumentWriteResult,
+  type Fence,
+  type StoredDocument,
+  SYNCHRONISED_SYSTEMS,
+  type UnitResult,
 } from '../../ports/document-records.ts';
-import { MIME_TYPE_LENGTH, NAME_LENGTH, PATIENT_NAME_LENGTH, storedText } from '../stored-text.ts';
-import { announceBlobs, countReferences } from './blob-references.ts';
+import { PATIENT_NAME_LENGTH, storedText } from '../stored-text.ts';
+import { announceBlobs } from './blob-references.ts';
 import type { Database } from './database.ts';
 import { databaseError } from './database-error.ts';
-import { askForDocuments, type DocumentAsk } from './document-asks.ts';
-import { afterRemoval } from './document-removal.ts';
+import { afterRemoval, IS_SYNCHRONISED } from './document-removal.ts';
 import { addEffects } from './effects.ts';
 import { holdFence } from './fence.ts';
 import { nextFilesetErrors, nextSyncLog, readFilesetErrors, readSyncLog } from './fileset-mirror.ts';
 import { markForMirror } from './mirror-marks.ts';
+import { recordAll } from './record-documents.ts';
 import { streamRows } from './stream-rows.ts';
 import type { Tables } from './tables.ts';
 
@@ -106,7 +106,7 @@ export function createDocumentRecords(database: Database): DocumentRecords {
           ) AS r (uuid, reference, unit, reason)
           WHERE d."organizationId" = ${fence.organizationId} AND d."connectionId" = ${fence.connectionId}
             AND d."silknoteDocumentUuid" = r.uuid AND d."vsrxReference" = r.reference AND d.unit = r.unit
-            AND d."deletedAt" IS NULL AND d."keptSince" IS NULL
+            AND d."deletedAt" IS NULL AND d."keptSince" IS NULL AND ${IS_SYNCHRONISED}
           RETURNING d."silknoteDocumentUuid" AS uuid, d.sha256`.execute(trx);
         await afterRemoval(trx, fence.organizationId, rows);
         await addEffects(trx, fence, { removed: rows.length });
@@ -192,6 +192,7 @@ type DocumentRow = [
   path: string | null,
   sourceSize: string | null,
   sourceModifiedAt: string | null,
+  sourceSystem: string,
 ];
 
 async function* streamDocuments(
@@ -203,7 +204,7 @@ async function* streamDocuments(
   const text = `
     SELECT unit, "vsrxReference", "silknoteDocumentUuid", "sourceFingerprint",
            extract(epoch FROM "missingSince") * 1000, "keptSince" IS NOT NULL, sha256, "sizeBytes", "sourcePath",
-           "sourceSize", "sourceModifiedAt"
+           "sourceSize", "sourceModifiedAt", "sourceSystem"
     FROM silknote_documents
     WHERE "organizationId" = $1 AND "connectionId" = $2 AND "deletedAt" IS NULL
       ${unit === undefined ? '' : 'AND unit = $3'}
@@ -272,11 +273,8 @@ function storedDocument(row: DocumentRow): StoredDocument {
     path: row[8],
     sourceSize: row[9] === null ? null : Number(row[9]),
     sourceModifiedAt: row[10] === null ? null : Number(row[10]),
+    uploaded: !(SYNCHRONISED_SYSTEMS as readonly string[]).includes(row[11]),
   };
-}
-
-function textOf(text: string | null, maxCharacters: number): string | null {
-  return text === null ? null : storedText(text, maxCharacters);
 }
 
 async function createFilesets(trx: Trx, fence: Fence, writes: readonly DocumentWrite[]): Promise<void> {
@@ -286,7 +284,7 @@ async function createFilesets(trx: Trx, fence: Fence, writes: readonly DocumentW
       ("organizationId", "silknotePatientUuid", "silknoteUserUuid", "patientName", "activatedUse", "activatedUseTime")
     SELECT ${fence.organizationId}, u.unit, coalesce(u.owner, ''), u.name, true, now()
     FROM unnest(${units.map((u) => u.unit)}::text[], ${units.map((u) => u.ownerUuid)}::text[],
-                ${units.map((u) => textOf(u.patientName, PATIENT_NAME_LENGTH))}::text[]) AS u (unit, owner, name)
+                ${units.map((u) => (u.patientName === null ? null : storedText(u.patientName, PATIENT_NAME_LENGTH)))}::text[]) AS u (unit, owner, name)
     ON CONFLICT ("organizationId", "silknotePatientUuid") DO UPDATE
       SET "silknoteUserUuid" = CASE WHEN f."silknoteUserUuid" = '' THEN excluded."silknoteUserUuid"
                                     ELSE f."silknoteUserUuid" END,
@@ -304,163 +302,6 @@ async function createFilesets(trx: Trx, fence: Fence, writes: readonly DocumentW
     fence,
     rows.map(({ unit }) => unit),
   );
-}
-
-interface Existing {
-  uuid: string;
-  /** Where the source lists it, and where it is. */
-  unit: string;
-  patient: string;
-  reference: string;
-  sha256: string | null;
-  fingerprint: string | null;
-  path: string | null;
-  sourceSize: string | null;
-  sourceModifiedAt: string | null;
-}
-
-async function recordAll(
-  trx: Trx,
-  fence: Fence,
-  writes: readonly DocumentWrite[],
-): Promise<readonly DocumentWriteResult[]> {
-  const { rows } = await sql<Existing>`
-    SELECT "silknoteDocumentUuid" AS uuid, unit, "patientUuid" AS patient, "vsrxReference" AS reference, sha256,
-           "sourceFingerprint" AS fingerprint, "sourcePath" AS path, "sourceSize" AS "sourceSize",
-           "sourceModifiedAt" AS "sourceModifiedAt"
-    FROM silknote_documents
-    WHERE "organizationId" = ${fence.organizationId} AND "connectionId" = ${fence.connectionId} AND "deletedAt" IS NULL
-      -- Two ways by index; one condition with OR would read the whole table.
-      AND "silknoteDocumentUuid" IN (
-        SELECT d."silknoteDocumentUuid"
-        FROM unnest(${writes.map((w) => w.unit)}::text[], ${writes.map((w) => w.reference)}::text[]) AS k (unit, reference)
-        JOIN silknote_documents AS d
-          ON d."organizationId" = ${fence.organizationId} AND d."connectionId" = ${fence.connectionId}
-            AND d.unit = k.unit AND d."vsrxReference" = k.reference AND d."deletedAt" IS NULL
-        -- The source now lists it where a person had migrated it to.
-        UNION ALL
-        SELECT d."silknoteDocumentUuid"
-        FROM unnest(${writes.map((w) => w.unit)}::text[], ${writes.map((w) => w.reference)}::text[]) AS k (unit, reference)
-        JOIN silknote_documents AS d
-          ON d."organizationId" = ${fence.organizationId} AND d."connectionId" = ${fence.connectionId}
-            AND d."patientUuid" = k.unit AND d."sourceUnit" IS NOT NULL AND d."vsrxReference" = k.reference
-            AND d."deletedAt" IS NULL
-        UNION ALL SELECT unnest(${writes.flatMap((w) => w.replaces ?? [])}::text[]))
-    ORDER BY "silknoteDocumentUuid" FOR UPDATE`.execute(trx);
-  const byKey = new Map(rows.map((row) => [`${row.unit}\0${row.reference}`, row]));
-  const byUuid = new Map(rows.map((row) => [row.uuid, row]));
-  const migrated = new Map(
-    rows.filter((row) => row.patient !== row.unit).map((row) => [`${row.patient}\0${row.reference}`, row]),
-  );
-
-  /** Only within its fileset: a document never changes its patient. */
-  function replaced(write: DocumentWrite): Existing | undefined {
-    const found = byUuid.get(write.replaces ?? '');
-    return found?.unit === write.unit ? found : undefined;
-  }
-
-  const inserts: DocumentWrite[] = [];
-  const updates: { write: DocumentWrite; uuid: string }[] = [];
-  const asks: DocumentAsk[] = [];
-  const moved: string[] = [];
-  const deltas = new Map<string, number>();
-  const results = writes.map((write): DocumentWriteResult => {
-    const key = `${write.unit}\0${write.reference}`;
-    const existing = byKey.get(key) ?? migrated.get(key) ?? replaced(write);
-    // Equal content without a change of count still proves that its blob is in the store.
-    deltas.set(write.sha256, deltas.get(write.sha256) ?? 0);
-    if (existing === undefined) {
-      inserts.push(write);
-      asks.push({ documentUuid: write.documentUuid });
-      deltas.set(write.sha256, (deltas.get(write.sha256) ?? 0) + 1);
-      return 'added';
-    }
-    const sameContent = existing.sha256 === write.sha256;
-    const samePlace =
-      existing.path === write.path && existing.reference === write.reference && existing.unit === write.unit;
-    const sameRecord =
-      existing.fingerprint === write.fingerprint &&
-      Number(existing.sourceSize) === write.sourceSize &&
-      Number(existing.sourceModifiedAt) === write.sourceModifiedAt;
-    if (sameContent && samePlace && sameRecord) return 'same';
-    updates.push({ write, uuid: existing.uuid });
-    if (!sameContent) {
-      asks.push({ documentUuid: existing.uuid, former: existing.sha256 });
-      deltas.set(write.sha256, (deltas.get(write.sha256) ?? 0) + 1);
-      if (existing.sha256) deltas.set(existing.sha256, (deltas.get(existing.sha256) ?? 0) - 1);
-      return 'updated';
-    }
-    if (existing.reference !== write.reference) moved.push(existing.uuid);
-    return samePlace ? 'updated' : 'moved';
-  });
-  await insertDocuments(trx, fence, inserts);
-  await updateDocuments(trx, fence, updates);
-  await countReferences(trx, fence.organizationId, deltas, new Set(writes.map((w) => w.sha256)));
-  asks.push(...(await delivered(trx, fence, moved)));
-  await askForDocuments(trx, fence.organizationId, 'process', asks);
-  return results;
-}
-
-/** A service on another machine knows them by their references. */
-async function delivered(trx: Trx, fence: Fence, documentUuids: readonly string[]): Promise<DocumentAsk[]> {
-  if (documentUuids.length === 0) return [];
-  const { rows } = await sql<{ documentUuid: string }>`
-    SELECT DISTINCT document_uuid AS "documentUuid" FROM document_deliveries
-    WHERE organization_id = ${fence.organizationId} AND document_uuid = ANY (${documentUuids}::text[])`.execute(trx);
-  return rows;
-}
-
-async function insertDocuments(trx: Trx, fence: Fence, writes: readonly DocumentWrite[]): Promise<void> {
-  if (writes.length === 0) return;
-  const column = <T>(pick: (write: DocumentWrite) => T) => writes.map(pick);
-  await sql`
-    INSERT INTO silknote_documents
-      ("silknoteDocumentUuid", "organizationId", "connectionId", "patientUuid", "vsrxReference", "clientFileId",
-       "originalName", title, "uploadDate", "storedPath", "mimeType", "sizeBytes", sha256, "sourcePath",
-       "sourceFingerprint", "sourceSize", "sourceModifiedAt", status, "sourceSystem")
-    SELECT w.uuid, ${fence.organizationId}, ${fence.connectionId}, w.unit, w.reference, w.reference,
-           w.name, w.title, w.uploaded, w.stored, w.mime, w.size, w.sha256, w.path,
-           w.fingerprint, w.source_size, w.modified, 'queued', w.system
-    FROM unnest(
-      ${column((w) => w.documentUuid)}::text[], ${column((w) => w.unit)}::text[], ${column((w) => w.reference)}::text[],
-      ${column((w) => storedText(w.originalName, NAME_LENGTH))}::text[],
-      ${column((w) => textOf(w.title, NAME_LENGTH))}::text[],
-      ${column((w) => w.uploadedAt)}::timestamptz[], ${column((w) => blobName(fence.organizationId, w.sha256))}::text[],
-      ${column((w) => textOf(w.mimeType, MIME_TYPE_LENGTH))}::text[], ${column((w) => w.sizeBytes)}::bigint[], ${column((w) => w.sha256)}::text[],
-      ${column((w) => w.path)}::text[], ${column((w) => w.fingerprint)}::text[], ${column((w) => w.sourceSize)}::bigint[],
-      ${column((w) => w.sourceModifiedAt)}::bigint[], ${column((w) => w.sourceSystem ?? 'VSRX_SYNC')}::text[]
-    ) AS w (uuid, unit, reference, name, title, uploaded, stored, mime, size, sha256, path, fingerprint, source_size, modified,
-            system)
-  `.execute(trx);
-}
-
-async function updateDocuments(
-  trx: Trx,
-  fence: Fence,
-  updates: readonly { write: DocumentWrite; uuid: string }[],
-): Promise<void> {
-  if (updates.length === 0) return;
-  const column = <T>(pick: (write: DocumentWrite) => T) => updates.map((u) => pick(u.write));
-  await sql`
-    UPDATE silknote_documents AS d
-    SET "sourceUnit" = nullif(w.unit, d."patientUuid"), "vsrxReference" = w.reference, "clientFileId" = w.reference, "originalName" = w.name,
-        title = w.title, "uploadDate" = w.uploaded, "storedPath" = w.stored, "mimeType" = w.mime,
-        "sizeBytes" = w.size, sha256 = w.sha256, "sourcePath" = w.path, "sourceFingerprint" = w.fingerprint,
-        "sourceSize" = w.source_size, "sourceModifiedAt" = w.modified, "missingSince" = NULL, "keptSince" = NULL,
-        status = CASE WHEN d.sha256 IS DISTINCT FROM w.sha256 THEN 'queued' ELSE d.status END,
-        stage = CASE WHEN d.sha256 IS DISTINCT FROM w.sha256 THEN NULL ELSE d.stage END,
-        "errorCode" = CASE WHEN d.sha256 IS DISTINCT FROM w.sha256 THEN NULL ELSE d."errorCode" END,
-        "updatedAt" = now()
-    FROM unnest(
-      ${updates.map((u) => u.uuid)}::text[], ${column((w) => w.unit)}::text[], ${column((w) => w.reference)}::text[],
-      ${column((w) => storedText(w.originalName, NAME_LENGTH))}::text[],
-      ${column((w) => textOf(w.title, NAME_LENGTH))}::text[],
-      ${column((w) => w.uploadedAt)}::timestamptz[], ${column((w) => blobName(fence.organizationId, w.sha256))}::text[],
-      ${column((w) => textOf(w.mimeType, MIME_TYPE_LENGTH))}::text[], ${column((w) => w.sizeBytes)}::bigint[], ${column((w) => w.sha256)}::text[],
-      ${column((w) => w.path)}::text[], ${column((w) => w.fingerprint)}::text[], ${column((w) => w.sourceSize)}::bigint[],
-      ${column((w) => w.sourceModifiedAt)}::bigint[]
-    ) AS w (uuid, unit, reference, name, title, uploaded, stored, mime, size, sha256, path, fingerprint, source_size, modified)
-    WHERE d."silknoteDocumentUuid" = w.uuid AND d."organizationId" = ${fence.organizationId}`.execute(trx);
 }
 
 /** How many of each result there are. */

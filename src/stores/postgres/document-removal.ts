@@ -1,11 +1,14 @@
 /** What follows from hiding documents, in the same transaction: their contents are given back, their index entries go. */
 import { sql, type Transaction } from 'kysely';
-import type { Fence } from '../../ports/document-records.ts';
+import { type Fence, SYNCHRONISED_SYSTEMS } from '../../ports/document-records.ts';
 import { countReferences } from './blob-references.ts';
 import { askForDocuments } from './document-asks.ts';
 import type { Tables } from './tables.ts';
 
 type Trx = Transaction<Tables>;
+
+/** Of rows of `silknote_documents`: brought by a connection, or by a program that brings what a connection would. */
+export const IS_SYNCHRONISED = sql<boolean>`("sourceSystem" = ANY (${[...SYNCHRONISED_SYSTEMS]}::text[]))`;
 
 interface RemovedDocument {
   readonly uuid: string;
@@ -43,7 +46,7 @@ export async function removeWithAttachments(
     FROM unnest(${attachments.map((a) => a.reference)}::text[], ${attachments.map((a) => `source:${a.absence}`)}::text[])
       AS r (reference, reason)
     WHERE d."organizationId" = ${fence.organizationId} AND d."connectionId" = ${fence.connectionId}
-      AND d."vsrxReference" = r.reference AND d."deletedAt" IS NULL AND d."keptSince" IS NULL
+      AND d."vsrxReference" = r.reference AND d."deletedAt" IS NULL AND d."keptSince" IS NULL AND ${IS_SYNCHRONISED}
     RETURNING d."silknoteDocumentUuid" AS uuid, d.sha256`.execute(trx);
   await afterRemoval(trx, fence.organizationId, rows);
 }

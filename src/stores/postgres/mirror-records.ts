@@ -1,10 +1,11 @@
 /** `MirrorRecords` on PostgreSQL. The marks are written by triggers, see `migrations/0014_remote_documents.sql`. */
-import { sql } from 'kysely';
+import { sql, type Transaction } from 'kysely';
 import type { ConnectionKey } from '../../ports/document-records.ts';
 import type { MirroredDocument, MirroredFileset, MirrorRecords } from '../../ports/table-mirror.ts';
 import type { Database } from './database.ts';
 import { databaseError } from './database-error.ts';
 import { streamRows } from './stream-rows.ts';
+import type { Tables } from './tables.ts';
 
 /** As one JSON object for each row: the columns are many, and their order is of no interest. */
 const DOCUMENT = `json_build_object(
@@ -55,18 +56,8 @@ export function createMirrorRecords(database: Database): MirrorRecords {
           INSERT INTO table_mirrors (organization_id, connection_id)
           SELECT k.organization_id, k.connection_id FROM ${wanted} ORDER BY 1, 2
           ON CONFLICT DO NOTHING RETURNING organization_id, connection_id`.execute(trx);
-        for (const { organization_id: organization, connection_id: connection } of rows) {
-          await sql`
-            INSERT INTO mirror_marks (organization_id, connection_id, patient_uuid)
-            SELECT ${organization}, ${connection}, unit FROM connection_filesets
-            WHERE organization_id = ${organization} AND connection_id = ${connection} ORDER BY unit`.execute(trx);
-          await sql`
-            INSERT INTO mirror_marks (organization_id, connection_id, document_uuid, patient_uuid)
-            SELECT ${organization}, ${connection}, d."silknoteDocumentUuid", d."patientUuid"
-            FROM connection_filesets AS c JOIN silknote_documents AS d
-              ON d."organizationId" = c.organization_id AND d."patientUuid" = c.unit AND d."deletedAt" IS NULL
-            WHERE c.organization_id = ${organization} AND c.connection_id = ${connection}
-            ORDER BY d."patientUuid", d."silknoteDocumentUuid"`.execute(trx);
+        for (const { organization_id: organizationId, connection_id: connectionId } of rows) {
+          await markAll(trx, { organizationId, connectionId });
         }
       }),
 
@@ -104,16 +95,28 @@ export function createMirrorRecords(database: Database): MirrorRecords {
       };
     },
 
-    async done(key, ids) {
+    async done(key, ids, replaced) {
       await query(
         'DELETE FROM mirror_marks WHERE organization_id = $1 AND connection_id = $2 AND id = ANY ($3::bigint[])',
         [...ofKey(key), [...ids]],
       );
       await query(
-        'UPDATE table_mirrors SET caught_up_at = now(), code = NULL WHERE organization_id = $1 AND connection_id = $2',
-        ofKey(key),
+        `UPDATE table_mirrors SET caught_up_at = now(), code = NULL, lacks_characters = lacks_characters OR $3
+         WHERE organization_id = $1 AND connection_id = $2`,
+        [...ofKey(key), replaced],
       );
     },
+
+    writeAnew: (key) =>
+      database.transaction(async (trx) => {
+        const { numAffectedRows } = await sql`
+          UPDATE table_mirrors SET lacks_characters = false
+          WHERE organization_id = ${key.organizationId} AND connection_id = ${key.connectionId}
+            AND lacks_characters`.execute(trx);
+        if (numAffectedRows !== 1n) return false;
+        await markAll(trx, key);
+        return true;
+      }),
 
     async failed(key, code) {
       await query('UPDATE table_mirrors SET code = $3 WHERE organization_id = $1 AND connection_id = $2', [
@@ -123,14 +126,19 @@ export function createMirrorRecords(database: Database): MirrorRecords {
     },
 
     async lag(key) {
-      const [row] = await query<{ pending: number; oldest: Date | null; code: string | null }>(
-        `SELECT count(k.id)::int AS pending, min(k.at) AS oldest, max(m.code) AS code
+      const [row] = await query<{ pending: number; oldest: Date | null; code: string | null; lacks: boolean | null }>(
+        `SELECT count(k.id)::int AS pending, min(k.at) AS oldest, max(m.code) AS code, bool_or(m.lacks_characters) AS lacks
          FROM table_mirrors AS m LEFT JOIN mirror_marks AS k
            ON k.organization_id = m.organization_id AND k.connection_id = m.connection_id
          WHERE m.organization_id = $1 AND m.connection_id = $2`,
         ofKey(key),
       );
-      return { pending: row?.pending ?? 0, oldestAt: row?.oldest?.toISOString() ?? null, code: row?.code ?? null };
+      return {
+        pending: row?.pending ?? 0,
+        oldestAt: row?.oldest?.toISOString() ?? null,
+        code: row?.code ?? null,
+        lacksCharacters: row?.lacks ?? false,
+      };
     },
 
     async *documents(key, signal) {
@@ -158,4 +166,19 @@ export function createMirrorRecords(database: Database): MirrorRecords {
       );
     },
   };
+}
+
+/** Everything that the copy shall have: filesets first, since documents need theirs. */
+async function markAll(trx: Transaction<Tables>, { organizationId, connectionId }: ConnectionKey): Promise<void> {
+  await sql`
+    INSERT INTO mirror_marks (organization_id, connection_id, patient_uuid)
+    SELECT ${organizationId}, ${connectionId}, unit FROM connection_filesets
+    WHERE organization_id = ${organizationId} AND connection_id = ${connectionId} ORDER BY unit`.execute(trx);
+  await sql`
+    INSERT INTO mirror_marks (organization_id, connection_id, document_uuid, patient_uuid)
+    SELECT ${organizationId}, ${connectionId}, d."silknoteDocumentUuid", d."patientUuid"
+    FROM connection_filesets AS c JOIN silknote_documents AS d
+      ON d."organizationId" = c.organization_id AND d."patientUuid" = c.unit AND d."deletedAt" IS NULL
+    WHERE c.organization_id = ${organizationId} AND c.connection_id = ${connectionId}
+    ORDER BY d."patientUuid", d."silknoteDocumentUuid"`.execute(trx);
 }

@@ -60,7 +60,8 @@ export function createRunMetrics(database: Database): RunMetrics {
           WHERE g.id = ANY (${ids}::text[]) GROUP BY g.id`.execute(db);
         const mirrors = await sql<MirrorGauges>`
           SELECT m.organization_id AS "organizationId", m.connection_id AS "connectionId", count(k.id)::int AS pending,
-                 coalesce(extract(epoch FROM now() - min(k.at)), 0)::float8 AS "oldestSeconds"
+                 coalesce(extract(epoch FROM now() - min(k.at)), 0)::float8 AS "oldestSeconds",
+                 bool_or(m.lacks_characters) AS "lacksCharacters"
           FROM table_mirrors AS m LEFT JOIN mirror_marks AS k
             ON k.organization_id = m.organization_id AND k.connection_id = m.connection_id
           WHERE m.organization_id = ANY (${ids}::text[]) GROUP BY 1, 2`.execute(db);

@@ -792,6 +792,7 @@ export interface Tables {
     connection_id: string;
     caught_up_at: NullableTimestamp;
     code: Nullable<string>;
+    lacks_characters: Generated<boolean>;
   };
   mirror_marks: {
     id: Generated<string>;
@@ -828,6 +829,11 @@ export interface Tables {
     document_uuid: Nullable<string>;
     sha256: Nullable<string>;
     code: Nullable<string>;
+  };
+  search_home: {
+    singleton: Generated<boolean>;
+    id: string;
+    since: GeneratedTimestamp;
   };
   upkeep: {
     task: string;

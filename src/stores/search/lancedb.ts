@@ -23,7 +23,7 @@ import type { Embeddings } from './embeddings.ts';
 import { createLanceDocuments, headsOf, type ReadEntry } from './lancedb-documents.ts';
 import { attempting } from './lancedb-error.ts';
 import { createLanceMaintenance, newGeneration } from './lancedb-maintenance.ts';
-import { assertMarker, leaveMarker } from './lancedb-marker.ts';
+import { assertMarker, folderId, leaveMarker } from './lancedb-marker.ts';
 import { decisive, HEAD_COLUMNS, type Head, indexedDocument, REMOVED, scopeFilter } from './lancedb-rows.ts';
 import { type LanceSearchOptions, searchOnce } from './lancedb-search.ts';
 import { type LanceTables, openLanceTables } from './lancedb-tables.ts';
@@ -266,6 +266,11 @@ export function createLanceSearchIndex(options: LanceSearchIndexOptions): Search
         await asking(signal, ({ maintenance }) => maintenance.organization(organizationId, generations));
       }
     },
+
+    home: (signal) =>
+      asking(signal, async () =>
+        local ? folderId(uri) : `address ${createHash('sha256').update(uri).digest('hex').slice(0, 32)}`,
+      ),
 
     async health(signal) {
       try {

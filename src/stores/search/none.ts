@@ -27,6 +27,7 @@ export function createNoSearchIndex(): SearchIndex {
       throw new SyncError('search_off');
     },
     async maintain() {},
+    home: async () => null,
     async health() {
       return { error: null };
     },

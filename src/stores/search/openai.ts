@@ -205,6 +205,8 @@ export function createOpenAiSearchIndex(options: OpenAiSearchIndexOptions): Sear
 
     maintain: (signal) => asking(signal, () => removeLeftOvers(signal)),
 
+    home: async () => null,
+
     async health(signal) {
       try {
         await asking(signal, () => client.vectorStores.list({ limit: 1 }, { signal }));
