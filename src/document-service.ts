@@ -115,7 +115,7 @@ type StepsOptions = Pick<DocumentServiceOptions, 'config' | 'work' | 'blobs' | '
 
 interface StepsHooks {
   onRead(task: DocumentTask): void;
-  othersFollow(): boolean;
+  othersFollow(task: DocumentTask): boolean;
 }
 
 async function openSteps(options: StepsOptions, workers: number, hooks?: StepsHooks) {
@@ -156,7 +156,7 @@ export async function startDocumentService(options: DocumentServiceOptions): Pro
   const workers = Math.max(1, Math.min(perOrganization, availableParallelism()));
   const { scratch, content, perform, limits } = await openSteps(options, workers, {
     onRead: (task) => worker.wasRead(task),
-    othersFollow: () => worker.atWork() > 1,
+    othersFollow: (task) => worker.othersFollow(task),
   });
   await removeAbandoned(scratch);
   const worker: DocumentWorker = startDocumentWorker({

@@ -31,7 +31,7 @@ async function fileOf(bytes: Uint8Array): Promise<string> {
 const merge = (files: readonly string[], limits: Partial<DocumentLimits> = {}, signal = new AbortController().signal) =>
   content.merge(files, { folder, limits: { ...DOCUMENT_LIMITS, ...limits }, signal });
 
-/** The tree of pages names one that is not there, the second of three: pdf-lib says nothing of it, pdf.js reads the others. */
+/** The tree of pages names one that is not there, the second of three: pdf-lib says nothing of it. */
 const halfThere = rawPdf([
   '<< /Type /Catalog /Pages 2 0 R >>',
   '<< /Type /Pages /Kids [3 0 R 4 0 R 6 0 R] /Count 3 >>',
@@ -65,6 +65,29 @@ test('what cannot be copied is drawn, a page that cannot be drawn is told of, an
   const { items } = await (await pdf.document.getPage(2)).getTextContent();
   const text = items.map((item) => ('str' in item ? item.str : '')).join('');
   expect(text).toContain('Page 2 of 3 of this document cannot be shown.');
+});
+
+test('a hole in a flat tree of pages, and a count that is wrong, cost no other page', async () => {
+  const page = (name: string) => `<< /Type /Page /Parent 2 0 R /MediaBox [0 0 ${name} 100] >>`;
+  const flat = (kids: string, count: number) =>
+    rawPdf([
+      '<< /Type /Catalog /Pages 2 0 R >>',
+      `<< /Type /Pages /Kids [${kids}] /Count ${count} >>`,
+      page('201'),
+      page('202'),
+      page('203'),
+    ]);
+  const widths = async (bytes: Uint8Array) => {
+    const merged = await merge([await fileOf(bytes)]);
+    if (merged.verdict !== 'merged') throw new Error('refused');
+    const pages = (await PDFDocument.load(await readFile(merged.pdf.path))).getPages();
+    return pages.map((each) => each.getWidth());
+  };
+  const told = 595;
+  expect(await widths(flat('3 0 R 9 0 R 4 0 R 5 0 R', 4))).toEqual([201, told, 202, 203]);
+  expect(await widths(flat('3 0 R 4 0 R 5 0 R 9 0 R', 4))).toEqual([201, 202, 203, told]);
+  expect(await widths(flat('3 0 R 4 0 R 5 0 R', 1))).toEqual([201, 202, 203]);
+  expect(await widths(flat('3 0 R 4 0 R 5 0 R', 7))).toEqual([201, 202, 203]);
 });
 
 test('limits hold for all of them together, and a refusal leaves no file', async () => {

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PDFDocument, StandardFonts } from 'pdf-lib';
+import { PDFDict, PDFDocument, PDFPageLeaf, PDFPageTree, StandardFonts } from 'pdf-lib';
 import type { PDFDocumentProxy } from 'pdfjs-dist';
 import type { MergedPdf } from '../ports/document-content.ts';
 import type { MergeJob, Refused } from './job.ts';
@@ -59,17 +59,37 @@ async function append(merged: PDFDocument, bytes: Buffer, job: MergeJob): Promis
   let source: PDFDocument | null = null;
   try {
     source = await PDFDocument.load(bytes, { updateMetadata: false });
-    // pdf-lib passes over a page that is not where the document says.
-    if (source.catalog.Pages().Count().asNumber() !== source.getPageCount()) throw new Error('A page is not there.');
-    if (source.getPageCount() > job.limits.pages) throw new Refusal('document_too_large');
+    const places = placesOf(source);
+    if (places.length > job.limits.pages) throw new Refusal('document_too_large');
     const pages = await merged.copyPages(source, source.getPageIndices());
-    for (const page of pages) merged.addPage(page);
-    return pages.length;
+    if (pages.length === 0) throw new Error('No page is there.');
+    for (const [i, place] of places.entries()) {
+      if (place === null) await tellOfPage(merged, i + 1, places.length);
+      else merged.addPage(pages[place]!);
+    }
+    return places.length;
   } catch (error) {
     if (error instanceof Refusal || error instanceof RangeError) throw error;
     for (let n = merged.getPageCount(); n > before; n--) merged.removePage(n - 1);
     return await draw(merged, bytes, job);
   }
+}
+
+/**
+ * Where the document says that it has pages; how many it says it has is not believed.
+ * @returns for each the index of the page, or null where none is: pdf-lib passes over it, and pdf.js over all that follow
+ * @throws Error when there is something that only pdf.js may be able to read
+ */
+function placesOf(source: PDFDocument): (number | null)[] {
+  const places: (number | null)[] = [];
+  let pages = 0;
+  source.catalog.Pages().traverse((node: unknown) => {
+    if (node instanceof PDFPageTree) return;
+    if (node instanceof PDFPageLeaf) places.push(pages++);
+    else if (node instanceof PDFDict) throw new Error('A page does not say that it is one.');
+    else places.push(null);
+  });
+  return places;
 }
 
 /** Damaged ones, and those with only an owner's password, which pdf.js reads: as pictures. */

@@ -47,7 +47,7 @@ const LEASE_MS = 10 * 60_000;
 const PATIENTS = 20;
 const PAGE = 500;
 /** A store that is full of differences has one reason: the report says how many more there are, and stays readable. */
-const MOST_OF_A_STEP = 5000;
+const MOST_OF_A_PLACE = 5000;
 
 export async function checkConsistency(ports: ConsistencyPorts, request: ConsistencyRequest): Promise<ConsistencyEnd> {
   const { store, clock, holder } = ports;
@@ -91,15 +91,20 @@ class Findings {
   sampled = 0;
   unknown = 0;
   unlisted = 0;
+  /** By store, and by connection where it is about one: a bad one takes no room from the others. */
+  readonly #listed = new Map<string, number>();
 
   tell(
     connectionId: string | null,
     difference: Partial<FoundDifference> & Pick<FoundDifference, 'store' | 'kind' | 'message'>,
   ) {
-    if (this.differences.length >= MOST_OF_A_STEP) {
+    const place = `${difference.store} ${connectionId}`;
+    const listed = this.#listed.get(place) ?? 0;
+    if (listed >= MOST_OF_A_PLACE) {
       this.unlisted++;
       return;
     }
+    this.#listed.set(place, listed + 1);
     const nothing = { unit: null, reference: null, documentUuid: null, sha256: null, code: null };
     this.differences.push({ ...nothing, ...difference, connectionId });
   }

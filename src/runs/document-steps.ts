@@ -30,8 +30,8 @@ export interface DocumentStepsOptions {
   readonly processorVersion: number;
   /** Hears that a document was read, so that another one may be. */
   readonly onRead?: (task: DocumentTask) => void;
-  /** Others are at work: they are written to the index together. */
-  readonly othersFollow?: () => boolean;
+  /** Others of its organisation are being read: they are written to the index together. */
+  readonly othersFollow?: (task: DocumentTask) => boolean;
   /** Documents of some connections belong to a service on another machine. */
   readonly remote?: {
     readonly deliveries: DocumentDeliveries;
@@ -46,8 +46,10 @@ export type StepsEnd = TaskEnd | { readonly status: 'again'; readonly code: stri
 type LiveTask = DocumentTask & { readonly document: NonNullable<DocumentTask['document']> };
 
 const SMALL = 1024 * 1024;
-/** A document is found so much later, when many come. */
+/** A document is found up to so much later, when others follow. */
 const GATHER_MS = 300;
+/** Of text: some hundred pages. */
+const LARGE_TEXT = 1024 * 1024;
 
 export function createDocumentSteps(options: DocumentStepsOptions) {
   const { work, blobs, search } = options;
@@ -78,7 +80,9 @@ export function createDocumentSteps(options: DocumentStepsOptions) {
     }
     // Also says whether the task is still ours, before anything is written that no lease protects.
     if (isKnown) await work.showStage(task, 'extracting');
-    options.onRead?.(task);
+    // Nothing else is read while a large one is being cut to passages: they are all in memory.
+    const isLarge = rendition.pages.size > LARGE_TEXT;
+    if (!isLarge) options.onRead?.(task);
     try {
       await index(task, rendition, signal);
     } catch (error) {
@@ -194,7 +198,7 @@ export function createDocumentSteps(options: DocumentStepsOptions) {
         pages: pagesOf(task, rendition, signal),
       },
       signal,
-      options.othersFollow?.() === true ? GATHER_MS : 0,
+      rendition.pages.size <= LARGE_TEXT && options.othersFollow?.(task) === true ? GATHER_MS : 0,
     );
   }
 

@@ -25,8 +25,8 @@ export interface DocumentWorker {
   nudge(): void;
   /** The document of this task was read; what is left to do keeps no other one from being read. */
   wasRead(task: DocumentTask): void;
-  /** How many documents are at work in this process. */
-  atWork(): number;
+  /** Whether others of the organisation are being read in this process. */
+  othersFollow(task: DocumentTask): boolean;
   /** Ends what is at work and gives it back. */
   stop(): Promise<void>;
 }
@@ -81,7 +81,7 @@ export function startDocumentWorker(options: DocumentWorkerOptions): DocumentWor
 
   return {
     nudge: () => wake.resolve(),
-    atWork: () => atWork.size,
+    othersFollow: (task) => [...unread].some((other) => other !== task && other.organizationId === task.organizationId),
     wasRead(task) {
       unread.delete(task);
       wake.resolve();

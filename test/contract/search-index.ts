@@ -97,7 +97,7 @@ export function describeSearchIndex(name: string, makeIndex: () => Promise<Searc
       it('writes what may wait for others together with the next one that does not, and alone when its time is over', async () => {
         const place = newPlace();
         const [patient, hurried, alone] = [randomUUID(), randomUUID(), randomUUID()];
-        const waiting = index.put(entryOf(place, patient, 'Bursitis, can wait.'), undefined, 3_600_000);
+        const waiting = index.put(entryOf(place, patient, 'Bursitis, can wait.'), undefined, 60_000);
         // One that waits for ever would wait for the end of the test.
         expect(await index.put(entryOf(place, hurried, 'Bursitis, at once.'))).toBe('created');
         const another = index.put(entryOf(place, hurried, 'Bursitis, once more.'));

@@ -13,6 +13,7 @@ import { SyncError } from '../../src/domain/errors.ts';
 import type { SearchIndex, SearchPlace } from '../../src/ports/search-index.ts';
 import { createEmbeddings } from '../../src/stores/search/embeddings.ts';
 import { createLanceSearchIndex } from '../../src/stores/search/lancedb.ts';
+import { passagesName } from '../../src/stores/search/lancedb-names.ts';
 import { describeSearchIndex } from '../contract/search-index.ts';
 import { documentsFound, entryOf, findAll, longText, newPlace } from '../support/search-samples.ts';
 
@@ -75,6 +76,23 @@ describe('lancedb', () => {
     });
     return { child, ended, lines: createInterface({ input: child.stdout }) };
   }
+
+  it('writes those that may wait by one commit, and not one that nobody wants any more', async () => {
+    const place = newPlace();
+    await index.put(entryOf(place, randomUUID(), 'Tendinitis, the first.'));
+    const table = await (await connect(folder)).openTable(passagesName(place.organizationId, 'g1'));
+    const before = await table.version();
+    const [first, second, given] = [randomUUID(), randomUUID(), randomUUID()];
+    const back = new AbortController();
+    const waiting = [first, second].map((id) => index.put(entryOf(place, id, 'Tendinitis again.'), undefined, 2000));
+    const givenBack = index.put(entryOf(place, given, 'Tendinitis of somebody else.'), back.signal, 2000);
+    back.abort(new SyncError('cancelled'));
+    await expect(givenBack).rejects.toMatchObject({ code: 'cancelled' });
+    expect(await Promise.all(waiting)).toEqual(['created', 'created']);
+    await table.checkoutLatest();
+    expect((await table.version()) - before).toBe(1);
+    expect(await documentsFound(index, place, 'tendinitis')).toHaveLength(3);
+  });
 
   it('killed at any moment leaves every document whole, and putting again goes on', async () => {
     const place = newPlace();

@@ -26,7 +26,9 @@ const Report = Type.Object(
     documents: count(),
     sampled: count('Documents whose content was read and hashed.'),
     unknown: count('Comparisons that could not be made, e.g. because a source did not answer.'),
-    unlisted: count('Differences beyond those that are listed and counted: there were too many at one place.'),
+    unlisted: count(
+      'Differences beyond those that are listed and counted: a store, or what a connection has in it, had more than 5,000.',
+    ),
     consistent: Type.Union([Type.Boolean(), Type.Null()], {
       description: 'Null: not at its end, or something could not be compared and nothing was found.',
     }),

@@ -120,10 +120,14 @@ export async function copyWindow(
     window,
     urgent: options.urgent,
     onDate: ({ date }) => progress.tell(date),
-  }).finally(() => ready.catch(() => undefined));
+  }).catch(async (error) => {
+    await Promise.allSettled([ready, progress.end()]);
+    throw error;
+  });
   const { before, slots } = await ready;
   // Beside the first look at what is stored: neither waits for the other.
   const noted = Promise.all([progress.end(), book.configure(fence, clinicId, clinicSettings(clinic, settings, read))]);
+  // Told to who writes.
   noted.catch(() => undefined);
   const finishedAt = clock.now();
 
@@ -143,6 +147,7 @@ export async function copyWindow(
     clinicId,
     window,
     slots,
+    before: noted,
     reads: read.reads,
     guardLimits: settings.guard,
     inSourceBefore: before?.itemsInSource ?? null,
@@ -163,8 +168,7 @@ export async function copyWindow(
       const isWhole = settled.completeItems !== null && options.window === undefined;
       if (isWhole) await hold(ports, session, held, evidenceOf(settled));
     },
-  }).finally(() => noted.catch(() => undefined));
-  await noted;
+  });
   return { result, evidence: evidenceOf(result) };
 }
 

@@ -41,6 +41,8 @@ export interface WriteWindow {
   readonly gone?: ReadonlySet<string>;
   /** Stored appointments whose removal a person has approved: the guard does not weigh them. By our id. */
   readonly approved?: ReadonlySet<string>;
+  /** Over before anything is written; what is stored is looked at beside it. */
+  readonly before?: Promise<unknown>;
   readonly signal: AbortSignal;
   readonly onPhase?: (phase: WindowPhase) => void;
   /** The book is as the calendar: what is to be written down of that is, while conflicts are looked for. */
@@ -79,7 +81,8 @@ export async function writeWindow(options: WriteWindow): Promise<WindowResult> {
   const read = judgeWindow(window, options.reads);
   const ids = read.reads.flatMap((r) => (r.state === 'complete' ? r.appointments.map((a) => a.neoAppointmentId) : []));
   const key = { organizationId: fence.organizationId, clinicId };
-  const plan = reconcile(read, await book.storedAppointments(key, window, ids), options.gone);
+  const [stored] = await Promise.all([book.storedAppointments(key, window, ids), options.before]);
+  const plan = reconcile(read, stored, options.gone);
   options.onPhase?.('reconciling');
   for (const batch of batchesOf(plan.writes)) {
     signal.throwIfAborted();
@@ -113,11 +116,14 @@ export async function writeWindow(options: WriteWindow): Promise<WindowResult> {
     held,
     completeItems: read.complete ? plan.inSource : null,
   };
-  const [conflicts] = await Promise.all([
+  // Both are over before the run ends, however one of them ends.
+  const [found, told] = await Promise.allSettled([
     book.findConflicts(fence, clinicId, window, { moveHolds: options.moveHolds }),
     options.onSettled?.(settled),
   ]);
-  return { ...settled, conflicts };
+  if (found.status === 'rejected') throw found.reason;
+  if (told.status === 'rejected') throw told.reason;
+  return { ...settled, conflicts: found.value };
 }
 
 /** What may not be removed stays where it is, marked, and keeps its place. */

@@ -38,7 +38,7 @@ export async function readAlertFacts(trx: Transaction<Tables>, organizationId: s
   const comparison = await sql<{ differences: number; at: Date }>`
     SELECT c.finished_at AS at,
            (SELECT count(*)::int FROM consistency_differences AS d
-            WHERE d.organization_id = c.organization_id AND d.check_id = c.id) AS differences
+            WHERE d.organization_id = c.organization_id AND d.check_id = c.id) + c.unlisted AS differences
     FROM consistency_checks AS c WHERE c.organization_id = ${organizationId} AND c.finished_at IS NOT NULL
     ORDER BY c.id DESC LIMIT 1`.execute(trx);
   const audit = await trx.selectFrom('audit_checks').selectAll().executeTakeFirst();

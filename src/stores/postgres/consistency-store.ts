@@ -8,6 +8,8 @@ import type { Tables } from './tables.ts';
 
 /** Checks whose differences are kept. */
 const KEPT = 30;
+/** A statement has room for 65,535 values. */
+const INSERTED_AT_ONCE = 5000;
 
 export function createConsistencyStore(database: Database): ConsistencyStore {
   const db = database.kysely;
@@ -60,25 +62,25 @@ export function createConsistencyStore(database: Database): ConsistencyStore {
               unknown = unknown + ${counts.unknown}, unlisted = unlisted + ${counts.unlisted},
               held_until = now() + ${leaseMs} * interval '1 millisecond'`,
         );
-        if (differences.length === 0) return;
-        await trx
-          .insertInto('consistency_differences')
-          .values(
-            differences.map((difference) => ({
-              organization_id: check.organizationId,
-              check_id: check.id,
-              store: difference.store,
-              kind: difference.kind,
-              message: difference.message,
-              connection_id: difference.connectionId,
-              unit: difference.unit,
-              reference: difference.reference,
-              document_uuid: difference.documentUuid,
-              sha256: difference.sha256,
-              code: difference.code,
-            })),
-          )
-          .execute();
+        for (let start = 0; start < differences.length; start += INSERTED_AT_ONCE)
+          await trx
+            .insertInto('consistency_differences')
+            .values(
+              differences.slice(start, start + INSERTED_AT_ONCE).map((difference) => ({
+                organization_id: check.organizationId,
+                check_id: check.id,
+                store: difference.store,
+                kind: difference.kind,
+                message: difference.message,
+                connection_id: difference.connectionId,
+                unit: difference.unit,
+                reference: difference.reference,
+                document_uuid: difference.documentUuid,
+                sha256: difference.sha256,
+                code: difference.code,
+              })),
+            )
+            .execute();
       }),
 
     release: (check) =>

@@ -73,7 +73,13 @@ export async function finishDates(
     WHERE s.id = n.id AND s.organization_id = ${key.organizationId}`.execute(trx);
   await sql`
     UPDATE schedule_run_windows
-    SET date_results = ${JSON.stringify(dates)}::jsonb, failed_dates = ARRAY(
+    SET progress_date = coalesce(${
+      results
+        .map((r) => r.date)
+        .sort()
+        .at(-1) ?? null
+    }::date, progress_date),
+        date_results = ${JSON.stringify(dates)}::jsonb, failed_dates = ARRAY(
       SELECT DISTINCT date FROM unnest(failed_dates || ${failed.map((r) => r.date)}::text[]) AS f (date)
       WHERE date <> ALL (${complete.map((r) => r.date)}::text[]) ORDER BY date)
     WHERE organization_id = ${key.organizationId} AND clinic_id = ${key.clinicId} AND run_id = ${fence.runId}`.execute(

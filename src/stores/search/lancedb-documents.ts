@@ -24,7 +24,7 @@ import {
   tombstone,
 } from './lancedb-rows.ts';
 import type { Control, LanceTables } from './lancedb-tables.ts';
-import type { createLanceWriter, WriteMode } from './lancedb-writer.ts';
+import type { createLanceWriter, Patience, WriteMode } from './lancedb-writer.ts';
 import { termsOf } from './words.ts';
 
 export interface LanceDocumentsOptions {
@@ -40,7 +40,7 @@ type Passages = RowsOptions['passages'];
 /** An entry whose pages are read when they are needed, and never twice: they may be a stream, while puts are tried again. */
 export interface ReadEntry extends Omit<SearchEntry, 'pages'> {
   passages(): Promise<Passages>;
-  readonly waitMs: number;
+  readonly patience: Patience;
 }
 
 interface Writing {
@@ -50,8 +50,10 @@ interface Writing {
   readonly place: DocumentPlace;
   /** Nothing of the document was there. */
   readonly isNew: boolean;
-  readonly waitMs?: number;
+  readonly patience: Patience;
 }
+
+const NONE: Patience = { until: 0 };
 
 type DocumentPlace = SearchPlace & { readonly documentUuid: string };
 
@@ -94,9 +96,9 @@ export function createLanceDocuments({ tables, writer, embeddings, profile }: La
   }
 
   /** Writes a document and deletes what no search sees any more of what was there. */
-  async function write(table: Table, { mode, rows, place, isNew, waitMs }: Writing): Promise<void> {
+  async function write(table: Table, { mode, rows, place, isNew, patience }: Writing): Promise<void> {
     for (let tried = 1; tried <= WRITE_TRIES; tried++) {
-      const { doubled } = await writer.write(table, mode, rows, waitMs);
+      const { doubled } = await writer.write(table, mode, rows, patience);
       if (isNew && !doubled) return;
       if ((await tidy(table, place)) === 'one') return;
       // A third process has written over both of two, so that nothing tells them apart.
@@ -136,7 +138,8 @@ export function createLanceDocuments({ tables, writer, embeddings, profile }: La
         patientUuid,
         documentUuid,
         version,
-        waitMs,
+        // One wait for all that is to be written of it.
+        patience: { until: waitMs > 0 ? performance.now() + waitMs : 0, signal },
         passages() {
           cutting ??= cut(entry, signal);
           return cutting;
@@ -153,8 +156,8 @@ export function createLanceDocuments({ tables, writer, embeddings, profile }: La
         if (first) outcome = before === null || before.passages === REMOVED ? 'created' : 'replaced';
         const rows = makeRows(entry, await entry.passages(), control.epoch, 'newest');
         for (const table of targets) {
-          const { waitMs } = entry;
-          await write(table, { mode: { kind: 'newest' }, rows, place: entry, isNew: before === null, waitMs });
+          const { patience } = entry;
+          await write(table, { mode: { kind: 'newest' }, rows, place: entry, isNew: before === null, patience });
         }
         return false;
       });
@@ -166,7 +169,13 @@ export function createLanceDocuments({ tables, writer, embeddings, profile }: La
       const before = await headOf(table, entry);
       if (before !== null && before.epoch >= epoch) return isSame(before, entry) ? 'unchanged' : 'kept';
       const rows = makeRows(entry, await entry.passages(), epoch, 'older');
-      await write(table, { mode: { kind: 'older', epoch }, rows, place: entry, isNew: false });
+      await write(table, {
+        mode: { kind: 'older', epoch },
+        rows,
+        place: entry,
+        isNew: false,
+        patience: entry.patience,
+      });
       const after = await headOf(table, entry);
       if (after?.stamp !== rows[0]!.stamp) return 'kept';
       return before === null ? 'created' : 'replaced';
@@ -204,7 +213,7 @@ export function createLanceDocuments({ tables, writer, embeddings, profile }: La
     for (const documentUuid of new Set(known)) {
       const row = tombstone({ ...place, documentUuid }, control.epoch, newStamp('newest'));
       const buried = { ...place, documentUuid };
-      await write(table, { mode: { kind: 'newest' }, rows: [row], place: buried, isNew: false });
+      await write(table, { mode: { kind: 'newest' }, rows: [row], place: buried, isNew: false, patience: NONE });
     }
   }
 

@@ -10,6 +10,14 @@ import type { LanceTables } from './lancedb-tables.ts';
 /** `newest` replaces whatever is there; `older` leaves what was written in this epoch. */
 export type WriteMode = { readonly kind: 'newest' } | { readonly kind: 'older'; readonly epoch: number };
 
+/** How long a document may wait for others. */
+export interface Patience {
+  /** By the clock of `performance`; 0: not at all. */
+  readonly until: number;
+  /** Nobody wants it written any more. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 export interface Written {
   /** Another process has inserted the document at the same time: there are two. */
   readonly doubled: boolean;
@@ -17,8 +25,7 @@ export interface Written {
 
 interface Job {
   readonly rows: readonly Row[];
-  /** It need not be written before, by the clock of `performance`. */
-  readonly until: number;
+  readonly patience: Patience;
   readonly done: PromiseWithResolvers<Written>;
 }
 
@@ -31,7 +38,7 @@ interface Queue {
 const MOST_DOCUMENTS = 64;
 const MOST_ROWS = 20_000;
 /** So much is worth a commit of its own. */
-const ENOUGH = { documents: 32, rows: 2_000 };
+const ENOUGH = { documents: 16, rows: 2_000 };
 
 export function createLanceWriter(tables: LanceTables, afterCommit: (table: Table, rows: number) => void) {
   /** Of each table those of each mode; `Table.name` cannot be asked for while the table works. */
@@ -41,6 +48,8 @@ export function createLanceWriter(tables: LanceTables, afterCommit: (table: Tabl
     const { jobs } = queue;
     while (jobs.length > 0) {
       await gather(queue);
+      dropAborted(jobs);
+      if (jobs.length === 0) continue;
       const together = takeTogether(jobs);
       try {
         const rows = together.flatMap((job) => job.rows);
@@ -76,9 +85,9 @@ export function createLanceWriter(tables: LanceTables, afterCommit: (table: Tabl
   }
 
   return {
-    /** @param rows of one document: its head and its passages. @param waitMs others are let catch up for so long */
-    write(table: Table, mode: WriteMode, rows: readonly Row[], waitMs = 0): Promise<Written> {
-      const job: Job = { rows, until: performance.now() + waitMs, done: Promise.withResolvers() };
+    /** @param rows of one document: its head and its passages */
+    write(table: Table, mode: WriteMode, rows: readonly Row[], patience: Patience): Promise<Written> {
+      const job: Job = { rows, patience, done: Promise.withResolvers() };
       const ofTable = queues.get(table) ?? new Map<number, Queue>();
       queues.set(table, ofTable);
       const key = mode.kind === 'older' ? mode.epoch : 0;
@@ -103,7 +112,7 @@ export function createLanceWriter(tables: LanceTables, afterCommit: (table: Tabl
 async function gather(queue: Queue): Promise<void> {
   for (;;) {
     const { jobs } = queue;
-    const left = Math.min(...jobs.map((job) => job.until)) - performance.now();
+    const left = Math.min(...jobs.map((job) => job.patience.until)) - performance.now();
     const rows = jobs.reduce((sum, job) => sum + job.rows.length, 0);
     if (left <= 0 || jobs.length >= ENOUGH.documents || rows >= ENOUGH.rows) return;
     queue.more = Promise.withResolvers();
@@ -111,6 +120,15 @@ async function gather(queue: Queue): Promise<void> {
     const end = setTimeout(left, undefined, { signal: late.signal }).catch(() => undefined);
     await Promise.race([queue.more.promise, end]);
     late.abort();
+  }
+}
+
+/** Its task may be somebody else's by now, and say otherwise. */
+function dropAborted(jobs: Job[]): void {
+  const aborted = jobs.filter((job) => job.patience.signal?.aborted === true);
+  for (const job of aborted) {
+    jobs.splice(jobs.indexOf(job), 1);
+    job.done.reject(job.patience.signal!.reason);
   }
 }
 
