@@ -95,7 +95,7 @@ async function planFileChanges(
       `${summary.firstMissed} are missing for the first time: kept until the next complete read misses them too.`,
     );
   }
-  if (verdict.verdict === 'hold') output.say(`The removals would be held for approval: ${verdict.reason}`);
+  if (verdict.verdict === 'hold') output.say(`The deletions would be held for approval: ${verdict.reason}`);
   if (out !== null) output.say(`Do exactly this with: chartsync apply-plan ${out}`);
   return EXIT.done;
 }

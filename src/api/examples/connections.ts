@@ -266,7 +266,7 @@ export const CONNECTION_EXAMPLES: Examples = {
   },
   approveHeldSet: {
     body: { note: 'The practice archived these on purpose.' },
-    answers: { 200: { message: 'Removal started', set_id: HELD_SET, items: 1853, sync_id: RUN } },
+    answers: { 200: { message: 'Deletion started', set_id: HELD_SET, items: 1853, sync_id: RUN } },
   },
   rejectHeldSet: {
     body: { note: 'The source was restored from an old copy.' },

@@ -1,4 +1,4 @@
-/** `/api/v1/held`: removals that the deletion guard held back for a person. */
+/** `/api/v1/held`: deletions that the deletion guard held back for a person. */
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import type { HeldItem, HeldSet } from '../../ports/run-store.ts';
@@ -95,10 +95,10 @@ export function heldRoutes(app: FastifyInstance, services: ApiServices, access: 
     '/api/v1/held',
     {
       schema: {
-        summary: 'Removals that wait for a person',
+        summary: 'Deletions that wait for a person',
         description: 'Page by page with limit and after, newest first. Without both the answer holds all of them.',
         operationId: 'heldSets',
-        tags: ['held removals'],
+        tags: ['held deletions'],
         headers: SelectOrganization,
         querystring: Query,
         response: {
@@ -142,7 +142,7 @@ export function heldRoutes(app: FastifyInstance, services: ApiServices, access: 
         summary: 'A held set with its items and its proof',
         description: 'The items page by page with limit and after. Without both the answer holds all of them.',
         operationId: 'heldSet',
-        tags: ['held removals'],
+        tags: ['held deletions'],
         headers: SelectOrganization,
         params: SetPath,
         querystring: PageQuery,
@@ -211,7 +211,7 @@ export function heldRoutes(app: FastifyInstance, services: ApiServices, access: 
             ? 'Each is looked up once more by a run; what the source shows again is kept. Approving an approved set again starts the run again. The answer names the decided set.'
             : 'They are not held again until the source shows them. The answer names the decided set.',
           operationId: `${verb}HeldSet`,
-          tags: ['held removals'],
+          tags: ['held deletions'],
           headers: SelectOrganization,
           params: SetPath,
           body: Decision,
@@ -254,7 +254,7 @@ export function heldRoutes(app: FastifyInstance, services: ApiServices, access: 
           details: decided === set.id ? {} : { decided },
         }));
         return {
-          message: approve ? 'Removal started' : 'The documents are kept',
+          message: approve ? 'Deletion started' : 'The documents are kept',
           set_id: decided,
           items: some === undefined ? set.itemCount : new Set(some).size,
           sync_id: syncId,

@@ -45,7 +45,7 @@ const SUMMARY = {
     description: 'False: the source could not be read to its end, so nothing is said about what it lacks.',
   }),
   held: Type.Union([Type.String(), Type.Null()], {
-    description: 'Of a plan: why its removals would wait for a person.',
+    description: 'Of a plan: why its deletions would wait for a person.',
   }),
   checksums: Type.Record(Type.String(), Type.String(), {
     description:
