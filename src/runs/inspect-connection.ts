@@ -98,7 +98,7 @@ function addChange(found: Findings, change: ChangeLine): void {
 const ABSENCES: Readonly<Record<string, string>> = {
   deleted: 'Marked as deleted in the source.',
   missing: 'Not in the source any more.',
-  gone: 'Its patient is not in the source any more.',
+  gone: 'Not in the source any more, also when asked for by its id.',
   reassigned: 'It belongs to another patient now.',
 };
 

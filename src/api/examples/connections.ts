@@ -18,6 +18,7 @@ import {
 const heldSet = {
   id: HELD_SET,
   connection_id: CONNECTION,
+  connector: 'vsrx',
   sync_id: RUN,
   state: 'pending',
   reason: 'The source shows no items at all, and 1853 are stored.',

@@ -6,6 +6,14 @@ import { recordPages, recordWords } from './record-words.ts';
 
 export { number };
 
+const NOUNS: Readonly<Record<string, readonly [one: string, several: string]>> = {
+  vsrx: ['document', 'documents'],
+  cliniko: ['record', 'records'],
+  idexx: ['entry', 'entries'],
+};
+const nounOf = (connector: string | null) => NOUNS[connector ?? ''] ?? (['item', 'items'] as const);
+const titled = (noun: string) => noun.charAt(0).toUpperCase() + noun.slice(1);
+
 export const words = {
   product: 'Chartsync',
   title: (page: string) => `${page} – Chartsync`,
@@ -471,7 +479,9 @@ export const words = {
       superseded: 'replaced by a newer set',
       applied: 'removed',
     } as Record<string, string>,
-    set: (count: number) => `${many(count, 'document')} to remove`,
+    /** @param connector null: nobody knows any more what it copied */
+    set: (count: number, connector: string | null) => `${many(count, ...nounOf(connector))} to remove`,
+    what: 'To remove',
     inspect: 'Inspect and decide',
     look: 'Look',
     found: 'Found by',
@@ -488,15 +498,15 @@ export const words = {
     shareSame: 'yes, the same',
     shareOther: 'no, or another one',
     shareNone: 'no files involved',
-    items: 'Documents',
-    item: 'Document',
-    patient: 'Patient',
+    items: (connector: string | null) => titled(nounOf(connector)[1]),
+    item: (connector: string | null) => titled(nounOf(connector)[0]),
+    unit: (connector: string | null) => (connector === 'vsrx' ? 'Patient' : 'List'),
     reference: 'Reference in the source',
     absence: 'Absence',
     absences: {
       deleted: 'marked as deleted in the source',
       missing: 'missing in two complete reads',
-      gone: 'its patient is gone',
+      gone: 'not in the source, also when asked for by its id',
       reassigned: 'now of another patient',
     } as Record<string, string>,
     itemStates: { held: 'held', applied: 'removed', kept: 'kept' } as Record<string, string>,
@@ -508,20 +518,26 @@ export const words = {
     reject: 'Reject: keep them',
     approveSome: (count: number) => `Approve the ${number(count)} selected: remove them`,
     rejectSome: (count: number) => `Reject the ${number(count)} selected: keep them`,
-    selectAll: 'Select all documents',
+    openPatient: 'Open the patient',
+    notInBook: 'The book of the next 31 days does not have it.',
+    selectAll: (connector: string | null) => `Select all ${nounOf(connector)[1]}`,
     allText: 'All of them are decided together; select some below to decide about those only.',
     someText: (count: number, total: number) =>
       `Only the ${number(count)} selected of ${number(total)} are decided; the others wait on.`,
-    someDecided: (left: number) =>
-      `Decided. ${many(left, 'document')} of the set still ${left === 1 ? 'waits' : 'wait'}.`,
-    approveTitle: (count: number) => `Remove ${many(count, 'document')}?`,
-    approveText:
-      'Each is looked up once more; what the source shows again is kept. The content is kept for the time of retention.',
-    rejectTitle: (count: number) => `Keep ${many(count, 'document')}?`,
+    someDecided: (left: number, connector: string | null) =>
+      `Decided. ${many(left, ...nounOf(connector))} of the set still ${left === 1 ? 'waits' : 'wait'}.`,
+    approveTitle: (count: number, connector: string | null) => `Remove ${many(count, ...nounOf(connector))}?`,
+    approveText: (connector: string | null) =>
+      `Each is looked up once more; what the source shows again is kept. ${
+        connector === 'vsrx'
+          ? 'The content is kept for the time of retention.'
+          : 'What the source shows again later comes back.'
+      }`,
+    rejectTitle: (count: number, connector: string | null) => `Keep ${many(count, ...nounOf(connector))}?`,
     rejectText: 'They are not held again until the source shows them.',
     note: 'Note (why; name no patients)',
     approved: 'Approved. A run removes them now.',
-    rejected: 'Rejected. The documents are kept.',
+    rejected: 'Rejected. They are kept.',
     decidedBy: 'Decided by',
     decidedAt: 'Decided',
   },
