@@ -4,6 +4,7 @@
  * Every step is idempotent, so a run that was stopped anywhere is simply done again.
  */
 
+import type { PlannedItems } from '../../domain/planned-items.ts';
 import {
   type CompleteWindow,
   type DateRead,
@@ -17,7 +18,8 @@ import {
 import type { Outcome } from '../../domain/run.ts';
 import type { Fence } from '../../ports/document-records.ts';
 import type { Conflict, DateResult, DateSummary, SlotBook, SlotCounts } from '../../ports/slot-book.ts';
-import { type GuardLimits, guard } from '../guard.ts';
+import type { GuardLimits } from '../guard.ts';
+import { guardAsPlanned, type PlannedDeed, requirePlanned } from '../keep-to-plan.ts';
 
 const BATCH = 100;
 
@@ -41,6 +43,8 @@ export interface WriteWindow {
   readonly gone?: ReadonlySet<string>;
   /** Stored appointments whose removal a person has approved: the guard does not weigh them. By our id. */
   readonly approved?: ReadonlySet<string>;
+  /** Nothing else is written; absent or null: the run has no plan. */
+  readonly planned?: PlannedItems | null;
   readonly signal: AbortSignal;
   readonly onPhase?: (phase: WindowPhase) => void;
 }
@@ -66,6 +70,10 @@ export interface WindowResult {
   readonly conflicts: readonly Conflict[];
 }
 
+/** The unit of held removals, and of failures; a failure's reference is its date. */
+export const CALENDAR_UNIT = 'calendar';
+
+/** @throws SyncError `plan_differs` before anything is written */
 export async function writeWindow(options: WriteWindow): Promise<WindowResult> {
   const { book, fence, clinicId, window, signal } = options;
   signal.throwIfAborted();
@@ -76,6 +84,8 @@ export async function writeWindow(options: WriteWindow): Promise<WindowResult> {
   const ids = read.reads.flatMap((r) => (r.state === 'complete' ? r.appointments.map((a) => a.neoAppointmentId) : []));
   const key = { organizationId: fence.organizationId, clinicId };
   const plan = reconcile(read, await book.storedAppointments(key, window, ids), options.gone);
+  const planned = options.planned ?? null;
+  if (planned !== null) requirePlanned(planned, deedsOf(plan));
   options.onPhase?.('reconciling');
   for (const batch of batchesOf(plan.writes)) {
     signal.throwIfAborted();
@@ -113,12 +123,25 @@ export async function writeWindow(options: WriteWindow): Promise<WindowResult> {
   };
 }
 
+function* deedsOf(plan: ReconcilePlan): Generator<PlannedDeed> {
+  const words = { add: 'add', restore: 'add', move: 'move', update: 'update', same: null } as const;
+  for (const { change, appointment } of plan.writes) {
+    const what = words[change];
+    if (what !== null) yield { what, unit: appointment.date, reference: appointment.neoAppointmentId };
+  }
+  for (const { stored } of plan.removals) {
+    yield { what: 'remove', unit: stored.date, reference: stored.neoAppointmentId };
+  }
+}
+
 /** What may not be removed stays where it is, marked, and keeps its place. */
 async function removeAbsent(options: WriteWindow, plan: ReconcilePlan) {
   const { book, fence, clinicId, signal } = options;
   const isApproved = (id: string) => options.approved?.has(id) === true;
   const weighed = plan.removals.filter((r) => !isApproved(r.stored.id));
-  const verdict = guard(
+  const verdict = guardAsPlanned(
+    options.planned ?? null,
+    CALENDAR_UNIT,
     {
       removals: weighed.length,
       stored: plan.stored,

@@ -120,3 +120,11 @@ test.each([
 ] as const)('a run that is %s (in part: %s) is called: %s', (status, partial, text) => {
   expect(outcomeOf({ status, partial_success: partial }).text).toBe(text);
 });
+
+test('a run that kept to its plan, and therefore stopped, was not cancelled by anybody', () => {
+  const error = { code: 'plan_differs', message: 'Not in the plan: 1 to add.', remedy: 'Make a new plan.' };
+  expect(outcomeOf({ status: 'cancelled', partial_success: false, error })).toEqual({
+    tone: 'warn',
+    text: 'stopped, not as planned',
+  });
+});

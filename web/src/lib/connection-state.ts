@@ -131,7 +131,7 @@ export function countsText(run: Run): string {
   return shown.map(({ name, value }) => `${number(value)} ${words.counts[name]}`).join(', ');
 }
 
-export function outcomeOf(run: Pick<Run, 'status' | 'partial_success'>): Shown {
+export function outcomeOf(run: Pick<Run, 'status' | 'partial_success'> & Partial<Pick<Run, 'error'>>): Shown {
   switch (run.status) {
     case 'completed':
       return run.partial_success
@@ -140,6 +140,8 @@ export function outcomeOf(run: Pick<Run, 'status' | 'partial_success'>): Shown {
     case 'failed':
       return { tone: 'bad', text: words.outcome.failed };
     case 'cancelled':
+      // Nobody stopped it: it would have gone beyond its plan.
+      if (run.error?.code === 'plan_differs') return { tone: 'warn', text: words.outcome.notAsPlanned };
       return { tone: 'off', text: words.outcome.cancelled };
     default:
       return { tone: 'busy', text: words.outcome[run.status] };
