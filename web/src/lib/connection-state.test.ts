@@ -108,6 +108,10 @@ test('what a run did is told without noughts, and what is unchanged only when th
   expect(countsText(run({ added: 12, removed: 0, same: 1840, failed: 1, bytes: 99 }))).toBe('12 added, 1 failed');
   expect(countsText(run({ same: 1840 }))).toBe('1,840 unchanged');
   expect(countsText(run({}))).toBe('nothing to do');
+  // What was stopped or failed does not know whether there was anything.
+  expect(countsText(run({}, { status: 'cancelled' }))).toBe('nothing done');
+  expect(countsText(run({}, { status: 'failed' }))).toBe('nothing done');
+  expect(countsText(run({}, { status: 'running', completed_at: null }))).toBe('nothing so far');
 });
 
 test.each([

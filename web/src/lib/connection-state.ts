@@ -127,7 +127,11 @@ export function countsText(run: Run): string {
   const counts = countsOf(run).filter(({ name, value }) => value > 0 && name !== 'bytes');
   const telling = counts.filter(({ name }) => name !== 'same');
   const shown = telling.length > 0 ? telling : counts;
-  if (shown.length === 0) return words.counts.nothing;
+  if (shown.length === 0) {
+    // Only a run that came to its end knows that there was nothing.
+    if (run.completed_at === null) return words.counts.nothingYet;
+    return run.status === 'completed' ? words.counts.nothing : words.counts.nothingDone;
+  }
   return shown.map(({ name, value }) => `${number(value)} ${words.counts[name]}`).join(', ');
 }
 

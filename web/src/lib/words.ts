@@ -133,6 +133,8 @@ export const words = {
     missing: 'missing for the first time',
     bytes: 'bytes copied',
     nothing: 'nothing to do',
+    nothingYet: 'nothing so far',
+    nothingDone: 'nothing done',
   },
   mode: {
     quick: 'Quick: what changed by its records',
