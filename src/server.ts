@@ -107,6 +107,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     const traces = createRunTraces();
     const service = createSyncService({
       clock: systemClock,
+      plans: chartsync.inspections,
       onStart(connection, runId) {
         logger.info({ organization: connection.organizationId, connection: connection.id, run: runId }, 'run started');
         traces.begin(connection, runId);

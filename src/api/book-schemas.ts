@@ -42,7 +42,7 @@ export const SyncAnswer = Type.Object(
     dateRange: nullable(Range),
     syncedAt: Instant,
     nextStaleAt: Instant,
-    partialSuccess: Type.Boolean({ description: 'Dates are missing, or removals wait for a person.' }),
+    partialSuccess: Type.Boolean({ description: 'Dates are missing, or deletions wait for a person.' }),
     failedDates: Type.Array(date()),
     errors: Type.Array(Type.String()),
     durationMs: count(),

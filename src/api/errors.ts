@@ -32,6 +32,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   credentials_unreadable: 409,
   fileset_not_activated: 409,
   plan_stale: 409,
+  plan_differs: 409,
   blob_missing: 404,
   search_off: 409,
   search_unavailable: 503,

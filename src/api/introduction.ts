@@ -33,7 +33,7 @@ export const TAGS = [
       'What a run would do, whether a source can be reached, whether all stores agree; and the repair of the search index.',
   },
   { name: 'failures', description: 'Items that failed: try them again, or leave them alone.' },
-  { name: 'held removals', description: 'Removals that were held back for a person to decide.' },
+  { name: 'held deletions', description: 'Deletions that were held back for a person to decide.' },
   { name: 'cliniko', description: 'The connection to Cliniko: start it, try it, see how it is.' },
   {
     name: 'idexx',

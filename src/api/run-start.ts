@@ -19,13 +19,15 @@ export async function askForRun(
     readonly mode: RunMode;
     readonly unit?: string | null;
     readonly heldSetId?: string | null;
+    /** The plan that the run keeps to. */
+    readonly planId?: string | null;
     readonly whenBusy?: 'queue';
   },
 ): Promise<Enqueued> {
   if (connection.dryRun) {
     throw new HttpError(409, 'dry_run', 'This connection is configured for dry runs: use "chartsync plan".');
   }
-  const { mode, unit = null, heldSetId = null } = what;
+  const { mode, unit = null, heldSetId = null, planId = null } = what;
   const { organizationId, id } = connection;
   const deed = {
     organizationId,
@@ -35,9 +37,10 @@ export async function askForRun(
       mode,
       ...(unit === null ? {} : { [connection.connector === 'idexx' ? 'dates' : 'patient']: unit }),
       ...(heldSetId === null ? {} : { set: heldSetId }),
+      ...(planId === null ? {} : { plan: planId }),
     },
   };
-  const run = { organizationId, connectionId: id, mode, trigger: 'api' as const, unit, heldSetId };
+  const run = { organizationId, connectionId: id, mode, trigger: 'api' as const, unit, heldSetId, planId };
   const enqueued = await access.audited(
     request,
     deed,

@@ -27,7 +27,7 @@ export const RunCountsAnswer = Type.Object(
     failed: count(),
     waiting: count('Failed before; the next try has not come yet.'),
     skipped: count('A person said to skip them.'),
-    held: count('Removals that wait for a person.'),
+    held: count('Deletions that wait for a person.'),
     missing: count('Missing for the first time, kept.'),
     bytes: count('Copied.'),
   },

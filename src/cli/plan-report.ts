@@ -4,7 +4,7 @@ import type { ChangeLine } from '../engine/files/change-line.ts';
 import { planFiles } from '../engine/files/plan-files.ts';
 import { guard } from '../engine/guard.ts';
 import { type Connection, type FileConnection, isBookConnection, isFileConnection } from '../runs/connections.ts';
-import { checkMode, modeFor } from '../runs/modes.ts';
+import { checkMode, hasPlan, modeFor } from '../runs/modes.ts';
 import { planBookChanges } from './book-report.ts';
 import { UsageError } from './context.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
@@ -32,7 +32,7 @@ export function planAndReport(options: PlanRequest): Promise<ExitCode> {
   if (out !== null)
     throw new UsageError('--out is for connections that copy files: what changes here, a run finds itself.');
   if (unit !== null) throw new UsageError('--patient is for connections that copy files.');
-  if (mode === 'consultations') throw new UsageError('There is a plan for the calendar only, not for consultations.');
+  if (!hasPlan(mode)) throw new UsageError('There is a plan for the calendar only, not for consultations.');
   if (isBookConnection(connection)) return planBookChanges({ ...options, connection });
   return planRecordChanges({ ...options, connection, mode: mode as RecordMode });
 }
@@ -68,12 +68,14 @@ async function planFileChanges(
   const total = footer.changes.add + footer.changes.update + footer.changes.inspect + footer.changes.absent;
   if (rows.length > 0) output.table(['change', 'patient', 'reference', 'path'], rows);
   if (total > rows.length) output.say(`… and ${total - rows.length} more.`);
+  // Of one patient there is no complete read to weigh it against.
+  const before = unit === null ? await connection.ports.runs.lastCompleteRead(connection.settings) : null;
   const verdict = guard(
     {
       removals: summary.removals,
       stored: footer.compared.storedItems,
       inSource: footer.compared.liveItems,
-      inSourceBefore: null,
+      inSourceBefore: before?.itemsInSource ?? null,
     },
     connection.settings.guard,
   );
@@ -95,7 +97,7 @@ async function planFileChanges(
       `${summary.firstMissed} are missing for the first time: kept until the next complete read misses them too.`,
     );
   }
-  if (verdict.verdict === 'hold') output.say(`The removals would be held for approval: ${verdict.reason}`);
+  if (verdict.verdict === 'hold') output.say(`The deletions would be held for approval: ${verdict.reason}`);
   if (out !== null) output.say(`Do exactly this with: chartsync apply-plan ${out}`);
   return EXIT.done;
 }

@@ -58,7 +58,7 @@ export async function runCommandLine(args: readonly string[], surroundings: Surr
     .addHelpText(
       'after',
       `
-Exit codes: 0 done, 1 failed, 2 bad usage or configuration, 3 finished with failures, 4 removals held for approval, 75 busy.
+Exit codes: 0 done, 1 failed, 2 bad usage or configuration, 3 finished with failures, 4 deletions held for approval, 75 busy.
 Error codes are explained in docs/errors.md.`,
     )
     .exitOverride();

@@ -14,7 +14,7 @@ const ROWS: readonly (readonly [keyof RunCounts, string])[] = [
   ['waiting', 'failed before, waiting for the next try'],
   ['skipped', 'skipped by a person'],
   ['missing', 'missing for the first time, kept'],
-  ['held', 'removals held for approval'],
+  ['held', 'deletions held for approval'],
 ];
 
 /** @returns the exit code of the command */
@@ -38,7 +38,7 @@ export function reportRun(output: Output, subject: string, result: RunResult): E
   if (result.counts.failed + result.counts.waiting > 0) {
     output.say(`See what failed and why: chartsync failures ${subject}`);
   }
-  if (result.counts.held > 0) output.say('Look at the held removals and decide: chartsync held list');
+  if (result.counts.held > 0) output.say('Look at the held deletions and decide: chartsync held list');
   if (result.state !== 'completed') return EXIT.failed;
   return exitCodeOf(result);
 }

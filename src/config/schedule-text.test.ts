@@ -16,13 +16,16 @@ test.each([
 });
 
 test.each([
-  [{ every: 'soon' }, /every/],
-  [{ every: '10m', between: '18:00' }, /between/],
-  [{ every: '10m', on: ['mon'] }, /./],
-  [{ cron: '0 0 31 2 *' }, /five cron fields/],
-  ['sometimes', /manual/],
-  [{}, /./],
-  [{ every: '10m', evry: 1 }, /./],
+  [{ every: 'soon' }, /^The time between two runs must be a time from 1m to 7d, such as 10m or 2h\.$/],
+  [{ every: '10m', between: '18:00' }, /^The part of the day must be two different times of day/],
+  [{ every: '10m', on: ['mon'] }, /^The part of the day is missing: .*\.$/],
+  [{ every: '10m', between: '08:00-18:00', on: [] }, /^The days must be a list of days/],
+  [{ every: '10m', between: '08:00-18:00', on: ['monday'] }, /^The days must be one of "mon", "tue", .*\.$/],
+  [{ every: '10m', between: '08:00-18:00', else: 'soon' }, /^The time between two runs in the rest of the day must be/],
+  [{ cron: '0 0 31 2 *' }, /^The cron expression must be five cron fields, such as "0 2 \* \* \*"\.$/],
+  ['sometimes', /^The schedule must be .* manual\.$/],
+  [{}, /^The time between two runs is missing|^The cron expression is missing/],
+  [{ every: '10m', evry: 1 }, /^The schedule has "evry": there is no setting of this name\. Did you mean "every"\?$/],
 ])('%j is refused with a sentence', (text, sentence) => {
   const read = readSchedule(text);
   expect((read as { mistakes: string[] }).mistakes.join(' ')).toMatch(sentence);

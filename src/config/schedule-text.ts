@@ -22,10 +22,25 @@ export function readSchedule(
 ): { readonly schedule: Schedule | null } | { readonly mistakes: readonly string[] } {
   const mistakes: Mistake[] = [];
   const checked = checkShape(ScheduleShape, { ...EMPTY_SOURCE, value }, mistakes);
-  if (mistakes.length > 0) {
-    return { mistakes: mistakes.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)) };
-  }
+  if (mistakes.length > 0) return { mistakes: mistakes.map(sentenceOf) };
   return { schedule: resolveSchedule(checked as ScheduleFile) };
+}
+
+/** What the parts of a schedule are called by people; they may never have seen the file. */
+const PARTS: Readonly<Record<string, string>> = {
+  '': 'The schedule',
+  every: 'The time between two runs',
+  between: 'The part of the day',
+  on: 'The days',
+  else: 'The time between two runs in the rest of the day',
+  cron: 'The cron expression',
+};
+
+function sentenceOf({ path, message }: Mistake): string {
+  const [name = ''] = path.split('[');
+  const part = PARTS[name] ?? `The schedule has "${path}":`;
+  const sentence = `${part} ${message.replace(/^expected /, 'must be ')}`;
+  return /[.?]$/.test(sentence) ? sentence : `${sentence}.`;
 }
 
 export function resolveSchedule(schedule: ScheduleFile): Schedule | null {

@@ -40,7 +40,9 @@ const WHAT: Readonly<Record<AlertKind, (message: AlertMessage) => string>> = {
   not_fresh: ({ connection_id, count }) =>
     `The connection ${connection_id} had no successful run for ${count ?? 'many'} minutes.`,
   removals_held: ({ connection_id, count }) =>
-    `${count ?? 'Some'} removals of the connection ${connection_id} wait for a person.`,
+    count === 1
+      ? `1 deletion of the connection ${connection_id} waits for a person.`
+      : `${count ?? 'Some'} deletions of the connection ${connection_id} wait for a person.`,
   stores_differ: ({ count }) => `The last comparison of all stores found ${count ?? 'some'} differences.`,
   audit_broken: ({ code }) => `The audit log is not whole${code === undefined ? '' : ` (${code})`}.`,
   run_partial: ({ connection_id, run_id }) =>
@@ -56,7 +58,9 @@ const BEGINS: Readonly<Record<AlertEvent, string>> = {
 
 export function subjectOf(message: AlertMessage): string {
   const where = message.connection_id ?? message.organization_id;
-  return `[Chartsync] ${BEGINS[message.event]}: ${message.kind.replaceAll('_', ' ')}, ${where}`;
+  // The kind is called as programs have known it; people read the word of the pages.
+  const what = message.kind === 'removals_held' ? 'deletions held' : message.kind.replaceAll('_', ' ');
+  return `[Chartsync] ${BEGINS[message.event]}: ${what}, ${where}`;
 }
 
 export function textOf(message: AlertMessage): string {

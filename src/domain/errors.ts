@@ -461,6 +461,11 @@ export const ERROR_CATALOGUE = {
     summary: 'The plan does not fit the present state any more.',
     remedy: 'Make a new plan.',
   },
+  plan_differs: {
+    action: 'stop',
+    summary: 'The run would have done something that its plan did not show, so it stopped before that.',
+    remedy: 'Make a new plan, look at it, and start the run with it; or start the run without a plan.',
+  },
   unexpected: {
     action: 'fail',
     summary: 'Something happened that Chartsync did not expect.',

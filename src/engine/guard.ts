@@ -31,13 +31,13 @@ export function guard(input: GuardInput, limits: GuardLimits): GuardVerdict {
   if (removals === 0) return { verdict: 'allow' };
   if (inSource === 0 && stored > 1) return hold(`The source shows no items at all, and ${stored} are stored.`);
   if (removals > limits.maxCount) {
-    return hold(`${removals} removals in one run are more than the limit of ${limits.maxCount}.`);
+    return hold(`${removals} deletions in one run are more than the limit of ${limits.maxCount}.`);
   }
   if (removals <= limits.minCount) return { verdict: 'allow' };
   const percent = (removals / Math.max(stored, 1)) * 100;
   if (percent > limits.maxPercent) {
     return hold(
-      `${removals} of ${stored} stored items (${percent.toFixed(1)} %) are more than ${limits.maxPercent} %.`,
+      `Deletions of ${removals} of ${stored} stored items (${percent.toFixed(1)} %) are more than ${limits.maxPercent} %.`,
     );
   }
   if (inSourceBefore !== null && inSourceBefore > 0) {

@@ -85,7 +85,8 @@ export async function withRun(
     stop.signal.throwIfAborted();
   } catch (thrown) {
     const failure = stop.signal.aborted ? toSyncError(stop.signal.reason) : toSyncError(thrown);
-    state = failure.code === 'cancelled' ? 'cancelled' : 'failed';
+    // Whoever starts a run with a plan wants it to stop at anything else: the connection has not failed.
+    state = failure.code === 'cancelled' || failure.code === 'plan_differs' ? 'cancelled' : 'failed';
     error = { code: failure.code, message: failure.message, remedy: failure.remedy };
   }
   ended.abort();

@@ -17,6 +17,8 @@ export interface QueuedRun extends ConnectionKey {
   readonly unit: string | null;
   /** For mode `held`: the set to apply. */
   readonly heldSetId: string | null;
+  /** The plan that the run keeps to, see `engine/keep-to-plan.ts`; absent or null: none. */
+  readonly planId?: string | null;
 }
 
 export interface Enqueued {

@@ -1,6 +1,7 @@
 /** Performs inspections in this process; what is known of them is in the store, for all. */
 import { SyncError, toSyncError } from '../domain/errors.ts';
 import type { Inspection, InspectionKind, InspectionOptions } from '../domain/inspection.ts';
+import { createPlannedItems } from '../domain/planned-items.ts';
 import type { Clock, Random } from '../ports/clock.ts';
 import type { InspectionStore } from '../ports/inspection-store.ts';
 import type { IndexPorts } from './compare-index.ts';
@@ -61,6 +62,7 @@ export function createInspections(options: {
       }
     })();
     const signal = AbortSignal.any([ended.signal, stop.signal, AbortSignal.timeout(LONGEST_MS)]);
+    const planned = createPlannedItems();
     let end: Pick<Inspection, 'result' | 'error'> & { state: 'done' | 'failed' | 'cancelled' };
     try {
       const result = await inspect({
@@ -69,6 +71,7 @@ export function createInspections(options: {
         options: request.options,
         repaired: request.repaired,
         index: options.index(),
+        planned,
         signal,
         advance: (items) => {
           checked = items;
@@ -82,7 +85,8 @@ export function createInspections(options: {
     }
     over.abort();
     await heart;
-    await store.finish(organizationId, id, { ...end, checked }).catch((error) => toSyncError(error));
+    const items = kind === 'plan' && end.state === 'done' ? planned.bytes() : null;
+    await store.finish(organizationId, id, { ...end, checked, planned: items }).catch((error) => toSyncError(error));
     request.onEnd?.(end);
   }
 

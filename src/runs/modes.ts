@@ -97,6 +97,11 @@ export function modeFor(connection: Connection, thoroughness: Thoroughness): Run
   return thoroughness === 'changes' ? 'incremental' : thoroughness;
 }
 
+/** What was written down about visits is compared while it is copied: nobody can say before what that will be. */
+export function hasPlan(mode: string): boolean {
+  return mode !== 'consultations';
+}
+
 /** @throws SyncError `settings_invalid` when the connection has no such mode */
 export function checkMode(connection: Connection, mode: string): RunMode {
   const modes: readonly RunMode[] = isFileConnection(connection)

@@ -1,8 +1,10 @@
 /** Performs runs in this process and keeps hold of them, so that it can cancel them and end in order. */
 import { SyncError, toSyncError } from '../domain/errors.ts';
+import { type PlannedItems, readPlannedItems } from '../domain/planned-items.ts';
 import type { FileMode, RecordMode, RunMode, RunTrigger } from '../domain/run.ts';
 import { applyHeldSet } from '../engine/files/apply-held.ts';
 import { syncFiles } from '../engine/files/sync-files.ts';
+import type { PlanOfRun } from '../engine/keep-to-plan.ts';
 import { applyHeldRecords } from '../engine/records/apply-held.ts';
 import { syncRecords } from '../engine/records/sync-records.ts';
 import type { RunResult, SessionOptions } from '../engine/run-session.ts';
@@ -10,6 +12,7 @@ import { applyHeldBook } from '../engine/schedule/apply-held.ts';
 import { syncBook, windowOf } from '../engine/schedule/sync-book.ts';
 import { MOST_CONSULTATION_DATES, syncConsultations } from '../engine/schedule/sync-consultations.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { InspectionStore } from '../ports/inspection-store.ts';
 import type { ClaimedRun } from '../ports/run-queue.ts';
 import type { RunProgress } from '../ports/run-store.ts';
 import { type Connection, isBookConnection, isFileConnection } from './connections.ts';
@@ -20,6 +23,7 @@ export interface SyncRequest {
   readonly trigger: RunTrigger;
   /** A patient's files, or the dates of a book. */
   readonly unit?: string;
+  readonly keepTo?: PlanOfRun;
   readonly onProgress?: (progress: RunProgress & { readonly runId: string }) => void;
   readonly signal?: AbortSignal;
 }
@@ -45,6 +49,8 @@ export interface SyncService {
 
 export function createSyncService(options: {
   clock: Clock;
+  /** What a plan showed, for the runs of the queue that were started with one. */
+  plans?: Pick<InspectionStore, 'planned'>;
   onStart?: (connection: Connection, runId: string) => void;
   /** Of every run of this process, at least at each of its steps. */
   onProgress?: (progress: RunProgress & { readonly runId: string }) => void;
@@ -87,6 +93,12 @@ export function createSyncService(options: {
     return result;
   }
 
+  async function plannedOf({ organizationId, connectionId }: ClaimedRun, planId: string): Promise<PlannedItems> {
+    const bytes = await options.plans?.planned({ organizationId, connectionId }, planId);
+    if (!bytes) throw new SyncError('plan_differs', { detail: 'All that the plan showed is not kept any more.' });
+    return readPlannedItems(bytes);
+  }
+
   return {
     get active() {
       return new Set(byId.keys());
@@ -117,6 +129,7 @@ export function createSyncService(options: {
     },
     perform(connection, run) {
       const claimed: SessionOptions['claimed'] = { fence: run.fence, counts: run.counts };
+      const { planId = null } = run;
       return launch(connection, stopping.handBack.signal, (signal, onStarted) => {
         onStarted(run.fence.runId);
         if (run.heldSetId !== null)
@@ -128,6 +141,7 @@ export function createSyncService(options: {
           signal,
           onProgress: tell,
           ...(run.unit === null ? {} : { unit: run.unit }),
+          ...(planId === null ? {} : { keepTo: () => plannedOf(run, planId) }),
         });
       });
     },

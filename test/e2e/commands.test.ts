@@ -234,7 +234,7 @@ test('too many removals: exit 4, then a person approves or rejects', async () =>
   const before = await documents();
   await setup.source.execute('UPDATE ax_notes_attachments SET deleted = TRUE WHERE id % 2 = 0');
   const planned = await cli('plan', CONNECTION);
-  expect(planned.stdout).toContain('The removals would be held for approval:');
+  expect(planned.stdout).toContain('The deletions would be held for approval:');
   const held = await cliProcess('sync', CONNECTION);
   expect(held.code).toBe(4);
   expect(held.stdout).toContain('chartsync held list');

@@ -300,7 +300,7 @@ test('held removals, partial runs, failures, age, differences and a broken audit
   expect(textOf('connection_failing')[0]).toContain('failed 3 times in a row (source_unreachable)');
   expect(textOf('not_fresh')[0]).toMatch(/no successful run for 12\d minutes/);
   expect(textOf('run_partial')[0]).toContain('sync_partial');
-  expect(textOf('removals_held')[0]).toMatch(/1 removals of the connection practice/);
+  expect(textOf('removals_held')[0]).toMatch(/1 deletion of the connection practice waits/);
   expect(textOf('stores_differ')[0]).toContain('found 1 differences');
   expect(textOf('audit_broken')[0]).toContain('(changed)');
   expect(mail.got[0]).toMatchObject({

@@ -3,6 +3,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { defaultFaults, type Faults } from '../../simulators/cliniko/faults.ts';
 import type { PatientAttachment } from '../../simulators/cliniko/records.ts';
 import { loadConfig } from '../../src/config/load.ts';
+import { createPlannedItems, type PlannedItems, readPlannedItems } from '../../src/domain/planned-items.ts';
+import { inspect } from '../../src/runs/inspect-connection.ts';
 import { runOnce } from '../../src/runs/sync-service.ts';
 import { serve } from '../../src/server.ts';
 import { expectDocuments, expectNothingLeft, liveDocuments } from '../support/cliniko-attachments.ts';
@@ -62,6 +64,43 @@ test('nothing is read of them unless the connection says so', async () => {
   } finally {
     await other.close();
   }
+});
+
+test('a run that keeps to a plan brings the files that the plan showed, and no others', async () => {
+  await setup.run('comprehensive');
+  const keptTo = (planned: PlannedItems) =>
+    runOnce(setup.connection, { mode: 'incremental', trigger: 'api', keepTo: async () => planned });
+  const plan = async () => {
+    const planned = createPlannedItems();
+    const { counts } = await inspect({
+      connection: setup.connection,
+      kind: 'plan',
+      options: { mode: 'incremental', content: false, preview: null },
+      repaired: null,
+      index: null,
+      planned,
+      signal: AbortSignal.timeout(60_000),
+      advance: () => undefined,
+    });
+    return { counts, planned: readPlannedItems(planned.bytes()) };
+  };
+  // One that is known and could not be fetched.
+  const late = attach('fetched late');
+  setup.simulator.faults.attachments.download = 'error';
+  expect(await setup.run('incremental')).toMatchObject({ outcome: 'partial' });
+  setup.simulator.faults.attachments.download = 'ok';
+  const before = downloads();
+  expect(await keptTo(readPlannedItems(createPlannedItems().bytes()))).toMatchObject({ counts: { added: 0 } });
+  expect(downloads()).toBe(before);
+  const shown = await plan();
+  expect(shown.counts.bring).toBe(1);
+  expect(shown.planned.has({ what: 'bring', unit: 'documents', reference: late.id })).toBe(true);
+  // Another one comes after the plan.
+  attach('came since', 'other.txt');
+  expect(await keptTo(shown.planned)).toMatchObject({ state: 'cancelled', error: { code: 'plan_differs' } });
+  expect(downloads()).toBe(before);
+  expect(await keptTo((await plan()).planned)).toMatchObject({ outcome: 'success', counts: { added: 2 } });
+  await expectDocuments(setup);
 });
 
 test('what people add, describe, replace and put back is followed', async () => {

@@ -216,6 +216,21 @@ describe.each([
     }
   });
 
+  test('a plan of the other is no plan here', async () => {
+    const start = async (plan: string) => {
+      const answer = await fetch(`${practices.server.url}/api/v1/connections/${asker.ids.connection}/runs`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${asker.secret}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ plan }),
+      });
+      return { status: answer.status, text: await answer.text(), headers: '' };
+    };
+    const answer = await start(owner.ids.inspection);
+    expect([answer.status, JSON.parse(answer.text).details.error_type]).toEqual([409, 'no_plan']);
+    expectNothingOf(owner, answer, 'startConnection');
+    expect(still(answer)).toBe(still(await start(NOBODY.inspection)));
+  });
+
   test('its name in the header is refused by every route', async () => {
     for (const route of routes) {
       const own = KIND_OF_PARAMETER[parameterOf(route) ?? ''];

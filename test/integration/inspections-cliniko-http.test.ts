@@ -106,6 +106,46 @@ test('a plan and a comparison name what differs by its id, tell no names, and le
   expect((await inspector.list('verify')).map(({ id }) => id)).toEqual([settled.id, found.id]);
 });
 
+test('a run that is started with a plan brings nothing that the plan did not show', async () => {
+  await setup.run('comprehensive');
+  const shown = setup.world.addPatient({ firstName: 'Shown', lastName: 'Inventedname' });
+  const plan = await inspector.inspected({ kind: 'plan', mode: 'incremental' });
+  const late = setup.world.addPatient({ firstName: 'Late', lastName: 'Inventedname' });
+  const stopped = await inspector.runAsPlanned(plan.id);
+  expect(stopped).toMatchObject({ status: 'cancelled', error: { code: 'plan_differs' }, metadata: { removed: 0 } });
+  expect(stopped.error.message).toContain('Not in the plan: 1 to add.');
+  const stored = async () =>
+    (
+      await setup.query<{ id: string }>(
+        `SELECT cliniko_patient_id AS id FROM patients WHERE cliniko_patient_id IN ('${shown.id}', '${late.id}')`,
+      )
+    ).map(({ id }) => id);
+  expect(await stored()).not.toContain(late.id);
+  // The cursor has not moved past what was left out.
+  const next = await inspector.inspected({ kind: 'plan', mode: 'incremental' });
+  const done = await inspector.runAsPlanned(next.id);
+  expect(done).toMatchObject({ status: 'completed', error: null });
+  expect((await stored()).sort()).toEqual([shown.id, late.id].sort());
+  expect(await setup.query('SELECT state, consecutive_failures FROM connections')).toEqual([
+    { state: 'active', consecutive_failures: 0 },
+  ]);
+});
+
+test('records that vanished since the plan are not removed by its run', async () => {
+  await setup.run('comprehensive');
+  const plan = await inspector.inspected({ kind: 'plan', mode: 'comprehensive' });
+  const gone = setup.world.tables.patients.rows.find(
+    (row) => row.archivedAt === null && row.deletedAt === null && row.mergedInto === null,
+  );
+  setup.world.removeSilently(gone!.id);
+  const stopped = await inspector.runAsPlanned(plan.id);
+  expect(stopped).toMatchObject({ status: 'cancelled', error: { code: 'plan_differs' }, metadata: { removed: 0 } });
+  expect(stopped.error.message).toContain('Not in the plan: 1 to delete.');
+  const next = await inspector.inspected({ kind: 'plan', mode: 'comprehensive' });
+  expect(next.counts.remove).toBe(1);
+  expect(await inspector.runAsPlanned(next.id)).toMatchObject({ status: 'completed', metadata: { removed: 1 } });
+});
+
 test('a list that cannot be read to its end ends the comparison with its code: nothing is called gone', async () => {
   setup.simulator.faults.answers = [{ kind: 'short', resource: 'patients', page: 1 }];
   const found = await inspector.inspected({ kind: 'verify' });

@@ -80,6 +80,60 @@ test('a plan tells that its removals would be held, and names no file', async ()
   }
 });
 
+const RUNS = '/api/v1/connections/{connectionId}/runs';
+const runs = `/api/v1/connections/${CONNECTION}/runs`;
+
+/** From begin to end. */
+async function ran(body: object) {
+  const begun = await call('POST', RUNS, runs, body);
+  expect(begun.status).toBe(202);
+  const run = async () =>
+    (await call('GET', RUNS, runs)).body.runs.find((r: { sync_id: string }) => r.sync_id === begun.body.sync_id);
+  await until(async () => (await run())?.completed_at !== null);
+  return run();
+}
+
+test('a run that is started with a plan does what that showed, or stops before it does more', async () => {
+  await synchronise();
+  const plan = await inspected({ kind: 'plan' });
+  const before = await storedState(setup.connection);
+  const reference = Object.values(before)
+    .flatMap((unit) => Object.keys(unit))
+    .find((name) => !name.startsWith('id:'));
+  expect(
+    await source(
+      `UPDATE ax_notes_attachments SET file_uuid = 'AAAAAAAA-0000-4000-8000-00000000000A' WHERE lower(file_uuid) = '${reference}'`,
+    ),
+  ).toBe(1);
+  const stopped = await ran({ plan: plan.id });
+  expect(stopped).toMatchObject({
+    status: 'cancelled',
+    error: { code: 'plan_differs' },
+    metadata: { sync_type: 'quick' },
+  });
+  expect(stopped.error.message).toContain('Not in the plan: 1 to add.');
+  expect(await storedState(setup.connection)).toEqual(before);
+  const next = await inspected({ kind: 'plan', mode: 'quick' });
+  const done = await ran({ plan: next.id, mode: 'quick' });
+  expect([done.status, done.metadata.moved + done.metadata.added]).toEqual(['completed', 1]);
+  const after = await storedState(setup.connection);
+  expect(JSON.stringify(after)).toContain('aaaaaaaa-0000-4000-8000-00000000000a');
+});
+
+test('only a finished plan of the connection can be kept to, in its own mode, while it is known', async () => {
+  const { id } = await inspected({ kind: 'plan', mode: 'deep' });
+  const test = await inspected({ kind: 'test' });
+  const refused = async (body: object) => {
+    const { status, body: answer } = await call('POST', RUNS, runs, body);
+    return [status, answer.details.error_type];
+  };
+  expect(await refused({ plan: id, mode: 'quick' })).toEqual([422, 'invalid_request']);
+  expect(await refused({ plan: test.id })).toEqual([409, 'no_plan']);
+  expect(await refused({ plan: 'inspection_nobody' })).toEqual([409, 'no_plan']);
+  for (let later = 0; later < 5; later++) await inspected({ kind: 'plan' });
+  expect(await refused({ plan: id })).toEqual([409, 'no_plan']);
+});
+
 test('a test of the connection says which part of it failed, and what to do', async () => {
   const fine = await inspected({ kind: 'test' });
   expect(fine.lines.map(({ what, code }: { what: string; code: string | null }) => [what, code])).toEqual([

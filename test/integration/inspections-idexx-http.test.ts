@@ -30,6 +30,10 @@ const book = () =>
     `SELECT (SELECT json_agg(a ORDER BY neo_appointment_id, starts_at) FROM schedule_appointments AS a) AS appointments,
             (SELECT json_agg(s ORDER BY starts_at) FROM schedule_slots AS s) AS slots`,
   );
+const live = () =>
+  setup.query<object>(
+    `SELECT neo_appointment_id, starts_at, sync_hash FROM schedule_appointments WHERE deleted_at IS NULL ORDER BY neo_appointment_id`,
+  );
 const expected = () =>
   expectedAppointments(setup.clinic, daysBetween(setup.window.from, setup.window.to), setup.portal.variant);
 
@@ -73,6 +77,25 @@ test('a comparison names what differs by date and id, tells no names, and leaves
   expect(await book()).toEqual(before);
   await setup.run();
   expect(await inspector.inspected({ kind: 'verify' })).toMatchObject({ complete: true, lines: [] });
+});
+
+test('a run that is started with a plan changes nothing in the book that the plan did not show', async () => {
+  await setup.run();
+  const plan = await inspector.inspected({ kind: 'plan' });
+  expect(plan.lines).toEqual([]);
+  const random = createRandom(12);
+  const day = addDays(setup.window.from, 4);
+  const made = bookOn(setup.clinic, random, day) ?? bookOn(setup.clinic, random, addDays(day, 1));
+  const before = await live();
+  const stopped = await inspector.runAsPlanned(plan.id);
+  expect(stopped).toMatchObject({ status: 'cancelled', error: { code: 'plan_differs' } });
+  expect(stopped.error.message).toContain('Not in the plan: 1 to add.');
+  expect(await live()).toEqual(before);
+  const next = await inspector.inspected({ kind: 'plan' });
+  expect(next.lines).toEqual([expect.objectContaining({ what: 'add', reference: made!.id })]);
+  expect(await inspector.runAsPlanned(next.id)).toMatchObject({ status: 'completed', metadata: { added: 1 } });
+  await setup.expectBook();
+  expect((await inspector.ask({ kind: 'plan', mode: 'consultations' })).status).toBe(400);
 });
 
 test('a date that cannot be read leaves the comparison incomplete: nothing of it is called gone', async () => {

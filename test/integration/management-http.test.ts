@@ -560,6 +560,7 @@ describe('failures and held removals', () => {
       const { held } = (await ask('GET', '/api/v1/held', {})).body;
       expect(held).toHaveLength(1);
       const [set] = held;
+      expect(set.connector).toBe('vsrx');
       expect((await ask('GET', '/api/v1/held/{setId}', { setId: set.id }, { organization: OTHER })).status).toBe(404);
       const whole = (await ask('GET', '/api/v1/held/{setId}', { setId: set.id })).body;
       expect(whole.items).toHaveLength(set.items);

@@ -296,7 +296,7 @@ export class Rules {
       if (!this.#approved.has(set.id) || set.organizationId !== document.organizationId) continue;
       if (items.some((item) => item.documentUuid === document.documentUuid)) return;
     }
-    this.#break('held removals only as approved', what);
+    this.#break('held deletions only as approved', what);
   }
 
   #practiceOf(key: { readonly organizationId: string; readonly connectionId: string }): Practice {

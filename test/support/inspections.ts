@@ -6,6 +6,7 @@ import { describedPaths } from './description.ts';
 import { until } from './until.ts';
 
 const OF_CONNECTION = '/api/v1/connections/{connectionId}/inspections';
+const RUNS = '/api/v1/connections/{connectionId}/runs';
 const ONE = '/api/v1/inspections/{inspectionId}';
 
 export interface Line {
@@ -31,6 +32,9 @@ export interface Inspector {
   /** The newest first. */
   // biome-ignore lint/suspicious/noExplicitAny: each test knows what it asked for
   list(kind: string): Promise<any[]>;
+  /** A run that keeps to a plan, from begin to end. */
+  // biome-ignore lint/suspicious/noExplicitAny: each test knows what it asked for
+  runAsPlanned(plan: string): Promise<any>;
 }
 
 export async function createInspector(
@@ -70,6 +74,17 @@ export async function createInspector(
       expect(begun.status).toBe(202);
       await until(async () => (await look(begun.body.id)).body.state !== 'running', 60_000);
       return (await look(begun.body.id)).body;
+    },
+    async runAsPlanned(plan) {
+      const path = `/api/v1/connections/${connectionId}/runs`;
+      const begun = await call('POST', RUNS, path, { plan });
+      expect(begun.status).toBe(202);
+      const run = async () => {
+        const { runs } = (await call('GET', RUNS, path)).body;
+        return runs.find(({ sync_id }: { sync_id: string }) => sync_id === begun.body.sync_id);
+      };
+      await until(async () => (await run())?.completed_at !== null, 60_000);
+      return run();
     },
     list: async (kind) => (await call('GET', OF_CONNECTION, `${at}?kind=${kind}`)).body.inspections,
   };

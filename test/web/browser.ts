@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import type { AxeResults } from 'axe-core';
 import pg from 'pg';
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import { type Browser, type BrowserContext, chromium, type Locator, type Page } from 'playwright-core';
 import { expect } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import type { Role } from '../../src/domain/scopes.ts';
@@ -44,6 +44,8 @@ export interface Scene {
   synchronise(): Promise<string>;
   /** Lets runs wait in the middle of their read. @returns ends that */
   holdSource(): Promise<() => Promise<void>>;
+  /** The source gives a file another reference. */
+  renameReference(from: string, to: string): Promise<void>;
   /** All that is stored vanishes from the source; two runs later its removal waits for a person. @returns the set's id */
   emptySource(): Promise<string>;
   close(): Promise<void>;
@@ -109,6 +111,14 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
         await client.query('COMMIT');
         await client.end();
       };
+    },
+    async renameReference(from, to) {
+      const client = new pg.Client({ connectionString: setup.sourceUrl });
+      await client.connect();
+      const sql = 'UPDATE ax_notes_attachments SET file_uuid = $2 WHERE lower(file_uuid) = $1';
+      const { rowCount } = await client.query(sql, [from, to]);
+      await client.end();
+      expect(rowCount).toBe(1);
     },
     async emptySource() {
       const { failures } = (await ask('GET', '/api/v1/failures')).body;
@@ -225,9 +235,9 @@ export async function scriptBytes(scene: Pick<Scene, 'browser' | 'server'>, path
   return bytes;
 }
 
-/** For the documentation, when CHARTSYNC_TEST_PICTURES is set. */
-export async function picture(page: Page, name: string): Promise<void> {
+/** For the documentation, when CHARTSYNC_TEST_PICTURES is set. @param part of the page, where the whole would not show it */
+export async function picture(page: Page, name: string, part?: Locator): Promise<void> {
   if (process.env.CHARTSYNC_TEST_PICTURES === undefined) return;
   await mkdir(PICTURES, { recursive: true });
-  await page.screenshot({ path: `${PICTURES}${name}.png` });
+  await (part ?? page).screenshot({ path: `${PICTURES}${name}.png` });
 }

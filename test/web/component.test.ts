@@ -180,6 +180,47 @@ test('a patient is activated after the price was confirmed, alerts are acknowled
   await close();
 });
 
+test('the case summary is shown as it was saved, written, changed and removed, and nobody overwrites what they have not seen', async () => {
+  const path = `/api/patients/${patients[0]}/case-summary`;
+  const saved = async () => (await scene.ask('GET', path)).body.caseSummary;
+  const { page, close, complaints } = await open();
+  await page.getByRole('heading', { name: 'Case summary' }).waitFor();
+  await page.getByText('Nobody has written one.').waitFor();
+  await page.getByRole('button', { name: 'Write a summary' }).click();
+  const field = page.getByLabel('Summary of this case');
+  await field.fill('Torn meniscus.\n<b>Rest</b> for six weeks.');
+  expect(await violations(page)).toEqual([]);
+  await page.getByRole('button', { name: 'Save the summary' }).click();
+  await page.getByText('<b>Rest</b> for six weeks.').waitFor();
+  expect(await saved()).toEqual({ text: 'Torn meniscus.\n<b>Rest</b> for six weeks.' });
+  const told = page.getByRole('listitem').filter({ hasText: /^chartsync-summary-/ });
+  expect((await told.allTextContents()).join()).toMatch(/^chartsync-summary-saved (?!.*meniscus)/);
+
+  // Another program is faster, and its summary has parts.
+  await page.getByRole('button', { name: 'Change the summary' }).click();
+  await field.fill('Healed.');
+  const parts = { chiefComplaint: 'Knee pain', findings: ['swelling', { range_of_motion: 'reduced' }], urgent: false };
+  expect((await put(path, { caseSummary: parts })).status).toBe(204);
+  await page.getByRole('button', { name: 'Save the summary' }).click();
+  await page.getByRole('alert').getByText('Somebody else has changed the summary meanwhile.').waitFor();
+  expect(await saved()).toEqual(parts);
+  // Theirs is shown beside what was written.
+  await page.getByText('Knee pain').waitFor();
+  expect(await field.inputValue()).toBe('Healed.');
+  await page.getByRole('button', { name: 'Not now' }).click();
+  await page.getByText('Chief complaint', { exact: true }).waitFor();
+  await page.getByText('Range of motion', { exact: true }).waitFor();
+  expect(await page.getByRole('button', { name: 'Change the summary' }).count()).toBe(0);
+  expect(await violations(page)).toEqual([]);
+
+  await page.getByRole('button', { name: 'Remove the summary' }).click();
+  await page.getByRole('dialog', { name: 'Remove the case summary?' }).getByRole('button', { name: 'Yes' }).click();
+  await page.getByText('Nobody has written one.').waitFor();
+  expect((await scene.ask('GET', path)).status).toBe(404);
+  expect(complaints).toEqual([]);
+  await close();
+});
+
 test('what was refused stays until it was read, and nobody is charged twice', async () => {
   const database = new pg.Client({ connectionString: scene.setup.environment.DATABASE_URL });
   await database.connect();
@@ -374,6 +415,11 @@ test('it is one file, small, and may be loaded from anywhere', async () => {
     404,
   );
 });
+
+function put(path: string, body: object): Promise<Response> {
+  const headers = { authorization: `Bearer ${scene.server.adminKey}`, 'content-type': 'application/json' };
+  return fetch(`${scene.server.url}${path}`, { method: 'PUT', headers, body: JSON.stringify(body) });
+}
 
 async function tokenOf(patient: string): Promise<string> {
   const answer = await fetch(`${host.origin}/chartsync-token`, {

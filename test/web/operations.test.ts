@@ -3,7 +3,7 @@ import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { storedState } from '../support/practice-setup.ts';
-import { CONNECTION, openScene, type Scene, until, violations, visit } from './browser.ts';
+import { CONNECTION, openScene, picture, type Scene, until, violations, visit } from './browser.ts';
 
 let scene: Scene;
 let operator: string;
@@ -21,6 +21,7 @@ test('plan first: see what a run would do, then do it', async () => {
   const added = page.getByRole('group', { name: /^To add: \d+$/ });
   expect(await added.getByRole('row').count()).toBeGreaterThan(10);
   expect(await violations(page)).toEqual([]);
+  await picture(page, 'plan-light');
   // Nothing was done yet.
   expect(await storedState(scene.setup.connection)).toEqual({});
   await page.getByRole('button', { name: 'Run it as planned' }).click();
@@ -28,6 +29,32 @@ test('plan first: see what a run would do, then do it', async () => {
   await page.getByRole('link', { name: CONNECTION }).click();
   await page.getByRole('button', { name: 'Plan first' }).click();
   await page.getByText(/^\d+ unchanged\.$/).waitFor();
+  expect(complaints).toEqual([]);
+  await close();
+});
+
+test('a run that would do more than its plan showed stops, and says what', async () => {
+  const { page, go, complaints, close } = await visit(scene, { key: operator });
+  await go(`/connections/${CONNECTION}`);
+  await page.getByRole('button', { name: 'Plan first' }).click();
+  await page.getByText(/^\d+ unchanged\.$/).waitFor();
+  const before = await storedState(scene.setup.connection);
+  const references = Object.values(before).flatMap((unit) => Object.keys(unit));
+  const known = references.find((reference) => !reference.startsWith('id:'));
+  await scene.renameReference(known!, 'AAAAAAAA-0000-4000-8000-00000000000A');
+  await page.getByRole('button', { name: 'Run it as planned' }).click();
+  await page.getByText('The run has ended: stopped, not as planned.').waitFor();
+  await page.getByText('Not in the plan: 1 to add.').waitFor();
+  await page.getByText('What to do: Make a new plan').waitFor();
+  expect(await violations(page)).toEqual([]);
+  await picture(page, 'not-as-planned-light');
+  expect(await storedState(scene.setup.connection)).toEqual(before);
+  await page.getByRole('link', { name: 'Make a new plan' }).click();
+  await page.getByRole('button', { name: 'Plan first' }).click();
+  await page.getByRole('cell', { name: 'aaaaaaaa-0000-4000-8000-00000000000a' }).waitFor();
+  await page.getByRole('button', { name: 'Run it as planned' }).click();
+  await page.getByText('The run has ended: done in part.').waitFor();
+  expect(JSON.stringify(await storedState(scene.setup.connection))).toContain('aaaaaaaa-0000-4000-8000-00000000000a');
   expect(complaints).toEqual([]);
   await close();
 });
@@ -74,7 +101,7 @@ test('a schedule is tried, refused, chosen and taken back', async () => {
   const starts = section.getByRole('list', { name: 'The next five starts' }).getByRole('listitem');
   await until(async () => (await starts.count()) === 5);
   await section.getByLabel('Every (such as').fill('soon');
-  await section.getByText(/every: .*expected/).waitFor();
+  await section.getByText(/^The time between two runs must be a time from 1m to 7d/).waitFor();
   expect(await section.getByRole('button', { name: 'Use this schedule' }).isDisabled()).toBe(true);
   await section.getByLabel('When it runs').selectOption('By a cron expression');
   await section.getByLabel('Minute, hour').fill('30 2 * * *');
@@ -83,6 +110,7 @@ test('a schedule is tried, refused, chosen and taken back', async () => {
   await until(async () => /02:30/.test((await starts.last().textContent()) ?? ''));
   expect(await starts.last().locator('time').getAttribute('title')).toMatch(/where you are/);
   expect(await violations(page)).toEqual([]);
+  await picture(page, 'schedule-form-light', section);
   await section.getByRole('button', { name: 'Use this schedule' }).click();
   await section.getByText('Chosen in these pages').waitFor();
   await section.getByRole('button', { name: 'Take that of chartsync.yaml again' }).click();

@@ -75,7 +75,11 @@ test('find a patient, search in the documents, read the hit, follow its copies, 
     .click();
   await page.locator('canvas[data-drawn="1"]').waitFor();
   await page.getByText('Page 1 of 1').waitFor();
+  // Words found and the preview in one picture.
+  await page.setViewportSize({ width: 1280, height: 1000 });
+  await page.getByLabel('Words,').evaluate((field) => field.closest('section')?.scrollIntoView({ block: 'start' }));
   await picture(page, 'patient-light');
+  await page.setViewportSize({ width: 1280, height: 800 });
   await page.getByText('Text of this page').click();
   await page.getByText('No fracture of the wombat was seen.').last().waitFor();
   expect(await darkPixels(page)).toBeGreaterThan(100);

@@ -110,12 +110,29 @@ test('a booking without a place is told', async () => {
   await close();
 });
 
+test('of days that were never read nothing is said, and those that are over promise nothing', async () => {
+  const { page, go, complaints, close } = await visit(scene, { key: server.adminKey });
+  const before = new Date(Date.now() - 21 * 86_400_000).toISOString().slice(0, 10);
+  await go(`/schedule?view=week&date=${before}`);
+  await until(
+    async () => (await page.getByRole('cell', { name: 'Never read: nothing is known of this day.' }).count()) === 7,
+  );
+  expect(await page.getByText('The clinic offers nothing').count()).toBe(0);
+  expect(await page.getByText('over', { exact: true }).count()).toBe(7);
+  expect(await page.getByText('too old to promise anything').count()).toBe(0);
+  await go(`/schedule?view=day&date=${before}`);
+  await page.getByText('Never read: nothing is known of this day.').waitFor();
+  expect(await violations(page)).toEqual([]);
+  expect(complaints).toEqual([]);
+  await close();
+});
+
 test('days on which the clocks change say so', async () => {
   const { page, go, close } = await visit(scene, { key: server.adminKey });
   await go('/schedule?date=2026-03-08');
   await page.getByText('it has 23 hours').waitFor();
-  await page.getByText('never read').waitFor();
-  await page.getByText('The clinic offers nothing on this day.').waitFor();
+  await page.getByText('never read', { exact: true }).waitFor();
+  await page.getByText('Never read: nothing is known of this day.').waitFor();
   await go('/schedule?date=2026-11-01');
   await page.getByText('it has 25 hours').waitFor();
   await close();

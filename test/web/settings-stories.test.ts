@@ -1,7 +1,7 @@
 /** An administrator at the settings of a connection, and at the alerts of the organisation. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { isSigned, receiveWebhooks, type WebhookReceiver } from '../support/alert-receivers.ts';
-import { CONNECTION, openScene, type Scene, until, violations, visit } from './browser.ts';
+import { CONNECTION, openScene, picture, type Scene, until, violations, visit } from './browser.ts';
 
 let scene: Scene;
 let hooks: WebhookReceiver;
@@ -33,6 +33,7 @@ test('settings: see who said what, be corrected, change one, take it back', asyn
   await section.getByText('expected a time from 100ms to 60m, such as 60s').waitFor();
   expect(await wait.getAttribute('aria-invalid')).toBe('true');
   expect(await violations(page)).toEqual([]);
+  await picture(page, 'settings-form-light', section);
   await wait.fill('45s');
   await section.getByLabel('Allowed folders').fill('notes/\nletters/');
   await section.getByRole('button', { name: 'Use these settings' }).click();
@@ -66,6 +67,7 @@ test('an alert is added, tried, tells of a problem, is changed and removed', asy
   await section.getByLabel('Tell when').selectOption('A connection is paused');
   await section.getByLabel('Address').fill('https://10.0.0.1/hook');
   expect(await violations(page)).toEqual([]);
+  await picture(page, 'alert-form-light', section);
   await section.getByRole('button', { name: 'Store the alert' }).click();
   await section.getByText('its address is not public').waitFor();
   await section.getByLabel('Address').fill(hooks.url);

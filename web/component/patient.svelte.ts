@@ -1,6 +1,7 @@
 /** One patient as the component knows it: asked for once, then kept true by the stream of events. */
 import {
   type AlertType,
+  type Asked,
   asFailure,
   type Duplicate,
   type Group,
@@ -8,9 +9,10 @@ import {
   type Patient,
   type PatientFile,
   type Service,
-  type ServiceFailure,
+  ServiceFailure,
   type SyncState,
 } from './service.ts';
+import { words } from './words.ts';
 
 const PAGE = 500;
 /** The component is for people who look at one patient; beyond that they search. */
@@ -182,6 +184,38 @@ export class PatientView {
     });
   }
 
+  /** @param before what was shown when somebody began to write. @returns whether it is saved */
+  saveSummary(text: string, before: unknown): Promise<boolean> {
+    return this.#changeSummary(before, 'summary-saved', (client, params) =>
+      client.PUT('/api/patients/{uuid}/case-summary', { params, body: { caseSummary: { text } } }),
+    );
+  }
+
+  removeSummary(before: unknown): Promise<boolean> {
+    return this.#changeSummary(before, 'summary-removed', (client, params) =>
+      client.DELETE('/api/patients/{uuid}/case-summary', { params }),
+    );
+  }
+
+  /** Nobody overwrites what they have not seen. */
+  #changeSummary(
+    before: unknown,
+    event: string,
+    change: (client: Asked, params: OfPatient) => Promise<{ data?: unknown; error?: unknown; response: Response }>,
+  ): Promise<boolean> {
+    return this.attempt(async () => {
+      const params = { path: { uuid: this.uuid } };
+      const { patient } = await this.service.ask((client) => client.GET('/api/patients/{uuid}', { params }));
+      if (JSON.stringify(patient.caseSummary) !== JSON.stringify(before)) {
+        this.patient = patient;
+        throw new ServiceFailure(409, words.summary.changed);
+      }
+      await this.service.ask((client) => change(client, params));
+      this.#tell(event, {});
+      await this.#renew();
+    });
+  }
+
   async reloadSync(): Promise<void> {
     clearTimeout(this.#runTimer);
     const was = this.sync?.running === true;
@@ -303,6 +337,10 @@ export interface OpenAlert {
   readonly type: AlertType;
   readonly description: string;
   readonly timestamp: string;
+}
+
+interface OfPatient {
+  readonly path: { readonly uuid: string };
 }
 
 interface Heard {

@@ -36,9 +36,11 @@ export function asFailure(error: unknown): ServiceFailure {
   );
 }
 
+export type Asked = Client<paths>;
+
 export interface Service {
   /** @throws ServiceFailure */
-  ask<T>(question: (client: Client<paths>) => Promise<{ data?: T; error?: unknown; response: Response }>): Promise<T>;
+  ask<T>(question: (client: Asked) => Promise<{ data?: T; error?: unknown; response: Response }>): Promise<T>;
   /** What happens to the patient's documents. Ends when the connection does. @param after id of the last event heard */
   events(patientUuid: string, after: string | null, signal: AbortSignal): Promise<AsyncIterable<ServerEvent>>;
 }

@@ -45,6 +45,25 @@ export const words = {
     started: 'The synchronisation has begun.',
   },
 
+  summary: {
+    title: 'Case summary',
+    none: 'Nobody has written one.',
+    label: 'Summary of this case',
+    write: 'Write a summary',
+    edit: 'Change the summary',
+    save: 'Save the summary',
+    dismiss: 'Not now',
+    remove: 'Remove the summary',
+    removeTitle: 'Remove the case summary?',
+    removeText: 'It is not kept anywhere else.',
+    confirm: 'Yes, remove it',
+    changed: 'Somebody else has changed the summary meanwhile. Yours was not saved.',
+    theirs: 'What is there now; to save replaces it:',
+    yes: 'yes',
+    no: 'no',
+    empty: '–',
+  },
+
   alerts: {
     title: (count: number) => many(count, 'alert'),
     of: (name: string) => `about ${name}`,

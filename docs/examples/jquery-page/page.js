@@ -19,6 +19,8 @@ $(() => {
     'grouped',
     'ungrouped',
     'alert-acknowledged',
+    'summary-saved',
+    'summary-removed',
     'synced',
     'error',
   ];

@@ -18,6 +18,7 @@ import {
 const heldSet = {
   id: HELD_SET,
   connection_id: CONNECTION,
+  connector: 'vsrx',
   sync_id: RUN,
   state: 'pending',
   reason: 'The source shows no items at all, and 1853 are stored.',
@@ -266,7 +267,7 @@ export const CONNECTION_EXAMPLES: Examples = {
   },
   approveHeldSet: {
     body: { note: 'The practice archived these on purpose.' },
-    answers: { 200: { message: 'Removal started', set_id: HELD_SET, items: 1853, sync_id: RUN } },
+    answers: { 200: { message: 'Deletion started', set_id: HELD_SET, items: 1853, sync_id: RUN } },
   },
   rejectHeldSet: {
     body: { note: 'The source was restored from an old copy.' },

@@ -254,7 +254,7 @@ export function clinikoRoutes(app: FastifyInstance, services: ApiServices, acces
               credentials_valid: Type.Boolean({ description: 'There are some, and they were not refused last time.' }),
               sync_status: Type.Enum(['healthy', 'degraded', 'failing', 'never_synced', 'disabled'], {
                 description:
-                  '`degraded`: items failed, removals wait for a person, or the last run left something out.',
+                  '`degraded`: items failed, deletions wait for a person, or the last run left something out.',
               }),
               status_reason: NullableText,
               timestamp: Instant,

@@ -1,7 +1,9 @@
 /** `/api/v1/connections/:connectionId/runs`: start a run of one connection, and its past ones. */
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
+import type { Inspection } from '../../domain/inspection.ts';
 import { BOOK_MODES, FILE_MODES, RECORD_MODES } from '../../domain/run.ts';
+import type { Connection } from '../../runs/connections.ts';
 import { checkMode, modeFor } from '../../runs/modes.ts';
 import type { Access } from '../access.ts';
 import { HttpError } from '../errors.ts';
@@ -32,7 +34,7 @@ export function connectionRunRoutes(app: FastifyInstance, services: ApiServices,
     return found;
   };
 
-  app.post<Params & { Body?: { mode?: Mode } }>(
+  app.post<Params & { Body?: { mode?: Mode; plan?: string } }>(
     PATH,
     {
       schema: {
@@ -41,7 +43,17 @@ export function connectionRunRoutes(app: FastifyInstance, services: ApiServices,
         operationId: 'startConnection',
         body: Type.Optional(
           Type.Object(
-            { mode: Type.Optional(Type.Enum([...MODES], { description: 'One that the connection has.' })) },
+            {
+              mode: Type.Optional(Type.Enum([...MODES], { description: 'One that the connection has.' })),
+              plan: Type.Optional(
+                Type.String({
+                  maxLength: 64,
+                  description:
+                    'Id of a finished inspection "plan" of the connection. The run does nothing that it did not show: it compares ' +
+                    'again, and ends as cancelled, with the error plan_differs, before it would. Its mode is that of the plan.',
+                }),
+              ),
+            },
             { additionalProperties: false },
           ),
         ),
@@ -60,12 +72,35 @@ export function connectionRunRoutes(app: FastifyInstance, services: ApiServices,
       const asked = request.body?.mode;
       const known = asked === undefined || connectionModes(connection.connector).includes(asked);
       if (!known) throw new HttpError(422, 'invalid_request', 'The connection has no such mode.');
+      const usual = modeFor(connection, 'changes');
+      const planId = request.body?.plan ?? null;
+      const planned = planId === null ? null : ((await planNamed(connection, planId)).options.mode ?? usual);
+      if (planned !== null && asked !== undefined && asked !== planned) {
+        throw new HttpError(
+          422,
+          'invalid_request',
+          `The plan is of the mode "${planned}": a run of another would do something else.`,
+        );
+      }
       await access.countStart(request, reply);
-      const mode = asked === undefined ? modeFor(connection, 'changes') : checkMode(connection, asked);
-      const run = await askForRun(services, access, request, connection, { mode });
+      const mode = checkMode(connection, planned ?? asked ?? usual);
+      const run = await askForRun(services, access, request, connection, { mode, planId });
       return reply.status(202).send({ sync_id: run.runId, status: run.state });
     },
   );
+
+  /** @throws HttpError 409 when nobody could keep to it */
+  async function planNamed({ organizationId, id: connectionId }: Connection, planId: string): Promise<Inspection> {
+    const { store } = services.inspections;
+    const plan = await store.find(organizationId, planId);
+    if (plan?.kind !== 'plan' || plan.connectionId !== connectionId || plan.state !== 'done') {
+      throw new HttpError(409, 'no_plan', 'That is no finished plan of this connection.');
+    }
+    if ((await store.planned({ organizationId, connectionId }, planId)) === null) {
+      throw new HttpError(409, 'no_plan', 'All that the plan showed is not kept any more: make a new one.');
+    }
+    return plan;
+  }
 
   app.get<Params & { Querystring: { limit?: number } }>(
     PATH,

@@ -1,4 +1,4 @@
-/** `/api/v1/held`: removals that the deletion guard held back for a person. */
+/** `/api/v1/held`: deletions that the deletion guard held back for a person. */
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import type { HeldItem, HeldSet } from '../../ports/run-store.ts';
@@ -17,6 +17,10 @@ const HeldSetAnswer = Type.Object(
   {
     id: Type.String(),
     connection_id: Type.String(),
+    connector: Type.Union([Type.String(), Type.Null()], {
+      description:
+        'Kind of the connection: vsrx holds documents, cliniko records, idexx entries of a book. Null: it is configured no more.',
+    }),
     sync_id: Type.String({ description: 'The run that found it.' }),
     state: Type.Enum([...STATES]),
     reason: Type.String({ description: 'Which limit held it.' }),
@@ -30,8 +34,10 @@ const HeldSetAnswer = Type.Object(
 );
 
 const HeldItemAnswer = Type.Object({
-  document_uuid: Type.String(),
-  patient_uuid: Type.String(),
+  document_uuid: Type.String({ description: 'Of the document; of records and entries of a book: our id.' }),
+  patient_uuid: Type.String({
+    description: 'Of the patient; of records: their list, such as patients; of a book: calendar or consultations.',
+  }),
   reference: Type.String(),
   absence: Type.Enum(['deleted', 'missing', 'gone', 'reassigned']),
   state: Type.Enum(['held', 'applied', 'kept']),
@@ -85,6 +91,7 @@ interface SetParams {
 }
 
 export function heldRoutes(app: FastifyInstance, services: ApiServices, access: Access): void {
+  const answer = (set: HeldSet) => answerOf(set, services);
   const setOf = async (organizationId: string, setId: string) => {
     const found = /^[\w-]{1,64}$/.test(setId) ? await services.runLists.heldSet(organizationId, setId) : null;
     if (found === null) throw new HttpError(404, 'not_found', 'No such held set.');
@@ -95,10 +102,10 @@ export function heldRoutes(app: FastifyInstance, services: ApiServices, access: 
     '/api/v1/held',
     {
       schema: {
-        summary: 'Removals that wait for a person',
+        summary: 'Deletions that wait for a person',
         description: 'Page by page with limit and after, newest first. Without both the answer holds all of them.',
         operationId: 'heldSets',
-        tags: ['held removals'],
+        tags: ['held deletions'],
         headers: SelectOrganization,
         querystring: Query,
         response: {
@@ -142,7 +149,7 @@ export function heldRoutes(app: FastifyInstance, services: ApiServices, access: 
         summary: 'A held set with its items and its proof',
         description: 'The items page by page with limit and after. Without both the answer holds all of them.',
         operationId: 'heldSet',
-        tags: ['held removals'],
+        tags: ['held deletions'],
         headers: SelectOrganization,
         params: SetPath,
         querystring: PageQuery,
@@ -211,7 +218,7 @@ export function heldRoutes(app: FastifyInstance, services: ApiServices, access: 
             ? 'Each is looked up once more by a run; what the source shows again is kept. Approving an approved set again starts the run again. The answer names the decided set.'
             : 'They are not held again until the source shows them. The answer names the decided set.',
           operationId: `${verb}HeldSet`,
-          tags: ['held removals'],
+          tags: ['held deletions'],
           headers: SelectOrganization,
           params: SetPath,
           body: Decision,
@@ -254,7 +261,7 @@ export function heldRoutes(app: FastifyInstance, services: ApiServices, access: 
           details: decided === set.id ? {} : { decided },
         }));
         return {
-          message: approve ? 'Removal started' : 'The documents are kept',
+          message: approve ? 'Deletion started' : 'The documents are kept',
           set_id: decided,
           items: some === undefined ? set.itemCount : new Set(some).size,
           sync_id: syncId,
@@ -264,10 +271,13 @@ export function heldRoutes(app: FastifyInstance, services: ApiServices, access: 
   }
 }
 
-function answer(set: HeldSet) {
+function answerOf(set: HeldSet, { connections }: Pick<ApiServices, 'connections'>) {
+  const { organizationId, connectionId } = set;
+  const connection = connections.find((c) => c.organizationId === organizationId && c.id === connectionId);
   return {
     id: set.id,
-    connection_id: set.connectionId,
+    connection_id: connectionId,
+    connector: connection?.connector ?? null,
     sync_id: set.runId,
     state: set.state,
     reason: set.reason,

@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import { INSPECTIONS, type Inspection, type InspectionKind } from '../../domain/inspection.ts';
 import { isFileConnection } from '../../runs/connections.ts';
-import { checkMode } from '../../runs/modes.ts';
+import { checkMode, hasPlan } from '../../runs/modes.ts';
 import type { Access } from '../access.ts';
 import { HttpError } from '../errors.ts';
 import { ACCESS_REFUSALS, refusals } from '../refusals.ts';
@@ -45,7 +45,7 @@ const SUMMARY = {
     description: 'False: the source could not be read to its end, so nothing is said about what it lacks.',
   }),
   held: Type.Union([Type.String(), Type.Null()], {
-    description: 'Of a plan: why its removals would wait for a person.',
+    description: 'Of a plan: why its deletions would wait for a person.',
   }),
   checksums: Type.Record(Type.String(), Type.String(), {
     description:
@@ -123,6 +123,9 @@ export function inspectionRoutes(app: FastifyInstance, services: ApiServices, ac
         (mode !== null && kind !== 'plan') || (content && kind !== 'verify') || (preview !== null && kind !== 'repair');
       if (misplaced) throw new HttpError(400, 'invalid_request', `An inspection "${kind}" has no such option.`);
       if (mode !== null) checkRequestMode(connection, mode);
+      if (mode !== null && !hasPlan(mode)) {
+        throw new HttpError(400, 'invalid_request', 'There is a plan for the calendar only, not for consultations.');
+      }
       if (content && !isFileConnection(connection)) {
         throw new HttpError(400, 'invalid_request', 'Only a connection that copies files has contents.');
       }

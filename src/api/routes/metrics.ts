@@ -185,7 +185,7 @@ function describeRuns(registry: Registry, snapshot: MetricsSnapshot, now: number
   });
   const held = new Gauge({
     name: 'sync_held_items',
-    help: 'Removals that wait for a person.',
+    help: 'Deletions that wait for a person.',
     labelNames: connection,
     registers,
   });

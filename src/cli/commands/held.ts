@@ -9,7 +9,7 @@ import { auditedCommand, personOf } from '../person.ts';
 import { reportRun } from '../run-report.ts';
 
 export function registerHeld(program: Command, runner: CommandRunner): void {
-  const held = program.command('held').description('removals that the deletion guard held back for a person');
+  const held = program.command('held').description('deletions that the deletion guard held back for a person');
 
   held
     .command('list')

@@ -49,7 +49,7 @@ export function registerStatus(program: Command, runner: CommandRunner): void {
             `${connectionId}: ${failed === 1 ? 'the last run' : `the last ${failed} runs`} failed, see chartsync runs ${connectionId}`,
           );
         }
-        if (statuses.some((s) => s.heldItems > 0)) output.say('Removals wait for a decision: chartsync held list');
+        if (statuses.some((s) => s.heldItems > 0)) output.say('Deletions wait for a decision: chartsync held list');
         if (statuses.some((s) => s.openFailures > 0)) output.say('Items failed: chartsync failures <connection>');
         for (const { id } of chartsync.config.organizations) {
           const [report] = await chartsync.consistency.reports(id, 1);

@@ -11,7 +11,8 @@ import type { FileMode } from '../../domain/run.ts';
 import type { SpooledLines } from '../../ports/change-spool.ts';
 import type { OpenFailure, RunProgress } from '../../ports/run-store.ts';
 import { type RunResult, withRun } from '../run-session.ts';
-import { type ChangeLine, readLine } from './change-line.ts';
+import type { ChangeLine } from './change-line.ts';
+import { type Fate, judgedLines } from './judged-lines.ts';
 import { type ChangesRead, failureKey, readChanges } from './read-changes.ts';
 import type { FilePorts, FileSettings } from './settings.ts';
 import { applyChanges, FILE_SYNC_STEPS } from './sync-files.ts';
@@ -45,14 +46,14 @@ export interface PlanSummary {
 /**
  * Reads and compares without changing anything.
  * @param write called with each line of the plan file
- * @param onChange called with each change, for people
+ * @param onChange called with each change, for people, and with what would become of one that is absent
  */
 export async function planFiles(
   ports: FilePorts,
   settings: FileSettings,
   request: { readonly mode: FileMode; readonly unit?: string; readonly signal: AbortSignal },
   write: (line: string) => Promise<void> | void,
-  onChange: (change: ChangeLine) => void,
+  onChange: (change: ChangeLine, fate: Fate | null) => void,
 ): Promise<PlanSummary> {
   await ports.source.check(request.signal);
   const newest = await ports.runs.runs(settings, 1);
@@ -75,14 +76,11 @@ export async function planFiles(
     await put(JSON.stringify(header));
     let removals = 0;
     let firstMissed = 0;
-    for await (const text of changes.lines.lines(request.signal)) {
-      const line = readLine(text);
-      const stays = line.kind === 'absent' && line.stored.uploaded;
-      if (line.kind === 'absent' && !stays && changes.read.complete && !changes.orphans.has(line.stored.unit)) {
-        if (changes.read.judge(line).verdict === 'remove') removals++;
-        else firstMissed++;
-      }
-      if (!stays) onChange(line);
+    for await (const { text, line, fate } of judgedLines(ports, changes, request.signal)) {
+      if (fate === 'remove') removals++;
+      if (fate === 'missing') firstMissed++;
+      // What a person brought is in the file only because a moved one may be found in it.
+      if (line.kind !== 'absent' || !line.stored.uploaded) onChange(line, fate);
       await put(text);
     }
     const footer: PlanFooter = {
@@ -171,6 +169,7 @@ export async function applyPlan(
         rehash: header.mode === 'checksum',
         unit: header.unit,
         refused: true,
+        planned: null,
       });
     },
   );

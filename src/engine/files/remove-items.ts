@@ -3,8 +3,9 @@
  * more at the moment of acting.
  */
 import type { Removal } from '../../domain/completeness.ts';
+import type { PlannedItems } from '../../domain/planned-items.ts';
 import type { StoredDocument, UnitResult } from '../../ports/document-records.ts';
-import { guard } from '../guard.ts';
+import { guardAsPlanned } from '../keep-to-plan.ts';
 import type { RunSession } from '../run-session.ts';
 import type { Copied } from './copy-items.ts';
 import type { FilePorts, FileSettings } from './settings.ts';
@@ -17,6 +18,8 @@ export interface RemoveInput extends Pick<Copied, 'removals' | 'openUnits'> {
   readonly unit: string | null;
   /** The read was complete: also "nothing to hold" is news about the pending set. */
   readonly complete: boolean;
+  /** Removals that it does not show are left to the next run; null: the run has no plan. */
+  readonly planned: PlannedItems | null;
 }
 
 const REMOVALS_PER_BATCH = 200;
@@ -27,8 +30,13 @@ export async function removeItems(
   session: RunSession,
   input: RemoveInput,
 ): Promise<void> {
-  const all = [...input.removals.values()].flat();
-  const verdict = guard(
+  const { planned } = input;
+  const all = [...input.removals.values()].flat().filter(({ stored: { unit, reference } }) => {
+    return planned === null || planned.has({ what: 'remove', unit, reference });
+  });
+  const verdict = guardAsPlanned(
+    planned,
+    '',
     { removals: all.length, stored: input.stored, inSource: input.inSource, inSourceBefore: input.inSourceBefore },
     settings.guard,
   );

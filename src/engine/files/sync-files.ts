@@ -4,14 +4,17 @@
  *     source ──read──▶ compare ──spool──▶ copy ──▶ guard ──▶ remove ──▶ checkpoint
  */
 import { SyncError } from '../../domain/errors.ts';
+import type { PlannedItems } from '../../domain/planned-items.ts';
 import type { FileMode, RunTrigger } from '../../domain/run.ts';
 import type { RunProgress } from '../../ports/run-store.ts';
 import { nextTry } from '../failure-policy.ts';
+import type { PlanOfRun } from '../keep-to-plan.ts';
 import { withRetry } from '../retry.ts';
 import { type RunResult, type RunSession, type SessionOptions, type WorkResult, withRun } from '../run-session.ts';
 import { copyItems } from './copy-items.ts';
 import { copyTogether } from './copy-together.ts';
 import { failureOf } from './item-failure.ts';
+import { keepToPlan } from './judged-lines.ts';
 import { type ChangesRead, failureKey, readChanges } from './read-changes.ts';
 import { removeItems } from './remove-items.ts';
 import type { FilePorts, FileSettings } from './settings.ts';
@@ -21,6 +24,8 @@ export interface FileSyncRequest {
   readonly trigger: RunTrigger;
   /** Only this patient. */
   readonly unit?: string;
+  /** The run was started with a plan, and does nothing else. */
+  readonly keepTo?: PlanOfRun;
   /** A run of the queue, claimed by this process. */
   readonly claimed?: SessionOptions['claimed'];
   readonly onStarted?: (runId: string) => void;
@@ -57,12 +62,15 @@ export function syncFiles(ports: FilePorts, settings: FileSettings, request: Fil
       await ports.blobs.prepare(session.signal);
       await ports.destination?.probe(session.signal);
       session.step(FILE_SYNC_STEPS[1], null);
+      const planned = (await request.keepTo?.()) ?? null;
       const changes = await readWithRetry(ports, settings, request, session);
       try {
+        if (planned !== null) await keepToPlan(ports, changes, planned, session.signal);
         return await applyChanges(ports, settings, session, changes, {
           rehash: request.mode === 'checksum',
           unit: request.unit ?? null,
           refused: request.trigger !== 'schedule',
+          planned,
         });
       } finally {
         await changes.lines.discard();
@@ -106,7 +114,13 @@ export async function applyChanges(
   settings: FileSettings,
   session: RunSession,
   changes: ChangesRead,
-  options: { readonly rehash: boolean; readonly unit: string | null; readonly refused: boolean },
+  options: {
+    readonly rehash: boolean;
+    readonly unit: string | null;
+    readonly refused: boolean;
+    /** Null: the run does whatever it finds. */
+    readonly planned: PlannedItems | null;
+  },
 ): Promise<WorkResult> {
   const { read, compared } = changes;
   session.count(changes.counts);
@@ -137,6 +151,7 @@ export async function applyChanges(
     inSourceBefore: before?.itemsInSource ?? null,
     unit: options.unit,
     complete: read.complete,
+    planned: options.planned,
   });
   await deliver(ports, session, options.refused);
   if (!read.complete) throw new SyncError('source_incomplete', { detail: read.reason });

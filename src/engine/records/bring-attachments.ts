@@ -5,6 +5,7 @@
  */
 import pLimit from 'p-limit';
 import { type ErrorCode, SyncError, toSyncError } from '../../domain/errors.ts';
+import type { PlannedItems } from '../../domain/planned-items.ts';
 import type { ItemFailure } from '../../domain/run.ts';
 import type { WantedAttachment } from '../../ports/attachment-records.ts';
 import { blobName } from '../../ports/blob-store.ts';
@@ -63,6 +64,8 @@ interface Work {
   readonly settings: RecordSettings;
   readonly session: RunSession;
   readonly urgent: boolean;
+  /** What it does not show is left to the next run; null: the run has no plan. */
+  readonly planned: PlannedItems | null;
   readonly failures: ReadonlyMap<string, OpenFailure>;
   readonly counts: { added: number; updated: number; failed: number };
   readonly errors: Set<ErrorCode>;
@@ -74,7 +77,7 @@ export async function bringAttachments(
   own: AttachmentPorts,
   settings: RecordSettings,
   session: RunSession,
-  urgent: boolean,
+  { urgent, planned }: Pick<Work, 'urgent' | 'planned'>,
 ): Promise<void> {
   const failures = await ports.runs.openFailures(settings, DOCUMENTS_UNIT);
   const work: Work = {
@@ -83,6 +86,7 @@ export async function bringAttachments(
     settings,
     session,
     urgent,
+    planned,
     failures: new Map(failures.map((failure) => [failure.reference, failure])),
     counts: { added: 0, updated: 0, failed: 0 },
     errors: new Set(),
@@ -92,7 +96,8 @@ export async function bringAttachments(
   session.step('Bringing attachments', count);
   if (count > 0) await own.blobs.prepare(session.signal);
   await own.wanted.clearKept(session.fence);
-  await askForUnready(work);
+  // Nobody knows what they have become until they are asked for: no plan shows them.
+  if (planned === null) await askForUnready(work);
   const open = new Set(work.failures.keys());
   for (let after = ''; ; ) {
     session.signal.throwIfAborted();
@@ -135,7 +140,7 @@ async function bringBatch(work: Work, batch: readonly WantedAttachment[]): Promi
   const due: Entry['wanted'][] = [];
   for (const wanted of batch) {
     const { patientUuid } = wanted;
-    if (mustWait(work, wanted, now)) continue;
+    if (mustWait(work, wanted, now) || !isPlanned(work, wanted)) continue;
     if (patientUuid === null) fail(wanted, new SyncError('attachment_without_patient'));
     else if (wanted.ready) due.push({ ...wanted, patientUuid });
     else if (now - Date.parse(wanted.createdAt ?? '') <= PROCESSING_MS) session.count({ waiting: 1 });
@@ -154,6 +159,13 @@ async function bringBatch(work: Work, batch: readonly WantedAttachment[]): Promi
     await Promise.all(entries.map((entry) => entry.content?.close()));
   }
   await noteFailures(work, failed);
+}
+
+/** A plan shows the attachment among the records that are new or changed, or as one that is still to be brought. */
+function isPlanned({ planned }: Work, { reference }: WantedAttachment): boolean {
+  if (planned === null || planned.has({ what: 'bring', unit: DOCUMENTS_UNIT, reference })) return true;
+  const unit = 'patient_attachments';
+  return planned.has({ what: 'add', unit, reference }) || planned.has({ what: 'update', unit, reference });
 }
 
 /** True while an earlier failure of the unchanged attachment has to wait. */

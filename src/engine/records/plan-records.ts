@@ -2,9 +2,11 @@
 import { isWithdrawn, type RecordStream } from '../../domain/clinic.ts';
 import { SyncError } from '../../domain/errors.ts';
 import type { RecordMode } from '../../domain/run.ts';
+import { guard } from '../guard.ts';
 import { compare, MAX_PASSES, PartCounts } from './read-stream.ts';
+import { heldWhenMany } from './remove-absent.ts';
 import type { RecordPorts, RecordSettings } from './settings.ts';
-import { planOf } from './sync-records.ts';
+import { mayRemove, planOf, streamsOf } from './sync-records.ts';
 import { isHiddenAsBefore } from './tell-refusals.ts';
 
 export interface StreamPlan {
@@ -16,12 +18,16 @@ export interface StreamPlan {
   readonly absent: number;
   /** Everything was read and the counts agree. */
   readonly complete: boolean;
+  /** Why the removals would wait for a person; null: they would not. */
+  readonly held: string | null;
 }
 
 export interface RecordDifference {
   readonly stream: RecordStream;
   readonly reference: string;
   readonly change: 'add' | 'update' | 'absent';
+  /** An absent one that a run would leave: a person keeps it, or the mode removes nothing. */
+  readonly stays?: true;
 }
 
 /** @param onDifference called for each record that differs. @throws SyncError what ended the read */
@@ -33,7 +39,7 @@ export async function planRecords(
 ): Promise<readonly StreamPlan[]> {
   await ports.source.check(request.signal);
   const plans: StreamPlan[] = [];
-  for (const stream of ports.source.streams) {
+  for (const stream of streamsOf(ports, request.mode)) {
     // As a run does: attendees matter only where there are groups.
     const newGroups = plans.find((plan) => plan.stream === 'group_appointments')?.added ?? 0;
     const isIdle = stream === 'attendees' && newGroups === 0;
@@ -85,14 +91,31 @@ async function planStream(
   }
   const complete = everything && parts.agree && ports.source.showsEverything(stream);
   let absent = 0;
+  let held: string | null = null;
   if (complete) {
     const refused = ports.source.refusals(stream);
+    const weighed = { stored: 0, hidden: 0, removals: 0, unseen: 0 };
     for await (const record of ports.records.stored(settings, stream, request.signal)) {
-      if (seen.has(record.reference) && !withdrawn.has(record.reference)) continue;
-      if (!seen.has(record.reference) && isHiddenAsBefore(record, refused)) continue;
+      weighed.stored++;
+      const isSeen = seen.has(record.reference);
+      if (isSeen && !withdrawn.has(record.reference)) continue;
+      if (!isSeen && isHiddenAsBefore(record, refused)) {
+        weighed.hidden++;
+        continue;
+      }
       absent++;
-      onDifference({ stream, reference: record.reference, change: 'absent' });
+      const stays = record.kept || !mayRemove(request.mode);
+      if (!stays) {
+        weighed.removals++;
+        if (!isSeen) weighed.unseen++;
+      }
+      onDifference({ stream, reference: record.reference, change: 'absent', ...(stays ? { stays } : {}) });
     }
+    const { removals, stored, hidden, unseen } = weighed;
+    const inSource = seen.size + hidden;
+    const allowed = guard({ removals, stored, inSource, inSourceBefore: state.completeItems }, settings.guard);
+    const verdict = heldWhenMany(allowed, unseen);
+    held = verdict.verdict === 'hold' ? verdict.reason : null;
   }
-  return { stream, ...counts, absent, complete };
+  return { stream, ...counts, absent, complete, held };
 }

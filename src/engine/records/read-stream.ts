@@ -7,9 +7,11 @@
  */
 import { type ClinicRecord, isWithdrawn, type RecordStream } from '../../domain/clinic.ts';
 import { SyncError } from '../../domain/errors.ts';
+import type { PlannedItems } from '../../domain/planned-items.ts';
 import type { StoredRecord, StreamState } from '../../ports/clinic-records.ts';
 import type { ReadQuestion, SourcePage } from '../../ports/clinic-source.ts';
 import type { ConnectionKey } from '../../ports/document-records.ts';
+import { requirePlanned } from '../keep-to-plan.ts';
 import type { RunSession } from '../run-session.ts';
 import { Lanes } from './lanes.ts';
 import { readAhead } from './read-ahead.ts';
@@ -35,6 +37,8 @@ export interface StreamQuestion {
   readonly urgent: boolean;
   /** A read of everything notes how far it came; since when it has been going on, when it goes on. Null: it notes nothing. */
   readonly resumable: { readonly startedAt: string | null } | null;
+  /** Nothing else is stored; null: the run has no plan. */
+  readonly planned: PlannedItems | null;
 }
 
 export const MAX_PASSES = 3;
@@ -49,7 +53,7 @@ const NOTHING = { added: [], updated: [], same: 0, back: [], neverStored: true }
 
 /**
  * @returns also when the counts do not agree after several passes, as long as nothing is known to be left out
- * @throws SyncError `source_incomplete` when the source promised more than it delivered
+ * @throws SyncError `source_incomplete` when the source promised more than it delivered, `plan_differs`
  */
 export async function readStream(
   ports: RecordPorts,
@@ -103,6 +107,7 @@ export async function readStream(
         const references = isFirst && pass === 1 ? repeated : [...unique.keys()];
         const known = await ports.records.find(key, stream, references);
         const changes = { ...compare([...unique.values()], known), neverStored: known.size === 0 };
+        requirePlanned(asked.planned, deedsOf(stream, changes), stream);
         const progress = unique.size - repeated.length;
         const last = portion.at(-1)!;
         const write = async () => {
@@ -222,6 +227,11 @@ async function store(
   if (back.length > 0) await ports.records.clearMissing(session.fence, stream, back);
   // An attachment is counted when its document is here.
   if (stream !== 'patient_attachments') session.count({ added: added.length, updated: updated.length });
+}
+
+function* deedsOf(unit: RecordStream, { added, updated }: Pick<ReturnType<typeof compare>, 'added' | 'updated'>) {
+  for (const { reference } of added) yield { what: 'add', unit, reference } as const;
+  for (const { reference } of updated) yield { what: 'update', unit, reference } as const;
 }
 
 /** Pure: what a page says against what is stored. A record that was removed and is back counts as added. */

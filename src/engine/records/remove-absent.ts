@@ -1,8 +1,10 @@
 /** What a complete read of a list did not contain: asked for once more by its id, weighed by the guard, then hidden. */
 import { isWithdrawn, type RecordStream } from '../../domain/clinic.ts';
 import { type CompleteRead, judgeRead, type Removal } from '../../domain/completeness.ts';
+import type { PlannedItems } from '../../domain/planned-items.ts';
 import type { StoredRecord } from '../../ports/clinic-records.ts';
-import { type GuardVerdict, guard } from '../guard.ts';
+import type { GuardVerdict } from '../guard.ts';
+import { guardAsPlanned, requirePlanned } from '../keep-to-plan.ts';
 import type { RunSession } from '../run-session.ts';
 import type { StreamRead } from './read-stream.ts';
 import type { RecordPorts, RecordSettings } from './settings.ts';
@@ -14,13 +16,15 @@ export interface RemoveOptions {
   readonly itemsBefore: number | null;
   readonly mayRemove: boolean;
   readonly urgent: boolean;
+  /** Nothing else is removed; null: the run has no plan. */
+  readonly planned: PlannedItems | null;
 }
 
 /** More than so many are not asked for one by one: the guard holds them, and each is asked for when a person approves. */
 const ASKED_FOR = 500;
 const REMOVALS_PER_BATCH = 200;
 
-/** @returns whether the read proved what is absent, and how many were hidden */
+/** @throws SyncError `plan_differs`. @returns whether the read proved what is absent, and how many were hidden */
 export async function removeAbsent(
   ports: RecordPorts,
   settings: RecordSettings,
@@ -59,10 +63,17 @@ export async function removeAbsent(
     const judgement = judged.judge({ kind: 'absent', absence: 'deleted', stored });
     if (judgement.verdict === 'remove') removals.push(judgement.removal);
   }
+  requirePlanned(
+    options.planned,
+    removals.map((removal) => ({ what: 'remove', unit: stream, reference: removal.stored.reference })),
+    stream,
+  );
   const now = ports.clock.now();
   if (missing.length > 0) await ports.records.markMissing(session.fence, stream, missing, now);
   session.count({ missing: missing.length });
-  const weighed = guard(
+  const weighed = guardAsPlanned(
+    options.planned,
+    stream,
     // Weighed against what was there before this read.
     {
       removals: removals.length,
@@ -72,10 +83,7 @@ export async function removeAbsent(
     },
     settings.guard,
   );
-  const verdict: GuardVerdict =
-    removals.length > 0 && absent.length > ASKED_FOR && weighed.verdict === 'allow'
-      ? { verdict: 'hold', reason: `${absent.length} records are absent: too many to ask for one by one.` }
-      : weighed;
+  const verdict = removals.length > 0 ? heldWhenMany(weighed, absent.length) : weighed;
   const held = verdict.verdict === 'hold' ? removals : [];
   await ports.runs.holdRemovals(
     session.fence,
@@ -102,6 +110,12 @@ export async function removeAbsent(
   }
   session.count({ removed });
   return { complete: true, removed };
+}
+
+/** Nobody has asked for each of so many by its id: a person looks first. */
+export function heldWhenMany(weighed: GuardVerdict, absent: number): GuardVerdict {
+  if (absent <= ASKED_FOR || weighed.verdict === 'hold') return weighed;
+  return { verdict: 'hold', reason: `${absent} records are absent: too many to ask for one by one.` };
 }
 
 async function judgeAbsent(

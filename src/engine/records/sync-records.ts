@@ -8,11 +8,13 @@
  */
 import type { RecordStream } from '../../domain/clinic.ts';
 import { SyncError, toSyncError } from '../../domain/errors.ts';
+import type { PlannedItems } from '../../domain/planned-items.ts';
 import type { RecordMode, RunTrigger } from '../../domain/run.ts';
 import type { StreamState } from '../../ports/clinic-records.ts';
 import type { ReadQuestion } from '../../ports/clinic-source.ts';
 import type { RunProgress } from '../../ports/run-store.ts';
 import { nextTry } from '../failure-policy.ts';
+import type { PlanOfRun } from '../keep-to-plan.ts';
 import { type RunResult, type RunSession, type SessionOptions, withRun } from '../run-session.ts';
 import { bringAttachments } from './bring-attachments.ts';
 import { readStream, type StreamRead } from './read-stream.ts';
@@ -23,6 +25,8 @@ import { tellRefusals } from './tell-refusals.ts';
 export interface RecordSyncRequest {
   readonly mode: RecordMode;
   readonly trigger: RunTrigger;
+  /** The run was started with a plan, and does nothing else. */
+  readonly keepTo?: PlanOfRun;
   /** A run of the queue, claimed by this process. */
   readonly claimed?: SessionOptions['claimed'];
   readonly onStarted?: (runId: string) => void;
@@ -52,7 +56,7 @@ export function syncRecords(
   settings: RecordSettings,
   request: RecordSyncRequest,
 ): Promise<RunResult> {
-  const streams = ports.source.streams.filter((s) => request.mode !== 'patients-only' || PATIENTS_ONLY.includes(s));
+  const streams = streamsOf(ports, request.mode);
   const bringsFiles = ports.attachments !== null && streams.includes('patient_attachments');
   return withRun(
     {
@@ -72,6 +76,7 @@ export function syncRecords(
     },
     async (session) => {
       session.step('Checking the source', null);
+      const planned = (await request.keepTo?.()) ?? null;
       const { user } = await ports.source.check(session.signal);
       await checkAccount(ports, settings, session, user);
       const finished = await ports.records.finishedUnits(session.fence);
@@ -89,7 +94,7 @@ export function syncRecords(
         if (stream === 'attendees' && !groups && (await ports.records.count(settings, 'group_appointments')) === 0)
           continue;
         asked++;
-        const read = await syncUnit(ports, settings, session, stream, request);
+        const read = await syncUnit(ports, settings, session, stream, { ...request, planned });
         if (read instanceof SyncError) failed.push(read);
         if (stream === 'group_appointments') groups = read instanceof SyncError || read.total > 0;
       }
@@ -100,10 +105,23 @@ export function syncRecords(
       await ports.records.computeActivity(session.fence, ports.clock.now(), request.mode === 'comprehensive');
       // After the merges are known: a document goes straight to the patient that it belongs to.
       if (bringsFiles && ports.attachments !== null)
-        await bringAttachments(ports, ports.attachments, settings, session, request.trigger !== 'schedule');
+        await bringAttachments(ports, ports.attachments, settings, session, {
+          urgent: request.trigger !== 'schedule',
+          planned,
+        });
       return { completeRead: null };
     },
   );
+}
+
+/** The lists that a run reads. */
+export function streamsOf({ source }: Pick<RecordPorts, 'source'>, mode: RecordMode): readonly RecordStream[] {
+  return source.streams.filter((stream) => mode !== 'patients-only' || PATIENTS_ONLY.includes(stream));
+}
+
+/** A read of patients alone, or of active ones, is nobody's order to tidy up. */
+export function mayRemove(mode: RecordMode): boolean {
+  return mode === 'comprehensive' || mode === 'incremental';
 }
 
 /** A key of another account would mix two practices, and the nightly read would take the first one for gone. */
@@ -128,7 +146,7 @@ async function syncUnit(
   settings: RecordSettings,
   session: RunSession,
   stream: RecordStream,
-  request: RecordSyncRequest,
+  request: Pick<RecordSyncRequest, 'mode' | 'trigger'> & { readonly planned: PlannedItems | null },
 ): Promise<StreamRead | SyncError> {
   const { clock, records, runs } = ports;
   const unit = { unit: stream, reference: '' };
@@ -140,6 +158,7 @@ async function syncUnit(
       urgent: request.trigger !== 'schedule',
       // Later reads of everything begin anew: only a whole read proves what is absent.
       resumable: plan.everything && state.cursor === null ? { startedAt: plan.resumedFrom } : null,
+      planned: request.planned,
     });
     let removed = 0;
     let complete = false;
@@ -147,8 +166,8 @@ async function syncUnit(
       ({ removed, complete } = await removeAbsent(ports, settings, session, stream, read, {
         resumed: plan.resumedFrom !== null,
         itemsBefore: state.completeItems,
-        // A read of patients alone, or of active ones, is nobody's order to tidy up.
-        mayRemove: request.mode === 'comprehensive' || request.mode === 'incremental',
+        mayRemove: mayRemove(request.mode),
+        planned: request.planned,
         urgent: request.trigger !== 'schedule',
       }));
     }

@@ -7,8 +7,9 @@ import { SyncError } from '../../domain/errors.ts';
 import { approvedSet } from '../approved-set.ts';
 import type { RunResult, SessionOptions } from '../run-session.ts';
 import type { BookPorts, BookSettings } from './settings.ts';
-import { bookRun, CALENDAR_UNIT, copyWindow } from './sync-book.ts';
+import { bookRun, copyWindow } from './sync-book.ts';
 import { applyHeldConsultations } from './sync-consultations.ts';
+import { CALENDAR_UNIT } from './write-window.ts';
 
 /** @throws SyncError `plan_stale` in the result when the set is not approved */
 export function applyHeldBook(

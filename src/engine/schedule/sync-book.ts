@@ -4,37 +4,40 @@
 import { datesBetween, localDate } from '../../domain/clinic-day.ts';
 import type { ReadEvidence } from '../../domain/completeness.ts';
 import { SyncError } from '../../domain/errors.ts';
+import type { PlannedItems } from '../../domain/planned-items.ts';
 import type { DateWindow } from '../../domain/reconcile-appointments.ts';
 import type { RunMode, RunTrigger } from '../../domain/run.ts';
 import type { CalendarClinic } from '../../ports/calendar-source.ts';
 import type { Fence } from '../../ports/document-records.ts';
 import type { RunProgress } from '../../ports/run-store.ts';
 import { nextTry } from '../failure-policy.ts';
+import type { PlanOfRun } from '../keep-to-plan.ts';
 import { type RunResult, type RunSession, type SessionOptions, type WorkResult, withRun } from '../run-session.ts';
 import { clinicSettings } from './clinic-settings.ts';
 import { readWindow, type WindowReads } from './read-window.ts';
 import type { BookPorts, BookSettings } from './settings.ts';
-import { type SettledWindow, type WindowPhase, type WindowResult, writeWindow } from './write-window.ts';
+import { CALENDAR_UNIT, type SettledWindow, type WindowPhase, type WindowResult, writeWindow } from './write-window.ts';
 
 export interface BookSyncRequest {
   readonly trigger: RunTrigger;
   /** Default: from today on, `daysAhead` days. */
   readonly window?: DateWindow;
+  /** The run was started with a plan, and does nothing else. */
+  readonly keepTo?: PlanOfRun;
   readonly claimed?: SessionOptions['claimed'];
   readonly onStarted?: (runId: string) => void;
   readonly onProgress?: (progress: RunProgress & { readonly runId: string }) => void;
   readonly signal?: AbortSignal;
 }
 
-/** The unit of failures and of held removals; a failure's reference is its date. */
-export const CALENDAR_UNIT = 'calendar';
-
 /** One run. @throws SyncError when the run could not begin; later errors are in the result */
 export function syncBook(ports: BookPorts, settings: BookSettings, request: BookSyncRequest): Promise<RunResult> {
   return bookRun(ports, settings, { ...request, mode: 'calendar' }, async (session) => {
+    const planned = (await request.keepTo?.()) ?? null;
     const { result, evidence } = await copyWindow(ports, settings, session, {
       urgent: request.trigger !== 'schedule',
       approved: new Set(),
+      planned,
       ...(request.window === undefined ? {} : { window: request.window }),
     });
     // Another window than the usual one says nothing about the next usual one.
@@ -79,6 +82,8 @@ export interface CopyOptions {
   readonly window?: DateWindow;
   /** Stored appointments whose removal a person has approved. */
   readonly approved: ReadonlySet<string>;
+  /** Nothing else is written; absent or null: the run has no plan. */
+  readonly planned?: PlannedItems | null;
 }
 
 /** What comes when a phase of writing is reached. */
@@ -153,6 +158,7 @@ export async function copyWindow(
     inSourceBefore: before?.itemsInSource ?? null,
     moveHolds: settings.moveHolds,
     approved: options.approved,
+    planned: options.planned ?? null,
     gone: read.gone,
     signal,
     onPhase(phase) {

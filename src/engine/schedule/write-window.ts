@@ -4,6 +4,7 @@
  * Every step is idempotent, so a run that was stopped anywhere is simply done again.
  */
 
+import type { PlannedItems } from '../../domain/planned-items.ts';
 import {
   type CompleteWindow,
   type DateRead,
@@ -17,7 +18,8 @@ import {
 import type { Outcome } from '../../domain/run.ts';
 import type { Fence } from '../../ports/document-records.ts';
 import type { Conflict, DateResult, DateSummary, SlotBook, SlotCounts } from '../../ports/slot-book.ts';
-import { type GuardLimits, guard } from '../guard.ts';
+import type { GuardLimits } from '../guard.ts';
+import { guardAsPlanned, type PlannedDeed, requirePlanned } from '../keep-to-plan.ts';
 
 const BATCH = 100;
 
@@ -43,6 +45,8 @@ export interface WriteWindow {
   readonly approved?: ReadonlySet<string>;
   /** Over before anything is written; what is stored is looked at beside it. */
   readonly before?: Promise<unknown>;
+  /** Nothing else is written; absent or null: the run has no plan. */
+  readonly planned?: PlannedItems | null;
   readonly signal: AbortSignal;
   readonly onPhase?: (phase: WindowPhase) => void;
   /** The book is as the calendar: what is to be written down of that is, while conflicts are looked for. */
@@ -72,6 +76,10 @@ export interface WindowResult {
   readonly conflicts: readonly Conflict[];
 }
 
+/** The unit of held removals, and of failures; a failure's reference is its date. */
+export const CALENDAR_UNIT = 'calendar';
+
+/** @throws SyncError `plan_differs` before anything is written */
 export async function writeWindow(options: WriteWindow): Promise<WindowResult> {
   const { book, fence, clinicId, window, signal } = options;
   signal.throwIfAborted();
@@ -83,6 +91,8 @@ export async function writeWindow(options: WriteWindow): Promise<WindowResult> {
   const key = { organizationId: fence.organizationId, clinicId };
   const [stored] = await Promise.all([book.storedAppointments(key, window, ids), options.before]);
   const plan = reconcile(read, stored, options.gone);
+  const planned = options.planned ?? null;
+  if (planned !== null) requirePlanned(planned, deedsOf(plan));
   options.onPhase?.('reconciling');
   for (const batch of batchesOf(plan.writes)) {
     signal.throwIfAborted();
@@ -126,12 +136,25 @@ export async function writeWindow(options: WriteWindow): Promise<WindowResult> {
   return { ...settled, conflicts: found.value };
 }
 
+function* deedsOf(plan: ReconcilePlan): Generator<PlannedDeed> {
+  const words = { add: 'add', restore: 'add', move: 'move', update: 'update', same: null } as const;
+  for (const { change, appointment } of plan.writes) {
+    const what = words[change];
+    if (what !== null) yield { what, unit: appointment.date, reference: appointment.neoAppointmentId };
+  }
+  for (const { stored } of plan.removals) {
+    yield { what: 'remove', unit: stored.date, reference: stored.neoAppointmentId };
+  }
+}
+
 /** What may not be removed stays where it is, marked, and keeps its place. */
 async function removeAbsent(options: WriteWindow, plan: ReconcilePlan) {
   const { book, fence, clinicId, signal } = options;
   const isApproved = (id: string) => options.approved?.has(id) === true;
   const weighed = plan.removals.filter((r) => !isApproved(r.stored.id));
-  const verdict = guard(
+  const verdict = guardAsPlanned(
+    options.planned ?? null,
+    CALENDAR_UNIT,
     {
       removals: weighed.length,
       stored: plan.stored,

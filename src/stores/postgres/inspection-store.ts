@@ -8,6 +8,8 @@ import { ask } from './database-error.ts';
 
 /** Of each kind and connection: enough for a trend. */
 const KEPT = 50;
+/** Of so many plans of a connection all items are kept: a plan that others have followed is hardly started any more. */
+const KEPT_WHOLE = 5;
 
 export function createInspectionStore(database: Database): InspectionStore {
   const { kysely } = database;
@@ -63,9 +65,9 @@ export function createInspectionStore(database: Database): InspectionStore {
       );
       return row !== undefined && !row.cancel;
     },
-    async finish(organizationId, id, { state, result, error, checked }) {
-      const { numUpdatedRows } = await ask(
-        kysely
+    finish: (organizationId, id, { state, result, error, checked, planned }) =>
+      database.transaction(async (trx) => {
+        const { numUpdatedRows } = await trx
           .updateTable('inspections')
           .set({
             state,
@@ -77,10 +79,21 @@ export function createInspectionStore(database: Database): InspectionStore {
           .where('organization_id', '=', organizationId)
           .where('id', '=', id)
           .where('state', '=', 'running')
-          .executeTakeFirst(),
-      );
-      return numUpdatedRows > 0n;
-    },
+          .executeTakeFirst();
+        if (numUpdatedRows === 0n) return false;
+        if (planned === null) return true;
+        await trx
+          .insertInto('planned_items')
+          .values({ organization_id: organizationId, inspection_id: id, items: planned })
+          .execute();
+        await sql`
+          DELETE FROM planned_items WHERE organization_id = ${organizationId} AND inspection_id IN (
+            SELECT i.id FROM inspections AS i JOIN inspections AS own
+              ON own.organization_id = i.organization_id AND own.connection_id = i.connection_id
+            WHERE own.organization_id = ${organizationId} AND own.id = ${id} AND i.kind = 'plan' AND i.state = 'done'
+            ORDER BY i.started_at DESC, i.id OFFSET ${KEPT_WHOLE})`.execute(trx);
+        return true;
+      }),
     async cancel(organizationId, id) {
       const { numUpdatedRows } = await ask(
         kysely
@@ -104,6 +117,21 @@ export function createInspectionStore(database: Database): InspectionStore {
           .executeTakeFirst(),
       );
       return row === undefined ? null : inspection(row);
+    },
+    async planned({ organizationId, connectionId }, id) {
+      const row = await ask(
+        kysely
+          .selectFrom('planned_items as p')
+          .innerJoin('inspections as i', (join) =>
+            join.onRef('i.id', '=', 'p.inspection_id').onRef('i.organization_id', '=', 'p.organization_id'),
+          )
+          .select('p.items')
+          .where('p.organization_id', '=', organizationId)
+          .where('i.connection_id', '=', connectionId)
+          .where('p.inspection_id', '=', id)
+          .executeTakeFirst(),
+      );
+      return row?.items ?? null;
     },
     async list({ organizationId, connectionId }, kind: InspectionKind | null, limit) {
       await ask(endSilent(organizationId));

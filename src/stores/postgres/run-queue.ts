@@ -45,7 +45,11 @@ export function createRunQueue(options: RunQueueOptions): RunQueue {
         }
         const runId = newRunId(run.organizationId, options.random);
         const priority = PRIORITY[run.trigger];
-        const request = JSON.stringify(run.heldSetId === null ? {} : { heldSetId: run.heldSetId });
+        const { heldSetId, planId = null } = run;
+        const request = JSON.stringify({
+          ...(heldSetId === null ? {} : { heldSetId }),
+          ...(planId === null ? {} : { planId }),
+        });
         await sql`
           WITH lease AS (
             INSERT INTO connection_leases (organization_id, connection_id)
@@ -173,7 +177,7 @@ async function claimRun(
     trigger: RunTrigger;
     unit: string | null;
     attempt: number;
-    request: { heldSetId?: string };
+    request: { heldSetId?: string; planId?: string };
     counts: Partial<RunCounts>;
     effects: Partial<RunCounts>;
     settings: number;
@@ -203,6 +207,7 @@ async function claimRun(
     trigger: run.trigger,
     unit: run.unit,
     heldSetId: run.request.heldSetId ?? null,
+    planId: run.request.planId ?? null,
     attempt,
     counts: attempt === 1 ? {} : { ...run.effects, bytes: run.counts.bytes ?? 0 },
     settingsVersion: run.settings,

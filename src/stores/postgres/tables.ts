@@ -146,6 +146,11 @@ export interface Tables {
     result: NullableJson;
     error: NullableJson;
   };
+  planned_items: {
+    inspection_id: string;
+    organization_id: string;
+    items: Buffer;
+  };
   people: {
     organization_id: string;
     issuer: string;

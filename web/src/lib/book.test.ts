@@ -73,5 +73,5 @@ test('an appointment is in every slot that it touches, once as a beginning; what
 
 test('closed slots have no places that could be taken', () => {
   expect(daySummary(schedule, '2026-03-04')).toMatchObject({ slots: 1, capacity: 2, taken: 1, conflicts: 0 });
-  expect(daySummary(schedule, '2026-03-05')).toMatchObject({ slots: 0, capacity: 0 });
+  expect(daySummary(schedule, '2026-03-05')).toMatchObject({ slots: 0, capacity: 0, isRead: false });
 });

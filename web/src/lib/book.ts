@@ -77,8 +77,14 @@ export function dayTable(schedule: BookSchedule, date: string): DayTable {
   };
 }
 
+/** What was never read is not empty: nobody knows. */
+export function isRead(schedule: Pick<BookSchedule, 'days'>, date: string): boolean {
+  return schedule.days.some((day) => day.date === date && day.readAt !== null);
+}
+
 export interface DaySummary {
   readonly date: string;
+  readonly isRead: boolean;
   readonly slots: number;
   readonly capacity: number;
   readonly taken: number;
@@ -101,6 +107,7 @@ export function daySummary(schedule: BookSchedule, date: string): DaySummary {
   const sum = (count: (slot: Slot) => number) => open.reduce((total, slot) => total + count(slot), 0);
   return {
     date,
+    isRead: isRead(schedule, date),
     slots: open.length,
     capacity: sum(({ capacity }) => capacity),
     taken: sum(({ capacity, places }) => capacity - places),

@@ -108,6 +108,10 @@ test('what a run did is told without noughts, and what is unchanged only when th
   expect(countsText(run({ added: 12, removed: 0, same: 1840, failed: 1, bytes: 99 }))).toBe('12 added, 1 failed');
   expect(countsText(run({ same: 1840 }))).toBe('1,840 unchanged');
   expect(countsText(run({}))).toBe('nothing to do');
+  // What was stopped or failed does not know whether there was anything.
+  expect(countsText(run({}, { status: 'cancelled' }))).toBe('nothing done');
+  expect(countsText(run({}, { status: 'failed' }))).toBe('nothing done');
+  expect(countsText(run({}, { status: 'running', completed_at: null }))).toBe('nothing so far');
 });
 
 test.each([
@@ -119,4 +123,12 @@ test.each([
   ['starting', false, 'waiting'],
 ] as const)('a run that is %s (in part: %s) is called: %s', (status, partial, text) => {
   expect(outcomeOf({ status, partial_success: partial }).text).toBe(text);
+});
+
+test('a run that kept to its plan, and therefore stopped, was not cancelled by anybody', () => {
+  const error = { code: 'plan_differs', message: 'Not in the plan: 1 to add.', remedy: 'Make a new plan.' };
+  expect(outcomeOf({ status: 'cancelled', partial_success: false, error })).toEqual({
+    tone: 'warn',
+    text: 'stopped, not as planned',
+  });
 });

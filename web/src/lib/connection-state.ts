@@ -127,11 +127,15 @@ export function countsText(run: Run): string {
   const counts = countsOf(run).filter(({ name, value }) => value > 0 && name !== 'bytes');
   const telling = counts.filter(({ name }) => name !== 'same');
   const shown = telling.length > 0 ? telling : counts;
-  if (shown.length === 0) return words.counts.nothing;
+  if (shown.length === 0) {
+    // Only a run that came to its end knows that there was nothing.
+    if (run.completed_at === null) return words.counts.nothingYet;
+    return run.status === 'completed' ? words.counts.nothing : words.counts.nothingDone;
+  }
   return shown.map(({ name, value }) => `${number(value)} ${words.counts[name]}`).join(', ');
 }
 
-export function outcomeOf(run: Pick<Run, 'status' | 'partial_success'>): Shown {
+export function outcomeOf(run: Pick<Run, 'status' | 'partial_success'> & Partial<Pick<Run, 'error'>>): Shown {
   switch (run.status) {
     case 'completed':
       return run.partial_success
@@ -140,6 +144,8 @@ export function outcomeOf(run: Pick<Run, 'status' | 'partial_success'>): Shown {
     case 'failed':
       return { tone: 'bad', text: words.outcome.failed };
     case 'cancelled':
+      // Nobody stopped it: it would have gone beyond its plan.
+      if (run.error?.code === 'plan_differs') return { tone: 'warn', text: words.outcome.notAsPlanned };
       return { tone: 'off', text: words.outcome.cancelled };
     default:
       return { tone: 'busy', text: words.outcome[run.status] };

@@ -1,6 +1,12 @@
 /** The texts of the pages about patients, documents, the schedule and appointments; part of `words`. */
 import { many, number } from './quantities.ts';
 
+const ORIGINS: Readonly<Record<string, string>> = {
+  VSRX_SYNC: 'from the clinic system',
+  CLINIKO_SYNC: 'from Cliniko',
+  USER_UPLOAD: 'uploaded',
+};
+
 export const recordPages = {
   patients: 'Patients and documents',
   schedule: 'Schedule',
@@ -59,7 +65,7 @@ export const recordWords = {
     } as Record<string, string>,
     pages: (count: number) => many(count, 'page'),
     uploaded: 'Brought',
-    from: (system: string) => `from ${system}`,
+    from: (system: string) => ORIGINS[system] ?? `from ${system}`,
     open: 'Preview',
     copies: 'Where is it?',
     download: 'Download',
@@ -214,6 +220,7 @@ export const recordWords = {
     shift: (hours: string) => `The clocks change on this day: it has ${hours} hours.`,
     age: 'How old',
     neverRead: 'never read',
+    past: 'over',
     freshness: { fresh: 'fresh', stale: 'old', alarm: 'too old to promise anything' } as Record<string, string>,
     lastFailed: 'its last read failed',
     slots: 'Slots',
@@ -223,6 +230,7 @@ export const recordWords = {
     full: 'full',
     closed: (why: string) => `closed: ${why}`,
     noSlots: 'The clinic offers nothing on this day.',
+    notRead: 'Never read: nothing is known of this day.',
     booked: 'Booked',
     bookings: (count: number) => many(count, 'hold or booking', 'holds or bookings'),
     promised: 'Promised to callers',

@@ -6,6 +6,14 @@ import { recordPages, recordWords } from './record-words.ts';
 
 export { number };
 
+const NOUNS: Readonly<Record<string, readonly [one: string, several: string]>> = {
+  vsrx: ['document', 'documents'],
+  cliniko: ['record', 'records'],
+  idexx: ['entry', 'entries'],
+};
+const nounOf = (connector: string | null) => NOUNS[connector ?? ''] ?? (['item', 'items'] as const);
+const titled = (noun: string) => noun.charAt(0).toUpperCase() + noun.slice(1);
+
 export const words = {
   product: 'Chartsync',
   title: (page: string) => `${page} – Chartsync`,
@@ -100,6 +108,7 @@ export const words = {
     partial: 'done in part',
     failed: 'failed',
     cancelled: 'cancelled',
+    notAsPlanned: 'stopped, not as planned',
     running: 'running',
     starting: 'waiting',
   },
@@ -124,6 +133,8 @@ export const words = {
     missing: 'missing for the first time',
     bytes: 'bytes copied',
     nothing: 'nothing to do',
+    nothingYet: 'nothing so far',
+    nothingDone: 'nothing done',
   },
   mode: {
     quick: 'Quick: what changed by its records',
@@ -240,19 +251,24 @@ export const words = {
     paused: 'It is paused: resume it to run it.',
     running: 'A run is in progress; the next one can begin after it.',
     runPlanned: 'Run it as planned',
+    runAnyway: 'Run without the plan',
+    noPlan: 'There is no plan for this: it is compared while it is copied.',
     nothing: 'A run would change nothing.',
     changes: (count: number) => `A run would touch ${many(count, 'item')}.`,
     same: (count: number) => `${number(count)} unchanged.`,
     missing: (count: number) =>
       `${many(count, 'item')} of these ${count === 1 ? 'is' : 'are'} missing for the first time: kept until the next complete read misses them too.`,
     held: 'The deletions would wait for a person:',
-    at: 'A run reads the source again. This plan is of',
+    at: 'This plan is of',
+    keeps:
+      'A run as planned reads the source again and does nothing that is not shown here: when something else is to be done by then, it stops before that and says what.',
     incomplete: 'Not everything was read, so nothing is said about what is gone.',
     titles: {
       add: 'To add',
       move: 'To move or update',
       update: 'To update',
       inspect: 'To look at, file by file',
+      bring: 'Files that are known and not here yet',
       remove: 'Gone from the source',
     } as Record<string, string>,
   },
@@ -442,6 +458,7 @@ export const words = {
     keep: 'Let it go on',
     retry: 'Retry what failed',
     retried: (count: number) => `A run tries ${many(count, 'item')} again.`,
+    planAgain: 'Make a new plan',
     why: 'Why it is not complete',
     units: 'Units',
     unitsText: 'Patients whose records it changed or failed on, what failed first; all others were in step.',
@@ -471,7 +488,9 @@ export const words = {
       superseded: 'replaced by a newer set',
       applied: 'removed',
     } as Record<string, string>,
-    set: (count: number) => `${many(count, 'document')} to remove`,
+    /** @param connector null: nobody knows any more what it copied */
+    set: (count: number, connector: string | null) => `${many(count, ...nounOf(connector))} to remove`,
+    what: 'To remove',
     inspect: 'Inspect and decide',
     look: 'Look',
     found: 'Found by',
@@ -488,15 +507,15 @@ export const words = {
     shareSame: 'yes, the same',
     shareOther: 'no, or another one',
     shareNone: 'no files involved',
-    items: 'Documents',
-    item: 'Document',
-    patient: 'Patient',
+    items: (connector: string | null) => titled(nounOf(connector)[1]),
+    item: (connector: string | null) => titled(nounOf(connector)[0]),
+    unit: (connector: string | null) => (connector === 'vsrx' ? 'Patient' : 'List'),
     reference: 'Reference in the source',
     absence: 'Absence',
     absences: {
       deleted: 'marked as deleted in the source',
       missing: 'missing in two complete reads',
-      gone: 'its patient is gone',
+      gone: 'not in the source, also when asked for by its id',
       reassigned: 'now of another patient',
     } as Record<string, string>,
     itemStates: { held: 'held', applied: 'removed', kept: 'kept' } as Record<string, string>,
@@ -508,20 +527,26 @@ export const words = {
     reject: 'Reject: keep them',
     approveSome: (count: number) => `Approve the ${number(count)} selected: remove them`,
     rejectSome: (count: number) => `Reject the ${number(count)} selected: keep them`,
-    selectAll: 'Select all documents',
+    openPatient: 'Open the patient',
+    notInBook: 'The book of the next 31 days does not have it.',
+    selectAll: (connector: string | null) => `Select all ${nounOf(connector)[1]}`,
     allText: 'All of them are decided together; select some below to decide about those only.',
     someText: (count: number, total: number) =>
       `Only the ${number(count)} selected of ${number(total)} are decided; the others wait on.`,
-    someDecided: (left: number) =>
-      `Decided. ${many(left, 'document')} of the set still ${left === 1 ? 'waits' : 'wait'}.`,
-    approveTitle: (count: number) => `Remove ${many(count, 'document')}?`,
-    approveText:
-      'Each is looked up once more; what the source shows again is kept. The content is kept for the time of retention.',
-    rejectTitle: (count: number) => `Keep ${many(count, 'document')}?`,
+    someDecided: (left: number, connector: string | null) =>
+      `Decided. ${many(left, ...nounOf(connector))} of the set still ${left === 1 ? 'waits' : 'wait'}.`,
+    approveTitle: (count: number, connector: string | null) => `Remove ${many(count, ...nounOf(connector))}?`,
+    approveText: (connector: string | null) =>
+      `Each is looked up once more; what the source shows again is kept. ${
+        connector === 'vsrx'
+          ? 'The content is kept for the time of retention.'
+          : 'What the source shows again later comes back.'
+      }`,
+    rejectTitle: (count: number, connector: string | null) => `Keep ${many(count, ...nounOf(connector))}?`,
     rejectText: 'They are not held again until the source shows them.',
     note: 'Note (why; name no patients)',
     approved: 'Approved. A run removes them now.',
-    rejected: 'Rejected. The documents are kept.',
+    rejected: 'Rejected. They are kept.',
     decidedBy: 'Decided by',
     decidedAt: 'Decided',
   },
