@@ -53,6 +53,16 @@ export function tellStrays(output: Output, strays: readonly StrayBlob[]): void {
   for (const stray of strays) output.emit('difference', strayDifference(stray));
   output.table(
     ['difference', 'blob', 'what would be done'],
-    strays.map(({ sha256 }) => ['surplus blob', sha256, 'release it: the clean-up removes it after its time']),
+    strays.map(({ sha256 }) => [
+      'surplus blob',
+      sha256,
+      'with --release-blobs: the clean-up removes it after its time',
+    ]),
   );
+  if (strays.length > 0) {
+    output.say(
+      `${strays.length} blobs that no record knows. After a restore of the database they may be the only copy of what people brought: ` +
+        'look first, then release them with --apply --release-blobs.',
+    );
+  }
 }

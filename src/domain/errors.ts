@@ -308,7 +308,7 @@ export const ERROR_CATALOGUE = {
     action: 'stop',
     summary: 'The folder of the search index is not the one that the index of these records is kept in.',
     remedy:
-      'Give all processes the same folder in stores.search, and restart. When this one is to take its place, run chartsync rebuild-index --all here.',
+      'Give all processes the same folder in stores.search, and restart. When this one is to take its place, run chartsync rebuild-index --all here, and restart.',
   },
   search_credentials: {
     action: 'stop',

@@ -20,15 +20,20 @@ const WORDS: Readonly<Record<Deed, string>> = {
   bring: 'to bring',
 };
 
-const REFRESHES: ReadonlySet<Deed> = new Set(['move', 'update', 'inspect']);
+/** What was shown as more than it is by now: some of it was done meanwhile, and less than was shown is fine. */
+const LESS_THAN: Readonly<Partial<Record<Deed, readonly Deed[]>>> = {
+  move: ['add'],
+  update: ['add'],
+  inspect: ['add', 'update', 'move'],
+};
 
 /** Counts what goes beyond a plan. */
 export function createPlanCheck(planned: PlannedItems) {
   const beyond = new Map<Deed, number>();
   return {
     look(deed: PlannedDeed): void {
-      // What was new may have come meanwhile: to bring it up to date is not more than was shown.
-      const isShown = planned.has(deed) || (REFRESHES.has(deed.what) && planned.has({ ...deed, what: 'add' }));
+      const more = LESS_THAN[deed.what] ?? [];
+      const isShown = planned.has(deed) || more.some((what) => planned.has({ ...deed, what }));
       if (!isShown) beyond.set(deed.what, (beyond.get(deed.what) ?? 0) + 1);
     },
     /** @param list of which only a part has been looked at. @throws SyncError `plan_differs` when anything does */

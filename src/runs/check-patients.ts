@@ -3,6 +3,7 @@
  * of being found by somebody at night.
  */
 import { type SyncError, toSyncError } from '../domain/errors.ts';
+import { normaliseUuid } from '../domain/reference.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { DocumentTask, DocumentWork } from '../ports/document-work.ts';
 import { compareIndex, type IndexPorts } from './compare-index.ts';
@@ -75,6 +76,8 @@ export function startPatientChecks(options: PatientChecksOptions): PatientChecks
 
   return {
     touched({ organizationId, patientUuid }) {
+      // An index has nothing of patients under ids of another form.
+      if (normaliseUuid(patientUuid) === null) return;
       const key = `${organizationId}/${patientUuid}`;
       if (waiting.size >= MOST_WAITING && !waiting.has(key)) return;
       waiting.set(key, { organizationId, patientUuid });

@@ -102,8 +102,9 @@ export function createDelivery(options: DeliverOptions) {
         return (await send(delivery, await contentOf(original))).remoteUuid;
       } catch (error) {
         const { code } = toSyncError(error);
-        // Also what was made of it may be gone, or could not be made again.
-        if (code === 'blob_missing' || code === 'blob_corrupt' || code.startsWith('document_')) return null;
+        // Also what was made of it may be gone, or could not be made again; and what was refused once is refused for ever.
+        const isVain = code === 'blob_missing' || code === 'blob_corrupt' || code === 'remote_refused';
+        if (isVain || code.startsWith('document_')) return null;
         throw error;
       }
     }

@@ -24,9 +24,9 @@ export function inKnownHome(index: SearchIndex, homes: SearchHomes, clock: Clock
       await index.prepare(signal);
       await assertHome(signal);
     },
-    async put(entry, signal) {
+    async put(entry, signal, waitMs) {
       await assertHome(signal);
-      return index.put(entry, signal);
+      return index.put(entry, signal, waitMs);
     },
     async remove(place, documentUuids, signal) {
       await assertHome(signal);

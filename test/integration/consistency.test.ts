@@ -292,7 +292,10 @@ test('a blob that no record knows is released by a repair, and removed by the cl
       .filter((line) => line.store === 'blob')
       .map((line) => line.sha256);
   expect(await strays()).toContain(sha256);
-  const applied = await cli('repair', CONNECTION, '--apply');
+  await cli('repair', CONNECTION, '--apply');
+  // Not without being asked to.
+  expect(await strays()).toContain(sha256);
+  const applied = await cli('repair', CONNECTION, '--apply', '--release-blobs');
   expect(applied.code).toBe(0);
   expect(applied.lines).toContainEqual(expect.objectContaining({ type: 'repaired', sha256, result: 'released' }));
   expect(await strays()).toEqual([]);

@@ -70,10 +70,10 @@ export function caseSummaryRoutes(app: FastifyInstance, services: ApiServices, a
       const { organizationId, patientUuid } = await patientOf(services, access, request, 'documents:write');
       const { caseSummary } = request.body;
       const subject = { kind: 'patient', id: patientUuid };
-      const saved = await access.audited(request, { organizationId, action: 'case_summary.save', subject }, () =>
-        services.patients.saveCaseSummary(organizationId, patientUuid, caseSummary),
-      );
-      if (!saved) throw new HttpError(404, 'not_found', 'This patient was removed meanwhile.');
+      await access.audited(request, { organizationId, action: 'case_summary.save', subject }, async () => {
+        const saved = await services.patients.saveCaseSummary(organizationId, patientUuid, caseSummary);
+        if (!saved) throw new HttpError(404, 'not_found', 'This patient was removed meanwhile.');
+      });
       return reply.status(204).send();
     },
   );

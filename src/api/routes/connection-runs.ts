@@ -47,7 +47,7 @@ export function connectionRunRoutes(app: FastifyInstance, services: ApiServices,
               mode: Type.Optional(Type.Enum([...MODES], { description: 'One that the connection has.' })),
               plan: Type.Optional(
                 Type.String({
-                  maxLength: 64,
+                  pattern: '^[\\w-]{1,64}$',
                   description:
                     'Id of a finished inspection "plan" of the connection. The run does nothing that it did not show: it compares ' +
                     'again, and ends as cancelled, with the error plan_differs, before it would. Its mode is that of the plan.',

@@ -20,6 +20,7 @@ const TELL_EVERY = 500;
 interface RepairOptions {
   readonly plan?: boolean;
   readonly apply?: boolean;
+  readonly releaseBlobs?: boolean;
   readonly patient?: string;
   readonly organization?: string;
 }
@@ -32,6 +33,10 @@ export function registerRepair(program: Command, runner: CommandRunner): void {
     .option('--organization <id>', 'instead of a connection: only index and blobs of this organisation')
     .option('--plan', 'print what would be done; changes nothing')
     .option('--apply', 'do it; each item is looked at again at that moment')
+    .option(
+      '--release-blobs',
+      'with --apply: also give up blobs that no record knows; after a restore they may be the only copy',
+    )
     .option('--patient <uuid>', 'only this patient')
     .action((name: string | undefined, options: RepairOptions, command: Command) =>
       runner.runOpened(command, async ({ chartsync, output, signal }) => {
@@ -62,10 +67,12 @@ export function registerRepair(program: Command, runner: CommandRunner): void {
         }
         // They are of no patient.
         const strays = patientUuid === null ? await findStrays(chartsync, organizationId, signal) : [];
-        if (options.apply === true) await repairStrays({ chartsync, output, organizationId, strays });
+        const isReleasing = options.apply === true && options.releaseBlobs === true;
+        if (isReleasing) await repairStrays({ chartsync, output, organizationId, strays });
         else tellStrays(output, strays);
+        const left = isReleasing ? 0 : strays.length;
         const ports = patientUuid === null ? await indexPortsOf(chartsync) : await neededIndexPortsOf(chartsync);
-        if (ports === null) return strays.length === 0 || options.apply === true ? EXIT.done : EXIT.partial;
+        if (ports === null) return left === 0 ? EXIT.done : EXIT.partial;
         const { entries, differences } = await compareIndex(ports, { organizationId, patientUuid, signal });
         if (options.plan === true) {
           for (const difference of differences) output.emit('difference', storeDifference(difference));
@@ -98,7 +105,7 @@ export function registerRepair(program: Command, runner: CommandRunner): void {
           `${differences.length} differences: ${counts.asked} documents are worked on by the service, ` +
             `${counts.removed} taken out of the index, ${counts.settled} were right by then.`,
         );
-        return EXIT.done;
+        return left === 0 ? EXIT.done : EXIT.partial;
       }),
     );
 

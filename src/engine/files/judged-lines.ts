@@ -2,7 +2,6 @@
 
 import type { PlannedItems } from '../../domain/planned-items.ts';
 import type { SpooledLines } from '../../ports/change-spool.ts';
-import type { StoredDocument } from '../../ports/document-records.ts';
 import { createPlanCheck, type PlannedDeed } from '../keep-to-plan.ts';
 import { type ChangeLine, readLine } from './change-line.ts';
 import type { ChangesRead } from './read-changes.ts';
@@ -14,25 +13,31 @@ import type { FilePorts } from './settings.ts';
  */
 export type Fate = 'remove' | 'missing' | 'stays';
 
+interface JudgedLine {
+  readonly text: string;
+  readonly line: ChangeLine;
+  readonly fate: Fate | null;
+}
+
+/** So many are asked for at one time, and are in memory. */
+const PORTION = 500;
+
 type Judged = Pick<ChangesRead, 'read' | 'orphans'> & { readonly lines: Pick<SpooledLines, 'lines'> };
 
 export async function* judgedLines(
   ports: Pick<FilePorts, 'source'>,
   changes: Judged,
   signal: AbortSignal,
-): AsyncGenerator<{ readonly text: string; readonly line: ChangeLine; readonly fate: Fate | null }> {
-  const reassigned = await reassignedOf(ports, changes, signal);
+): AsyncGenerator<JudgedLine> {
+  let portion: JudgedLine[] = [];
   for await (const text of changes.lines.lines(signal)) {
     const line = readLine(text);
-    if (line.kind !== 'absent') {
-      yield { text, line, fate: null };
-      continue;
-    }
-    const fate = fateOf(line, changes);
-    // As a run does: what belongs to another patient now must not stay with this one until the next run.
-    if (fate !== 'missing' || !reassigned.has(line.stored.documentUuid)) yield { text, line, fate };
-    else yield { text, line: { ...line, absence: 'reassigned' }, fate: 'remove' };
+    portion.push({ text, line, fate: line.kind === 'absent' ? fateOf(line, changes) : null });
+    if (portion.length < PORTION) continue;
+    yield* withReassigned(ports, portion, signal);
+    portion = [];
   }
+  yield* withReassigned(ports, portion, signal);
 }
 
 /** What a plan shows of a change; null: nothing that would be done. */
@@ -67,23 +72,24 @@ function fateOf(line: ChangeLine & { readonly kind: 'absent' }, { read, orphans 
   return read.judge(line).verdict === 'remove' ? 'remove' : 'missing';
 }
 
-/** Our ids of those that are missing for the first time here, and are another patient's. */
-async function reassignedOf(
+/** As a run does: what belongs to another patient now must not stay with this one until the next run. */
+async function* withReassigned(
   ports: Pick<FilePorts, 'source'>,
-  changes: Judged,
+  portion: readonly JudgedLine[],
   signal: AbortSignal,
-): Promise<ReadonlySet<string>> {
-  const missing: StoredDocument[] = [];
-  if (!changes.read.complete) return new Set();
-  for await (const text of changes.lines.lines(signal)) {
-    const line = readLine(text);
-    if (line.kind === 'absent' && fateOf(line, changes) === 'missing') missing.push(line.stored);
+): AsyncGenerator<JudgedLine> {
+  const references = portion.flatMap(({ line, fate }) =>
+    line.kind === 'absent' && fate === 'missing' ? [line.stored.reference] : [],
+  );
+  const presence = references.length === 0 ? null : await ports.source.presence([...new Set(references)], signal);
+  for (const judged of portion) {
+    const { text, line, fate } = judged;
+    if (line.kind !== 'absent' || fate !== 'missing') {
+      yield judged;
+      continue;
+    }
+    const now = presence?.get(line.stored.reference);
+    const isElsewhere = now?.state === 'present' && now.unit !== null && now.unit !== line.stored.unit;
+    yield isElsewhere ? { text, line: { ...line, absence: 'reassigned' }, fate: 'remove' } : judged;
   }
-  if (missing.length === 0) return new Set();
-  const presence = await ports.source.presence([...new Set(missing.map(({ reference }) => reference))], signal);
-  const found = missing.filter(({ unit, reference }) => {
-    const now = presence.get(reference);
-    return now?.state === 'present' && now.unit !== null && now.unit !== unit;
-  });
-  return new Set(found.map(({ documentUuid }) => documentUuid));
 }

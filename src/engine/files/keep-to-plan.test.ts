@@ -72,6 +72,16 @@ test('what the plan showed as missing for the first time is not removed by its r
   expect(await runWith(await plan())).toMatchObject({ state: 'completed', counts: { removed: 1 } });
 });
 
+test('what another run has done meanwhile need only be looked at, also by a run that reads contents', async () => {
+  practice.file('a', 'one');
+  await practice.sync();
+  practice.file('a', 'other', { fingerprint: 'v2' });
+  const planned = await plan();
+  await practice.sync();
+  const result = await practice.sync('deep', { keepTo: async () => planned });
+  expect(result).toMatchObject({ state: 'completed', counts: { updated: 0 } });
+});
+
 test('less than was shown is fine', async () => {
   practice.file('a', 'one');
   practice.file('b', 'two');

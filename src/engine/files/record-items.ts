@@ -21,9 +21,11 @@ export async function recordItems(
     // Same patient, same content, and the old reference is gone: the source replaced its row, the document moved. A
     // partial read does not prove that it is gone.
     const candidates = absences.get(write.unit) ?? [];
-    const index = candidates.findIndex(
-      (absence) => absence.stored.sha256 === write.sha256 && (input.read.complete || absence.absence === 'deleted'),
-    );
+    const isMoved = (absence: Absence<StoredDocument>) =>
+      absence.stored.sha256 === write.sha256 && (input.read.complete || absence.absence === 'deleted');
+    // What a person brought stays although the source lost it, so it may be absent for other reasons.
+    const own = candidates.findIndex((absence) => isMoved(absence) && !absence.stored.uploaded);
+    const index = own >= 0 ? own : candidates.findIndex(isMoved);
     if (index < 0) return write;
     const [absence] = candidates.splice(index, 1);
     taken.push({ unit: write.unit, absence: absence! });

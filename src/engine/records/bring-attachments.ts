@@ -140,7 +140,12 @@ async function bringBatch(work: Work, batch: readonly WantedAttachment[]): Promi
   const due: Entry['wanted'][] = [];
   for (const wanted of batch) {
     const { patientUuid } = wanted;
-    if (mustWait(work, wanted, now) || !isPlanned(work, wanted)) continue;
+    if (mustWait(work, wanted, now)) continue;
+    if (!isPlanned(work, wanted)) {
+      // It waits for a run without this plan, and this one is not called a success.
+      session.count({ waiting: 1 });
+      continue;
+    }
     if (patientUuid === null) fail(wanted, new SyncError('attachment_without_patient'));
     else if (wanted.ready) due.push({ ...wanted, patientUuid });
     else if (now - Date.parse(wanted.createdAt ?? '') <= PROCESSING_MS) session.count({ waiting: 1 });

@@ -92,7 +92,15 @@ export async function writeWindow(options: WriteWindow): Promise<WindowResult> {
   const [stored] = await Promise.all([book.storedAppointments(key, window, ids), options.before]);
   const plan = reconcile(read, stored, options.gone);
   const planned = options.planned ?? null;
-  if (planned !== null) requirePlanned(planned, deedsOf(plan));
+  if (planned !== null) {
+    try {
+      requirePlanned(planned, deedsOf(plan));
+    } catch (error) {
+      // The slots were made anew for the clinic's hours: they must not look free where appointments are.
+      await book.settle(fence, clinicId, window);
+      throw error;
+    }
+  }
   options.onPhase?.('reconciling');
   for (const batch of batchesOf(plan.writes)) {
     signal.throwIfAborted();

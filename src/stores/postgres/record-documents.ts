@@ -177,7 +177,7 @@ async function releaseUploads(trx: Trx, fence: Fence, documentUuids: readonly st
   await sql`
     UPDATE silknote_documents AS d
     SET "connectionId" = NULL, "vsrxReference" = NULL, "clientFileId" = d."silknoteDocumentUuid", "sourcePath" = NULL,
-        "sourceFingerprint" = NULL, "sourceSize" = NULL, "sourceModifiedAt" = NULL, "missingSince" = NULL,
+        "sourceUnit" = NULL, "sourceFingerprint" = NULL, "sourceSize" = NULL, "sourceModifiedAt" = NULL, "missingSince" = NULL,
         "keptSince" = NULL, "alertsJson" = r.alerts, "updatedAt" = now()
     FROM unnest(${rows.map((row) => row.uuid)}::text[], ${alerts}::text[]) AS r (uuid, alerts)
     WHERE d."organizationId" = ${fence.organizationId} AND d."silknoteDocumentUuid" = r.uuid`.execute(trx);
