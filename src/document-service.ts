@@ -28,18 +28,24 @@ import { createLanceSearchIndex } from './stores/search/lancedb.ts';
 import { createNoSearchIndex } from './stores/search/none.ts';
 import { systemClock, systemRandom } from './stores/system-clock.ts';
 
-/** @param trouble hears why the index is not ready; what is missing in it is put there later */
+export interface OpenSearchOptions {
+  /** Hears why the index is not ready; what is missing in it is put there later. */
+  readonly trouble?: (error: SyncError) => void;
+  /** Its place becomes the known one when none is. */
+  readonly claims?: boolean;
+}
+
 export async function openSearchIndex(
   config: Config,
   homes: SearchHomes,
-  trouble: (error: SyncError) => void,
+  { trouble, claims = false }: OpenSearchOptions,
 ): Promise<SearchIndex> {
-  const index = inKnownHome(await createIndex(config), homes, systemClock);
+  const index = inKnownHome(await createIndex(config), homes, systemClock, claims);
   try {
     await index.prepare();
   } catch (error) {
     const failure = toSyncError(error);
-    trouble(failure);
+    trouble?.(failure);
     // The library has no program for this machine: that does not change while we run.
     if (index.kind === 'lancedb' && failure.code === 'search_unavailable' && failure.action === 'stop') {
       await index.close();

@@ -15,13 +15,13 @@ import type { Config } from './config/config.ts';
 import { type BrowserPool, createBrowserPool } from './connectors/idexx/browser-pool.ts';
 import { findChromium, startChromium } from './connectors/idexx/chromium.ts';
 import {
+  type OpenSearchOptions,
   openDestination,
   openSearchIndex,
   type RemoteTargets,
   remoteTargets,
   takeSearchHome,
 } from './document-service.ts';
-import type { SyncError } from './domain/errors.ts';
 import { type LiveConnections, openLiveConnections } from './live-connections.ts';
 import {
   bookConnection,
@@ -188,7 +188,7 @@ export interface Chartsync {
   readonly groupWork: GroupWork;
   readonly migrations: FilesetMigrations;
   /** Opened when it is first asked for: most commands need none, and its library takes a while to load. */
-  search(trouble?: (error: SyncError) => void): Promise<SearchIndex>;
+  search(options?: OpenSearchOptions): Promise<SearchIndex>;
   /** Before `search`: its place is where these records have their index from now on. */
   takeSearchHome(): Promise<void>;
   readonly keys: ApiKeys;
@@ -276,8 +276,8 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
     const limit = countWaits(createOutboundLimit(records));
     const homes = createSearchHomes(records);
     let index: Promise<SearchIndex> | undefined;
-    const openIndex = (trouble: (error: SyncError) => void = () => undefined) => {
-      index ??= openSearchIndex(config, homes, trouble);
+    const openIndex = (options: OpenSearchOptions = {}) => {
+      index ??= openSearchIndex(config, homes, options);
       return index;
     };
     closers.push(async () => (await index)?.close());

@@ -97,10 +97,13 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     let documents: DocumentService | null = null;
     let mirrors: MirrorWorker | null = null;
     let isElsewhere = false;
-    const search = await chartsync.search((error) => {
-      isElsewhere = error.code === 'search_other_home';
-      if (isElsewhere) logger.error({ code: error.code }, `${error.message} ${error.remedy}`);
-      else logger.warn({ code: error.code }, 'the search index is not ready; documents are found when it is');
+    const search = await chartsync.search({
+      claims: role !== 'api',
+      trouble(error) {
+        isElsewhere = error.code === 'search_other_home';
+        if (isElsewhere) logger.error({ code: error.code }, `${error.message} ${error.remedy}`);
+        else logger.warn({ code: error.code }, 'the search index is not ready; documents are found when it is');
+      },
     });
     const watch = createRunWatch({ history: chartsync.history, clock: systemClock });
     const documentWatch = createDocumentWatch({ events: chartsync.documentEvents, clock: systemClock });

@@ -6,8 +6,10 @@ import type { IndexDifference, IndexPorts } from '../runs/compare-index.ts';
 /** Null: no index is configured. @throws SyncError when it cannot be used */
 export async function indexPortsOf(chartsync: Chartsync): Promise<IndexPorts | null> {
   let trouble: SyncError | null = null;
-  const search = await chartsync.search((error) => {
-    trouble = error;
+  const search = await chartsync.search({
+    trouble(error) {
+      trouble = error;
+    },
   });
   if (trouble !== null) throw trouble;
   return search.capabilities.available ? { desk: chartsync.desk, search } : null;

@@ -7,14 +7,20 @@ import type { SearchIndex } from '../ports/search-index.ts';
 /** Another process may make another place the known one at any time. */
 const BELIEVED_MS = 5000;
 
-/** Every use of the index is SyncError `search_other_home` while its place is not the known one. */
-export function inKnownHome(index: SearchIndex, homes: SearchHomes, clock: Clock): SearchIndex {
+/**
+ * Every use of the index is SyncError `search_other_home` while its place is not the known one.
+ * @param claims whether this place becomes the known one when none is: of a process that reads documents, not of one that only looks
+ */
+export function inKnownHome(index: SearchIndex, homes: SearchHomes, clock: Clock, claims: boolean): SearchIndex {
   let seenAt = Number.NEGATIVE_INFINITY;
 
   async function assertHome(signal: AbortSignal | undefined): Promise<void> {
     if (clock.now() - seenAt < BELIEVED_MS) return;
     const id = await index.home(signal);
-    if (id !== null && (await homes.claim(id)) !== id) throw new SyncError('search_other_home');
+    if (id !== null) {
+      const known = claims ? await homes.claim(id) : await homes.known();
+      if (known !== null && known !== id) throw new SyncError('search_other_home');
+    }
     seenAt = clock.now();
   }
 

@@ -7,6 +7,7 @@ import { ask } from './database-error.ts';
 export function createSearchHomes({ kysely }: Database): SearchHomes {
   const known = async () => (await kysely.selectFrom('search_home').select('id').executeTakeFirst())?.id;
   return {
+    known: () => ask(async () => (await known()) ?? null),
     claim: (id) =>
       ask(async () => {
         const before = await known();
