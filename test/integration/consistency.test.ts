@@ -295,6 +295,7 @@ test('a blob that no record knows is released by a repair, and removed by the cl
   await cli('repair', CONNECTION, '--apply');
   // Not without being asked to.
   expect(await strays()).toContain(sha256);
+  expect(await cli('repair', CONNECTION, '--plan', '--release-blobs')).toMatchObject({ code: 2 });
   const applied = await cli('repair', CONNECTION, '--apply', '--release-blobs');
   expect(applied.code).toBe(0);
   expect(applied.lines).toContainEqual(expect.objectContaining({ type: 'repaired', sha256, result: 'released' }));

@@ -41,6 +41,12 @@ export function registerRepair(program: Command, runner: CommandRunner): void {
     .action((name: string | undefined, options: RepairOptions, command: Command) =>
       runner.runOpened(command, async ({ chartsync, output, signal }) => {
         if ((options.plan === true) === (options.apply === true)) throw new UsageError('Say either --plan or --apply.');
+        if (options.releaseBlobs === true && options.apply !== true) {
+          throw new UsageError('--release-blobs changes something: say it with --apply.');
+        }
+        if (options.releaseBlobs === true && options.patient !== undefined) {
+          throw new UsageError('Blobs that no record knows are of no patient: leave out --patient or --release-blobs.');
+        }
         if (name !== undefined && options.organization !== undefined) {
           throw new UsageError('Name a connection, or an organisation with --organization.');
         }

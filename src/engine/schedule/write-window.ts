@@ -79,7 +79,7 @@ export interface WindowResult {
 /** The unit of held removals, and of failures; a failure's reference is its date. */
 export const CALENDAR_UNIT = 'calendar';
 
-/** @throws SyncError `plan_differs` before anything is written */
+/** @throws SyncError `plan_differs` before an appointment is written; the slots follow the clinic's hours by then, and are counted */
 export async function writeWindow(options: WriteWindow): Promise<WindowResult> {
   const { book, fence, clinicId, window, signal } = options;
   signal.throwIfAborted();
