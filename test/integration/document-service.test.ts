@@ -195,6 +195,29 @@ test('what the index lacks, has too much or has of another state is found and se
   await expectEqualCounts();
 });
 
+test('a rebuild keeps what is found already, although its work has not been noted as done', async () => {
+  await addFile('The zaffre parrot was seen.');
+  await sync();
+  await work();
+  await service!.stop();
+  service = null;
+  const { desk, blobs } = setup.chartsync;
+  const ports = { desk, blobs, search: await setup.chartsync.search() };
+  const scope = { organizationId: ORGANIZATION, patientUuid: null, signal: new AbortController().signal };
+  const before = await ports.search.count(ORGANIZATION, null);
+  // As between the write to the index and the end of the task.
+  const all = await records.query<{ id: string }>(
+    'SELECT "silknoteDocumentUuid" AS id FROM silknote_documents WHERE "deletedAt" IS NULL',
+  );
+  for (const { id } of all.rows) expect(await desk.askAgain(ORGANIZATION, id)).toBe(true);
+  expect(await row(STATUS, [REFERENCE])).toMatchObject({ status: 'queued' });
+  const rebuilt = await rebuildIndex(ports, scope);
+  expect({ documents: rebuilt.documents, passages: rebuilt.passages }).toEqual(before);
+  expect(await found('zaffre')).toHaveLength(1);
+  await work();
+  await expectEqualCounts();
+});
+
 test('documents of a patient under an id of another form say so, and leave nothing to be done when they go', async () => {
   await addFile('A letter that nobody can ask for.');
   await setup.source.execute(`UPDATE candidates SET "silknotePatientUuid" = 'B-17' WHERE "silknotePatientUuid" = ?`, [

@@ -184,14 +184,14 @@ async function* expectations(
     SELECT lower(coalesce(d."patientUuid", o.patient_uuid)) COLLATE "C",
            lower(coalesce(d."silknoteDocumentUuid", o.document_uuid)) COLLATE "C",
            r.pages_sha256, o.document_uuid IS NOT NULL, d.sha256 IS NOT NULL AND r.sha256 IS NULL
-    FROM (SELECT "patientUuid", "silknoteDocumentUuid", sha256 FROM silknote_documents
+    FROM (SELECT "patientUuid", "silknoteDocumentUuid", sha256, status FROM silknote_documents
           WHERE "organizationId" = $1 AND ($2::text IS NULL OR "patientUuid" = $2) AND "deletedAt" IS NULL
-            AND status = 'complete'
             AND ("connectionId" IS NULL OR "organizationId" || '/' || "connectionId" <> ALL ($3::text[]))) AS d
     FULL JOIN (SELECT patient_uuid, document_uuid FROM document_outbox
                WHERE organization_id = $1 AND ($2::text IS NULL OR patient_uuid = $2)) AS o
       ON o.document_uuid = d."silknoteDocumentUuid"
     LEFT JOIN document_renditions AS r ON r.organization_id = $1 AND r.sha256 = d.sha256
+    WHERE d.status = 'complete' OR o.document_uuid IS NOT NULL
     UNION ALL
     SELECT lower(f.patient) COLLATE "C", lower(o.document_uuid) COLLATE "C", NULL, true, false
     FROM document_outbox AS o CROSS JOIN LATERAL unnest(o.former_patients) AS f (patient)
