@@ -160,6 +160,8 @@ function createReporter(options: SessionOptions, fence: Fence, stop: AbortContro
   let total: number | null = null;
   let lastWrite = Number.NEGATIVE_INFINITY;
   let writing: Promise<void> = Promise.resolve();
+  /** What is to be written when the write before is over. */
+  let waiting: RunProgress | null = null;
   let busy = false;
 
   function report(force: boolean): void {
@@ -184,8 +186,15 @@ function createReporter(options: SessionOptions, fence: Fence, stop: AbortContro
     if (busy && !force) return;
     lastWrite = now;
     busy = true;
+    const isQueued = waiting !== null;
+    waiting = progress;
+    if (isQueued) return;
     writing = writing
-      .then(() => runs.progress(fence, progress))
+      .then(() => {
+        const newest = waiting!;
+        waiting = null;
+        return runs.progress(fence, newest);
+      })
       .catch((error) => {
         const failure = toSyncError(error);
         if (failure.code === 'lease_lost') stop.abort(failure);

@@ -43,8 +43,8 @@ describe('an appointment that goes to another date while the dates are read', ()
     await setup.expectBook();
     const asked = times();
     expect(asked[1]).toBe(2);
-    // What was asked for after the appointment had left needs no second look.
-    expect(asked.slice(12)).toEqual([1, 1]);
+    // What was asked for after the appointment had left needs no second look. Two calls are under way at one time.
+    expect(asked.slice(13)).toEqual([1]);
     expect(Math.max(...asked)).toBe(2);
   });
 
@@ -83,7 +83,7 @@ describe('an appointment that goes to another date while the dates are read', ()
     await setup.expectBook();
     const asked = times();
     expect(Math.max(...asked)).toBe(2);
-    expect(asked.slice(12)).toEqual([1, 1]);
+    expect(asked.slice(13)).toEqual([1]);
   });
 });
 

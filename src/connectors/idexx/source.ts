@@ -1,4 +1,5 @@
 /** `CalendarSource` on the IDEXX Neo portal: a person's login in a browser, then its calendar by HTTP with that session. */
+import { setImmediate } from 'node:timers/promises';
 import pLimit from 'p-limit';
 import { isBlockId, sourceIdOf } from '../../domain/appointments.ts';
 import { SyncError } from '../../domain/errors.ts';
@@ -79,6 +80,8 @@ export function createIdexxSource(options: IdexxOptions): CalendarSource & Consu
       const asked = session;
       await pace(context);
       const answer = await oneOfFew(() => send(url, asked, context));
+      // The next question leaves before anything is done with this answer.
+      await setImmediate();
       if (answer.kind === 'json') {
         await keeper.used(session, answer.cookies);
         return answer.body;

@@ -12,7 +12,8 @@
 import { isBlockId } from '../../domain/appointments.ts';
 import { datesBetween, weekdayOf } from '../../domain/clinic-day.ts';
 import { SyncError, toSyncError } from '../../domain/errors.ts';
-import type { DateRead, DateWindow } from '../../domain/reconcile-appointments.ts';
+import type { DayFreshness } from '../../domain/freshness.ts';
+import type { DateRead, DateWindow, StoredAppointment } from '../../domain/reconcile-appointments.ts';
 import type { CalendarClinic, CalendarDay } from '../../ports/calendar-source.ts';
 import type { RunSession } from '../run-session.ts';
 import { createSightings } from './moved-while-read.ts';
@@ -33,6 +34,8 @@ export interface ReadWindowOptions {
   readonly clinic: CalendarClinic;
   readonly window: DateWindow;
   readonly urgent: boolean;
+  /** {@link lookUpKnown} of the window, begun a moment ago. */
+  readonly known?: Promise<KnownWindow>;
   /** The next date has been read, well or not. */
   readonly onDate?: (read: DateRead) => void;
 }
@@ -65,6 +68,25 @@ const UNSETTLED = {
   source_contract_changed: 'An id is on two dates at one time.',
 } as const;
 
+/** What is stored of a window before it is read. */
+export interface KnownWindow {
+  readonly stored: readonly StoredAppointment[];
+  readonly freshness: readonly DayFreshness[];
+}
+
+export async function lookUpKnown(
+  { book }: Pick<BookPorts, 'book'>,
+  { organizationId, clinicId }: Pick<BookSettings, 'organizationId' | 'clinicId'>,
+  window: DateWindow,
+): Promise<KnownWindow> {
+  const key = { organizationId, clinicId };
+  const [stored, freshness] = await Promise.all([
+    book.storedAppointments(key, window, []),
+    book.freshness(key, window),
+  ]);
+  return { stored, freshness };
+}
+
 /** @throws SyncError when no date can be read, and why */
 export async function readWindow(
   ports: BookPorts,
@@ -74,11 +96,7 @@ export async function readWindow(
 ): Promise<WindowReads> {
   const { window, clinic } = options;
   const context = { signal: session.signal, urgent: options.urgent };
-  const key = { organizationId: settings.organizationId, clinicId: settings.clinicId };
-  const [stored, freshness] = await Promise.all([
-    ports.book.storedAppointments(key, window, []),
-    ports.book.freshness(key, window),
-  ]);
+  const { stored, freshness } = await (options.known ?? lookUpKnown(ports, settings, window));
   const failedBefore = new Set(freshness.filter((day) => day.failedAt !== null).map((day) => day.date));
   const dates = datesBetween(window.from, window.to);
   const waiting = [...dates.filter((date) => failedBefore.has(date)), ...dates.filter((d) => !failedBefore.has(d))];

@@ -1,6 +1,7 @@
 /**
  * One run for a clinic's book: the clinic's settings, the dates of the window, then one comparison of the whole window.
  */
+import { setImmediate } from 'node:timers/promises';
 import { datesBetween, localDate } from '../../domain/clinic-day.ts';
 import type { ReadEvidence } from '../../domain/completeness.ts';
 import { SyncError } from '../../domain/errors.ts';
@@ -14,7 +15,7 @@ import { nextTry } from '../failure-policy.ts';
 import type { PlanOfRun } from '../keep-to-plan.ts';
 import { type RunResult, type RunSession, type SessionOptions, type WorkResult, withRun } from '../run-session.ts';
 import { clinicSettings } from './clinic-settings.ts';
-import { readWindow, type WindowReads } from './read-window.ts';
+import { lookUpKnown, readWindow, type WindowReads } from './read-window.ts';
 import type { BookPorts, BookSettings } from './settings.ts';
 import { CALENDAR_UNIT, type SettledWindow, type WindowPhase, type WindowResult, writeWindow } from './write-window.ts';
 
@@ -103,14 +104,21 @@ export async function copyWindow(
   const { fence, signal } = session;
   const { clinicId } = settings;
   session.step('Logging in', null);
+  // Most sessions are live: what is stored is looked up in the meantime.
+  const early = knownNow(ports, settings, options.window);
   const clinic = await source.clinic({ signal, urgent: options.urgent });
   const startedAt = clock.now();
   const window = options.window ?? usualWindow(settings, startedAt);
+  const isEarlyEnough = startedAt - early.at < EARLY_MS && early.window.from === window.from;
 
   session.step('Reading the calendar', datesBetween(window.from, window.to).length);
   // The portal takes longest: it is asked while the book is made ready for what it answers.
   const unready = new AbortController();
-  const ready = prepare(ports, settings, fence, { clinic, window, isUsual: options.window === undefined });
+  // The first questions leave before that: what they wait for has the database to itself.
+  const asked = isEarlyEnough ? early.known.catch(() => undefined) : Promise.resolve();
+  const ready = asked
+    .then(setImmediate)
+    .then(() => prepare(ports, settings, fence, { clinic, window, isUsual: options.window === undefined }));
   ready.catch((error) => unready.abort(error));
   const progress = latestOf(async (date: string) => {
     await ready;
@@ -124,9 +132,12 @@ export async function copyWindow(
     clinic,
     window,
     urgent: options.urgent,
+    ...(isEarlyEnough ? { known: early.known } : {}),
     onDate: ({ date }) => progress.tell(date),
   }).catch(async (error) => {
     await Promise.allSettled([ready, progress.end()]);
+    // Slots that were just made must not look free where appointments are stored.
+    await book.settle(fence, clinicId, window).catch(() => undefined);
     throw error;
   });
   const { before, slots } = await ready;
@@ -176,6 +187,18 @@ export async function copyWindow(
     },
   });
   return { result, evidence: evidenceOf(result) };
+}
+
+/** After a login what is stored is looked up once more: people may have decided something meanwhile. */
+const EARLY_MS = 1000;
+
+function knownNow(ports: BookPorts, settings: BookSettings, asked: DateWindow | undefined) {
+  const at = ports.clock.now();
+  const window = asked ?? usualWindow(settings, at);
+  const known = lookUpKnown(ports, settings, window);
+  // Told to who reads the window.
+  known.catch(() => undefined);
+  return { at, window, known };
 }
 
 /** @returns the last complete read, of a usual window, and the slots: they depend on the clinic's settings alone */

@@ -97,7 +97,7 @@ export async function writeWindow(options: WriteWindow): Promise<WindowResult> {
       requirePlanned(planned, deedsOf(plan));
     } catch (error) {
       // The slots were made anew for the clinic's hours: they must not look free where appointments are.
-      await book.settle(fence, clinicId, window);
+      await book.settle(fence, clinicId, window).catch(() => undefined);
       throw error;
     }
   }

@@ -60,17 +60,18 @@ async function readDays(
   window: DateWindow,
   clinic: Clinic,
 ): Promise<readonly DayFreshness[]> {
-  const { rows } = await sql<DayRead>`
-    SELECT date::text AS date, ${msOf(sql`read_at`)} AS "readAt", ${msOf(sql`failed_at`)} AS "failedAt",
-           failed_code AS "failedCode"
-    FROM schedule_days
-    WHERE organization_id = ${key.organizationId} AND clinic_id = ${key.clinicId}
-      AND date BETWEEN ${window.from} AND ${window.to}`.execute(db);
-  const clock = await sql<{ now: number }>`SELECT ${msOf(sql`clock_timestamp()`)} AS now`.execute(db);
-  const now = clock.rows[0]!.now;
+  const { rows } = await sql<Omit<DayRead, 'date'> & { date: string | null; now: number }>`
+    SELECT d.date::text AS date, ${msOf(sql`d.read_at`)} AS "readAt", ${msOf(sql`d.failed_at`)} AS "failedAt",
+           d.failed_code AS "failedCode", c.now
+    -- The time also where no day was ever read.
+    FROM (SELECT ${msOf(sql`clock_timestamp()`)} AS now) AS c
+    LEFT JOIN schedule_days AS d
+      ON d.organization_id = ${key.organizationId} AND d.clinic_id = ${key.clinicId}
+        AND d.date BETWEEN ${window.from} AND ${window.to}`.execute(db);
+  const { now } = rows[0]!;
   const today = localDate(now, clinic.hours.timeZone);
   const tomorrow = new Date(Date.parse(`${today}T00:00:00Z`) + DAY_MS).toISOString().slice(0, 10);
-  const byDate = new Map(rows.map((row) => [row.date, row]));
+  const byDate = new Map(rows.flatMap(({ date, ...read }) => (date === null ? [] : [[date, { date, ...read }]])));
   return datesBetween(window.from, window.to).map((date) =>
     freshnessOf(
       byDate.get(date) ?? { date, readAt: null, failedAt: null, failedCode: null },
