@@ -98,7 +98,8 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     let mirrors: MirrorWorker | null = null;
     let isElsewhere = false;
     const search = await chartsync.search({
-      claims: role !== 'api',
+      // A process that reads no documents never fills the index.
+      claims: role !== 'api' && config.limits.documentsAtOnce > 0,
       trouble(error) {
         isElsewhere = error.code === 'search_other_home';
         if (isElsewhere) logger.error({ code: error.code }, `${error.message} ${error.remedy}`);

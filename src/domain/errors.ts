@@ -356,6 +356,11 @@ export const ERROR_CATALOGUE = {
     summary: 'The document service on the other machine refused a document.',
     remedy: 'Look there for the reason. A run that a person starts sends the document again.',
   },
+  remote_unnamed: {
+    action: 'skip',
+    summary: 'The document service on the other machine took a document without naming it.',
+    remedy: 'Look there whether it has the document. A run that a person starts sends it again.',
+  },
   // Home folder
   home_disk_full: {
     action: 'stop',

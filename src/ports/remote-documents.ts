@@ -6,7 +6,8 @@
  *   document for it. The content is streamed.
  * - `remove` is fine when the document is gone already, or was never known.
  * - Answers that say "accepted" without a document are failures: nothing is taken for stored that the other service did not name.
- * - Failures are SyncErrors: `remote_unavailable`, `remote_credentials`, `remote_refused` (this document, or this request);
+ * - Failures are SyncErrors: `remote_unavailable`, `remote_credentials`, `remote_refused` (this document, or this request),
+ *   `remote_unnamed` (it may have taken the document);
  *   an aborted signal → `cancelled`.
  */
 import type { Readable } from 'node:stream';

@@ -1,5 +1,5 @@
 /** Compares the documents of a connection with what the document service on another machine says it has. Changes nothing. */
-import type { DocumentDeliveries, WantedDelivery } from '../ports/document-deliveries.ts';
+import type { Delivery, DocumentDeliveries, WantedDelivery } from '../ports/document-deliveries.ts';
 import type { DocumentDesk } from '../ports/document-desk.ts';
 import type { ConnectionKey } from '../ports/document-records.ts';
 import type { RemoteDocuments, RemoteState } from '../ports/remote-documents.ts';
@@ -32,6 +32,8 @@ const MESSAGES = {
   missing: 'The document service on the other machine does not have the document.',
   surplus: 'The document service on the other machine has a document that is not here.',
   different: 'The document service on the other machine has another content of the document.',
+  unnamed:
+    'The document was removed here, and the document service on the other machine does not tell whether it has it.',
 } as const;
 
 export async function compareRemote(
@@ -61,15 +63,56 @@ export async function compareRemote(
   await end();
   // Patients whose last document was removed here: the other service may still have it.
   const left = new Set<string>();
+  const unnamed: Delivery[] = [];
   for await (const delivery of ports.deliveries.list(scope.key, scope.unit, scope.signal)) {
     if (!seen.has(delivery.patientUuid)) left.add(delivery.patientUuid);
+    if (delivery.remoteUuid === null) unnamed.push(delivery);
   }
   for (const patientUuid of left) {
     const state = await ports.remote.state(patientUuid, scope.signal);
     documents += state.references?.size ?? state.documents ?? 0;
     differences.push(...(await comparePatient(ports, scope, patientUuid, [], state)));
   }
+  for (const [patientUuid, ofPatient] of Map.groupBy(unnamed, (delivery) => delivery.patientUuid)) {
+    differences.push(...(await unknownRemovals(ports, scope, patientUuid, ofPatient)));
+  }
   return { documents, differences };
+}
+
+/** Removals that ended without an answer: a person has to look. */
+async function unknownRemovals(
+  ports: RemotePorts,
+  scope: { readonly key: ConnectionKey; readonly signal: AbortSignal },
+  patientUuid: string,
+  unnamed: readonly Delivery[],
+): Promise<RemoteDifference[]> {
+  const state = await ports.remote.state(patientUuid, scope.signal);
+  if (state.references !== null || state.documents === 0) return [];
+  const wanted = new Set<string>();
+  for await (const { reference } of ports.deliveries.wanted(scope.key, patientUuid, scope.signal))
+    wanted.add(reference);
+  const open = await openOf(ports, scope, patientUuid);
+  return unnamed
+    .filter(({ reference, documentUuid }) => !wanted.has(reference) && !open.has(documentUuid.toLowerCase()))
+    .map(({ reference, documentUuid }) => ({
+      kind: 'surplus' as const,
+      patientUuid,
+      reference,
+      documentUuid,
+      message: MESSAGES.unnamed,
+    }));
+}
+
+async function openOf(
+  { desk }: RemotePorts,
+  { key, signal }: { readonly key: ConnectionKey; readonly signal: AbortSignal },
+  patientUuid: string,
+): Promise<ReadonlySet<string>> {
+  const open = new Set<string>();
+  for await (const expectation of desk.expectations(key.organizationId, patientUuid, signal)) {
+    if (expectation.open) open.add(expectation.documentUuid);
+  }
+  return open;
 }
 
 async function comparePatient(
@@ -79,9 +122,7 @@ async function comparePatient(
   own: readonly WantedDelivery[],
   state: RemoteState,
 ): Promise<RemoteDifference[]> {
-  const open = new Set<string>();
-  const expected = ports.desk.expectations(scope.key.organizationId, patientUuid, scope.signal);
-  for await (const expectation of expected) if (expectation.open) open.add(expectation.documentUuid);
+  const open = await openOf(ports, scope, patientUuid);
   const settled = own.filter((document) => !open.has(document.documentUuid.toLowerCase()));
   const difference = (
     kind: RemoteDifference['kind'],
@@ -120,7 +161,8 @@ export async function repairRemote(
   difference: RemoteDifference,
 ): Promise<'asked' | 'left'> {
   const { kind, patientUuid, reference, documentUuid } = difference;
-  if (kind === 'surplus' || reference === null || documentUuid === null) return 'left';
-  await ports.deliveries.forget(key, { patientUuid, reference });
+  if (reference === null || documentUuid === null) return 'left';
+  // A removal without an answer is tried once more.
+  if (kind !== 'surplus') await ports.deliveries.forget(key, { patientUuid, reference });
   return (await ports.desk.askAgain(key.organizationId, documentUuid)) ? 'asked' : 'left';
 }

@@ -9,7 +9,7 @@ import { type BlobStore, blobName } from '../ports/blob-store.ts';
 import type { Clock, Random } from '../ports/clock.ts';
 import type { Delivery, DeliveryPlace, DeliverySubject, DocumentDeliveries } from '../ports/document-deliveries.ts';
 import type { DocumentTask } from '../ports/document-work.ts';
-import type { RemoteDocuments, SentDocument } from '../ports/remote-documents.ts';
+import type { RemoteDocuments, RemoteState, SentDocument } from '../ports/remote-documents.ts';
 import { removedPage } from './removed-page.ts';
 
 /** What is sent of a document. */
@@ -33,6 +33,16 @@ export interface DeliverOptions {
   readonly retry: RetryPolicy;
   readonly clock: Clock;
   readonly random: Random;
+}
+
+/** What the other service has cannot be learnt. */
+const UNKNOWN = Symbol('unknown');
+const ENDS_IT: ReadonlySet<string> = new Set(['remote_refused', 'remote_unnamed']);
+
+/** A service that does not tell of a patient has said nothing. @throws whatever else it is */
+function refused(error: unknown): RemoteState {
+  if (toSyncError(error).code === 'remote_refused') return { documents: null, references: null };
+  throw error;
 }
 
 type LiveDocument = NonNullable<DocumentTask['document']>;
@@ -88,13 +98,33 @@ export function createDelivery(options: DeliverOptions) {
       const now = await take(delivery);
       if (now === null) return;
       // Nobody may have heard whether it came, and what it is called there.
-      const remoteUuid = now.remoteUuid ?? (await nameBySending(now)) ?? (await nameWithoutContent(now));
-      if (remoteUuid !== null) await remove(delivery, remoteUuid);
+      const name = now.remoteUuid ?? (await nameOf(now));
+      // It stays written down, for the comparison to tell a person: trying for ever would send it for ever.
+      if (name === UNKNOWN) return;
+      if (name !== null) await remove(delivery, name);
       await deliveries.drop(task, connectionId, delivery);
     }
 
-    /** Sent again, it has a name to be removed by. @returns null: its content is gone as well */
-    async function nameBySending(delivery: Delivery): Promise<string | null> {
+    /** @returns null: the other service does not have it */
+    async function nameOf(delivery: Delivery): Promise<string | typeof UNKNOWN | null> {
+      const { documents, references } = await again(() => remote.state(delivery.patientUuid, signal)).catch(refused);
+      if (references !== null) return references.get(delivery.reference.toLowerCase())?.remoteUuid ?? null;
+      // A service without a list names what it has under the reference when it is sent again.
+      const sent = await nameBySending(delivery);
+      if (sent !== null) return sent;
+      if (documents === 0) return null;
+      const page = removedPage();
+      const file = { size: page.length, fileName: 'removed.pdf', mimeType: 'application/pdf' };
+      try {
+        return (await again(() => sendFile(delivery, file, Readable.from([page])))).remoteUuid;
+      } catch (error) {
+        if (ENDS_IT.has(toSyncError(error).code)) return UNKNOWN;
+        throw error;
+      }
+    }
+
+    /** @returns null: its content is gone as well, or is refused */
+    async function nameBySending(delivery: Delivery): Promise<string | typeof UNKNOWN | null> {
       const size = (await blobs.stat(blobName(task.organizationId, delivery.sha256), signal))?.size;
       if (size === undefined) return null;
       const original = { sha256: delivery.sha256, sizeBytes: size, originalName: delivery.reference, mimeType: null };
@@ -102,22 +132,13 @@ export function createDelivery(options: DeliverOptions) {
         return (await send(delivery, await contentOf(original))).remoteUuid;
       } catch (error) {
         const { code } = toSyncError(error);
+        // It took something, and anything else would be taken in the same way.
+        if (code === 'remote_unnamed') return UNKNOWN;
         // Also what was made of it may be gone, or could not be made again; and what was refused once is refused for ever.
         const isVain = code === 'blob_missing' || code === 'blob_corrupt' || code === 'remote_refused';
         if (isVain || code.startsWith('document_')) return null;
         throw error;
       }
-    }
-
-    /** @returns null: the other service does not have it */
-    async function nameWithoutContent(delivery: Delivery): Promise<string | null> {
-      const { documents, references } = await again(() => remote.state(delivery.patientUuid, signal));
-      if (references !== null) return references.get(delivery.reference.toLowerCase())?.remoteUuid ?? null;
-      if (documents === 0) return null;
-      // A service without a list names what it has under the reference when anything is sent under it.
-      const page = removedPage();
-      const file = { size: page.length, fileName: 'removed.pdf', mimeType: 'application/pdf' };
-      return (await again(() => sendFile(delivery, file, Readable.from([page])))).remoteUuid;
     }
 
     async function take(place: DeliveryPlace): Promise<Delivery | null> {

@@ -45,6 +45,7 @@ const HOPELESS: ReadonlySet<ErrorCode> = new Set([
   'blob_missing',
   'blob_corrupt',
   'remote_refused',
+  'remote_unnamed',
   'unit_not_linkable',
 ]);
 

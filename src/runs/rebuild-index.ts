@@ -1,6 +1,7 @@
 /** Fills the search index anew from the stored texts, while the present one answers and documents come and go. */
 import pLimit from 'p-limit';
 import { toSyncError } from '../domain/errors.ts';
+import { normaliseUuid } from '../domain/reference.ts';
 import { type BlobStore, blobName } from '../ports/blob-store.ts';
 import type { SearchCounts } from '../ports/search-index.ts';
 import type { IndexPorts, IndexScope } from './compare-index.ts';
@@ -23,13 +24,16 @@ export async function rebuildIndex(
     // After it began: what changes from here on is put into both.
     for await (const expected of desk.expectations(organizationId, patientUuid, signal)) {
       const { version } = expected;
-      if (version === null) continue;
+      if (version === null || !isIndexable(expected)) continue;
       const task: Promise<void> = limit(async () => {
         const place = { organizationId, patientUuid: expected.patientUuid, documentUuid: expected.documentUuid };
         try {
           await rebuild.put({ ...place, version, pages: pagesOf(blobs, organizationId, version, signal) }, signal);
         } catch (error) {
-          if (toSyncError(error).code !== 'blob_missing') throw error;
+          const { code } = toSyncError(error);
+          // What is still to be done about it says how that ends.
+          if (code === 'search_refused' && expected.open) return;
+          if (code !== 'blob_missing') throw error;
           lost.push(expected.documentUuid);
         }
         onProgress(++done);
@@ -46,6 +50,11 @@ export async function rebuildIndex(
     await rebuild.abandon().catch(() => undefined);
     throw error;
   }
+}
+
+/** Some sources have patients under ids of another form: those documents end without being indexed. */
+function isIndexable({ patientUuid, documentUuid }: { readonly patientUuid: string; readonly documentUuid: string }) {
+  return normaliseUuid(patientUuid) !== null && normaliseUuid(documentUuid) !== null;
 }
 
 async function* pagesOf(blobs: BlobStore, organizationId: string, sha256: string, signal: AbortSignal) {

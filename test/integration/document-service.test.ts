@@ -210,7 +210,7 @@ test('a rebuild keeps what is found already, although its work has not been note
     'SELECT "silknoteDocumentUuid" AS id FROM silknote_documents WHERE "deletedAt" IS NULL',
   );
   for (const { id } of all.rows) expect(await desk.askAgain(ORGANIZATION, id)).toBe(true);
-  expect(await row(STATUS, [REFERENCE])).toMatchObject({ status: 'queued' });
+  await records.query(`UPDATE silknote_documents SET status = 'processing', stage = 'extracting'`);
   const rebuilt = await rebuildIndex(ports, scope);
   expect({ documents: rebuilt.documents, passages: rebuilt.passages }).toEqual(before);
   expect(await found('zaffre')).toHaveLength(1);
@@ -229,6 +229,17 @@ test('documents of a patient under an id of another form say so, and leave nothi
   await sync();
   await settled();
   expect(await row(STATUS, [REFERENCE])).toMatchObject({ status: 'error', errorCode: 'unit_not_linkable' });
+  await service.stop();
+  const { id } = await row<{ id: string }>(
+    'SELECT "silknoteDocumentUuid" AS id FROM silknote_documents WHERE "vsrxReference" = $1',
+    [REFERENCE],
+  );
+  const { desk, blobs } = setup.chartsync;
+  expect(await desk.askAgain(ORGANIZATION, id)).toBe(true);
+  const scope = { organizationId: ORGANIZATION, patientUuid: null, signal: new AbortController().signal };
+  const { documents } = await rebuildIndex({ desk, blobs, search: await setup.chartsync.search() }, scope);
+  expect(documents).toBeGreaterThan(0);
+  service = await start('');
   await setup.source.execute(`UPDATE ax_notes_attachments SET deleted = true WHERE file_uuid = '${REFERENCE}'`);
   await sync();
   await settled();

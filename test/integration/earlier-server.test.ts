@@ -17,6 +17,8 @@ let env: PracticeSetup['environment'];
 /** UUID → reference, of its own. */
 const kept = new Map<string, string>();
 let removes = true;
+let names = true;
+let received = 0;
 
 beforeAll(async () => {
   vitalSign = createServer(async (request, response) => {
@@ -30,7 +32,8 @@ beforeAll(async () => {
       const known = [...kept].find(([, other]) => other === reference);
       const documentUuid = known?.[0] ?? randomUUID();
       kept.set(documentUuid, reference);
-      return json(200, { documentUuid });
+      received++;
+      return json(200, names ? { documentUuid } : { accepted: true });
     }
     const named = /^\/api\/documents\/([^/]+)$/.exec(pathname)?.[1];
     if (request.method === 'DELETE' && named !== undefined && removes) {
@@ -123,4 +126,29 @@ test('a document whose sending was never answered, and whose content is gone, go
   expect((await records.query('SELECT 1 FROM document_outbox')).rows).toEqual([]);
   const tombstone = 'SELECT "goneAt" FROM silknote_documents WHERE "vsrxReference" = $1';
   expect((await records.query(tombstone, [gone])).rows[0].goneAt).not.toBeNull();
+});
+
+test('a removal of what a server never names ends, is not sent for ever, and the comparison tells of it', async () => {
+  const gone = (await sent()).find((reference) => !reference.startsWith('id:'))!;
+  await records.query('UPDATE document_deliveries SET remote_uuid = NULL, sent_at = NULL WHERE reference = $1', [gone]);
+  names = false;
+  await removeInSource(gone);
+  const before = received;
+  await synchronise();
+  expect(received - before).toBe(1);
+  expect((await records.query('SELECT 1 FROM document_outbox')).rows).toEqual([]);
+  await synchronise();
+  expect(received - before).toBe(1);
+  const verified = () => runCli(['verify', CONNECTION, '--json'], { cwd: setup.folder, env });
+  const told = async () => (await verified()).lines.filter((line) => line.reference === gone);
+  expect(await told()).toMatchObject([{ kind: 'surplus' }]);
+
+  names = true;
+  const repaired = await runCli(['repair', CONNECTION, '--apply', '--json'], { cwd: setup.folder, env });
+  expect(repaired.lines.filter((line) => line.reference === gone)).toMatchObject([{ result: 'asked' }]);
+  await synchronise();
+  expect([...kept.values()]).not.toContain(gone);
+  expect(await told()).toEqual([]);
+  const wrong = ['repair', CONNECTION, '--apply', '--release-blobs'];
+  expect((await runCli(wrong, { cwd: setup.folder, env })).code).toBe(2);
 });

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { toSyncError } from '../../domain/errors.ts';
 import type { Chartsync } from '../../main.ts';
 import { compareIndex } from '../../runs/compare-index.ts';
 import { compareRemote, type RemotePorts, repairRemote } from '../../runs/compare-remote.ts';
@@ -56,6 +57,11 @@ export function registerRepair(program: Command, runner: CommandRunner): void {
         const { remotePortsOf } = await import('../../main.ts');
         const elsewhere = connection === null ? null : remotePortsOf(chartsync, connection);
         if (connection !== null && elsewhere !== null) {
+          if (options.releaseBlobs === true) {
+            throw new UsageError(
+              'The documents of this connection are on another machine: name the organisation with --organization to release blobs.',
+            );
+          }
           const scope = { key: connection.settings, unit: patientUuid, signal };
           return repairElsewhere({ chartsync, output, ports: elsewhere, scope, apply: options.apply === true });
         }
@@ -150,11 +156,15 @@ export function registerRepair(program: Command, runner: CommandRunner): void {
       for (const difference of differences) output.emit('difference', remoteDifference(difference));
       output.table(
         ['difference', 'patient', 'reference', 'what would be done'],
-        differences.map(({ kind, patientUuid, reference }) => [
+        differences.map(({ kind, patientUuid, reference, documentUuid }) => [
           `${kind} remote`,
           patientUuid,
           reference ?? '',
-          kind === 'surplus' || reference === null ? 'nothing: look there' : 'send it again',
+          reference === null || documentUuid === null
+            ? 'nothing: look there'
+            : kind === 'surplus'
+              ? 'try again to remove it'
+              : 'send it again',
         ]),
       );
       output.say(`${documents} documents on the other machine, ${differences.length} differences.`);
@@ -195,6 +205,16 @@ export function registerRepair(program: Command, runner: CommandRunner): void {
         const patientUuid = patientOf(options.patient);
         if (all) await chartsync.takeSearchHome();
         const ports = { ...(await neededIndexPortsOf(chartsync)), blobs: chartsync.blobs };
+        let failures = 0;
+        // The others have their documents in the former place as well.
+        const failed = (organizationId: string) => (error: unknown) => {
+          if (signal.aborted) throw error;
+          failures++;
+          const { code, message, remedy } = toSyncError(error);
+          output.emit('failed', { organizationId, code, message, remedy });
+          output.say(`The index of ${organizationId} could not be rebuilt: ${message} ${remedy}`);
+          return null;
+        };
         for (const organizationId of organizations) {
           const subject = patientUuid === null ? {} : { subject: { kind: 'patient', id: patientUuid } };
           const deed = { organizationId, action: 'index.rebuild', ...subject };
@@ -202,14 +222,17 @@ export function registerRepair(program: Command, runner: CommandRunner): void {
           const tell = (documents: number) => {
             if (documents % TELL_EVERY === 0) output.emit('progress', { organizationId, documents });
           };
-          const counts = await auditedCommand(chartsync, runner.env, deed, () => rebuildIndex(ports, scope, tell));
+          const rebuilding = auditedCommand(chartsync, runner.env, deed, () => rebuildIndex(ports, scope, tell));
+          const counts = all ? await rebuilding.catch(failed(organizationId)) : await rebuilding;
+          if (counts === null) continue;
           output.emit('rebuilt', { organizationId, patientUuid, ...counts });
           const whose = organizations.length === 1 ? '' : ` of ${organizationId}`;
           output.say(`The index${whose} has ${counts.documents} documents, ${counts.passages} passages.`);
           if (counts.again > 0)
             output.say(`The stored text of ${counts.again} documents is lost: the service reads them again.`);
         }
-        return EXIT.done;
+        if (failures === organizations.length) return EXIT.failed;
+        return failures === 0 ? EXIT.done : EXIT.partial;
       }),
     );
 }

@@ -164,9 +164,8 @@ function metadataOf(document: RemoteDocument) {
 /** @throws SyncError unless a document is named: "accepted" alone says nothing */
 function sentOf(json: Json | null): SentDocument {
   const remoteUuid = typeof json?.documentUuid === 'string' ? normaliseUuid(json.documentUuid) : null;
-  if (remoteUuid === null || json?.success === false) {
-    throw new SyncError('remote_refused', { detail: 'It answered without naming the document.' });
-  }
+  if (json?.success === false) throw new SyncError('remote_refused', { detail: 'It did not take the document.' });
+  if (remoteUuid === null) throw new SyncError('remote_unnamed');
   const flag = (value: unknown) => (typeof value === 'boolean' ? value : null);
   return { remoteUuid, created: flag(json?.created), sameContent: flag(json?.sameContent) };
 }
@@ -212,7 +211,7 @@ async function readText(response: Response): Promise<string> {
   let size = 0;
   for await (const chunk of response.body ?? []) {
     size += chunk.length;
-    if (size > MOST_ANSWER) throw new SyncError('remote_refused', { detail: 'Its answer is too long.' });
+    if (size > MOST_ANSWER) throw new SyncError('remote_unnamed', { detail: 'Its answer is too long.' });
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8');

@@ -3,7 +3,7 @@ CREATE INDEX silknote_documents_brought ON silknote_documents ("organizationId",
   WHERE "connectionId" IS NULL AND "deletedAt" IS NULL AND "vsrxReference" IS NOT NULL;
 
 -- Headers and footers of Word documents are read now: those that were read without are read again, one after another, so that new
--- documents and removals do not wait behind them. What another machine has stays as it is there.
+-- documents and removals do not wait behind them. Nothing is sent again of what another machine has.
 INSERT INTO document_outbox (organization_id, document_uuid, patient_uuid, task, next_try_at)
 SELECT d."organizationId", d."silknoteDocumentUuid", d."patientUuid", 'process',
        now() + row_number() OVER (PARTITION BY d."organizationId" ORDER BY d."silknoteDocumentUuid") * interval '1 second'
@@ -11,8 +11,6 @@ FROM document_renditions AS r
 JOIN silknote_documents AS d ON d."organizationId" = r.organization_id AND d.sha256 = r.sha256
 WHERE r.detected_type = 'application/vnd.openxmlformats-officedocument.wordprocessingml.document'
   AND d."deletedAt" IS NULL
-  AND NOT EXISTS (SELECT 1 FROM document_deliveries AS v
-                  WHERE v.organization_id = d."organizationId" AND v.document_uuid = d."silknoteDocumentUuid")
 ON CONFLICT (organization_id, document_uuid) DO NOTHING;
 
 -- Whether something is still to be done about a patient is asked for after each document.
