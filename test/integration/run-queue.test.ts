@@ -358,12 +358,12 @@ describe('take-over', () => {
     expect(await jobOf()).not.toBe(job);
   });
 
-  test('waits for the writes of the run that it takes over, and for those of no other', async () => {
+  test('waits for no writes, refuses new ones, and lets the run be claimed when those under way are over', async () => {
     const org = await organization();
     const doomed = await openProcess();
     const claim = async (process: Process, n: number) =>
       (await process.queue.claim((await one.queue.enqueue(run(org, n), refuse))!.runId))!.fence;
-    const writer = openDatabase({ url: testing.url, poolSize: 2 });
+    const writer = openDatabase({ url: testing.url, poolSize: 3 });
     closers.push(() => writer.close());
     const [well, lost] = [await claim(two, 1), await claim(doomed, 2)];
     /** A write that lasts until it is told to end. */
@@ -375,18 +375,21 @@ describe('take-over', () => {
         begun.resolve();
         await end.promise;
       });
-      await begun.promise;
+      await Promise.race([begun.promise, done]);
       return async () => {
         end.resolve();
         await done;
       };
     };
     const endWell = await write(well);
-    const endLost = await write(lost);
+    // As helpers write: the next one begins before the one before it ends.
+    const endLost = [await write(lost), await write(lost)];
     await doomed.die();
-    let over = false;
-    const taking = one.queue.takeOver().finally(() => {
-      over = true;
+    expect(await one.queue.takeOver()).toBe(1);
+    await expect(write(lost)).rejects.toMatchObject({ code: 'lease_lost' });
+    let claimed = false;
+    const claiming = one.queue.claim(lost.runId).finally(() => {
+      claimed = true;
     });
     await until(async () => {
       const { rows } = await admin.pool.query(
@@ -394,10 +397,12 @@ describe('take-over', () => {
       );
       return rows.length > 0;
     });
-    expect(over).toBe(false);
-    await endLost();
-    expect(await taking).toBe(1);
+    expect(claimed).toBe(false);
+    for (const end of endLost) await end();
+    const next = (await claiming)!.fence;
+    expect(next.number).toBeGreaterThan(lost.number);
     await endWell();
+    await finish(one, next);
     await finish(two, well);
   });
 

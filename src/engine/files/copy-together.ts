@@ -32,10 +32,15 @@ export async function copyTogether(
   await batches.offer(fence, () => writeBatches(input, settings.filesPerBatch, signal));
 
   let told = 0;
+  // A process before us may have worked on the run.
+  const before = writtenOf((await batches.progress(fence)).effects);
   const look = async (): Promise<BatchesProgress> => {
     const progress = await batches.progress(fence);
-    session.advance(progress.itemsDone - told);
-    told = progress.itemsDone;
+    countEffects(session, progress.effects);
+    // A batch that is at work counts by what was written of it.
+    const done = Math.max(told, progress.itemsDone, writtenOf(progress.effects) - before);
+    session.advance(done - told);
+    told = done;
     return progress;
   };
   const ended = new AbortController();
@@ -84,6 +89,10 @@ async function eachResult(
 function countBatch(session: RunSession, counts: BatchResult['counts']): void {
   const uncounted = Object.entries(counts).filter(([name]) => !(COUNTED as readonly string[]).includes(name));
   session.count(Object.fromEntries(uncounted));
+}
+
+function writtenOf(effects: Partial<RunCounts>): number {
+  return COUNTED.reduce((sum, name) => sum + (effects[name] ?? 0), 0);
 }
 
 /** A process that died after a commit told nobody: the transactions know. */

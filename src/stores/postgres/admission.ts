@@ -140,7 +140,8 @@ export async function takeOverRuns(trx: Trx, organizationId: string, board: JobB
       if (run.cancelled) await endRun(trx, organizationId, run.id, 'cancelled');
       else if (run.jobId === null || run.attempt >= MAX_ATTEMPTS) await abandon(trx, organizationId, run);
       else {
-        await waitForWrites(trx, organizationId, run.id);
+        // From here on its writes are refused. Those under way are waited for by whoever claims it, not here: helpers that write
+        // without a gap would keep the lease's row for as long as they write.
         await clearLease(trx, organizationId, run.connectionId);
         await dispatch(trx, { runId: run.id, priority: run.priority }, board);
       }

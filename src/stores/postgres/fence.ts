@@ -5,7 +5,7 @@ import type { Fence } from '../../ports/document-records.ts';
 import type { Tables } from './tables.ts';
 
 /**
- * Shares the lease's row until the transaction ends, so that a take-over, which locks the row `FOR UPDATE`, waits for it:
+ * Shares the lease's row until the transaction ends, so that the next claim, which locks the row `FOR UPDATE`, waits for it:
  * a write is either seen by the successor or refused. `KEY SHARE`, because `SHARE` would also block the heartbeat: while
  * writes overlap without a gap it would never get through, and the lease would expire under a busy worker.
  */
@@ -24,7 +24,12 @@ async function lockLease(trx: Transaction<Tables>, fence: Fence, strength: Stren
   if (fence.batch !== undefined) await holdBatch(trx, fence, fence.batch);
 }
 
-type Strength = 'KEY SHARE' | 'UPDATE';
+/** To give the lease away: does not wait for writes under way, which whoever claims it next does. */
+export function holdFenceToLeave(trx: Transaction<Tables>, fence: Fence): Promise<void> {
+  return lockLease(trx, fence, 'NO KEY UPDATE');
+}
+
+type Strength = 'KEY SHARE' | 'NO KEY UPDATE' | 'UPDATE';
 
 /** One row while the lease is held. For statements that are a transaction of their own. */
 export function leaseOf(fence: Fence, strength: Strength): RawBuilder<unknown> {

@@ -6,7 +6,7 @@ import type { Random } from '../../ports/clock.ts';
 import type { ClaimedRun, QueuedRun, RunQueue } from '../../ports/run-queue.ts';
 import { admitNext, countOpen, dispatch, endRun, lockOrganization, takeOverRuns } from './admission.ts';
 import type { Database } from './database.ts';
-import { holdFenceAlone } from './fence.ts';
+import { holdFenceToLeave } from './fence.ts';
 import type { JobBoard } from './job-board.ts';
 import { DEFAULT_LEASE_MS, newRunId, requireRunnable } from './run-store.ts';
 import type { Tables } from './tables.ts';
@@ -67,7 +67,7 @@ export function createRunQueue(options: RunQueueOptions): RunQueue {
     handBack: (fence) =>
       database.transaction(async (trx) => {
         await lockOrganization(trx, fence.organizationId);
-        await holdFenceAlone(trx, fence);
+        await holdFenceToLeave(trx, fence);
         await sql`
           UPDATE connection_leases SET run_id = NULL, worker_id = NULL, expires_at = NULL
           WHERE organization_id = ${fence.organizationId} AND connection_id = ${fence.connectionId}`.execute(trx);
@@ -163,6 +163,7 @@ async function claimRun(
   workerId: string,
   leaseMs: number,
 ): Promise<ClaimedRun | null> {
+  // Waits for the writes of whoever had the run before: what they did is there, or was refused.
   const { rows: leases } = await sql<{ taken: boolean; fence: string }>`
     SELECT l.run_id IS NOT NULL AS taken, l.fence
     FROM connection_leases AS l JOIN sync_runs AS r
