@@ -32,6 +32,15 @@ describe('SyncError', () => {
 });
 
 describe('toSyncError', () => {
+  test('tells of the unknown what it was and where, and nothing of its text', () => {
+    const thrown = Object.assign(new TypeError('Jane Sample at /src/secret.ts:1 was not found'), { code: '23505' });
+    expect(toSyncError(thrown).detail).toMatch(/^TypeError 23505 at domain\/errors\.test\.ts:\d+\.$/);
+    expect(toSyncError(Object.assign(new Error('x'), { name: 'Jane Sample', code: 'jane' })).detail).toMatch(
+      /^Error at domain\/errors\.test\.ts:\d+\.$/,
+    );
+    expect(toSyncError('Jane Sample').detail).toBeUndefined();
+  });
+
   const named = (name: string) => Object.assign(new Error('x'), { name });
 
   test.each<[string, unknown, ErrorCode]>([

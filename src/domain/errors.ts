@@ -517,5 +517,20 @@ export function toSyncError(error: unknown, fallback: ErrorCode = 'unexpected'):
   if (error instanceof Error && (error.name === 'AbortError' || error.name === 'TimeoutError')) {
     return new SyncError('cancelled', { cause: error });
   }
-  return new SyncError(fallback, { cause: error });
+  const detail = fallback === 'unexpected' ? originOf(error) : undefined;
+  return new SyncError(fallback, { cause: error, ...(detail === undefined ? {} : { detail }) });
+}
+
+/** What kind of error it was and where, for whoever is to find its reason. Never its text: that may name a person or a path. */
+function originOf(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const { code } = error as { code?: unknown };
+  const calls = (error.stack ?? '').split('\n').filter((line) => line.startsWith('    at '));
+  const place = calls.map((line) => /\/src\/([\w./-]+\.ts:\d+)/.exec(line)?.[1]).find((found) => found !== undefined);
+  const words = [
+    /^[A-Za-z]{1,40}$/.test(error.name) ? error.name : 'Error',
+    ...(typeof code === 'string' && /^[A-Z0-9_]{2,40}$/.test(code) ? [code] : []),
+    ...(place === undefined ? [] : [`at ${place}`]),
+  ];
+  return `${words.join(' ')}.`;
 }

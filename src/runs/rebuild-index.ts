@@ -7,8 +7,10 @@ import type { SearchCounts } from '../ports/search-index.ts';
 import type { IndexPorts, IndexScope } from './compare-index.ts';
 import { readPageLines } from './page-lines.ts';
 
-/** The index makes one commit of what is put at the same time. */
-const AT_ONCE = 16;
+/** The index makes one commit of what is put at the same time: some, while the next ones are read. */
+const AT_ONCE = 96;
+/** Of text. Of those that have more, one at a time is in memory. */
+const LARGE_TEXT = 512 * 1024;
 
 export async function rebuildIndex(
   { desk, search, blobs }: IndexPorts & { readonly blobs: BlobStore },
@@ -17,6 +19,7 @@ export async function rebuildIndex(
 ): Promise<SearchCounts & { /** Their stored text is lost: the service reads them again. */ readonly again: number }> {
   const rebuild = await search.beginRebuild(organizationId, patientUuid, signal);
   const limit = pLimit(AT_ONCE);
+  const large = createTurns();
   const work = new Set<Promise<void>>();
   const lost: string[] = [];
   let done = 0;
@@ -27,19 +30,25 @@ export async function rebuildIndex(
       if (version === null || !isIndexable(expected)) continue;
       const task: Promise<void> = limit(async () => {
         const place = { organizationId, patientUuid: expected.patientUuid, documentUuid: expected.documentUuid };
+        let leave = () => {};
+        const enter = async () => {
+          leave = await large();
+        };
         try {
-          await rebuild.put({ ...place, version, pages: pagesOf(blobs, organizationId, version, signal) }, signal);
+          await rebuild.put({ ...place, version, pages: pagesOf(blobs, place, { version, enter, signal }) }, signal);
         } catch (error) {
           const { code } = toSyncError(error);
           // What is still to be done about it says how that ends.
           if (code === 'search_refused' && expected.open) return;
           if (code !== 'blob_missing') throw error;
           lost.push(expected.documentUuid);
+        } finally {
+          leave();
         }
         onProgress(++done);
       }).finally(() => work.delete(task));
       work.add(task);
-      if (work.size > AT_ONCE * 4) await Promise.race(work);
+      if (work.size > AT_ONCE * 2) await Promise.race(work);
     }
     await Promise.all(work);
     const counts = await rebuild.finish(signal);
@@ -57,7 +66,34 @@ function isIndexable({ patientUuid, documentUuid }: { readonly patientUuid: stri
   return normaliseUuid(patientUuid) !== null && normaliseUuid(documentUuid) !== null;
 }
 
-async function* pagesOf(blobs: BlobStore, organizationId: string, sha256: string, signal: AbortSignal) {
-  const { stream } = await blobs.get(blobName(organizationId, sha256), signal);
-  yield* readPageLines(stream);
+async function* pagesOf(
+  blobs: BlobStore,
+  { organizationId }: { readonly organizationId: string },
+  {
+    version,
+    enter,
+    signal,
+  }: { readonly version: string; readonly enter: () => Promise<void>; readonly signal: AbortSignal },
+) {
+  const name = blobName(organizationId, version);
+  let content = await blobs.get(name, signal);
+  if (content.size > LARGE_TEXT) {
+    // A connection that waits may be cut.
+    content.stream.destroy();
+    await enter();
+    content = await blobs.get(name, signal);
+  }
+  yield* readPageLines(content.stream);
+}
+
+/** One after another. @returns a function that waits for its turn and returns what ends it */
+function createTurns(): () => Promise<() => void> {
+  let last: Promise<void> = Promise.resolve();
+  return async () => {
+    const before = last;
+    const turn = Promise.withResolvers<void>();
+    last = turn.promise;
+    await before;
+    return turn.resolve;
+  };
 }

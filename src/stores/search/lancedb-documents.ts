@@ -15,6 +15,7 @@ import {
   HEAD_COLUMNS,
   type Head,
   headId,
+  NEWEST,
   newStamp,
   REMOVED,
   type Row,
@@ -121,7 +122,7 @@ export function createLanceDocuments({ tables, writer, embeddings, profile }: La
     return heads.filter((head) => head.stamp === stamp).length > 1 ? 'several' : 'one';
   }
 
-  function makeRows(entry: ReadEntry, passages: Passages, epoch: number, kind: WriteMode['kind']): Row[] {
+  function makeRows(entry: ReadEntry, passages: Passages, epoch: number, kind: 'newest' | 'older'): Row[] {
     return rowsOf({ entry, passages, epoch, profile, stamp: newStamp(kind) });
   }
 
@@ -162,6 +163,38 @@ export function createLanceDocuments({ tables, writer, embeddings, profile }: La
         return false;
       });
       return outcome;
+    },
+
+    /**
+     * Adds a document of a rebuild to its own table, where nothing is but what was put meanwhile. When that comes between, the
+     * document is there twice until {@link settleNew}: the newer one decides.
+     */
+    async addOlder(table: Table, entry: ReadEntry, epoch: number): Promise<RebuildOutcome> {
+      const rows = makeRows(entry, await entry.passages(), epoch, 'older');
+      const { present } = await writer.write(table, { kind: 'unknown' }, rows, entry.patience);
+      if (present === null) return 'created';
+      return isSame(present, entry) ? 'unchanged' : 'kept';
+    },
+
+    /** Before the table of a rebuild answers: each document is there once. */
+    async settleNew(table: Table, organizationId: string): Promise<void> {
+      const whole = scopeFilter(organizationId, null);
+      const put: Pick<Row, 'id'>[] = await table
+        .query()
+        .where(`${whole} AND ordinal = 0 AND stamp >= '${NEWEST}'`)
+        .select(['id'])
+        .toArray();
+      for (let i = 0; i < put.length; i += AT_ONCE) {
+        const ids = put.slice(i, i + AT_ONCE).map(({ id }) => `'${id}'`);
+        const heads: Pick<Row, 'id' | 'stamp'>[] = await table
+          .query()
+          .where(`${whole} AND id IN (${ids})`)
+          .select(['id', 'stamp'])
+          .toArray();
+        const decides = decisive(heads);
+        const stale = heads.filter(({ id, stamp }) => decides.get(id)?.stamp !== stamp);
+        if (stale.length > 0) await table.delete(`stamp IN (${stale.map(({ stamp }) => `'${stamp}'`)})`);
+      }
     },
 
     /** @param epoch of the rebuild: what was written in it is newer than the rebuild. */

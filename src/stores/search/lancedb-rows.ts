@@ -37,9 +37,12 @@ export interface Row {
 
 export const REMOVED = -1;
 
-/** Never given twice. What a rebuild brings gives way to what was put or removed meanwhile: hex digits are less than "z". */
+/** Begins the stamps of what was put or removed. Hex digits are less. */
+export const NEWEST = 'z';
+
+/** Never given twice. What a rebuild brings gives way to what was put or removed meanwhile. */
 export function newStamp(kind: 'newest' | 'older'): string {
-  return kind === 'newest' ? `z${randomUUID()}` : randomUUID();
+  return kind === 'newest' ? `${NEWEST}${randomUUID()}` : randomUUID();
 }
 
 /** Of each id the row whose stamp decides. */

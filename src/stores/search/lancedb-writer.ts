@@ -4,11 +4,17 @@
  */
 import { setTimeout } from 'node:timers/promises';
 import type { Table } from '@lancedb/lancedb';
-import type { Row } from './lancedb-rows.ts';
+import { decisive, HEAD_COLUMNS, type Head, type Row } from './lancedb-rows.ts';
 import type { LanceTables } from './lancedb-tables.ts';
 
-/** `newest` replaces whatever is there; `older` leaves what was written in this epoch. */
-export type WriteMode = { readonly kind: 'newest' } | { readonly kind: 'older'; readonly epoch: number };
+/**
+ * `newest` replaces whatever is there; `older` leaves what was written in this epoch; `unknown` only adds documents that are not
+ * there, which costs least.
+ */
+export type WriteMode =
+  | { readonly kind: 'newest' }
+  | { readonly kind: 'older'; readonly epoch: number }
+  | { readonly kind: 'unknown' };
 
 /** How long a document may wait for others. */
 export interface Patience {
@@ -19,9 +25,13 @@ export interface Patience {
 }
 
 export interface Written {
-  /** Another process has inserted the document at the same time: there are two. */
+  /** Another process has inserted the document at the same time: there are two. Of `unknown`: not looked for. */
   readonly doubled: boolean;
+  /** Of `unknown`: the document was there, so nothing was written. */
+  readonly present: Head | null;
 }
+
+type ReplaceMode = Exclude<WriteMode, { readonly kind: 'unknown' }>;
 
 interface Job {
   readonly rows: readonly Row[];
@@ -39,27 +49,23 @@ const MOST_DOCUMENTS = 64;
 const MOST_ROWS = 20_000;
 /** So much is worth a commit of its own. */
 const ENOUGH = { documents: 16, rows: 2_000 };
+/** Nobody waits to find these. */
+const ENOUGH_UNKNOWN = { documents: 48, rows: 8_000 };
 
 export function createLanceWriter(tables: LanceTables, afterCommit: (table: Table, rows: number) => void) {
   /** Of each table those of each mode; `Table.name` cannot be asked for while the table works. */
-  const queues = new Map<Table, Map<number, Queue>>();
+  const queues = new Map<Table, Map<string, Queue>>();
 
   async function drain(table: Table, mode: WriteMode, queue: Queue, ended: () => void): Promise<void> {
     const { jobs } = queue;
     while (jobs.length > 0) {
-      await gather(queue);
+      await gather(queue, mode.kind === 'unknown' ? ENOUGH_UNKNOWN : ENOUGH);
       dropAborted(jobs);
       if (jobs.length === 0) continue;
       const together = takeTogether(jobs);
       try {
-        const rows = together.flatMap((job) => job.rows);
-        await commit(table, mode, rows);
-        const doubled = await doubledOf(
-          table,
-          together.map((job) => job.rows[0]!.id),
-        );
-        for (const job of together) job.done.resolve({ doubled: doubled.has(job.rows[0]!.id) });
-        afterCommit(table, rows.length);
+        if (mode.kind === 'unknown') await add(table, together);
+        else await merge(table, mode, together);
       } catch (error) {
         for (const job of together) job.done.reject(error);
       }
@@ -67,7 +73,28 @@ export function createLanceWriter(tables: LanceTables, afterCommit: (table: Tabl
     ended();
   }
 
-  async function commit(table: Table, mode: WriteMode, rows: readonly Row[]): Promise<void> {
+  async function merge(table: Table, mode: ReplaceMode, together: readonly Job[]): Promise<void> {
+    const rows = together.flatMap((job) => job.rows);
+    await commit(table, mode, rows);
+    const doubled = await doubledOf(table, together.map(headIdOf));
+    for (const job of together) job.done.resolve({ doubled: doubled.has(headIdOf(job)), present: null });
+    afterCommit(table, rows.length);
+  }
+
+  async function add(table: Table, together: readonly Job[]): Promise<void> {
+    const heads: Head[] = await table
+      .query()
+      .where(oneOf(together.map(headIdOf)))
+      .select(HEAD_COLUMNS)
+      .toArray();
+    const present = decisive(heads);
+    const rows = together.filter((job) => !present.has(headIdOf(job))).flatMap((job) => job.rows);
+    if (rows.length > 0) await table.add(await tables.data(table, rows));
+    for (const job of together) job.done.resolve({ doubled: false, present: present.get(headIdOf(job)) ?? null });
+    if (rows.length > 0) afterCommit(table, rows.length);
+  }
+
+  async function commit(table: Table, mode: ReplaceMode, rows: readonly Row[]): Promise<void> {
     const condition = mode.kind === 'newest' ? undefined : { where: `target.epoch < ${mode.epoch}` };
     const merge = table.mergeInsert('id').whenMatchedUpdateAll(condition).whenNotMatchedInsertAll();
     await merge.execute(await tables.data(table, rows));
@@ -75,11 +102,7 @@ export function createLanceWriter(tables: LanceTables, afterCommit: (table: Tabl
 
   /** Whoever commits second sees both. */
   async function doubledOf(table: Table, ids: readonly string[]): Promise<ReadonlySet<string>> {
-    const heads: Pick<Row, 'id'>[] = await table
-      .query()
-      .where(`id IN (${ids.map((id) => `'${id}'`)})`)
-      .select(['id'])
-      .toArray();
+    const heads: Pick<Row, 'id'>[] = await table.query().where(oneOf(ids)).select(['id']).toArray();
     const seen = new Set<string>();
     return new Set(heads.map(({ id }) => id).filter((id) => seen.size === seen.add(id).size));
   }
@@ -88,9 +111,9 @@ export function createLanceWriter(tables: LanceTables, afterCommit: (table: Tabl
     /** @param rows of one document: its head and its passages */
     write(table: Table, mode: WriteMode, rows: readonly Row[], patience: Patience): Promise<Written> {
       const job: Job = { rows, patience, done: Promise.withResolvers() };
-      const ofTable = queues.get(table) ?? new Map<number, Queue>();
+      const ofTable = queues.get(table) ?? new Map<string, Queue>();
       queues.set(table, ofTable);
-      const key = mode.kind === 'older' ? mode.epoch : 0;
+      const key = mode.kind === 'older' ? `older ${mode.epoch}` : mode.kind;
       const queue = ofTable.get(key);
       if (queue) {
         queue.jobs.push(job);
@@ -108,13 +131,21 @@ export function createLanceWriter(tables: LanceTables, afterCommit: (table: Tabl
   };
 }
 
+function headIdOf(job: Job): string {
+  return job.rows[0]!.id;
+}
+
+function oneOf(ids: readonly string[]): string {
+  return `id IN (${ids.map((id) => `'${id}'`)})`;
+}
+
 /** Until one of them cannot wait any longer, or there are enough. */
-async function gather(queue: Queue): Promise<void> {
+async function gather(queue: Queue, enough: typeof ENOUGH): Promise<void> {
   for (;;) {
     const { jobs } = queue;
     const left = Math.min(...jobs.map((job) => job.patience.until)) - performance.now();
     const rows = jobs.reduce((sum, job) => sum + job.rows.length, 0);
-    if (left <= 0 || jobs.length >= ENOUGH.documents || rows >= ENOUGH.rows) return;
+    if (left <= 0 || jobs.length >= enough.documents || rows >= enough.rows) return;
     queue.more = Promise.withResolvers();
     const late = new AbortController();
     const end = setTimeout(left, undefined, { signal: late.signal }).catch(() => undefined);

@@ -45,6 +45,8 @@ export interface LanceSearchIndexOptions {
 const PROFILE = '1';
 const PAGE = 5_000;
 const SEARCH_TRIES = 5;
+/** A document of a rebuild waits so long for others. */
+const GATHER_MS = 250;
 
 interface Opened {
   readonly tables: LanceTables;
@@ -231,8 +233,10 @@ export function createLanceSearchIndex(options: LanceSearchIndexOptions): Search
           return asking(putSignal, async (now) => {
             await assertOpen(now);
             const table = await now.tables.passages(organizationId, building.building);
-            reading ??= now.documents.reading(entry, putSignal);
-            return now.documents.putOlder(table, reading, building.epoch);
+            reading ??= now.documents.reading(entry, putSignal, patientUuid === null ? GATHER_MS : 0);
+            return patientUuid === null
+              ? now.documents.addOlder(table, reading, building.epoch)
+              : now.documents.putOlder(table, reading, building.epoch);
           });
         },
 
@@ -242,7 +246,10 @@ export function createLanceSearchIndex(options: LanceSearchIndexOptions): Search
             const table = await now.tables.passages(organizationId, building.building);
             if (patientUuid !== null) {
               await table.delete(`${scopeFilter(organizationId, patientUuid)} AND epoch < ${building.epoch}`);
-            } else await now.maintenance.makeReady(table);
+            } else {
+              await now.documents.settleNew(table, organizationId);
+              await now.maintenance.makeReady(table);
+            }
             const ended = { live: building.building, building: '', covers: '' };
             if (!(await now.tables.changeControl(organizationId, building, ended))) {
               throw new SyncError('search_rebuild_ended');
