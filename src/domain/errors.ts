@@ -526,11 +526,15 @@ function originOf(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
   const { code } = error as { code?: unknown };
   const calls = (error.stack ?? '').split('\n').filter((line) => line.startsWith('    at '));
-  const place = calls.map((line) => /\/src\/([\w./-]+\.ts:\d+)/.exec(line)?.[1]).find((found) => found !== undefined);
+  const ours = calls
+    .filter((line) => !line.includes('node_modules'))
+    .map((line) => /\/src\/([\w./-]+\.ts)(?:\?[\w=]*)?:(\d+)/.exec(line))
+    .find((found) => found !== null);
+  const place = ours && `${ours[1]}:${ours[2]}`;
   const words = [
     /^[A-Za-z]{1,40}$/.test(error.name) ? error.name : 'Error',
     ...(typeof code === 'string' && /^[A-Z0-9_]{2,40}$/.test(code) ? [code] : []),
-    ...(place === undefined ? [] : [`at ${place}`]),
+    ...(place ? [`at ${place}`] : []),
   ];
   return `${words.join(' ')}.`;
 }
