@@ -528,7 +528,7 @@ function originOf(error: unknown): string | undefined {
   const calls = (error.stack ?? '').split('\n').filter((line) => line.startsWith('    at '));
   const ours = calls
     .filter((line) => !line.includes('node_modules'))
-    .map((line) => /\/src\/([\w./-]+\.ts)(?:\?[\w=]*)?:(\d+)/.exec(line))
+    .map((line) => /.*\/src\/([\w./-]+\.ts)(?:\?[\w=]*)?:(\d+)/.exec(line))
     .find((found) => found !== null);
   const place = ours && `${ours[1]}:${ours[2]}`;
   const words = [

@@ -46,7 +46,7 @@ export interface DeliveryCounts {
   readonly due: number;
   /** Tasks that wait for their next try. */
   readonly waiting: number;
-  /** Documents that the other service refused. */
+  /** Documents that the other service refused, and removed ones of which it does not say whether it has them. */
   readonly refused: number;
 }
 

@@ -2,6 +2,7 @@
  * Brings one document to where the document service on another machine shall have it, or takes it away there. Every step may
  * be done again: what is about to be sent is written down first, and the other service has one document for each reference.
  */
+import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { SyncError, toSyncError } from '../domain/errors.ts';
 import { type RetryPolicy, withRetry } from '../engine/retry.ts';
@@ -111,16 +112,29 @@ export function createDelivery(options: DeliverOptions) {
       if (references !== null) return references.get(delivery.reference.toLowerCase())?.remoteUuid ?? null;
       // A service without a list names what it has under the reference when it is sent again.
       const sent = await nameBySending(delivery);
-      if (sent !== null) return sent;
+      if (sent !== null) {
+        // Should it not be removed this time, it is not sent once more.
+        if (sent !== UNKNOWN) await noteName(delivery, delivery.sha256, sent);
+        return sent;
+      }
       if (documents === 0) return null;
       const page = removedPage();
+      // What is there from now on may be this page: a document that comes back must not be taken for sent.
+      const pageSha256 = createHash('sha256').update(page).digest('hex');
+      await noteName(delivery, pageSha256, null);
       const file = { size: page.length, fileName: 'removed.pdf', mimeType: 'application/pdf' };
       try {
-        return (await again(() => sendFile(delivery, file, Readable.from([page])))).remoteUuid;
+        const { remoteUuid } = await again(() => sendFile(delivery, file, Readable.from([page])));
+        await noteName(delivery, pageSha256, remoteUuid);
+        return remoteUuid;
       } catch (error) {
         if (ENDS_IT.has(toSyncError(error).code)) return UNKNOWN;
         throw error;
       }
+    }
+
+    function noteName({ patientUuid, reference }: DeliveryPlace, sha256: string, remoteUuid: string | null) {
+      return deliveries.note(task, connectionId, { patientUuid, reference, sha256, remoteUuid });
     }
 
     /** @returns null: its content is gone as well, or is refused */

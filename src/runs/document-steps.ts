@@ -58,11 +58,10 @@ export function createDocumentSteps(options: DocumentStepsOptions) {
     await leaveFormerPatients(task, signal);
     const delivered = await deliver(task, signal);
     if (delivered !== null) return delivered;
-    if (task.document === null) return takeOut(task, signal);
-    const live: LiveTask = { ...task, document: task.document };
-    const known = await work.rendition(task.organizationId, live.document.sha256);
+    if (!isLive(task)) return takeOut(task, signal);
+    const known = await work.rendition(task.organizationId, task.document.sha256);
     const isCurrent = known?.processorVersion === options.processorVersion;
-    return bringIn(live, isCurrent ? known : await process(live, signal), isCurrent, signal);
+    return bringIn(task, isCurrent ? known : await process(task, signal), isCurrent, signal);
   };
 
   async function bringIn(
@@ -226,6 +225,10 @@ export function createDocumentSteps(options: DocumentStepsOptions) {
     // Not gone until the index itself says so.
     if (remaining > 0) throw new SyncError('search_unavailable', { detail: 'A removed document is still found.' });
   }
+}
+
+function isLive(task: DocumentTask): task is LiveTask {
+  return task.document !== null;
 }
 
 function isIndexable(task: Pick<DocumentTask, 'patientUuid' | 'documentUuid'>): boolean {

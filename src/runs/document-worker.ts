@@ -40,7 +40,8 @@ export function startDocumentWorker(options: DocumentWorkerOptions): DocumentWor
   const ended = new AbortController();
   const handle = createTaskHandler(options, ended.signal);
   const atWork = new Set<Promise<void>>();
-  const unread = new Set<DocumentTask>();
+  /** By lease: whoever tells of a task may have a copy of it. */
+  const unread = new Map<DocumentTask['lease'], DocumentTask>();
   let wake = Promise.withResolvers<void>();
   let served = '';
   let programsAt = Number.NEGATIVE_INFINITY;
@@ -55,9 +56,9 @@ export function startDocumentWorker(options: DocumentWorkerOptions): DocumentWor
       if (take <= 0 || ended.signal.aborted) return;
       for (const task of await work.claim(organizationId, options.perOrganization, take)) {
         served = organizationId;
-        unread.add(task);
+        unread.set(task.lease, task);
         const done: Promise<void> = handle(task).finally(() => {
-          unread.delete(task);
+          unread.delete(task.lease);
           atWork.delete(done);
           wake.resolve();
         });
@@ -81,9 +82,10 @@ export function startDocumentWorker(options: DocumentWorkerOptions): DocumentWor
 
   return {
     nudge: () => wake.resolve(),
-    othersFollow: (task) => [...unread].some((other) => other !== task && other.organizationId === task.organizationId),
+    othersFollow: ({ organizationId, lease }) =>
+      [...unread.values()].some((other) => other.lease !== lease && other.organizationId === organizationId),
     wasRead(task) {
-      unread.delete(task);
+      unread.delete(task.lease);
       wake.resolve();
     },
     async stop() {

@@ -9,6 +9,7 @@ import { readPageLines } from './page-lines.ts';
 
 /** The index makes one commit of what is put at the same time: some, while the next ones are read. */
 const AT_ONCE = 96;
+const FEW_AT_ONCE = 16;
 /** Of text. Of those that have more, one at a time is in memory. */
 const LARGE_TEXT = 512 * 1024;
 
@@ -18,11 +19,18 @@ export async function rebuildIndex(
   onProgress: (documents: number) => void = () => undefined,
 ): Promise<SearchCounts & { /** Their stored text is lost: the service reads them again. */ readonly again: number }> {
   const rebuild = await search.beginRebuild(organizationId, patientUuid, signal);
-  const limit = pLimit(AT_ONCE);
+  // Where each of them asks a service as well, many at once would only be refused.
+  const atOnce = search.kind === 'lancedb' && !search.capabilities.hybrid ? AT_ONCE : FEW_AT_ONCE;
+  const limit = pLimit(atOnce);
   const large = createTurns();
   const work = new Set<Promise<void>>();
   const lost: string[] = [];
   let done = 0;
+  // The first one counts; a promise that nobody waits for at that moment would lose it.
+  let failure: { readonly error: unknown } | null = null;
+  const check = () => {
+    if (failure !== null) throw failure.error;
+  };
   try {
     // After it began: what changes from here on is put into both.
     for await (const expected of desk.expectations(organizationId, patientUuid, signal)) {
@@ -46,13 +54,19 @@ export async function rebuildIndex(
           leave();
         }
         onProgress(++done);
-      }).finally(() => work.delete(task));
+      })
+        .catch((error) => {
+          failure ??= { error };
+        })
+        .finally(() => work.delete(task));
       work.add(task);
-      if (work.size > AT_ONCE * 2) await Promise.race(work);
+      if (work.size > atOnce * 2) await Promise.race(work);
+      check();
     }
     await Promise.all(work);
-    const counts = await rebuild.finish(signal);
+    check();
     for (const documentUuid of lost) await desk.askAgain(organizationId, documentUuid);
+    const counts = await rebuild.finish(signal);
     return { ...counts, again: lost.length };
   } catch (error) {
     await Promise.allSettled(work);

@@ -134,7 +134,7 @@ test('a removal of what a server never names ends, is not sent for ever, and the
   names = false;
   await removeInSource(gone);
   const before = received;
-  await synchronise();
+  expect((await synchronise()).code).toBe(3);
   expect(received - before).toBe(1);
   expect((await records.query('SELECT 1 FROM document_outbox')).rows).toEqual([]);
   await synchronise();

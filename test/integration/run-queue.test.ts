@@ -363,7 +363,7 @@ describe('take-over', () => {
     const doomed = await openProcess();
     const claim = async (process: Process, n: number) =>
       (await process.queue.claim((await one.queue.enqueue(run(org, n), refuse))!.runId))!.fence;
-    const writer = openDatabase({ url: testing.url, poolSize: 3 });
+    const writer = openDatabase({ url: testing.url, poolSize: 5 });
     closers.push(() => writer.close());
     const [well, lost] = [await claim(two, 1), await claim(doomed, 2)];
     /** A write that lasts until it is told to end. */

@@ -231,7 +231,7 @@ export function registerRepair(program: Command, runner: CommandRunner): void {
           if (counts.again > 0)
             output.say(`The stored text of ${counts.again} documents is lost: the service reads them again.`);
         }
-        if (failures === organizations.length) return EXIT.failed;
+        if (failures > 0 && failures === organizations.length) return EXIT.failed;
         return failures === 0 ? EXIT.done : EXIT.partial;
       }),
     );

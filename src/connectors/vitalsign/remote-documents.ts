@@ -134,7 +134,9 @@ export function createRemoteDocuments(options: RemoteDocumentsOptions): RemoteDo
       const url: string = `${address.base}/api/patients/${patientUuid}/documents?limit=${PAGE}${after === null ? '' : `&after=${encodeURIComponent(after)}`}`;
       const { json }: Answer = await unlessUnknown(() => call(url, {}, options.timeoutMs, signal));
       // A patient that nothing was ever sent for is unknown there, and has nothing.
-      if (json === null) return found.size === 0 ? null : found;
+      if (json === null && found.size === 0) return null;
+      // Half a list says of nothing that it is not there.
+      if (json === null) throw new SyncError('remote_unavailable', { detail: 'Its list of documents broke off.' });
       if (!Array.isArray(json.documents)) return null;
       for (const document of json.documents as Json[]) {
         const { vsrxReference: reference, silknoteDocumentUuid: remoteUuid, hash } = document;
@@ -211,7 +213,7 @@ async function readText(response: Response): Promise<string> {
   let size = 0;
   for await (const chunk of response.body ?? []) {
     size += chunk.length;
-    if (size > MOST_ANSWER) throw new SyncError('remote_unnamed', { detail: 'Its answer is too long.' });
+    if (size > MOST_ANSWER) throw new SyncError('remote_refused', { detail: 'Its answer is too long.' });
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8');

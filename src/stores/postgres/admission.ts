@@ -131,34 +131,47 @@ export async function hasWorkers(trx: Trx): Promise<boolean> {
 }
 
 /** Looks after every active run of the organisation, which is locked. @returns how many were touched */
-export async function takeOverRuns(trx: Trx, organizationId: string, board: JobBoard): Promise<number> {
+export async function takeOverRuns(
+  trx: Trx,
+  organizationId: string,
+  board: JobBoard,
+): Promise<{
+  readonly touched: number;
+  /** Runs that are to be ended, by asking once more: their writes are refused when this transaction is over. */
+  readonly ending: number;
+}> {
   let touched = 0;
+  let ending = 0;
   for (const run of await activeRuns(trx, organizationId)) {
+    const isOver = run.cancelled || run.attempt >= MAX_ATTEMPTS || (run.jobId === null && run.attempt > 0);
     if (run.leased) {
       if (!run.expired && (await isAlive(trx, run.worker))) continue;
       touched++;
+      // From here on its writes are refused. Those under way are waited for by whoever claims or ends it, not here: helpers that
+      // write without a gap would keep the lease's row for as long as they write.
+      await clearLease(trx, organizationId, run.connectionId);
+      if (isOver) ending++;
+      else await dispatch(trx, { runId: run.id, priority: run.priority }, board);
+    } else if (isOver) {
       if (run.cancelled) await endRun(trx, organizationId, run.id, 'cancelled');
-      else if (run.jobId === null || run.attempt >= MAX_ATTEMPTS) await abandon(trx, organizationId, run);
-      else {
-        // From here on its writes are refused. Those under way are waited for by whoever claims it, not here: helpers that write
-        // without a gap would keep the lease's row for as long as they write.
-        await clearLease(trx, organizationId, run.connectionId);
-        await dispatch(trx, { runId: run.id, priority: run.priority }, board);
-      }
+      else await abandon(trx, organizationId, run);
     } else if (run.secondsSinceDispatch > LOST_AFTER_SECONDS) {
       if (run.jobId !== null && (await isJobWaiting(trx, run.jobId))) continue;
       touched++;
       await dispatch(trx, { runId: run.id, priority: run.priority }, board);
     }
   }
-  return touched;
+  return { touched, ending };
 }
 
 /** What is written under the lease of this run is either there for its successor, or refused; see `fence.ts`. */
 async function waitForWrites(trx: Trx, organizationId: string, runId: string): Promise<void> {
   await sql`
-    SELECT 1 FROM connection_leases
-    WHERE organization_id = ${organizationId} AND run_id = ${runId} FOR UPDATE`.execute(trx);
+    SELECT 1 FROM connection_leases AS l JOIN sync_runs AS r
+      ON r.organization_id = l.organization_id AND r.connection_id = l.connection_id
+    WHERE l.organization_id = ${organizationId} AND r.id = ${runId}
+      -- Taken away from it, it may have a write that is not over yet.
+      AND (l.run_id = r.id OR l.run_id IS NULL) FOR UPDATE OF l`.execute(trx);
 }
 
 async function clearLease(trx: Trx, organizationId: string, connectionId: string): Promise<void> {

@@ -38,6 +38,11 @@ export function isDuplicate(error: unknown): boolean {
   return [error, error instanceof Error ? error.cause : null].some((one) => codeOf(one) === '23505');
 }
 
+/** What was to be locked was not free in time. @param error as it comes from the driver or from {@link databaseError} */
+export function isLockTimeout(error: unknown): boolean {
+  return [error, error instanceof Error ? error.cause : null].some((one) => codeOf(one) === '55P03');
+}
+
 export function databaseError(error: unknown): SyncError {
   if (error instanceof SyncError) return error;
   const code = codeOf(error);

@@ -143,7 +143,18 @@ export function createDocumentDeliveries(database: Database): DocumentDeliveries
                   AND o.state = 'waiting' AND o.next_try_at > now() + interval '2 seconds') AS waiting,
                  (SELECT count(*)::int FROM silknote_documents
                   WHERE "organizationId" = ${organizationId} AND "connectionId" = ${connectionId}
-                    AND "deletedAt" IS NULL AND status = 'error') AS refused`.execute(db);
+                    AND "deletedAt" IS NULL AND status = 'error')
+                 -- Removals that nobody knows the end of.
+                 + (SELECT count(*)::int FROM document_deliveries AS v
+                    WHERE v.organization_id = ${organizationId} AND v.connection_id = ${connectionId} AND v.remote_uuid IS NULL
+                      AND NOT EXISTS (SELECT 1 FROM document_outbox AS o
+                                      WHERE o.organization_id = v.organization_id AND o.document_uuid = v.document_uuid)
+                      AND NOT EXISTS (SELECT 1 FROM silknote_documents AS d
+                                      WHERE d."organizationId" = v.organization_id
+                                        AND d."silknoteDocumentUuid" = v.document_uuid AND d."deletedAt" IS NULL
+                                        AND d."patientUuid" = v.patient_uuid AND d."vsrxReference" = v.reference)) AS refused`.execute(
+          db,
+        );
         return rows[0] ?? { due: 0, waiting: 0, refused: 0 };
       }),
 

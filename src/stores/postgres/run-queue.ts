@@ -6,6 +6,7 @@ import type { Random } from '../../ports/clock.ts';
 import type { ClaimedRun, QueuedRun, RunQueue } from '../../ports/run-queue.ts';
 import { admitNext, countOpen, dispatch, endRun, lockOrganization, takeOverRuns } from './admission.ts';
 import type { Database } from './database.ts';
+import { isLockTimeout } from './database-error.ts';
 import { holdFenceToLeave } from './fence.ts';
 import type { JobBoard } from './job-board.ts';
 import { DEFAULT_LEASE_MS, newRunId, requireRunnable } from './run-store.ts';
@@ -62,7 +63,14 @@ export function createRunQueue(options: RunQueueOptions): RunQueue {
         return { runId, state: admitted ? 'starting' : 'queued' };
       }),
 
-    claim: (runId) => database.transaction((trx) => claimRun(trx, runId, workerId, leaseMs)),
+    claim: (runId) =>
+      database
+        .transaction((trx) => claimRun(trx, runId, workerId, leaseMs))
+        .catch((error) => {
+          // Its former holder still writes, or is cut off in the middle of it: it is dispatched again.
+          if (isLockTimeout(error)) return null;
+          throw error;
+        }),
 
     handBack: (fence) =>
       database.transaction(async (trx) => {
@@ -105,12 +113,16 @@ export function createRunQueue(options: RunQueueOptions): RunQueue {
       let touched = 0;
       for (const organizationId of await organizationsInNeed(database)) {
         if (organizationIds !== undefined && !organizationIds.includes(organizationId)) continue;
-        touched += await database.transaction(async (trx) => {
-          const limits = await lockOrganization(trx, organizationId);
-          if (limits === null) return 0;
-          const taken = await takeOverRuns(trx, organizationId, board);
-          return taken + (await admitNext(trx, organizationId, limits, board));
-        });
+        for (let ending = 1; ending > 0; ) {
+          const looked = await database.transaction(async (trx) => {
+            const limits = await lockOrganization(trx, organizationId);
+            if (limits === null) return { touched: 0, ending: 0 };
+            const taken = await takeOverRuns(trx, organizationId, board);
+            return { ...taken, touched: taken.touched + (await admitNext(trx, organizationId, limits, board)) };
+          });
+          touched += looked.touched;
+          ending = looked.ending;
+        }
       }
       return touched;
     },
@@ -163,6 +175,8 @@ async function claimRun(
   workerId: string,
   leaseMs: number,
 ): Promise<ClaimedRun | null> {
+  // Claims that wait for ever would take the places of all other runs.
+  await sql`SET LOCAL lock_timeout = '5s'`.execute(trx);
   // Waits for the writes of whoever had the run before: what they did is there, or was refused.
   const { rows: leases } = await sql<{ taken: boolean; fence: string }>`
     SELECT l.run_id IS NOT NULL AS taken, l.fence
@@ -185,7 +199,8 @@ async function claimRun(
   }>`
     UPDATE sync_runs AS r
     SET attempt = attempt + 1, started_at = CASE WHEN attempt = 0 THEN now() ELSE started_at END
-    WHERE id = ${runId} AND state = 'starting'
+    -- A late word about progress may have said "running" since it was taken over; the lease, which is held here, is what counts.
+    WHERE id = ${runId} AND state IN ('starting', 'running')
     RETURNING organization_id AS "organizationId", connection_id AS "connectionId", mode, trigger, unit, attempt,
               request, counts, effects,
               coalesce((SELECT s.version FROM connection_settings AS s
