@@ -17,6 +17,8 @@ export type StartRequest = Type.Static<typeof StartBody>;
 
 /** How long an answer is waited for when the connection sets no limit to its runs. */
 const WAIT_MS = 5 * 60_000;
+/** The run's own limit comes first: how it ended says more than that it has not. */
+const ENDING_MS = 3000;
 
 export interface BookRuns {
   /** @param unit dates; null: the usual ones */
@@ -41,7 +43,7 @@ export function createBookRuns(services: ApiServices, access: Access): BookRuns 
       const gone = new AbortController();
       const leave = () => gone.abort();
       request.raw.socket.once('close', leave);
-      const limit = AbortSignal.timeout(connection.timeoutMs ?? WAIT_MS);
+      const limit = AbortSignal.timeout(connection.timeoutMs === null ? WAIT_MS : connection.timeoutMs + ENDING_MS);
       try {
         const run = await services.watch.untilEnd(runId, AbortSignal.any([gone.signal, limit]));
         if (run === null) throw new HttpError(404, 'not_found', 'Sync not found', { syncId: runId });
