@@ -400,7 +400,7 @@ test('whatever is done to the same documents at once, nothing fails, and in the 
   ];
   for (let round = 0; round < 20; round++) {
     const answers = await Promise.all(Array.from({ length: 8 }, () => pick(deeds)()));
-    for (const { status } of answers) expect(status).toBeLessThan(500);
+    for (const { status, json } of answers) expect(status, JSON.stringify(json)).toBeLessThan(500);
   }
   await settled();
   const { rows } = await records.query(

@@ -35,6 +35,8 @@ test('only what PostgreSQL asks to repeat is repeated', () => {
     false,
   ]);
   expect(isSerializationFailure(null)).toBe(false);
+  expect(isSerializationFailure(new SyncError('unexpected', { cause: withCode('40001') }))).toBe(true);
+  expect(isSerializationFailure(new SyncError('unexpected', { cause: withCode('23505') }))).toBe(false);
 });
 
 test('the texts of errors without a code are those of the driver', async () => {

@@ -28,9 +28,12 @@ export const LOST_CONNECTION = [
   'timeout expired',
 ];
 
+/** Somebody else was at the same rows: the same again may well work. @param error as it comes from the driver, or with such a cause */
 export function isSerializationFailure(error: unknown): boolean {
-  const code = codeOf(error);
-  return code === '40001' || code === '40P01';
+  return [error, error instanceof Error ? error.cause : null].some((one) => {
+    const code = codeOf(one);
+    return code === '40001' || code === '40P01';
+  });
 }
 
 /** A row with one of its keys is there already. @param error as it comes from the driver or from {@link databaseError} */

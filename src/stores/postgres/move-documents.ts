@@ -105,7 +105,7 @@ async function splitGroups(
   return new Set(staying.map((row) => row.group));
 }
 
-/** @throws SyncError `unexpected`, and nothing is moved, when the counts afterwards are not those of the plan */
+/** @throws SyncError `unexpected`, and nothing is moved, when the counts afterwards are not those of the plan; the transaction repeats it */
 export async function performMove(trx: Trx, move: Move, plan: MigrationResult): Promise<void> {
   const { organizationId, from, to } = move;
   const { documentUuids } = plan;
@@ -134,7 +134,11 @@ export async function performMove(trx: Trx, move: Move, plan: MigrationResult): 
     after.from !== plan.counts.from.after ||
     after.to !== plan.counts.to.after
   ) {
-    throw new SyncError('unexpected', { detail: 'The counts of documents after the move are not those of its plan.' });
+    throw new SyncError('unexpected', {
+      detail: 'The counts of documents after the move are not those of its plan.',
+      // Somebody brought or removed a document meanwhile: the move is planned anew.
+      cause: Object.assign(new Error('The filesets changed.'), { code: '40001' }),
+    });
   }
 }
 
