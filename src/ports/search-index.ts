@@ -26,6 +26,7 @@
  *   `search_other_home`, `embeddings_unavailable`, `embeddings_mismatch`, `search_off`; an aborted signal → `cancelled`.
  */
 import type { SyncError } from '../domain/errors.ts';
+import { normaliseUuid } from '../domain/reference.ts';
 
 export interface Page {
   /** From 1. */
@@ -158,6 +159,17 @@ const AFTER = /^[1-9]\d{0,3}$/;
 export function assertPlace(organizationId: string, ...uuids: readonly string[]): void {
   if (!matches(ORGANIZATION, organizationId)) throw new TypeError('Not the id of an organisation.');
   for (const uuid of uuids) if (!matches(UUID, uuid)) throw new TypeError('Not a UUID in lower case.');
+}
+
+/** Some sources have patients under ids of another form: their documents end without being indexed. */
+export function isIndexable({
+  patientUuid,
+  documentUuid,
+}: {
+  readonly patientUuid: string;
+  readonly documentUuid: string;
+}): boolean {
+  return normaliseUuid(patientUuid) !== null && normaliseUuid(documentUuid) !== null;
 }
 
 /** @throws TypeError */

@@ -8,13 +8,12 @@ import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { SyncError, toSyncError } from '../domain/errors.ts';
-import { normaliseUuid } from '../domain/reference.ts';
 import { type BlobStore, blobName } from '../ports/blob-store.ts';
 import type { DocumentContent, DocumentLimits, ProcessedDocument } from '../ports/document-content.ts';
 import type { DocumentDeliveries } from '../ports/document-deliveries.ts';
 import type { BlobCare } from '../ports/document-records.ts';
 import type { DocumentTask, DocumentWork, ProcessedRendition, Rendition, TaskEnd } from '../ports/document-work.ts';
-import type { SearchIndex } from '../ports/search-index.ts';
+import { isIndexable, type SearchIndex } from '../ports/search-index.ts';
 import type { createDelivery, DeliveryTarget, SentContent } from './deliver-document.ts';
 import { readPageLines } from './page-lines.ts';
 
@@ -229,10 +228,6 @@ export function createDocumentSteps(options: DocumentStepsOptions) {
 
 function isLive(task: DocumentTask): task is LiveTask {
   return task.document !== null;
-}
-
-function isIndexable(task: Pick<DocumentTask, 'patientUuid' | 'documentUuid'>): boolean {
-  return normaliseUuid(task.patientUuid) !== null && normaliseUuid(task.documentUuid) !== null;
 }
 
 function placeOf(task: DocumentTask) {

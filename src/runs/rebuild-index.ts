@@ -1,9 +1,8 @@
 /** Fills the search index anew from the stored texts, while the present one answers and documents come and go. */
 import pLimit from 'p-limit';
 import { toSyncError } from '../domain/errors.ts';
-import { normaliseUuid } from '../domain/reference.ts';
 import { type BlobStore, blobName } from '../ports/blob-store.ts';
-import type { SearchCounts } from '../ports/search-index.ts';
+import { isIndexable, type SearchCounts } from '../ports/search-index.ts';
 import type { IndexPorts, IndexScope } from './compare-index.ts';
 import { readPageLines } from './page-lines.ts';
 
@@ -22,7 +21,7 @@ export async function rebuildIndex(
   // Where each of them asks a service as well, many at once would only be refused.
   const atOnce = search.kind === 'lancedb' && !search.capabilities.hybrid ? AT_ONCE : FEW_AT_ONCE;
   const limit = pLimit(atOnce);
-  const large = createTurns();
+  const large = pLimit(1);
   const work = new Set<Promise<void>>();
   const lost: string[] = [];
   let done = 0;
@@ -38,10 +37,14 @@ export async function rebuildIndex(
       if (version === null || !isIndexable(expected)) continue;
       const task: Promise<void> = limit(async () => {
         const place = { organizationId, patientUuid: expected.patientUuid, documentUuid: expected.documentUuid };
-        let leave = () => {};
-        const enter = async () => {
-          leave = await large();
-        };
+        const over = Promise.withResolvers<void>();
+        const enter = () =>
+          new Promise<void>((begin) => {
+            void large(() => {
+              begin();
+              return over.promise;
+            });
+          });
         try {
           await rebuild.put({ ...place, version, pages: pagesOf(blobs, place, { version, enter, signal }) }, signal);
         } catch (error) {
@@ -51,7 +54,7 @@ export async function rebuildIndex(
           if (code !== 'blob_missing') throw error;
           lost.push(expected.documentUuid);
         } finally {
-          leave();
+          over.resolve();
         }
         onProgress(++done);
       })
@@ -75,11 +78,6 @@ export async function rebuildIndex(
   }
 }
 
-/** Some sources have patients under ids of another form: those documents end without being indexed. */
-function isIndexable({ patientUuid, documentUuid }: { readonly patientUuid: string; readonly documentUuid: string }) {
-  return normaliseUuid(patientUuid) !== null && normaliseUuid(documentUuid) !== null;
-}
-
 async function* pagesOf(
   blobs: BlobStore,
   { organizationId }: { readonly organizationId: string },
@@ -98,16 +96,4 @@ async function* pagesOf(
     content = await blobs.get(name, signal);
   }
   yield* readPageLines(content.stream);
-}
-
-/** One after another. @returns a function that waits for its turn and returns what ends it */
-function createTurns(): () => Promise<() => void> {
-  let last: Promise<void> = Promise.resolve();
-  return async () => {
-    const before = last;
-    const turn = Promise.withResolvers<void>();
-    last = turn.promise;
-    await before;
-    return turn.resolve;
-  };
 }

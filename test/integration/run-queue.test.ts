@@ -406,6 +406,32 @@ describe('take-over', () => {
     await finish(two, well);
   });
 
+  test('a claim does not wait for ever for a write that never ends: it is dispatched again', async () => {
+    const org = await organization();
+    const doomed = await openProcess();
+    const lost = (await doomed.queue.claim((await one.queue.enqueue(run(org, 1), refuse))!.runId))!.fence;
+    const writer = openDatabase({ url: testing.url, poolSize: 1 });
+    closers.push(() => writer.close());
+    const end = Promise.withResolvers<void>();
+    const begun = Promise.withResolvers<void>();
+    const writing = writer.transaction(async (trx) => {
+      await holdFence(trx, lost);
+      begun.resolve();
+      await end.promise;
+    });
+    await begun.promise;
+    await doomed.die();
+    expect(await one.queue.takeOver()).toBe(1);
+    try {
+      expect(await one.queue.claim(lost.runId)).toBeNull();
+    } finally {
+      end.resolve();
+      await writing;
+    }
+    const next = await one.queue.claim(lost.runId);
+    await finish(one, next!.fence);
+  }, 30_000);
+
   test('what was handed back is continued and does not count as a crash', async () => {
     const org = await organization();
     const { runId } = (await one.queue.enqueue(run(org, 1), refuse))!;

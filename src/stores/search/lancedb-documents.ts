@@ -171,7 +171,7 @@ export function createLanceDocuments({ tables, writer, embeddings, profile }: La
      */
     async addOlder(table: Table, entry: ReadEntry, epoch: number): Promise<RebuildOutcome> {
       const rows = makeRows(entry, await entry.passages(), epoch, 'older');
-      const { present } = await writer.write(table, { kind: 'unknown' }, rows, entry.patience);
+      const { present } = await writer.write(table, { kind: 'absent' }, rows, entry.patience);
       if (present === null) return 'created';
       return isSame(present, entry) ? 'unchanged' : 'kept';
     },
@@ -184,17 +184,11 @@ export function createLanceDocuments({ tables, writer, embeddings, profile }: La
         .where(`${whole} AND ordinal = 0 AND stamp >= '${NEWEST}'`)
         .select(['id'])
         .toArray();
-      for (let i = 0; i < put.length; i += AT_ONCE) {
-        const ids = put.slice(i, i + AT_ONCE).map(({ id }) => `'${id}'`);
-        const heads: Pick<Row, 'id' | 'stamp'>[] = await table
-          .query()
-          .where(`${whole} AND id IN (${ids})`)
-          .select(['id', 'stamp'])
-          .toArray();
-        const decides = decisive(heads);
-        const stale = heads.filter(({ id, stamp }) => decides.get(id)?.stamp !== stamp);
-        if (stale.length > 0) await table.delete(`stamp IN (${stale.map(({ stamp }) => `'${stamp}'`)})`);
-      }
+      await keepDecisive(
+        table,
+        organizationId,
+        put.map(({ id }) => id),
+      );
     },
 
     /** @param epoch of the rebuild: what was written in it is newer than the rebuild. */
@@ -278,6 +272,21 @@ function scope({ organizationId, patientUuid }: SearchPlace): string {
 
 function covers(control: Control, { patientUuid }: SearchPlace): boolean {
   return control.building !== '' && (control.covers === '' || control.covers === patientUuid);
+}
+
+/** Deletes the rows of those states that do not decide. @param ids of heads */
+export async function keepDecisive(table: Table, organizationId: string, ids: readonly string[]): Promise<void> {
+  for (let i = 0; i < ids.length; i += AT_ONCE) {
+    const some = ids.slice(i, i + AT_ONCE).map((id) => `'${id}'`);
+    const heads: Pick<Row, 'id' | 'stamp'>[] = await table
+      .query()
+      .where(`${scopeFilter(organizationId, null)} AND id IN (${some})`)
+      .select(['id', 'stamp'])
+      .toArray();
+    const decides = decisive(heads);
+    const stale = heads.filter(({ id, stamp }) => decides.get(id)?.stamp !== stamp);
+    if (stale.length > 0) await table.delete(`stamp IN (${stale.map(({ stamp }) => `'${stamp}'`)})`);
+  }
 }
 
 /** Of documents that are there. */

@@ -1,6 +1,6 @@
 /** Keeps tables fast and small. Everything here may be killed, repeated and done by several processes at once. */
 import type { Table } from '@lancedb/lancedb';
-import { allHeadsOf } from './lancedb-documents.ts';
+import { allHeadsOf, keepDecisive } from './lancedb-documents.ts';
 import { decisive, REMOVED, type Row, scopeFilter } from './lancedb-rows.ts';
 import type { Control, LanceTables } from './lancedb-tables.ts';
 
@@ -60,7 +60,13 @@ export function createLanceMaintenance({ tables, keepMs }: LanceMaintenanceOptio
       // Those of a rebuild that begins now are of a later epoch.
       const buried = `ordinal = 0 AND passages = ${REMOVED} AND epoch <= ${control.epoch}`;
       if ((await table.countRows(buried)) > 0) {
-        await removeBuried(organizationId, table, buried);
+        // An older state that stands beside such a row would decide without it.
+        const rows: Pick<Row, 'id'>[] = await table.query().where(buried).select(['id']).toArray();
+        await keepDecisive(
+          table,
+          organizationId,
+          rows.map(({ id }) => id),
+        );
         await table.delete(buried);
       }
     }
@@ -79,22 +85,6 @@ export function createLanceMaintenance({ tables, keepMs }: LanceMaintenanceOptio
     const gone = [...stale];
     for (let i = 0; i < gone.length; i += 500) {
       await table.delete(`stamp IN (${gone.slice(i, i + 500).map((stamp) => `'${stamp}'`)})`);
-    }
-  }
-
-  /** An older state that stands beside such a row would decide without it. */
-  async function removeBuried(organizationId: string, table: Table, buried: string): Promise<void> {
-    const removed: Pick<Row, 'id'>[] = await table.query().where(buried).select(['id']).toArray();
-    for (let i = 0; i < removed.length; i += 500) {
-      const ids = removed.slice(i, i + 500).map(({ id }) => `'${id}'`);
-      const heads: Pick<Row, 'id' | 'stamp'>[] = await table
-        .query()
-        .where(`${scopeFilter(organizationId, null)} AND id IN (${ids})`)
-        .select(['id', 'stamp'])
-        .toArray();
-      const decides = decisive(heads);
-      const stale = heads.filter(({ id, stamp }) => decides.get(id)?.stamp !== stamp);
-      if (stale.length > 0) await table.delete(`stamp IN (${stale.map(({ stamp }) => `'${stamp}'`)})`);
     }
   }
 

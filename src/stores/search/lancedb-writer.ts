@@ -8,13 +8,13 @@ import { decisive, HEAD_COLUMNS, type Head, type Row } from './lancedb-rows.ts';
 import type { LanceTables } from './lancedb-tables.ts';
 
 /**
- * `newest` replaces whatever is there; `older` leaves what was written in this epoch; `unknown` only adds documents that are not
+ * `newest` replaces whatever is there; `older` leaves what was written in this epoch; `absent` only adds documents that are not
  * there, which costs least.
  */
 export type WriteMode =
   | { readonly kind: 'newest' }
   | { readonly kind: 'older'; readonly epoch: number }
-  | { readonly kind: 'unknown' };
+  | { readonly kind: 'absent' };
 
 /** How long a document may wait for others. */
 export interface Patience {
@@ -25,13 +25,13 @@ export interface Patience {
 }
 
 export interface Written {
-  /** Another process has inserted the document at the same time: there are two. Of `unknown`: not looked for. */
+  /** Another process has inserted the document at the same time: there are two. Of `absent`: not looked for. */
   readonly doubled: boolean;
-  /** Of `unknown`: the document was there, so nothing was written. */
+  /** Of `absent`: the document was there, so nothing was written. */
   readonly present: Head | null;
 }
 
-type ReplaceMode = Exclude<WriteMode, { readonly kind: 'unknown' }>;
+type ReplaceMode = Exclude<WriteMode, { readonly kind: 'absent' }>;
 
 interface Job {
   readonly rows: readonly Row[];
@@ -50,7 +50,7 @@ const MOST_ROWS = 20_000;
 /** So much is worth a commit of its own. */
 const ENOUGH = { documents: 16, rows: 2_000 };
 /** Nobody waits to find these. */
-const ENOUGH_UNKNOWN = { documents: 48, rows: 8_000 };
+const ENOUGH_ABSENT = { documents: 48, rows: 8_000 };
 
 export function createLanceWriter(tables: LanceTables, afterCommit: (table: Table, rows: number) => void) {
   /** Of each table those of each mode; `Table.name` cannot be asked for while the table works. */
@@ -59,12 +59,12 @@ export function createLanceWriter(tables: LanceTables, afterCommit: (table: Tabl
   async function drain(table: Table, mode: WriteMode, queue: Queue, ended: () => void): Promise<void> {
     const { jobs } = queue;
     while (jobs.length > 0) {
-      await gather(queue, mode.kind === 'unknown' ? ENOUGH_UNKNOWN : ENOUGH);
+      await gather(queue, mode.kind === 'absent' ? ENOUGH_ABSENT : ENOUGH);
       dropAborted(jobs);
       if (jobs.length === 0) continue;
       const together = takeTogether(jobs);
       try {
-        if (mode.kind === 'unknown') await add(table, together);
+        if (mode.kind === 'absent') await add(table, together);
         else await merge(table, mode, together);
       } catch (error) {
         for (const job of together) job.done.reject(error);
