@@ -141,7 +141,9 @@ async function openSteps(options: StepsOptions, workers: number, hooks?: StepsHo
     limits,
     processorVersion: PROCESSOR_VERSION,
     ...hooks,
-    remote: { deliveries, deliver, target: (organizationId, id) => remotes.get(`${organizationId}/${id}`) },
+    ...(remotes.size === 0
+      ? {}
+      : { remote: { deliveries, deliver, target: (organizationId, id) => remotes.get(`${organizationId}/${id}`) } }),
   });
   return { scratch, content, perform, limits };
 }

@@ -44,7 +44,7 @@ class DocumentProcessor implements DocumentContent {
     this.#pool = new WorkerPool({
       workers: options.workers,
       documentsPerWorker: options.documentsPerWorker ?? 500,
-      idleMemoryBytes: options.idleMemoryBytes ?? 300 * 1024 * 1024,
+      idleMemoryBytes: options.idleMemoryBytes ?? 340 * 1024 * 1024,
       idleMs: options.idleMs ?? 60_000,
       searchPath: options.searchPath,
     });

@@ -32,6 +32,8 @@ function install(name: string, script: string): void {
 /** Finds `output` behind `--outdir`, as LibreOffice does. */
 const OUTPUT = 'while [ "$1" != --outdir ]; do shift; done; output="$2"';
 
+const HUNGRY = `exec ${process.execPath} -e "globalThis.x = Buffer.alloc(600 * 1024 * 1024, 1); setInterval(() => {}, 1000)"`;
+
 test('a converter that is installed later is found, and the document is converted', async () => {
   content = createDocumentProcessor({ workers: 1, searchPath: folder });
   expect(content.installed()).toEqual(new Set());
@@ -92,13 +94,30 @@ test('a converter counts to the processor time of its worker', async () => {
 
 test('a converter counts to the memory of its worker', async () => {
   content = createDocumentProcessor({ workers: 1, searchPath: folder });
-  install(
-    'soffice',
-    `exec ${process.execPath} -e "globalThis.x = Buffer.alloc(600 * 1024 * 1024, 1); setInterval(() => {}, 1000)"`,
-  );
+  install('soffice', HUNGRY);
   const limits = { memoryBytes: 512 * 1024 * 1024, timeMs: 30_000 };
   const { result } = await processBytes(content, RTF, { limits });
   expect(result).toMatchObject({ code: 'document_memory', retry: 'never' });
+});
+
+test('what others have left in a worker is not the fault of a document: it is read once more by a new one', async () => {
+  const tried = join(folder, 'tried');
+  const pdf = join(folder, 'converted.pdf');
+  writeFileSync(pdf, await pdfOf(['Zoe Sample']));
+  install(
+    'soffice',
+    `if [ ! -e ${tried} ]; then touch ${tried}; ${HUNGRY}; fi
+     ${OUTPUT}
+     cp ${pdf} "$output/document.pdf"`,
+  );
+  const limits = { memoryBytes: 512 * 1024 * 1024, timeMs: 30_000 };
+  content = createDocumentProcessor({ workers: 1, searchPath: folder });
+  expect((await processBytes(content, 'Zoe Sample', { limits })).result.verdict).toBe('processed');
+  expect((await processBytes(content, RTF, { limits })).result.verdict).toBe('processed');
+  await content.close();
+  rmSync(tried);
+  content = createDocumentProcessor({ workers: 1, searchPath: folder });
+  expect((await processBytes(content, RTF, { limits })).result).toMatchObject({ code: 'document_memory' });
 });
 
 test('the programs of this machine read what they are for; without them the documents wait', async () => {

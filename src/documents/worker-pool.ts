@@ -1,4 +1,5 @@
 /** A few workers, used again and again: a start takes longer than most documents. */
+import { mkdir, rm } from 'node:fs/promises';
 import { SyncError } from '../domain/errors.ts';
 import type { FromWorker, Job, MergeJob } from './job.ts';
 import { WorkerProcess } from './worker-process.ts';
@@ -15,6 +16,8 @@ export interface WorkerPoolOptions {
   readonly searchPath: string;
 }
 
+type Answer = Extract<FromWorker, { kind: 'done' | 'failed' }>;
+
 export class WorkerPool {
   readonly #options: WorkerPoolOptions;
   /** Each with the timer that ends it. */
@@ -30,22 +33,19 @@ export class WorkerPool {
   }
 
   /** @throws SyncError `cancelled` by `signal` or by {@link close}; what {@link WorkerProcess.run} throws */
-  async run(job: Job | MergeJob, signal: AbortSignal): Promise<Extract<FromWorker, { kind: 'done' | 'failed' }>> {
+  async run(job: Job | MergeJob, signal: AbortSignal): Promise<Answer> {
     const either = AbortSignal.any([signal, this.#closing.signal]);
     await this.#takePlace(either);
     try {
       const worker = await this.#worker(job.limits.memoryBytes);
-      this.#busy.add(worker);
-      let whole = false;
-      try {
-        const answer = await worker.run(job, either);
-        whole = answer.kind === 'done';
-        return answer;
-      } finally {
-        this.#busy.delete(worker);
-        if (whole) await this.#keepOrEnd(worker);
-        else await worker.kill();
-      }
+      const used = worker.documents > 0;
+      const answer = await this.#runIn(worker, job, either);
+      // What others have left there is not to be the fault of this document: the verdict is that of a worker of its own.
+      if (!used || !wantedMemory(answer)) return answer;
+      await worker.kill();
+      await rm(job.workFolder, { recursive: true, force: true });
+      await mkdir(job.workFolder, { mode: 0o700 });
+      return await this.#runIn(this.#newWorker(job.limits.memoryBytes), job, either);
     } finally {
       this.#givePlaceBack();
     }
@@ -58,6 +58,20 @@ export class WorkerPool {
     await Promise.all([...idle.map(({ worker }) => worker), ...this.#busy].map((worker) => worker.kill()));
   }
 
+  async #runIn(worker: WorkerProcess, job: Job | MergeJob, signal: AbortSignal): Promise<Answer> {
+    this.#busy.add(worker);
+    let whole = false;
+    try {
+      const answer = await worker.run(job, signal);
+      whole = answer.kind === 'done';
+      return answer;
+    } finally {
+      this.#busy.delete(worker);
+      if (whole) await this.#keepOrEnd(worker);
+      else await worker.kill();
+    }
+  }
+
   /** An idle one with the same memory: the limit of the heap is given at the start. */
   async #worker(memoryBytes: number): Promise<WorkerProcess> {
     for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
@@ -65,6 +79,10 @@ export class WorkerPool {
       if (idle.worker.alive && idle.worker.memoryBytes === memoryBytes) return idle.worker;
       await idle.worker.kill();
     }
+    return this.#newWorker(memoryBytes);
+  }
+
+  #newWorker(memoryBytes: number): WorkerProcess {
     return new WorkerProcess({ memoryBytes, searchPath: this.#options.searchPath });
   }
 
@@ -115,4 +133,8 @@ export class WorkerPool {
     if (next === undefined) this.#places++;
     else next();
   }
+}
+
+function wantedMemory(answer: Answer): boolean {
+  return answer.kind === 'done' && answer.result.verdict === 'refused' && answer.result.code === 'document_memory';
 }

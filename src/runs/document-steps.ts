@@ -121,14 +121,16 @@ export function createDocumentSteps(options: DocumentStepsOptions) {
   }
 
   async function process(task: LiveTask, signal: AbortSignal): Promise<Rendition> {
-    await work.showStage(task, 'initializing');
+    const { originalName: fileName, mimeType: declaredType, sizeBytes } = task.document;
+    // A small one is fetched sooner than anybody could see that it is.
+    const isSmall = sizeBytes <= SMALL;
+    await work.showStage(task, isSmall ? 'analyzing' : 'initializing');
     const folder = await mkdtemp(join(options.scratch, 'document-'));
     try {
       const path = join(folder, 'original');
       const { stream } = await blobs.get(blobName(task.organizationId, task.document.sha256), signal);
       await pipeline(stream, createWriteStream(path, { mode: 0o600 }), { signal });
-      await work.showStage(task, 'analyzing');
-      const { originalName: fileName, mimeType: declaredType } = task.document;
+      if (!isSmall) await work.showStage(task, 'analyzing');
       const result = await options.content.process(
         { path, fileName, declaredType },
         { folder, limits: options.limits, ocr: 'auto', thumbnail: true, signal },

@@ -97,7 +97,7 @@ export function describeSearchIndex(name: string, makeIndex: () => Promise<Searc
       it('writes what may wait for others together with the next one that does not, and alone when its time is over', async () => {
         const place = newPlace();
         const [patient, hurried, alone] = [randomUUID(), randomUUID(), randomUUID()];
-        const waiting = index.put(entryOf(place, patient, 'Bursitis, can wait.'), undefined, 60_000);
+        const waiting = index.put(entryOf(place, patient, 'Bursitis, can wait.'), undefined, 600_000);
         // One that waits for ever would wait for the end of the test.
         expect(await index.put(entryOf(place, hurried, 'Bursitis, at once.'))).toBe('created');
         const another = index.put(entryOf(place, hurried, 'Bursitis, once more.'));
@@ -164,9 +164,18 @@ export function describeSearchIndex(name: string, makeIndex: () => Promise<Searc
       it('is there once, whoever else puts it for the first time', async () => {
         const place = newPlace();
         const documents = Array.from({ length: index.capabilities.immediate ? 24 : 3 }, () => randomUUID());
-        for (const documentUuid of documents) {
+        // Those that wait for others are written in another way.
+        const waits = [
+          [0, 0],
+          [20, 20],
+          [20, 0],
+        ] as const;
+        for (const [number, documentUuid] of documents.entries()) {
+          const waitMs = waits[number % waits.length]!;
           await Promise.all(
-            [index, other].map((each, i) => each.put(entryOf(place, documentUuid, longText(`Common ${i}`, 1 + i)))),
+            [index, other].map((each, i) =>
+              each.put(entryOf(place, documentUuid, longText(`Common ${i}`, 1 + i)), undefined, waitMs[i]),
+            ),
           );
         }
         const listed = await listOf(place);

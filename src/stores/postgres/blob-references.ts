@@ -1,16 +1,20 @@
 /** The count that each content has of those who name it, and the announcement of contents that are about to be stored. */
-import { sql, type Transaction } from 'kysely';
+import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely';
 import { SyncError } from '../../domain/errors.ts';
 import type { BlobCare } from '../../ports/document-records.ts';
 import type { Tables } from './tables.ts';
 
 type Trx = Transaction<Tables>;
 
-/** @returns for each hash, whether its blob is in the store already */
+/**
+ * @param onlyWhile without it nothing is announced, and nothing is returned
+ * @returns for each hash, whether its blob is in the store already
+ */
 export async function announceBlobs(
-  trx: Trx,
+  db: Kysely<Tables> | Trx,
   organizationId: string,
   blobs: readonly BlobCare[],
+  onlyWhile: RawBuilder<unknown> = sql`true`,
 ): Promise<ReadonlyMap<string, 'wanted' | 'stored'>> {
   // Two files of a batch may have the same content: one row each, in one order for all writers.
   const unique = [...new Map(blobs.map((b) => [b.sha256, b])).values()].sort((a, b) => (a.sha256 < b.sha256 ? -1 : 1));
@@ -18,8 +22,9 @@ export async function announceBlobs(
     INSERT INTO blobs (organization_id, sha256, size)
     SELECT ${organizationId}, b.sha256, b.size
     FROM unnest(${unique.map((b) => b.sha256)}::text[], ${unique.map((b) => b.size)}::bigint[]) AS b (sha256, size)
+    WHERE ${onlyWhile}
     ON CONFLICT (organization_id, sha256) DO UPDATE SET touched_at = now()
-    RETURNING sha256, state`.execute(trx);
+    RETURNING sha256, state`.execute(db);
   return new Map(rows.map((row) => [row.sha256, row.state]));
 }
 

@@ -69,16 +69,17 @@ function renditionOf(row: Selectable<Tables['document_renditions']>): Rendition 
 
 /**
  * Only of a content that a live document has: nobody would ever take it away again.
+ * @param isNamed by a document that this transaction holds; otherwise it is looked for
  * @returns whether there was another one, which documents of the same content may still show
  */
 export async function putRendition(
   trx: Trx,
   organizationId: string,
   sha256: string,
-  rendition: Rendition,
+  { rendition, isNamed }: { readonly rendition: Rendition; readonly isNamed: boolean },
 ): Promise<boolean> {
   await alone(trx, organizationId, sha256);
-  if (!(await isNamed(trx, organizationId, sha256))) return false;
+  if (!isNamed && !(await hasDocument(trx, organizationId, sha256))) return false;
   const before = await takeOut(trx, organizationId, sha256);
   const done = rendition.verdict === 'processed' ? rendition : null;
   const refused = rendition.verdict === 'refused' ? rendition : null;
@@ -125,7 +126,7 @@ export async function dropUnusedRenditions(
   const deltas = new Map<string, number>();
   for (const sha256 of [...new Set(contents.filter((content) => content !== null))].sort()) {
     await alone(trx, organizationId, sha256);
-    if (await isNamed(trx, organizationId, sha256)) continue;
+    if (await hasDocument(trx, organizationId, sha256)) continue;
     const parts = partsOf(await takeOut(trx, organizationId, sha256));
     for (const hash of parts) deltas.set(hash, (deltas.get(hash) ?? 0) - 1);
   }
@@ -138,7 +139,7 @@ async function alone(trx: Trx, organizationId: string, sha256: string): Promise<
   await sql`SELECT pg_advisory_xact_lock(hashtextextended(${name}, 0))`.execute(trx);
 }
 
-async function isNamed(trx: Trx, organizationId: string, sha256: string): Promise<boolean> {
+async function hasDocument(trx: Trx, organizationId: string, sha256: string): Promise<boolean> {
   const { rows } = await sql`
     SELECT 1 FROM silknote_documents
     WHERE "organizationId" = ${organizationId} AND sha256 = ${sha256} AND "deletedAt" IS NULL LIMIT 1`.execute(trx);

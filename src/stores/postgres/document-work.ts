@@ -70,19 +70,24 @@ export function createDocumentWork({ database, workerId, leaseMs = 900_000 }: Do
       }
     },
 
-    announce: (task, blobs) =>
-      database.transaction(async (trx) => {
-        const announced = await announceBlobs(trx, task.organizationId, blobs);
-        await holdTask(trx, task);
+    async announce(task, blobs) {
+      try {
+        // What is announced and never stored is taken away again, so the lease is only looked at, not held.
+        const held = sql`EXISTS (SELECT 1 FROM document_outbox WHERE ${ofTask(task)})`;
+        const announced = await announceBlobs(database.kysely, task.organizationId, blobs, held);
+        if (blobs.length > 0 && announced.size === 0) throw new SyncError('lease_lost');
         return announced;
-      }),
+      } catch (error) {
+        throw databaseError(error);
+      }
+    },
 
     recordRendition: (task, rendition) =>
       database.transaction(async (trx) => {
         if (task.document === null) throw new SyncError('lease_lost');
         const { organizationId, document } = task;
-        await showStage(trx, task, 'extracting');
-        const isOther = await putRendition(trx, organizationId, document.sha256, rendition);
+        const isNamed = await showStage(trx, task, 'extracting');
+        const isOther = await putRendition(trx, organizationId, document.sha256, { rendition, isNamed });
         if (isOther) await askForOthers(trx, task, document.sha256);
         await holdTask(trx, task);
       }),
@@ -258,10 +263,12 @@ async function holdTask(trx: Trx, task: DocumentTask): Promise<void> {
   if (rows.length === 0) throw new SyncError('lease_lost');
 }
 
-async function showStage(trx: Trx, task: DocumentTask, stage: string): Promise<void> {
-  await sql`
+/** @returns whether the document still has the content that the task is about */
+async function showStage(trx: Trx, task: DocumentTask, stage: string): Promise<boolean> {
+  const { numAffectedRows } = await sql`
     UPDATE silknote_documents SET status = 'processing', stage = ${stage}, "errorCode" = NULL
     WHERE ${ofRecord(task)}`.execute(trx);
+  return numAffectedRows === 1n;
 }
 
 async function backToQueue(trx: Trx, task: DocumentTask): Promise<void> {

@@ -122,6 +122,17 @@ export function createLanceDocuments({ tables, writer, embeddings, profile }: La
     return heads.filter((head) => head.stamp === stamp).length > 1 ? 'several' : 'one';
   }
 
+  /**
+   * Whoever comes with others is new most often, and is looked for and added together with them.
+   * @returns false when it is there already: then nothing was written
+   */
+  async function addNew(table: Table, entry: ReadEntry, control: Control): Promise<boolean> {
+    if (covers(control, entry)) return false;
+    const rows = makeRows(entry, await entry.passages(), control.epoch, 'newest');
+    const { present, doubled } = await writer.write(table, { kind: 'absent', alone: false }, rows, entry.patience);
+    return present === null && (!doubled || (await tidy(table, entry)) === 'one');
+  }
+
   function makeRows(entry: ReadEntry, passages: Passages, epoch: number, kind: 'newest' | 'older'): Row[] {
     return rowsOf({ entry, passages, epoch, profile, stamp: newStamp(kind) });
   }
@@ -152,6 +163,10 @@ export function createLanceDocuments({ tables, writer, embeddings, profile }: La
       let outcome: PutOutcome = 'unchanged';
       await inAll(entry, async (targets, control, first) => {
         const live = targets[0]!;
+        if (first && targets.length === 1 && entry.patience.until > 0 && (await addNew(live, entry, control))) {
+          outcome = 'created';
+          return false;
+        }
         const before = await headOf(live, entry);
         if (first && !covers(control, entry) && before?.doubled !== true && isSame(before, entry)) return true;
         if (first) outcome = before === null || before.passages === REMOVED ? 'created' : 'replaced';
@@ -171,7 +186,7 @@ export function createLanceDocuments({ tables, writer, embeddings, profile }: La
      */
     async addOlder(table: Table, entry: ReadEntry, epoch: number): Promise<RebuildOutcome> {
       const rows = makeRows(entry, await entry.passages(), epoch, 'older');
-      const { present } = await writer.write(table, { kind: 'absent' }, rows, entry.patience);
+      const { present } = await writer.write(table, { kind: 'absent', alone: true }, rows, entry.patience);
       if (present === null) return 'created';
       return isSame(present, entry) ? 'unchanged' : 'kept';
     },

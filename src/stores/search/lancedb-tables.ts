@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module';
 import type { Connection, Table } from '@lancedb/lancedb';
 import { SyncError } from '../../domain/errors.ts';
+import { afterNow } from '../after-now.ts';
 import { controlName, passagesName, readName } from './lancedb-names.ts';
 import { type Arrow, type Row, rowSchema, type VectorColumn, vectorField } from './lancedb-rows.ts';
 
@@ -129,6 +130,13 @@ export async function openLanceTables(options: LanceTablesOptions) {
     if (!present.has('terms')) await table.createIndex('terms', { config: Index.fts(WORDS_AS_THEY_ARE) });
   }
 
+  /** Each writer looks at it twice, and many write together. */
+  const readControl = afterNow(async (organizationId: string): Promise<Control> => {
+    const table = await controlTable(organizationId);
+    const [row] = await table.query().limit(1).toArray();
+    return { epoch: row.epoch, live: row.live, building: row.building, covers: row.covers };
+  });
+
   return {
     lance,
     names,
@@ -140,9 +148,7 @@ export async function openLanceTables(options: LanceTablesOptions) {
         await options.assertPresent();
         return null;
       }
-      const table = await controlTable(organizationId);
-      const [row] = await table.query().limit(1).toArray();
-      return { epoch: row.epoch, live: row.live, building: row.building, covers: row.covers };
+      return readControl(organizationId);
     },
 
     /** @returns false when somebody else has changed it since */

@@ -9,12 +9,12 @@ import type { LanceTables } from './lancedb-tables.ts';
 
 /**
  * `newest` replaces whatever is there; `older` leaves what was written in this epoch; `absent` only adds documents that are not
- * there, which costs least.
+ * there, which costs least. Whoever is `alone` knows that nobody else adds the same document.
  */
 export type WriteMode =
   | { readonly kind: 'newest' }
   | { readonly kind: 'older'; readonly epoch: number }
-  | { readonly kind: 'absent' };
+  | { readonly kind: 'absent'; readonly alone: boolean };
 
 /** How long a document may wait for others. */
 export interface Patience {
@@ -25,13 +25,14 @@ export interface Patience {
 }
 
 export interface Written {
-  /** Another process has inserted the document at the same time: there are two. Of `absent`: not looked for. */
+  /** Somebody else has inserted the document at the same time: there are two. Not looked for by whoever is alone. */
   readonly doubled: boolean;
   /** Of `absent`: the document was there, so nothing was written. */
   readonly present: Head | null;
 }
 
-type ReplaceMode = Exclude<WriteMode, { readonly kind: 'absent' }>;
+type AddMode = Extract<WriteMode, { readonly kind: 'absent' }>;
+type ReplaceMode = Exclude<WriteMode, AddMode>;
 
 interface Job {
   readonly rows: readonly Row[];
@@ -41,8 +42,10 @@ interface Job {
 
 interface Queue {
   readonly jobs: Job[];
-  /** Resolved when one more is there. */
+  /** Resolved when one more is there, or when it is hurried. */
   more: PromiseWithResolvers<void>;
+  /** Somebody who does not wait has come to the table. */
+  hurried: boolean;
 }
 
 const MOST_DOCUMENTS = 64;
@@ -50,7 +53,7 @@ const MOST_ROWS = 20_000;
 /** So much is worth a commit of its own. */
 const ENOUGH = { documents: 16, rows: 2_000 };
 /** Nobody waits to find these. */
-const ENOUGH_ABSENT = { documents: 48, rows: 8_000 };
+const ENOUGH_ALONE = { documents: 48, rows: 8_000 };
 
 export function createLanceWriter(tables: LanceTables, afterCommit: (table: Table, rows: number) => void) {
   /** Of each table those of each mode; `Table.name` cannot be asked for while the table works. */
@@ -59,12 +62,13 @@ export function createLanceWriter(tables: LanceTables, afterCommit: (table: Tabl
   async function drain(table: Table, mode: WriteMode, queue: Queue, ended: () => void): Promise<void> {
     const { jobs } = queue;
     while (jobs.length > 0) {
-      await gather(queue, mode.kind === 'absent' ? ENOUGH_ABSENT : ENOUGH);
+      await gather(queue, mode.kind === 'absent' && mode.alone ? ENOUGH_ALONE : ENOUGH);
+      queue.hurried = false;
       dropAborted(jobs);
       if (jobs.length === 0) continue;
       const together = takeTogether(jobs);
       try {
-        if (mode.kind === 'absent') await add(table, together);
+        if (mode.kind === 'absent') await add(table, mode, together);
         else await merge(table, mode, together);
       } catch (error) {
         for (const job of together) job.done.reject(error);
@@ -81,16 +85,21 @@ export function createLanceWriter(tables: LanceTables, afterCommit: (table: Tabl
     afterCommit(table, rows.length);
   }
 
-  async function add(table: Table, together: readonly Job[]): Promise<void> {
+  async function add(table: Table, mode: AddMode, together: readonly Job[]): Promise<void> {
     const heads: Head[] = await table
       .query()
       .where(oneOf(together.map(headIdOf)))
       .select(HEAD_COLUMNS)
       .toArray();
     const present = decisive(heads);
-    const rows = together.filter((job) => !present.has(headIdOf(job))).flatMap((job) => job.rows);
+    const added = together.filter((job) => !present.has(headIdOf(job)));
+    const rows = added.flatMap((job) => job.rows);
     if (rows.length > 0) await table.add(await tables.data(table, rows));
-    for (const job of together) job.done.resolve({ doubled: false, present: present.get(headIdOf(job)) ?? null });
+    const doubled = mode.alone || rows.length === 0 ? new Set() : await doubledOf(table, added.map(headIdOf));
+    for (const job of together) {
+      const id = headIdOf(job);
+      job.done.resolve({ doubled: doubled.has(id), present: present.get(id) ?? null });
+    }
     if (rows.length > 0) afterCommit(table, rows.length);
   }
 
@@ -113,13 +122,14 @@ export function createLanceWriter(tables: LanceTables, afterCommit: (table: Tabl
       const job: Job = { rows, patience, done: Promise.withResolvers() };
       const ofTable = queues.get(table) ?? new Map<string, Queue>();
       queues.set(table, ofTable);
-      const key = mode.kind === 'older' ? `older ${mode.epoch}` : mode.kind;
+      const key = JSON.stringify(mode);
       const queue = ofTable.get(key);
+      if (patience.until === 0) for (const other of ofTable.values()) hurry(other);
       if (queue) {
         queue.jobs.push(job);
         queue.more.resolve();
       } else {
-        const begun: Queue = { jobs: [job], more: Promise.withResolvers() };
+        const begun: Queue = { jobs: [job], more: Promise.withResolvers(), hurried: false };
         ofTable.set(key, begun);
         void drain(table, mode, begun, () => {
           ofTable.delete(key);
@@ -129,6 +139,11 @@ export function createLanceWriter(tables: LanceTables, afterCommit: (table: Tabl
       return job.done.promise;
     },
   };
+}
+
+function hurry(queue: Queue): void {
+  queue.hurried = true;
+  queue.more.resolve();
 }
 
 function headIdOf(job: Job): string {
@@ -145,7 +160,7 @@ async function gather(queue: Queue, enough: typeof ENOUGH): Promise<void> {
     const { jobs } = queue;
     const left = Math.min(...jobs.map((job) => job.patience.until)) - performance.now();
     const rows = jobs.reduce((sum, job) => sum + job.rows.length, 0);
-    if (left <= 0 || jobs.length >= enough.documents || rows >= enough.rows) return;
+    if (queue.hurried || left <= 0 || jobs.length >= enough.documents || rows >= enough.rows) return;
     queue.more = Promise.withResolvers();
     const late = new AbortController();
     const end = setTimeout(left, undefined, { signal: late.signal }).catch(() => undefined);
