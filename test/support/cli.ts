@@ -5,6 +5,9 @@ import { fileURLToPath } from 'node:url';
 const STACK = /^\s+at .+:\d+:\d+|node:internal/m;
 /** As in bin/chartsync. */
 export const COMPILE_CACHE = fileURLToPath(new URL('../../node_modules/.cache/chartsync', import.meta.url));
+/** What bin/chartsync gives to Node and to the allocator: memory is measured as users have it. */
+const NODE_FLAGS = ['--max-semi-space-size=16', '--heap-growing-percent=60'];
+const ALLOCATOR = { MALLOC_ARENA_MAX: '2' };
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 
 export interface CliResult {
@@ -35,9 +38,9 @@ export interface CliOptions {
 
 export function startCli(args: readonly string[], options: CliOptions): CliProcess {
   const [program, ...before] = [...(options.through ?? []), process.execPath];
-  const child = spawn(program!, [...before, MAIN, ...args], {
+  const child = spawn(program!, [...before, ...NODE_FLAGS, MAIN, ...args], {
     cwd: options.cwd,
-    env: { PATH: process.env.PATH ?? '', NODE_COMPILE_CACHE: COMPILE_CACHE, ...options.env },
+    env: { PATH: process.env.PATH ?? '', NODE_COMPILE_CACHE: COMPILE_CACHE, ...ALLOCATOR, ...options.env },
     stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   });
   child.stdin?.end(options.input);
