@@ -51,6 +51,7 @@ import type { DocumentWork } from './ports/document-work.ts';
 import type { FilesetMigrations } from './ports/fileset-migrations.ts';
 import type { FilesetOwners } from './ports/fileset-owners.ts';
 import type { FilesetReports } from './ports/fileset-reports.ts';
+import type { HeldRecords } from './ports/held-records.ts';
 import type { InspectionStore } from './ports/inspection-store.ts';
 import type { PatientDesk } from './ports/patient-desk.ts';
 import type { Reports } from './ports/reports.ts';
@@ -103,6 +104,7 @@ import { createFilesetMigrations } from './stores/postgres/fileset-migrations.ts
 import { createFilesetOwners } from './stores/postgres/fileset-owners.ts';
 import { createFilesetReports } from './stores/postgres/fileset-reports.ts';
 import { createGroupWork } from './stores/postgres/group-work.ts';
+import { createHeldRecords } from './stores/postgres/held-records.ts';
 import { createInspectionStore } from './stores/postgres/inspection-store.ts';
 import { createJobBoard } from './stores/postgres/job-board.ts';
 import { createKeyStore } from './stores/postgres/key-store.ts';
@@ -157,6 +159,7 @@ export interface Chartsync {
   readonly inspections: InspectionStore;
   readonly reports: Reports;
   readonly runLists: RunLists;
+  readonly heldRecords: HeldRecords;
   readonly clinic: ClinicReports;
   readonly filesets: FilesetReports;
   readonly owners: FilesetOwners;
@@ -354,6 +357,7 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
       inspections: createInspectionStore(records),
       reports: createReports(records),
       runLists: createRunLists(records),
+      heldRecords: createHeldRecords(records),
       clinic: createClinicReports(records),
       owners: createFilesetOwners(records),
       filesets: createFilesetReports(records, { releasedMs: config.retention.releasedBlobsMs }),

@@ -171,6 +171,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
         inspections,
         reports: chartsync.reports,
         runLists: chartsync.runLists,
+        heldRecords: chartsync.heldRecords,
         clinic: chartsync.clinic,
         filesets: chartsync.filesets,
         owners: chartsync.owners,

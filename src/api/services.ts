@@ -18,6 +18,7 @@ import type { DocumentGroups } from '../ports/document-groups.ts';
 import type { FilesetMigrations } from '../ports/fileset-migrations.ts';
 import type { FilesetOwners } from '../ports/fileset-owners.ts';
 import type { FilesetReports } from '../ports/fileset-reports.ts';
+import type { HeldRecords } from '../ports/held-records.ts';
 import type { PatientDesk } from '../ports/patient-desk.ts';
 import type { Reports } from '../ports/reports.ts';
 import type { RunHistory } from '../ports/run-history.ts';
@@ -80,6 +81,7 @@ export interface ApiServices {
   readonly inspections: Inspections;
   readonly reports: Reports;
   readonly runLists: RunLists;
+  readonly heldRecords: HeldRecords;
   readonly clinic: ClinicReports;
   readonly filesets: FilesetReports;
   readonly owners: FilesetOwners;

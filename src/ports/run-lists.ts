@@ -51,6 +51,8 @@ export interface RunLists {
   heldItems(
     question: { readonly organizationId: string; readonly setId: string } & PageQuestion,
   ): Promise<Page<HeldItem>>;
+  /** @param documentUuid of the item; of records and entries of a book our id */
+  heldItem(organizationId: string, setId: string, documentUuid: string): Promise<HeldItem | null>;
   /** Units that a run changed or failed on, what failed first; the others were found in step. */
   units(question: { readonly organizationId: string; readonly runId: string } & PageQuestion): Promise<Page<RunUnit>>;
   unitCount(organizationId: string, runId: string): Promise<number>;

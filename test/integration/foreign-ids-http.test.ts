@@ -37,6 +37,8 @@ const NOT_ANSWERED: Readonly<Record<string, number>> = {
   group: 404,
   groupPdf: 404,
   caseSummary: 404,
+  // Documents are held here, not records.
+  heldRecord: 404,
   // No night has passed.
   listConsistencyDifferences: 404,
 };

@@ -105,6 +105,8 @@ export async function setUpPractice(options: SetupOptions = {}): Promise<Practic
     // Reading documents is for the tests that are about it.
     limits: { retryDelay: '10ms', documentsAtOnce: 0 },
     stores: { search: { kind: 'none' } },
+    // Nothing depends on the hour: what is done at night is for the tests that are about it.
+    consistency: { at: 'never' },
     ...options.sections,
   };
   // JSON is YAML.

@@ -137,8 +137,12 @@ describe('of IDEXX Neo', () => {
       .getByRole('button', { name: /^Details: / })
       .first()
       .click();
-    await page.getByText('not seen in the last reads').waitFor();
-    await page.getByText(/\d\d:\d\d–\d\d:\d\d/).waitFor();
+    await page
+      .getByRole('definition')
+      .filter({ hasText: /\d\d:\d\d/ })
+      .first()
+      .waitFor();
+    await page.getByRole('term').filter({ hasText: 'Client' }).waitFor();
     expect(await sidewaysScroll(page)).toBe(0);
     expect(await violations(page)).toEqual([]);
     expect(complaints).toEqual([]);

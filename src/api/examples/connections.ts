@@ -265,6 +265,25 @@ export const CONNECTION_EXAMPLES: Examples = {
       },
     },
   },
+  heldRecord: {
+    answers: {
+      200: {
+        id: DOCUMENT,
+        list: 'attendees',
+        name: 'Back class',
+        starts_at: BEGUN,
+        ends_at: null,
+        time_zone: 'Australia/Sydney',
+        status: 'booked',
+        patient_name: null,
+        client_name: null,
+        practitioner: 'Robin Sample',
+        business: 'Sample Street',
+        patient_id: PATIENT,
+        size_bytes: null,
+      },
+    },
+  },
   approveHeldSet: {
     body: { note: 'The practice archived these on purpose.' },
     answers: { 200: { message: 'Deletion started', set_id: HELD_SET, items: 1853, sync_id: RUN } },

@@ -1,6 +1,7 @@
 /** `/api/v1/held`: deletions that the deletion guard held back for a person. */
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
+import type { HeldRecord } from '../../ports/held-records.ts';
 import type { HeldItem, HeldSet } from '../../ports/run-store.ts';
 import type { Access } from '../access.ts';
 import { HttpError } from '../errors.ts';
@@ -41,6 +42,32 @@ const HeldItemAnswer = Type.Object({
   reference: Type.String(),
   absence: Type.Enum(['deleted', 'missing', 'gone', 'reassigned']),
   state: Type.Enum(['held', 'applied', 'kept']),
+});
+
+const RecordAnswer = Type.Object(
+  {
+    id: Type.String(),
+    list: Type.String({ description: 'As `patient_uuid` of the item says it.' }),
+    name: Type.Union([Type.String(), Type.Null()], {
+      description: 'Of a place, a type of visit, a practitioner, a file. Patients are told by their id only.',
+    }),
+    starts_at: NullableText,
+    ends_at: NullableText,
+    time_zone: Type.Union([Type.String(), Type.Null()], { description: 'IANA; null: it is not known.' }),
+    status: NullableText,
+    patient_name: Type.Union([Type.String(), Type.Null()], { description: 'Of a book: the animal.' }),
+    client_name: Type.Union([Type.String(), Type.Null()], { description: 'Of a book: whose animal it is.' }),
+    practitioner: NullableText,
+    business: NullableText,
+    patient_id: Type.Union([Type.String(), Type.Null()], { description: 'For GET /api/v1/patients/:id.' }),
+    size_bytes: Type.Union([Type.Integer({ minimum: 0 }), Type.Null()]),
+  },
+  { description: 'What it says. What its list does not have is null.' },
+);
+
+const RecordPath = Type.Object({
+  setId: Type.String({ maxLength: 64, description: 'Id of a held set.' }),
+  recordId: Type.String({ maxLength: 64, description: '`document_uuid` of one of its items.' }),
 });
 
 const SetPath = Type.Object({ setId: Type.String({ maxLength: 64, description: 'Id of a held set.' }) });
@@ -189,6 +216,33 @@ export function heldRoutes(app: FastifyInstance, services: ApiServices, access: 
     },
   );
 
+  app.get<{ Params: { setId: string; recordId: string } }>(
+    '/api/v1/held/:setId/records/:recordId',
+    {
+      schema: {
+        summary: 'What a held record or entry of a book says',
+        description: 'Enough to decide about it. Documents have GET /api/v1/documents/:documentId.',
+        operationId: 'heldRecord',
+        tags: ['held deletions'],
+        headers: SelectOrganization,
+        params: RecordPath,
+        response: { 200: RecordAnswer, ...refusals(...ACCESS_REFUSALS) },
+      },
+    },
+    async (request) => {
+      const organizationId = await access.authorize(request, 'records:read');
+      const { setId, recordId } = request.params;
+      const { id, connectionId } = await setOf(organizationId, setId);
+      const item = await services.runLists.heldItem(organizationId, id, recordId);
+      const list = item?.unit ?? '';
+      const record = item && (await services.heldRecords.find({ organizationId, connectionId }, list, recordId));
+      if (record === null) throw new HttpError(404, 'not_found', 'No such record in the held set.');
+      const subject = { kind: 'held_record', id: record.id };
+      await access.note(request, { organizationId, action: 'held.record', subject, details: { set: id, list } });
+      return recordAnswer(record, list);
+    },
+  );
+
   /** @returns the id of what was decided */
   async function decide(
     organizationId: string,
@@ -296,5 +350,23 @@ function itemAnswer(item: HeldItem) {
     reference: item.reference,
     absence: item.absence,
     state: item.state,
+  };
+}
+
+function recordAnswer(record: HeldRecord, list: string) {
+  return {
+    id: record.id,
+    list,
+    name: record.name,
+    starts_at: record.startsAt,
+    ends_at: record.endsAt,
+    time_zone: record.timeZone,
+    status: record.status,
+    patient_name: record.patientName,
+    client_name: record.clientName,
+    practitioner: record.practitioner,
+    business: record.business,
+    patient_id: record.patientId,
+    size_bytes: record.sizeBytes,
   };
 }

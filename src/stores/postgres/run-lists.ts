@@ -100,6 +100,15 @@ export function createRunLists(database: Database): RunLists {
         return pageOf(rows.map(heldItem), limit, (last) => [last.unit, last.reference, last.documentUuid]);
       }),
 
+    heldItem: (organizationId, setId, documentUuid) =>
+      ask(async () => {
+        const { rows } = await sql<Parameters<typeof heldItem>[0]>`
+          SELECT i.document_uuid, i.unit, i.reference, i.absence, i.state FROM held_items AS i
+          WHERE i.organization_id = ${organizationId} AND i.set_id = ${setId} AND i.document_uuid = ${documentUuid}
+          LIMIT 1`.execute(db);
+        return rows[0] === undefined ? null : heldItem(rows[0]);
+      }),
+
     units: ({ organizationId, runId, limit, after }) =>
       ask(async () => {
         const [rank = '', unit = ''] = after ?? [];

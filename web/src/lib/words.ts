@@ -528,7 +528,22 @@ export const words = {
     approveSome: (count: number) => `Approve the ${number(count)} selected: remove them`,
     rejectSome: (count: number) => `Reject the ${number(count)} selected: keep them`,
     openPatient: 'Open the patient',
-    notInBook: 'The book of the next 31 days does not have it.',
+    record: {
+      /** @param list of the record */
+      name: (list: string) =>
+        ({
+          patient_attachments: 'File',
+          practitioners: 'Practitioner',
+          businesses: 'Place',
+        })[list] ?? 'Type of visit',
+      patient: 'Patient',
+      client: 'Client',
+      ends: 'Ends',
+      status: 'Status',
+      practitioner: 'With',
+      business: 'At',
+      nothing: 'The record has no time, no name and no place.',
+    },
     selectAll: (connector: string | null) => `Select all ${nounOf(connector)[1]}`,
     allText: 'All of them are decided together; select some below to decide about those only.',
     someText: (count: number, total: number) =>

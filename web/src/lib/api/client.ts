@@ -28,6 +28,7 @@ export type Statistics = Answer<'/api/v1/statistics', 'get'>;
 export type Progress = Answer<'/api/v1/sync/progress/{syncId}', 'get'>;
 export type RunUnit = Answer<'/api/v1/sync/run/{syncId}/units', 'get'>['units'][number];
 export type HeldDetails = Answer<'/api/v1/held/{setId}', 'get'>;
+export type HeldRecord = Answer<'/api/v1/held/{setId}/records/{recordId}', 'get'>;
 export type AuditEntry = Answer<'/api/v1/audit', 'get'>['entries'][number];
 export type Verdict = Answer<'/api/v1/audit/verify', 'get'>;
 export type Fileset = Answer<'/api/v1/filesets/search', 'post'>['filesets'][number];
