@@ -4,8 +4,9 @@
  * Contract:
  * - Whoever changes a document asks for the work in the same transaction, so no change is ever without its task. There is at
  *   most one task for a document; what it comes to is decided by how the document is when it is done.
- * - `claim` gives a task to one process. At most `atMost` documents of an organisation are read at a time in all processes
- *   together, and not many more wait for the index (stage `extracting`).
+ * - `claim` gives a task to one process: first removals and what somebody waits for, then what sources brought. At most `atMost`
+ *   documents of an organisation are read at a time in all processes together, and not many more wait for the index (stage
+ *   `extracting`).
  *   Tasks of a process that is gone, or that holds one beyond its lease, are given out again.
  * - Every write of a task is refused with `lease_lost` when the task was given to another process since.
  * - `finish` ends the task only if the document has not changed since the claim; otherwise the task waits to be done again.

@@ -149,7 +149,7 @@ export function createDocumentDesk(database: Database, options: DocumentDeskOpti
               status = 'queued', stage = NULL, "errorCode" = NULL, "updatedAt" = now()
           WHERE "organizationId" = ${organizationId} AND "silknoteDocumentUuid" = ${documentUuid}`.execute(trx);
         await countReferences(trx, organizationId, new Map([[row.sha256, 1]]), new Set([row.sha256]));
-        await askForDocuments(trx, organizationId, 'process', [{ documentUuid }]);
+        await askForDocuments(trx, organizationId, 'process', [{ documentUuid }], { isAwaited: true });
         return 'restored';
       }),
 
@@ -279,6 +279,8 @@ async function recordUpload(trx: Trx, upload: Upload): Promise<UploadResult> {
     })
     .execute();
   await countReferences(trx, organizationId, new Map([[sha256, 1]]), new Set([sha256]));
-  await askForDocuments(trx, organizationId, 'process', [{ documentUuid: upload.documentUuid }]);
+  // Another system brings its documents with a reference, and thousands of them.
+  const isAwaited = upload.reference === null;
+  await askForDocuments(trx, organizationId, 'process', [{ documentUuid: upload.documentUuid }], { isAwaited });
   return { outcome: 'added', documentUuid: upload.documentUuid, sameContent: true };
 }

@@ -206,7 +206,7 @@ async function claimTasks(trx: Trx, claim: Claim): Promise<DocumentTask[]> {
         AND (${claim.connectionId}::text IS NULL OR EXISTS (
           SELECT 1 FROM silknote_documents AS d WHERE d."silknoteDocumentUuid" = document_uuid
             AND d."organizationId" = ${organizationId} AND d."connectionId" = ${claim.connectionId}))
-      ORDER BY next_try_at LIMIT (SELECT places FROM room) FOR UPDATE SKIP LOCKED),
+      ORDER BY priority, next_try_at LIMIT (SELECT places FROM room) FOR UPDATE SKIP LOCKED),
     taken AS (
       UPDATE document_outbox AS o
       SET state = 'working', worker_id = ${claim.workerId}::bigint, lease = nextval('document_outbox_numbers'),

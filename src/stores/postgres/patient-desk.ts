@@ -126,7 +126,7 @@ export function createPatientDesk(database: Database): PatientDesk {
         await sql`
           UPDATE document_renditions SET processor_version = 0
           WHERE organization_id = ${organizationId} AND sha256 = ${row.sha256}`.execute(trx);
-        await askForDocuments(trx, organizationId, 'process', [{ documentUuid }]);
+        await askForDocuments(trx, organizationId, 'process', [{ documentUuid }], { isAwaited: true });
         return true;
       }),
 

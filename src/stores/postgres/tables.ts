@@ -863,6 +863,7 @@ export interface Tables {
     expires_at: NullableTimestamp;
     created_at: GeneratedTimestamp;
     former_patients: Generated<string[]>;
+    priority: Generated<number>;
   };
   fileset_migrations: {
     organization_id: string;
