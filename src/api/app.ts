@@ -160,6 +160,9 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     }
     done(null, parsed);
   });
+  app.addHook('preValidation', async (request) => {
+    if (hasUnstorableText(request.params)) throw new HttpError(404, 'not_found', 'Nothing has such an id.');
+  });
   await describeRoutes(app, options.version);
   if (options.role !== 'worker') await docsPage(app);
   await app.register(async (scope) => {

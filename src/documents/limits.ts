@@ -20,7 +20,7 @@ export const DOCUMENT_LIMITS: DocumentLimits = {
 /** Of the picture of the first page: what takes more is done without, or a page of a million lines costs as much as a hundred letters. */
 export const DRAWING_LIMITS = {
   /** A drawing stops itself, where it is between two objects of the page. */
-  stopMs: 500,
+  stopMs: 1_000,
   /** Of the worker, which is ended: the document is complete without a picture. Its first drawing has to load much. */
   processorMs: 5_000,
   timeMs: 120_000,

@@ -16,6 +16,9 @@ export interface WorkerPoolOptions {
   readonly searchPath: string;
 }
 
+/** What starts with less is not read again. */
+const LEAST_SECOND_READ_MS = 10_000;
+
 type Answer = Extract<FromWorker, { kind: 'done' | 'failed' }>;
 
 export class WorkerPool {
@@ -39,13 +42,16 @@ export class WorkerPool {
     try {
       const worker = await this.#worker(job.limits.memoryBytes);
       const used = worker.documents > 0;
+      const until = Date.now() + job.limits.timeMs;
       const answer = await this.#runIn(worker, job, either);
-      // What others have left there is not to be the fault of this document: the verdict is that of a worker of its own.
-      if (!used || !wantedMemory(answer)) return answer;
-      await worker.kill();
-      await rm(job.workFolder, { recursive: true, force: true });
-      await mkdir(job.workFolder, { mode: 0o700 });
-      return await this.#runIn(this.#newWorker(job.limits.memoryBytes), job, either);
+      const timeMs = until - Date.now();
+      // What others have left there is not to be the fault of this document: a refusal is that of a worker of its own. Both
+      // together take no longer than one may: others wait behind it.
+      if (!used || !wantedMemory(answer) || timeMs < LEAST_SECOND_READ_MS) return answer;
+      const trouble = await emptied(job.workFolder);
+      if (trouble !== null) return { kind: 'failed', code: trouble };
+      const again = { ...job, limits: { ...job.limits, timeMs } };
+      return await this.#runIn(this.#newWorker(job.limits.memoryBytes), again, either);
     } finally {
       this.#givePlaceBack();
     }
@@ -63,7 +69,7 @@ export class WorkerPool {
     let whole = false;
     try {
       const answer = await worker.run(job, signal);
-      whole = answer.kind === 'done';
+      whole = answer.kind === 'done' && !wantedMemory(answer);
       return answer;
     } finally {
       this.#busy.delete(worker);
@@ -132,6 +138,17 @@ export class WorkerPool {
     const next = this.#waiting.shift();
     if (next === undefined) this.#places++;
     else next();
+  }
+}
+
+/** @returns the code of what the system refused; null: it is empty */
+async function emptied(folder: string): Promise<string | null> {
+  try {
+    await rm(folder, { recursive: true, force: true });
+    await mkdir(folder, { mode: 0o700 });
+    return null;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? 'EIO';
   }
 }
 

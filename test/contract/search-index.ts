@@ -106,6 +106,40 @@ export function describeSearchIndex(name: string, makeIndex: () => Promise<Searc
         await expectFound(place, 'bursitis', [patient, hurried, alone]);
       });
 
+      it('keeps what was put last, whether it waits for others or not', async () => {
+        const place = newPlace();
+        const documents = Array.from({ length: index.capabilities.immediate ? 20 : 2 }, () => randomUUID());
+        for (const [number, documentUuid] of documents.entries()) {
+          const first = index.put(entryOf(place, documentUuid, 'Bursitis, the first.'), undefined, 600_000);
+          // It has got as far as it gets by itself.
+          if (number % 2 === 0) await index.count(place.organizationId, null);
+          await index.put(entryOf(place, documentUuid, 'Bursitis, the last.'));
+          await first;
+        }
+        await eventually(async () => {
+          const found = await findAll(index, place, 'bursitis');
+          expect(found.map(({ documentUuid }) => documentUuid).sort()).toEqual(documents.toSorted());
+          expect(new Set(found.map(({ text }) => text))).toEqual(new Set(['Bursitis, the last.']));
+        });
+      });
+
+      it('does not ask for the pages of what it has already, whether that may wait or not', async () => {
+        const place = newPlace();
+        const documentUuid = randomUUID();
+        let asked = 0;
+        const entry = () => ({
+          ...entryOf(place, documentUuid, 'Bursitis.'),
+          pages: (async function* () {
+            asked++;
+            yield { number: 1, text: 'Bursitis.' };
+          })(),
+        });
+        expect(await index.put(entry())).toBe('created');
+        expect(asked).toBe(1);
+        for (const waitMs of [0, 20]) expect(await index.put(entry(), undefined, waitMs)).toBe('unchanged');
+        expect(asked).toBe(1);
+      });
+
       it('lists a document without words, which is found by none', async () => {
         const place = newPlace();
         const entry = entryOf(place, randomUUID(), '', ' \n ');

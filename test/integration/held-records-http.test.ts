@@ -5,10 +5,11 @@ import { live } from '../../simulators/idexx/life.ts';
 import { createRandom } from '../../simulators/vsrx/random.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { type RunningServer, serve } from '../../src/server.ts';
-import { type ClinikoSetup, setUpCliniko } from '../support/cliniko-setup.ts';
+import { type ClinikoSetup, ORGANIZATION, setUpCliniko } from '../support/cliniko-setup.ts';
 import { type IdexxSetup, setUpIdexx } from '../support/idexx-setup.ts';
 
 const sections = { deletionGuard: { maxCount: 1, maxPercent: 0, minCount: 0 } };
+const STRANGER = 'org_stranger';
 const HOUR = 3600_000;
 /** In order to be held they are removed at the source, two of a kind. */
 const EACH = 2;
@@ -24,7 +25,8 @@ async function open(setup: { environment: Readonly<Record<string, string>>; data
   });
   servers.push(server);
   return async (path: string, key = server.adminKey) => {
-    const response = await fetch(`${server.url}${path}`, { headers: { authorization: `Bearer ${key}` } });
+    const headers = { authorization: `Bearer ${key}`, 'x-organization-id': ORGANIZATION };
+    const response = await fetch(`${server.url}${path}`, { headers });
     // biome-ignore lint/suspicious/noExplicitAny: each test knows what it asked for
     return { status: response.status, body: (await response.json()) as any };
   };
@@ -57,6 +59,7 @@ const iso = (seconds: number) => new Date(seconds * 1000).toISOString();
 
 test('of Cliniko: each record of every list says enough to decide about it', { timeout: 120_000 }, async () => {
   cliniko = await setUpCliniko({
+    others: [{ id: STRANGER, name: 'Stranger', timeZone: 'UTC', connections: [] }],
     account: { patients: 60, appointments: 200 },
     sections,
     settings: { attachments: true, unavailableBlocks: true },
@@ -128,17 +131,46 @@ test('a record of another set, no id at all and a key that may not read records 
     }),
   );
   expect((await ask(`/api/v1/held/${one.id}/records/${one.record}`)).status).toBe(200);
-  for (const record of [other.record, 'nobody', "'", '%00']) {
+  for (const record of [other.record, 'nobody', "'", '\0']) {
     expect((await ask(`/api/v1/held/${one.id}/records/${encodeURIComponent(record)}`)).status, record).toBe(404);
   }
   const server = servers.at(-1)!;
   const created = await fetch(`${server.url}/api/v1/keys`, {
     method: 'POST',
-    headers: { authorization: `Bearer ${server.adminKey}`, 'content-type': 'application/json' },
+    headers: {
+      authorization: `Bearer ${server.adminKey}`,
+      'x-organization-id': ORGANIZATION,
+      'content-type': 'application/json',
+    },
     body: JSON.stringify({ name: 'decides', scopes: ['sync:read', 'held:decide'] }),
   });
   const { secret } = (await created.json()) as { secret: string };
   expect((await ask(`/api/v1/held/${one.id}/records/${one.record}`, secret)).status).toBe(403);
+  const stranger = (organization: string) =>
+    fetch(`${server.url}/api/v1/held/${one.id}/records/${one.record}`, {
+      headers: { authorization: `Bearer ${server.adminKey}`, 'x-organization-id': organization },
+    });
+  expect((await stranger(ORGANIZATION)).status).toBe(200);
+  expect((await stranger(STRANGER)).status).toBe(404);
+  // Even with a set and an item of its own that name the record: it is not the stranger's.
+  await cliniko.query(
+    `INSERT INTO connections (organization_id, id, connector, settings) VALUES ($1, 'own', 'cliniko', '{}')`,
+    [STRANGER],
+  );
+  await cliniko.query(
+    `INSERT INTO held_sets (id, organization_id, connection_id, run_id, unit, state, reason, evidence, created_at)
+     VALUES ('held_stranger', $1, 'own', 'run', 'patients', 'pending', 'Too many.', '{}', now())`,
+    [STRANGER],
+  );
+  await cliniko.query(
+    `INSERT INTO held_items (organization_id, set_id, document_uuid, unit, reference, absence)
+     SELECT $1, 'held_stranger', document_uuid, unit, reference, absence FROM held_items WHERE set_id = $2 AND document_uuid = $3`,
+    [STRANGER, one.id, one.record],
+  );
+  const own = await fetch(`${server.url}/api/v1/held/held_stranger/records/${one.record}`, {
+    headers: { authorization: `Bearer ${server.adminKey}`, 'x-organization-id': STRANGER },
+  });
+  expect(own.status).toBe(404);
   const entries = (await ask('/api/v1/audit?action=held.record&limit=1')).body.entries;
   expect(entries[0].subject).toMatchObject({ kind: 'held_record' });
 });

@@ -518,6 +518,8 @@ describe('bad input', () => {
     ['a long connection', 'POST', `/api/sync/vsrx?connection=${'x'.repeat(5000)}`, {}, 400],
     ['a NUL as connection', 'POST', '/api/sync/vsrx?connection=%00', {}, 404],
     ['a NUL as document', 'GET', '/api/documents/%00', {}, 404],
+    ['a NUL as second id', 'GET', `/api/patients/${NOBODY}/files/%00`, {}, 404],
+    ['a NUL as group', 'GET', `/api/patients/${NOBODY}/groups/%00`, {}, 404],
     ['a NUL as run', 'GET', '/api/v1/sync/progress/sync_%00', {}, 404],
     ['a NUL to cancel', 'DELETE', '/api/v1/sync/cancel/%00', {}, 404],
     ['half a surrogate', 'GET', '/api/documents/%ED%A0%80', {}, 400],

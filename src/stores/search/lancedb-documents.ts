@@ -25,7 +25,7 @@ import {
   tombstone,
 } from './lancedb-rows.ts';
 import type { Control, LanceTables } from './lancedb-tables.ts';
-import type { createLanceWriter, Patience, WriteMode } from './lancedb-writer.ts';
+import type { createLanceWriter, Patience, WriteMode, Writing } from './lancedb-writer.ts';
 import { termsOf } from './words.ts';
 
 export interface LanceDocumentsOptions {
@@ -44,7 +44,7 @@ export interface ReadEntry extends Omit<SearchEntry, 'pages'> {
   readonly patience: Patience;
 }
 
-interface Writing {
+interface Change {
   readonly mode: WriteMode;
   /** The head and its passages. */
   readonly rows: readonly Row[];
@@ -97,9 +97,9 @@ export function createLanceDocuments({ tables, writer, embeddings, profile }: La
   }
 
   /** Writes a document and deletes what no search sees any more of what was there. */
-  async function write(table: Table, { mode, rows, place, isNew, patience }: Writing): Promise<void> {
+  async function write(table: Table, { mode, rows, place, isNew, patience }: Change): Promise<void> {
     for (let tried = 1; tried <= WRITE_TRIES; tried++) {
-      const { doubled } = await writer.write(table, mode, rows, patience);
+      const { doubled } = await writer.write(table, mode, ready(rows), patience);
       if (isNew && !doubled) return;
       if ((await tidy(table, place)) === 'one') return;
       // A third process has written over both of two, so that nothing tells them apart.
@@ -124,17 +124,27 @@ export function createLanceDocuments({ tables, writer, embeddings, profile }: La
 
   /**
    * Whoever comes with others is new most often, and is looked for and added together with them.
-   * @returns false when it is there already: then nothing was written
+   * @returns false: it was there already, or others have put it so often that it is to be written once more
    */
   async function addNew(table: Table, entry: ReadEntry, control: Control): Promise<boolean> {
     if (covers(control, entry)) return false;
-    const rows = makeRows(entry, await entry.passages(), control.epoch, 'newest');
-    const { present, doubled } = await writer.write(table, { kind: 'absent', alone: false }, rows, entry.patience);
+    // Of several puts the one that was asked for last stays, however long each of them waits.
+    const stamp = newStamp('newest');
+    const writing = {
+      id: headId(entry.patientUuid, entry.documentUuid),
+      size: 1,
+      rows: async () => rowsOf({ entry, passages: await entry.passages(), epoch: control.epoch, profile, stamp }),
+    };
+    const { present, doubled } = await writer.write(table, { kind: 'absent', alone: false }, writing, entry.patience);
     return present === null && (!doubled || (await tidy(table, entry)) === 'one');
   }
 
   function makeRows(entry: ReadEntry, passages: Passages, epoch: number, kind: 'newest' | 'older'): Row[] {
     return rowsOf({ entry, passages, epoch, profile, stamp: newStamp(kind) });
+  }
+
+  function ready(rows: readonly Row[]): Writing {
+    return { id: rows[0]!.id, size: rows.length, rows: async () => rows };
   }
 
   function isSame(head: Head | null, entry: ReadEntry): boolean {
@@ -186,7 +196,7 @@ export function createLanceDocuments({ tables, writer, embeddings, profile }: La
      */
     async addOlder(table: Table, entry: ReadEntry, epoch: number): Promise<RebuildOutcome> {
       const rows = makeRows(entry, await entry.passages(), epoch, 'older');
-      const { present } = await writer.write(table, { kind: 'absent', alone: true }, rows, entry.patience);
+      const { present } = await writer.write(table, { kind: 'absent', alone: true }, ready(rows), entry.patience);
       if (present === null) return 'created';
       return isSame(present, entry) ? 'unchanged' : 'kept';
     },

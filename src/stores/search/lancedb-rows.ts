@@ -40,9 +40,18 @@ export const REMOVED = -1;
 /** Begins the stamps of what was put or removed. Hex digits are less. */
 export const NEWEST = 'z';
 
-/** Never given twice. What a rebuild brings gives way to what was put or removed meanwhile. */
+let given = 0;
+
+/**
+ * Never given twice. Of what was put or removed the later one decides, by the clock where several processes are at it; what a
+ * rebuild brings gives way to both.
+ */
 export function newStamp(kind: 'newest' | 'older'): string {
-  return kind === 'newest' ? `${NEWEST}${randomUUID()}` : randomUUID();
+  if (kind === 'older') return randomUUID();
+  const time = Date.now().toString(36).padStart(9, '0');
+  const turn = (given++ % 36 ** 4).toString(36).padStart(4, '0');
+  // Twice, so that it is greater than those that were given before they had a time.
+  return `${NEWEST}${NEWEST}${time}${turn}${randomUUID()}`;
 }
 
 /** Of each id the row whose stamp decides. */

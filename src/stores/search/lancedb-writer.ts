@@ -34,8 +34,17 @@ export interface Written {
 type AddMode = Extract<WriteMode, { readonly kind: 'absent' }>;
 type ReplaceMode = Exclude<WriteMode, AddMode>;
 
-interface Job {
-  readonly rows: readonly Row[];
+/** A document to be written. */
+export interface Writing {
+  /** Of its head. */
+  readonly id: string;
+  /** How many rows there will be; of what is made only when it is wanted: 1. */
+  readonly size: number;
+  /** Its head and its passages. Of `absent` only asked for when the document is not there. */
+  rows(): Promise<readonly Row[]>;
+}
+
+interface Job extends Writing {
   readonly patience: Patience;
   readonly done: PromiseWithResolvers<Written>;
 }
@@ -78,29 +87,27 @@ export function createLanceWriter(tables: LanceTables, afterCommit: (table: Tabl
   }
 
   async function merge(table: Table, mode: ReplaceMode, together: readonly Job[]): Promise<void> {
-    const rows = together.flatMap((job) => job.rows);
-    await commit(table, mode, rows);
-    const doubled = await doubledOf(table, together.map(headIdOf));
-    for (const job of together) job.done.resolve({ doubled: doubled.has(headIdOf(job)), present: null });
-    afterCommit(table, rows.length);
+    const made = await makeAll(together);
+    if (made.jobs.length === 0) return;
+    await commit(table, mode, made.rows);
+    const doubled = await doubledOf(table, made.jobs);
+    for (const job of made.jobs) job.done.resolve({ doubled: doubled.has(job.id), present: null });
+    afterCommit(table, made.rows.length);
   }
 
   async function add(table: Table, mode: AddMode, together: readonly Job[]): Promise<void> {
-    const heads: Head[] = await table
-      .query()
-      .where(oneOf(together.map(headIdOf)))
-      .select(HEAD_COLUMNS)
-      .toArray();
+    const heads: Head[] = await table.query().where(oneOf(together)).select(HEAD_COLUMNS).toArray();
     const present = decisive(heads);
-    const added = together.filter((job) => !present.has(headIdOf(job)));
-    const rows = added.flatMap((job) => job.rows);
-    if (rows.length > 0) await table.add(await tables.data(table, rows));
-    const doubled = mode.alone || rows.length === 0 ? new Set() : await doubledOf(table, added.map(headIdOf));
     for (const job of together) {
-      const id = headIdOf(job);
-      job.done.resolve({ doubled: doubled.has(id), present: present.get(id) ?? null });
+      const head = present.get(job.id);
+      if (head !== undefined) job.done.resolve({ doubled: false, present: head });
     }
-    if (rows.length > 0) afterCommit(table, rows.length);
+    const added = await makeAll(together.filter((job) => !present.has(job.id)));
+    if (added.jobs.length === 0) return;
+    await table.add(await tables.data(table, added.rows));
+    const doubled = mode.alone ? new Set() : await doubledOf(table, added.jobs);
+    for (const job of added.jobs) job.done.resolve({ doubled: doubled.has(job.id), present: null });
+    afterCommit(table, added.rows.length);
   }
 
   async function commit(table: Table, mode: ReplaceMode, rows: readonly Row[]): Promise<void> {
@@ -110,16 +117,15 @@ export function createLanceWriter(tables: LanceTables, afterCommit: (table: Tabl
   }
 
   /** Whoever commits second sees both. */
-  async function doubledOf(table: Table, ids: readonly string[]): Promise<ReadonlySet<string>> {
-    const heads: Pick<Row, 'id'>[] = await table.query().where(oneOf(ids)).select(['id']).toArray();
+  async function doubledOf(table: Table, jobs: readonly Writing[]): Promise<ReadonlySet<string>> {
+    const heads: Pick<Row, 'id'>[] = await table.query().where(oneOf(jobs)).select(['id']).toArray();
     const seen = new Set<string>();
     return new Set(heads.map(({ id }) => id).filter((id) => seen.size === seen.add(id).size));
   }
 
   return {
-    /** @param rows of one document: its head and its passages */
-    write(table: Table, mode: WriteMode, rows: readonly Row[], patience: Patience): Promise<Written> {
-      const job: Job = { rows, patience, done: Promise.withResolvers() };
+    write(table: Table, mode: WriteMode, { id, size, rows }: Writing, patience: Patience): Promise<Written> {
+      const job: Job = { id, size, rows, patience, done: Promise.withResolvers() };
       const ofTable = queues.get(table) ?? new Map<string, Queue>();
       queues.set(table, ofTable);
       const key = JSON.stringify(mode);
@@ -146,12 +152,24 @@ function hurry(queue: Queue): void {
   queue.more.resolve();
 }
 
-function headIdOf(job: Job): string {
-  return job.rows[0]!.id;
+function oneOf(jobs: readonly Writing[]): string {
+  return `id IN (${jobs.map(({ id }) => `'${id}'`)})`;
 }
 
-function oneOf(ids: readonly string[]): string {
-  return `id IN (${ids.map((id) => `'${id}'`)})`;
+/** Those whose rows cannot be had fail alone. */
+async function makeAll(jobs: readonly Job[]): Promise<{ jobs: readonly Job[]; rows: readonly Row[] }> {
+  const made = await Promise.all(
+    jobs.map(async (job) => {
+      try {
+        return { job, rows: await job.rows() };
+      } catch (error) {
+        job.done.reject(error);
+        return null;
+      }
+    }),
+  );
+  const there = made.filter((one) => one !== null);
+  return { jobs: there.map(({ job }) => job), rows: there.flatMap(({ rows }) => rows) };
 }
 
 /** Until one of them cannot wait any longer, or there are enough. */
@@ -159,7 +177,7 @@ async function gather(queue: Queue, enough: typeof ENOUGH): Promise<void> {
   for (;;) {
     const { jobs } = queue;
     const left = Math.min(...jobs.map((job) => job.patience.until)) - performance.now();
-    const rows = jobs.reduce((sum, job) => sum + job.rows.length, 0);
+    const rows = jobs.reduce((sum, job) => sum + job.size, 0);
     if (queue.hurried || left <= 0 || jobs.length >= enough.documents || rows >= enough.rows) return;
     queue.more = Promise.withResolvers();
     const late = new AbortController();
@@ -184,12 +202,11 @@ function takeTogether(jobs: Job[]): Job[] {
   const ids = new Set<string>();
   let rows = 0;
   for (const job of [...jobs]) {
-    const id = job.rows[0]!.id;
-    if (taken.length > 0 && (ids.has(id) || rows + job.rows.length > MOST_ROWS)) break;
+    if (taken.length > 0 && (ids.has(job.id) || rows + job.size > MOST_ROWS)) break;
     if (taken.length === MOST_DOCUMENTS) break;
     taken.push(job);
-    ids.add(id);
-    rows += job.rows.length;
+    ids.add(job.id);
+    rows += job.size;
   }
   jobs.splice(0, taken.length);
   return taken;
