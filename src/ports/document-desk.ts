@@ -98,11 +98,18 @@ export interface IndexExpectation {
 
 export interface DocumentDesk {
   hasPatient(organizationId: string, patientUuid: string): Promise<boolean>;
+  /** By UUID. */
   list(
     organizationId: string,
     patientUuid: string,
     page: { readonly limit: number; readonly after?: string },
   ): Promise<DeskPage>;
+  /** By the time of their upload, the newest first; those without one come last. */
+  listNewest(
+    organizationId: string,
+    patientUuid: string,
+    page: { readonly limit: number; readonly after: readonly string[] | null },
+  ): Promise<Omit<DeskPage, 'next'> & { readonly next: readonly string[] | null }>;
   find(organizationId: string, documentUuid: string): Promise<DeskDocument | null>;
   /** The newest live document of the patient with this id of the client. */
   findByClientId(organizationId: string, patientUuid: string, clientFileId: string): Promise<DeskDocument | null>;

@@ -273,3 +273,44 @@ test('a document whose content cannot be read says why, and is there as before',
   expect((await ask('GET', `/api/documents/${json.documentUuid}/text`)).status).toBe(409);
   expect((await ask('GET', `/api/documents/${json.documentUuid}`)).bytes.toString()).toBe(bytes);
 });
+
+test('the documents of a patient, the newest first, page by page', async () => {
+  interface Listed {
+    readonly silknoteDocumentUuid: string;
+    readonly uploadDate: string | null;
+  }
+  const path = `/api/patients/${patient}/documents`;
+  const all: Listed[] = (await ask('GET', `${path}?limit=1000`)).json.documents;
+  expect(all.length).toBeGreaterThan(4);
+  // As rows of other applications may be: without a time, and with one that no other has in its milliseconds.
+  const client = new pg.Client({ connectionString: setup.environment.DATABASE_URL });
+  await client.connect();
+  const uploaded = async (at: string | null, { silknoteDocumentUuid }: Listed) =>
+    client.query('UPDATE silknote_documents SET "uploadDate" = $1 WHERE "silknoteDocumentUuid" = $2', [
+      at,
+      silknoteDocumentUuid,
+    ]);
+  await uploaded(null, all[0]!);
+  await uploaded(null, all[1]!);
+  await uploaded('2031-01-01T00:00:00.000001Z', all[2]!);
+  await uploaded('2031-01-01T00:00:00.000002Z', all[3]!);
+  await client.end();
+  const pages: Listed[] = [];
+  let after = '';
+  do {
+    const { json } = await ask('GET', `${path}?order=newest&limit=2${after === '' ? '' : `&after=${after}`}`);
+    expect(json.count).toBe(all.length);
+    pages.push(...json.documents);
+    after = json.next ?? '';
+  } while (after !== '');
+  const ids = (documents: readonly Listed[]) => documents.map((document) => document.silknoteDocumentUuid);
+  expect(ids(pages).toSorted()).toEqual(ids(all).toSorted());
+  expect(ids(pages.slice(0, 2))).toEqual([all[3]!.silknoteDocumentUuid, all[2]!.silknoteDocumentUuid]);
+  expect(ids(pages.slice(-2)).toSorted()).toEqual(ids(all.slice(0, 2)).toSorted());
+  const times = pages.slice(0, -2).map(({ uploadDate }) => Date.parse(uploadDate!));
+  expect(times).toEqual(times.toSorted((a, b) => b - a));
+  const forged = [`["99999999999999999999","${patient}"]`, '["x","y"]', 'nonsense'];
+  for (const key of forged.map((one) => Buffer.from(one).toString('base64url'))) {
+    expect((await ask('GET', `${path}?order=newest&after=${key}`)).status).toBe(400);
+  }
+});

@@ -96,7 +96,7 @@ export class PatientView {
       const files: PatientFile[] = [];
       let more = false;
       for (let after: string | null = null; ; ) {
-        const query = { limit: PAGE, ...(after === null ? {} : { after }) };
+        const query = { limit: PAGE, order: 'newest' as const, ...(after === null ? {} : { after }) };
         const page: { documents: PatientFile[]; next: string | null } = await this.service.ask((client) =>
           client.GET('/api/patients/{uuid}/documents', {
             params: { path: { uuid: this.uuid }, query },

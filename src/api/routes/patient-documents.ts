@@ -3,11 +3,12 @@ import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import { ERROR_CATALOGUE, type ErrorCode } from '../../domain/errors.ts';
 import { normaliseUuid } from '../../domain/reference.ts';
-import type { DeskDocument } from '../../ports/document-desk.ts';
+import type { DeskDocument, DeskPage } from '../../ports/document-desk.ts';
 import { DOCUMENT_STAGES } from '../../ports/document-work.ts';
 import type { Access } from '../access.ts';
 import { PatientUuid, patientOf } from '../document-access.ts';
 import { HttpError } from '../errors.ts';
+import { decodeKey, encodeKey } from '../page-key.ts';
 import { ACCESS_REFUSALS, refusals } from '../refusals.ts';
 import { SelectOrganization } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
@@ -55,7 +56,7 @@ const ListAnswer = Type.Object(
     documents: Type.Array(DocumentState),
     next: text(),
   },
-  { description: 'Documents in the order of their UUIDs.' },
+  { description: 'A page of the documents.' },
 );
 
 const ListQuery = Type.Object(
@@ -63,13 +64,42 @@ const ListQuery = Type.Object(
     limit: Type.Optional(
       Type.Integer({ minimum: 1, maximum: 1000, description: `At most so many; ${DEFAULT_LIMIT}.` }),
     ),
-    after: Type.Optional(Type.String({ description: 'What the page before gave as "next".' })),
+    after: Type.Optional(
+      Type.String({ maxLength: 600, description: 'What the page before gave as "next", in the same order.' }),
+    ),
+    order: Type.Optional(
+      Type.Enum(['uuid', 'newest'], {
+        description: 'newest: by the time of their upload, the newest first. Default: by their UUIDs.',
+      }),
+    ),
   },
   { additionalProperties: false },
 );
 
+type ReadPage = (
+  organizationId: string,
+  patientUuid: string,
+) => Promise<Omit<DeskPage, 'next'> & { readonly next: string | null }>;
+
 export function patientDocumentRoutes(app: FastifyInstance, services: ApiServices, access: Access): void {
-  app.get<{ Params: { uuid: string }; Querystring: { limit?: number; after?: string } }>(
+  /** @throws HttpError 400 */
+  function byUuid(limit: number, after: string | undefined): ReadPage {
+    const from = after === undefined ? undefined : normaliseUuid(after);
+    if (from === null) throw new HttpError(400, 'invalid_request', '"after" is what the page before gave as "next".');
+    const page = { limit, ...(from === undefined ? {} : { after: from }) };
+    return (organizationId, patientUuid) => services.desk.list(organizationId, patientUuid, page);
+  }
+
+  /** @throws HttpError 400 */
+  function newest(limit: number, after: string | undefined): ReadPage {
+    const page = { limit, after: decodeKey(after, NEWEST_KEY) };
+    return async (organizationId, patientUuid) => {
+      const { next, ...found } = await services.desk.listNewest(organizationId, patientUuid, page);
+      return { ...found, next: encodeKey(next) };
+    };
+  }
+
+  app.get<{ Params: { uuid: string }; Querystring: Type.Static<typeof ListQuery> }>(
     '/api/patients/:uuid/documents',
     {
       config: { component: 'patient' },
@@ -85,15 +115,13 @@ export function patientDocumentRoutes(app: FastifyInstance, services: ApiService
     },
     async (request) => {
       const { organizationId, patientUuid } = await patientOf(services, access, request, 'documents:read');
-      const { limit = DEFAULT_LIMIT, after } = request.query;
-      const from = after === undefined ? undefined : normaliseUuid(after);
-      if (from === null) throw new HttpError(400, 'invalid_request', '"after" is what the page before gave as "next".');
+      const { limit = DEFAULT_LIMIT, after, order = 'uuid' } = request.query;
+      const page = order === 'newest' ? newest(limit, after) : byUuid(limit, after);
       return access.audited(
         request,
         { organizationId, action: 'document.list', subject: { kind: 'patient', id: patientUuid } },
         async () => {
-          const page = { limit, ...(from === undefined ? {} : { after: from }) };
-          const { documents, total, next } = await services.desk.list(organizationId, patientUuid, page);
+          const { documents, total, next } = await page(organizationId, patientUuid);
           return { patientUuid, count: total, documents: documents.map(stateOf), next };
         },
         ({ documents }) => ({ details: { documents: documents.length } }),
@@ -101,6 +129,9 @@ export function patientDocumentRoutes(app: FastifyInstance, services: ApiService
     },
   );
 }
+
+/** Of a key: when it was uploaded, and its UUID. */
+const NEWEST_KEY = [/^-?\d{1,18}$/, /^[0-9a-fA-F-]{36}$/];
 
 function stateOf(document: DeskDocument) {
   const { rendition, errorCode } = document;

@@ -2,7 +2,14 @@
 import { type Selectable, sql, type Transaction } from 'kysely';
 import { type PatientInfo, readAlerts } from '../../domain/document-alert.ts';
 import { blobName } from '../../ports/blob-store.ts';
-import type { DeskDocument, DocumentDesk, IndexExpectation, Upload, UploadResult } from '../../ports/document-desk.ts';
+import type {
+  DeskDocument,
+  DeskPage,
+  DocumentDesk,
+  IndexExpectation,
+  Upload,
+  UploadResult,
+} from '../../ports/document-desk.ts';
 import { MIME_TYPE_LENGTH, NAME_LENGTH, storedText } from '../stored-text.ts';
 import { announceBlobs, countReferences } from './blob-references.ts';
 import type { Database } from './database.ts';
@@ -20,6 +27,10 @@ export interface DocumentDeskOptions {
   readonly elsewhere?: readonly string[];
 }
 
+/** In microseconds since 1970; what has no time comes last. */
+const UPLOADED = sql`
+  CASE WHEN isfinite("uploadDate") THEN (extract(epoch FROM "uploadDate") * 1000000)::bigint ELSE -999999999999999999 END`;
+
 export function createDocumentDesk(database: Database, options: DocumentDeskOptions = {}): DocumentDesk {
   const db = database.kysely;
   const live = (organizationId: string) =>
@@ -31,6 +42,27 @@ export function createDocumentDesk(database: Database, options: DocumentDeskOpti
       .where('sha256', 'is not', null);
   const withRendition = async (organizationId: string, row: Row): Promise<DeskDocument> =>
     deskDocument(row, await findRendition(db, organizationId, row.sha256 ?? ''));
+
+  /** `last`: of the page, when there are more. */
+  async function pageOf<R extends Row>(
+    organizationId: string,
+    patientUuid: string,
+    rows: readonly R[],
+    limit: number,
+  ): Promise<Omit<DeskPage, 'next'> & { last: R | null }> {
+    const { rows: counted } = await sql<{ n: number }>`
+      SELECT count(*)::int AS n FROM silknote_documents
+      WHERE "organizationId" = ${organizationId} AND "patientUuid" = ${patientUuid} AND "deletedAt" IS NULL
+        AND sha256 IS NOT NULL`.execute(db);
+    const page = rows.slice(0, limit);
+    const contents = page.map((row) => row.sha256 ?? '');
+    const renditions = await findRenditions(db, organizationId, contents);
+    return {
+      documents: page.map((row) => deskDocument(row, renditions.get(row.sha256 ?? '') ?? null)),
+      total: counted[0]?.n ?? 0,
+      last: rows.length > limit ? (page.at(-1) ?? null) : null,
+    };
+  }
 
   return {
     hasPatient: (organizationId, patientUuid) =>
@@ -53,18 +85,27 @@ export function createDocumentDesk(database: Database, options: DocumentDeskOpti
           .orderBy('silknoteDocumentUuid')
           .limit(limit + 1)
           .execute();
-        const { rows: counted } = await sql<{ n: number }>`
-          SELECT count(*)::int AS n FROM silknote_documents
-          WHERE "organizationId" = ${organizationId} AND "patientUuid" = ${patientUuid} AND "deletedAt" IS NULL
-            AND sha256 IS NOT NULL`.execute(db);
-        const page = rows.slice(0, limit);
-        const contents = page.map((row) => row.sha256 ?? '');
-        const renditions = await findRenditions(db, organizationId, contents);
-        return {
-          documents: page.map((row) => deskDocument(row, renditions.get(row.sha256 ?? '') ?? null)),
-          total: counted[0]?.n ?? 0,
-          next: rows.length > limit ? (page.at(-1)?.silknoteDocumentUuid ?? null) : null,
-        };
+        const { last, ...page } = await pageOf(organizationId, patientUuid, rows, limit);
+        return { ...page, next: last?.silknoteDocumentUuid ?? null };
+      }),
+
+    listNewest: (organizationId, patientUuid, { limit, after }) =>
+      ask(async () => {
+        const [at, uuid] = after ?? [];
+        const rows = await live(organizationId)
+          .select(sql<string>`${UPLOADED}::text`.as('uploaded'))
+          .where('patientUuid', '=', patientUuid)
+          .where(
+            after === null
+              ? sql<boolean>`true`
+              : sql<boolean>`(${UPLOADED}, "silknoteDocumentUuid") < (${at}::bigint, ${uuid})`,
+          )
+          .orderBy(UPLOADED, 'desc')
+          .orderBy('silknoteDocumentUuid', 'desc')
+          .limit(limit + 1)
+          .execute();
+        const { last, ...page } = await pageOf(organizationId, patientUuid, rows, limit);
+        return { ...page, next: last === null ? null : [last.uploaded, last.silknoteDocumentUuid] };
       }),
 
     find: (organizationId, documentUuid) =>

@@ -11,7 +11,8 @@ export const load: PageLoad = async ({ params, parent }) => {
   const path = { uuid: params.uuid };
   const pageOf = (after: string | null) => ({ limit: LIMIT, ...(after === null ? {} : { after }) });
   const documents = new KeysetList<PatientDocument>(idOf, async (after) => {
-    const asked = api.GET('/api/patients/{uuid}/documents', { params: { path, query: pageOf(after) } });
+    const query = { ...pageOf(after), order: 'newest' as const };
+    const asked = api.GET('/api/patients/{uuid}/documents', { params: { path, query } });
     const { documents, next } = await answerOf(asked);
     return { items: documents, next };
   });

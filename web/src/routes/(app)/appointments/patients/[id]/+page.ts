@@ -29,7 +29,7 @@ export const load: PageLoad = async ({ params, parent }) => {
   const documents = new KeysetList<PatientDocument>(
     ({ silknoteDocumentUuid }) => silknoteDocumentUuid,
     async (after) => {
-      const query = after === null ? {} : { after };
+      const query = { order: 'newest' as const, ...(after === null ? {} : { after }) };
       const params = { path: { uuid: id }, query };
       try {
         const { documents, next } = await answerOf(api.GET('/api/patients/{uuid}/documents', { params }));
