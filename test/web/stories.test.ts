@@ -66,11 +66,32 @@ test('find out why a run was partial, retry what failed, compare', async () => {
   await page.getByRole('heading', { name: 'Why it is not complete' }).waitFor();
   await page.getByText('Restore the file on the share').first().waitFor();
   await page.getByRole('list', { name: 'Log of this run' }).getByText('Ended: done in part').waitFor();
+  const { failures } = (await scene.ask('GET', `/api/v1/failures?sync_id=${firstRun}`)).body;
+  const release = await scene.holdSource();
   await page.getByRole('button', { name: 'Retry what failed' }).click();
   await page.waitForURL((url) => url.pathname.startsWith('/runs/') && !url.pathname.endsWith(firstRun));
+  await page.getByText(`${failures.length} items of the run before put in front`).waitFor();
+  await release();
   await page.getByText('The run has ended: done in part.').waitFor();
   await page.getByRole('link', { name: 'The one before' }).waitFor();
   expect(await page.getByRole('row', { name: /^added/ }).textContent()).toMatch(/added\s*0\s*\d+\s*−\d+/);
+  expect(complaints).toEqual([]);
+  await close();
+});
+
+test('when nothing that failed in a run waits any more, its page says so and starts nothing', async () => {
+  const { failures } = (await scene.ask('GET', '/api/v1/failures')).body;
+  const ids = failures.map(({ id }: { id: string }) => id);
+  await scene.ask('POST', '/api/v1/failures/decide', { ids, decision: 'skip' });
+  const runs = async () => (await scene.ask('GET', `/api/v1/connections/${CONNECTION}/runs`)).body.runs.length;
+  const before = await runs();
+  const { page, go, complaints, close } = await visit(scene, { key: await scene.key('operator') });
+  await go(`/runs/${firstRun}`);
+  await page.getByRole('button', { name: 'Retry what failed' }).click();
+  await page.getByText('Nothing that failed in this run waits any more').waitFor();
+  expect(new URL(page.url()).pathname).toBe(`/runs/${firstRun}`);
+  expect(await runs()).toBe(before);
+  await scene.ask('POST', '/api/v1/failures/decide', { ids, decision: 'retry' });
   expect(complaints).toEqual([]);
   await close();
 });
