@@ -275,6 +275,42 @@ test('another patient is another view, and nothing of the former one stays', asy
   await close();
 });
 
+test('what was begun for a patient is told of that patient, also when the page shows another one by then', async () => {
+  const database = new pg.Client({ connectionString: scene.setup.environment.DATABASE_URL });
+  await database.connect();
+  await database.query(
+    `UPDATE silknote_patient_filesets SET "activatedUse" = false, "activatedUseTime" = NULL WHERE "silknotePatientUuid" = $1`,
+    [patients[0]],
+  );
+  await database.end();
+  const { page, close, complaints } = await open();
+  const asked = Promise.withResolvers<void>();
+  const shown = Promise.withResolvers<void>();
+  await page.route('**/activate', async (route) => {
+    asked.resolve();
+    await shown.promise;
+    await route.continue();
+  });
+  await page.getByRole('button', { name: 'Activate for $25' }).click();
+  await page.getByRole('button', { name: 'Yes, activate for $25' }).click();
+  await asked.promise;
+  await page.getByLabel('Patient', { exact: true }).selectOption(patients[1]);
+  for (const name of names) await page.getByText(name, { exact: true }).first().waitFor();
+  shown.resolve();
+  const told = page.getByRole('listitem').filter({ hasText: /^chartsync-activated / });
+  await told.waitFor();
+  expect(await told.textContent()).toContain(`"silknotePatientUuid":"${patients[0]}"`);
+  expect(
+    await page
+      .getByRole('listitem')
+      .filter({ hasText: /^chartsync-error / })
+      .count(),
+  ).toBe(0);
+  expect(await page.getByText('Not activated').count()).toBe(0);
+  expect(complaints).toEqual([]);
+  await close();
+});
+
 test('the token of a page opens one patient and nothing else', async () => {
   const { page, close } = await open();
   const token = await tokenOf(patients[0]);

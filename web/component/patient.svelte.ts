@@ -235,6 +235,7 @@ export class PatientView {
         client.POST('/api/patients/{uuid}/sync', { params: { path: { uuid: this.uuid } } }),
       );
       this.sync = this.sync === null ? null : { ...this.sync, running: true };
+      if (this.#gone.signal.aborted) return;
       // Only after a while does the run have what it needs to be seen.
       this.#runTimer = setTimeout(() => void this.reloadSync(), WATCH_RUN_MS);
     });
@@ -327,6 +328,7 @@ export class PatientView {
   /** Many files change at once: they are looked at together. */
   #soon(): void {
     clearTimeout(this.#timer);
+    if (this.#gone.signal.aborted) return;
     this.#timer = setTimeout(() => void this.reload(), GATHER_MS);
   }
 }
