@@ -1,11 +1,13 @@
 /** What people do with the pages, from the sign-in on, in a real browser. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { CONNECTION, openScene, type Scene, until, visit } from './browser.ts';
+import { CONNECTION, openScene, type Scene, sidewaysScroll, until, violations, visit } from './browser.ts';
 
+/** As long as some are. */
+const SECOND = 'Hillside Clinic for Occupational Medicine and Rehabilitation';
 let scene: Scene;
 let firstRun: string;
 beforeAll(async () => {
-  scene = await openScene({ second: 'Hillside Clinic' });
+  scene = await openScene({ second: SECOND });
   firstRun = await scene.synchronise();
 });
 afterAll(() => scene?.close());
@@ -44,7 +46,7 @@ test('another organisation is another place', async () => {
   await go('/');
   const chosen = page.getByRole('combobox', { name: 'Organisation' });
   await page.getByRole('link', { name: CONNECTION, exact: true }).waitFor();
-  await chosen.selectOption('Hillside Clinic');
+  await chosen.selectOption(SECOND);
   await page.getByText('No connection is configured yet.').waitFor();
   expect(await page.getByRole('link', { name: CONNECTION, exact: true }).count()).toBe(0);
   // It is still the same one after the page was loaded anew.
@@ -53,6 +55,22 @@ test('another organisation is another place', async () => {
   await chosen.selectOption('Test Practice');
   await page.getByRole('link', { name: CONNECTION, exact: true }).waitFor();
   expect(complaints).toEqual([]);
+  await close();
+});
+
+test('on a usual screen the header is one row, and on a telephone nothing of it is beside the screen', async () => {
+  const { page, go, close } = await visit(scene, { key: scene.server.adminKey });
+  await go('/');
+  const parts = page.getByRole('banner').locator('a, select, button');
+  const boxes = await Promise.all((await parts.all()).map((part) => part.boundingBox()));
+  // The name, eight pages, the organisation, and the way out.
+  expect(boxes).toHaveLength(11);
+  const tops = boxes.map((box) => box!.y);
+  const ends = boxes.map((box) => box!.y + box!.height);
+  expect(Math.max(...tops)).toBeLessThan(Math.min(...ends));
+  await page.setViewportSize({ width: 360, height: 800 });
+  expect(await sidewaysScroll(page)).toBe(0);
+  expect(await violations(page)).toEqual([]);
   await close();
 });
 
