@@ -5,7 +5,7 @@
 import cors from '@fastify/cors';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 
-const HEADERS = ['authorization', 'content-type', 'last-event-id', 'if-none-match', 'x-silknote-user-uuid'];
+const HEADERS = ['authorization', 'content-type', 'last-event-id', 'if-match', 'if-none-match', 'x-silknote-user-uuid'];
 const MAX_AGE_S = 600;
 
 /** Before anything that asks who calls: the browser's question before a request comes without the token. */

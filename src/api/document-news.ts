@@ -4,7 +4,7 @@ import { medicalDocumentOf } from './medical-document.ts';
 import type { ApiServices } from './services.ts';
 
 export interface DocumentNews {
-  readonly name: 'fileStatus' | 'documentUpdated' | 'fileDeleted' | 'patientDeleted';
+  readonly name: 'fileStatus' | 'documentUpdated' | 'fileDeleted' | 'patientDeleted' | 'caseSummaryChanged';
   readonly data: Readonly<Record<string, unknown>>;
 }
 
@@ -18,6 +18,7 @@ export async function newsOf(
 ): Promise<DocumentNews | null> {
   const silknotePatientUuid = patientUuid;
   const { documentUuid, clientFileId, status, stage, errorCode } = event;
+  if (event.kind === 'summary') return { name: 'caseSummaryChanged', data: { silknotePatientUuid } };
   if (event.kind === 'patient_deleted' || documentUuid === null) {
     return { name: 'patientDeleted', data: { silknotePatientUuid } };
   }

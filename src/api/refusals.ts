@@ -78,6 +78,12 @@ const KINDS = {
     description: 'The present state forbids it: a run is in progress, or the connection is paused.',
     example: 'connection_paused',
   },
+  412: {
+    name: 'ChangedMeanwhile',
+    description:
+      'Something else is there by now than what the caller has seen (If-Match, If-None-Match): nothing was done.',
+    example: ['changed_meanwhile', 'The case summary was changed meanwhile: look at it again.'],
+  },
   413: {
     name: 'BodyTooLarge',
     description: 'The body is too large.',

@@ -21,13 +21,15 @@ export async function askForRun(
     readonly heldSetId?: string | null;
     /** The plan that the run keeps to. */
     readonly planId?: string | null;
+    /** What failed is tried again only where its time has come. */
+    readonly onlyDue?: boolean;
     readonly whenBusy?: 'queue';
   },
 ): Promise<Enqueued> {
   if (connection.dryRun) {
     throw new HttpError(409, 'dry_run', 'This connection is configured for dry runs: use "chartsync plan".');
   }
-  const { mode, unit = null, heldSetId = null, planId = null } = what;
+  const { mode, unit = null, heldSetId = null, planId = null, onlyDue = false } = what;
   const { organizationId, id } = connection;
   const deed = {
     organizationId,
@@ -40,7 +42,7 @@ export async function askForRun(
       ...(planId === null ? {} : { plan: planId }),
     },
   };
-  const run = { organizationId, connectionId: id, mode, trigger: 'api' as const, unit, heldSetId, planId };
+  const run = { organizationId, connectionId: id, mode, trigger: 'api' as const, unit, heldSetId, planId, onlyDue };
   const enqueued = await access.audited(
     request,
     deed,

@@ -1,5 +1,6 @@
 /**
- * When an item that failed is tried again by the schedule. A person's run tries everything at once.
+ * When an item that failed is tried again by the schedule. A person's run tries everything at once, but for one that is to
+ * retry what failed in another run.
  *
  * The source's record of an item does not change when somebody repairs the file on the share, so no failure waits for
  * ever: even a refused type is looked at once a day.

@@ -1,5 +1,5 @@
 /**
- * What happened to the documents of patients, for those who watch.
+ * What happened to the documents of patients, and to their case summaries, for those who watch.
  *
  * Contract:
  * - An event is written by the very change that it tells, by whichever process: a change without its event does not exist.
@@ -7,7 +7,7 @@
  * - Events are kept for a day. Who asks from a place before that hears `missed`: it looks at the patient anew.
  * - An event says which document and how far it is, never what it is called or what it says.
  */
-export type DocumentEventKind = 'status' | 'updated' | 'deleted' | 'patient_deleted';
+export type DocumentEventKind = 'status' | 'updated' | 'deleted' | 'patient_deleted' | 'summary';
 
 export interface DocumentEvent {
   /** The place after this event. */

@@ -23,7 +23,16 @@ export interface PatientRecord {
   readonly summaryGenerationCount: number;
   /** Whatever a client saved. */
   readonly caseSummary: unknown;
+  /** Another one whenever something else was saved; null: there is no summary. */
+  readonly caseSummaryVersion: string | null;
   readonly vectorStore: unknown;
+}
+
+export interface SummarySaved {
+  /** Changed: by somebody else, nothing was done. Unknown: there is no such patient. */
+  readonly result: 'saved' | 'changed' | 'unknown';
+  /** Of what is there now. */
+  readonly version: string | null;
 }
 
 export interface DuplicateDocument {
@@ -64,8 +73,16 @@ export interface PatientDesk {
   ): Promise<(PatientRecord & { readonly already: boolean }) | null>;
   /** @returns how many documents were removed with it; null: there never was such a patient */
   remove(organizationId: string, patientUuid: string, audit: (documents: number) => AuditEntry): Promise<number | null>;
-  /** @returns false: there is no such patient */
-  saveCaseSummary(organizationId: string, patientUuid: string, summary: object | null): Promise<boolean>;
+  /**
+   * Null removes it. @param isAsSeen whether the version that is there now is one that the caller may replace; asked under a lock.
+   * What is already as it is to become is not asked about
+   */
+  saveCaseSummary(
+    organizationId: string,
+    patientUuid: string,
+    summary: object | null,
+    isAsSeen: (version: string | null) => boolean,
+  ): Promise<SummarySaved>;
   /** What a document says about whom it is; alerts when that is somebody else. @returns false: no such document */
   setPatientInfo(
     organizationId: string,

@@ -40,8 +40,11 @@ export interface RunLists {
   failureCauses(question: FailureQuestion): Promise<readonly FailureCause[]>;
   /** A person's decision about many. @returns how many of them there are */
   decideFailures(organizationId: string, failureIds: readonly string[], decision: 'retry' | 'skip'): Promise<number>;
-  /** All waiting ones of a connection are due at once. @returns how many */
-  retryFailures(organizationId: string, connectionId: string): Promise<number>;
+  /**
+   * All waiting ones of a connection are due at once; with a run only those that it failed on, also when a later one has failed on
+   * them again. @returns how many
+   */
+  retryFailures(organizationId: string, connectionId: string, runId?: string | null): Promise<number>;
   /** Newest first. Open: pending, or approved and being removed. */
   heldSets(
     question: { readonly organizationId: string; readonly state: 'open' | 'decided' | 'all' } & PageQuestion,

@@ -19,6 +19,8 @@ export interface QueuedRun extends ConnectionKey {
   readonly heldSetId: string | null;
   /** The plan that the run keeps to, see `engine/keep-to-plan.ts`; absent or null: none. */
   readonly planId?: string | null;
+  /** What failed and waits for its time is left, though a person asked for the run; absent: only the schedule leaves it. */
+  readonly onlyDue?: boolean;
 }
 
 export interface Enqueued {

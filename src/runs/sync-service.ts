@@ -24,6 +24,8 @@ export interface SyncRequest {
   /** A patient's files, or the dates of a book. */
   readonly unit?: string;
   readonly keepTo?: PlanOfRun;
+  /** See `QueuedRun`. A book has no items that wait. */
+  readonly onlyDue?: boolean;
   readonly onProgress?: (progress: RunProgress & { readonly runId: string }) => void;
   readonly signal?: AbortSignal;
 }
@@ -129,7 +131,7 @@ export function createSyncService(options: {
     },
     perform(connection, run) {
       const claimed: SessionOptions['claimed'] = { fence: run.fence, counts: run.counts };
-      const { planId = null } = run;
+      const { planId = null, onlyDue = false } = run;
       return launch(connection, stopping.handBack.signal, (signal, onStarted) => {
         onStarted(run.fence.runId);
         if (run.heldSetId !== null)
@@ -137,6 +139,7 @@ export function createSyncService(options: {
         return runOnce(connection, {
           mode: run.mode,
           trigger: run.trigger,
+          onlyDue,
           claimed,
           signal,
           onProgress: tell,

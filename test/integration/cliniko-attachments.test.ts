@@ -343,6 +343,17 @@ describe('bad input', () => {
     await expectNothingLeft(setup);
   });
 
+  test('a run that is to retry what failed in another one leaves what waits for its time, though a person asked', async () => {
+    attach('');
+    expect(await setup.run('comprehensive')).toMatchObject({ outcome: 'partial', counts: { failed: 1 } });
+    const retry = () => runOnce(setup.connection, { mode: 'incremental', trigger: 'api', onlyDue: true });
+    expect(await retry()).toMatchObject({ outcome: 'partial', counts: { failed: 0, waiting: 1 } });
+    const { organizationId, id: connectionId } = setup.connection;
+    expect(await setup.chartsync.runLists.retryFailures(organizationId, connectionId)).toBe(1);
+    expect(await retry()).toMatchObject({ outcome: 'partial', counts: { failed: 1, waiting: 0 } });
+    await expectNothingLeft(setup);
+  });
+
   test('what the source has finished with is fetched, also when it does not count as changed', async () => {
     const slow = setup.world.attach(firstPatient().id, { filename: 'slow.pdf', readsUntilProcessed: 1 });
     expect(await setup.run('comprehensive')).toMatchObject({ outcome: 'partial', counts: { waiting: 1 } });

@@ -62,6 +62,14 @@ afterAll(async () => {
   await setup?.close();
 });
 
+interface Failure {
+  readonly id: string;
+  readonly patient_uuid: string;
+  readonly operation: string;
+  readonly state: string;
+  readonly attempts: number;
+}
+
 interface Call {
   readonly organization?: string | null;
   readonly body?: unknown;
@@ -545,6 +553,50 @@ describe('failures and held removals', () => {
     const find = (id: string) => after.find((f: { id: string }) => f.id === id);
     expect(find(one.id)).toMatchObject({ state: 'skipped', attempts: one.attempts });
     expect(find(two.id).attempts).toBeGreaterThan(two.attempts);
+  });
+
+  test('what failed in one run is retried alone; when nothing of it waits any more, none is started', async () => {
+    const at = { connectionId: CONNECTION };
+    const retry = (syncId: string, options: Call = {}) =>
+      ask('POST', '/api/v1/connections/{connectionId}/retry-failures', at, { ...options, body: { sync_id: syncId } });
+    const list = async (query = ''): Promise<Failure[]> =>
+      (await ask('GET', '/api/v1/failures', {}, { query: `?connection=${CONNECTION}${query}` })).body.failures;
+    const attemptsOf = async (id: string) => (await list()).find((failure) => failure.id === id)?.attempts;
+    await call('POST', `/api/sync/vsrx?connection=${CONNECTION}&wait=true`);
+    const files = (await list()).filter(({ operation, state }) => operation === 'add' && state === 'waiting');
+    const mine = files[0]!;
+    const other = files.find(({ patient_uuid }) => patient_uuid !== mine.patient_uuid)!;
+    // A run of one patient fails on nothing of the others.
+    const one = `/api/sync/vsrx/patient/${mine.patient_uuid}?connection=${CONNECTION}&wait=true`;
+    const failedOn = (await call('POST', one)).body.syncId;
+    const ofRun = (await list(`&sync_id=${failedOn}`)).map(({ id }) => id);
+    expect(ofRun).toContain(mine.id);
+
+    // That a later run has failed on it again does not take it away from this one; the others wait for their time.
+    for (const tries of [2, 3]) {
+      const retried = await retry(failedOn);
+      expect([retried.status, retried.body.retried]).toEqual([202, ofRun.length]);
+      await untilEnded(retried.body.sync_id);
+      expect(await attemptsOf(mine.id)).toBe(mine.attempts + tries);
+      expect(await attemptsOf(other.id)).toBe(other.attempts);
+    }
+
+    await ask('POST', '/api/v1/failures/decide', {}, { body: { ids: ofRun, decision: 'skip' } });
+    const none = await retry(failedOn);
+    expect([none.status, none.body.details.error_type]).toEqual([409, 'nothing_to_retry']);
+    expect((await call('GET', '/api/v1/sync/active')).body.total_active).toBe(0);
+
+    const ofAnother = (await call('POST', '/api/sync/vsrx?connection=second&wait=true')).body.syncId;
+    for (const unknown of [ofAnother, 'sync_nothing']) {
+      const refused = await retry(unknown);
+      expect([refused.status, refused.body.error]).toEqual([404, 'Sync not found']);
+    }
+    expect((await retry(failedOn, { organization: OTHER })).status).toBe(404);
+    expect((await retry('no id')).status).toBe(400);
+    const wrong = await ask('POST', '/api/v1/connections/{connectionId}/retry-failures', at, {
+      body: { run: failedOn },
+    });
+    expect([wrong.status, wrong.body.error]).toEqual([400, 'body has no field run; it takes sync_id']);
   });
 
   test('a held set is seen with its proof, kept or removed by a run', async () => {

@@ -1,4 +1,5 @@
 /** News of a patient's documents over event streams and sockets, from whichever process; and tokens for one patient only. */
+import pg from 'pg';
 import { io, type Socket } from 'socket.io-client';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type RunningServer, serve } from '../../src/server.ts';
@@ -104,6 +105,39 @@ test('a stream tells what happens to the documents of its patient, goes on where
   expect((await foreign.next('fileStatus')).data.silknoteDocumentUuid).toBe(ofOther);
   expect(JSON.stringify(foreign.events)).not.toContain(one.ids.patient);
   expect(JSON.stringify(again.events)).not.toContain(ofOther);
+});
+
+test('that a case summary is another one is told, whoever wrote it, and nothing of what it says', async () => {
+  const reader = await watch(one);
+  const foreign = await watch(other);
+  await reader.next('ready');
+  await foreign.next('ready');
+  const connected = await connect({ token: one.secret });
+  await join(connected, one.ids.patient);
+  const path = `/api/patients/${one.ids.patient}/case-summary`;
+  const told = { silknotePatientUuid: one.ids.patient };
+  const heard = () => reader.events.filter(({ event }) => event === 'caseSummaryChanged');
+  expect((await ask(one.secret, 'PUT', path, { caseSummary: { text: 'Torn meniscus.' } })).status).toBe(204);
+  expect((await reader.next('caseSummaryChanged')).data).toEqual(told);
+  await until(() => connected.heard.length > 0);
+  expect(connected.heard).toEqual([{ event: 'caseSummaryChanged', data: told }]);
+  // The same once more is no news; another program beside Chartsync is.
+  expect((await ask(one.secret, 'PUT', path, { caseSummary: { text: 'Torn meniscus.' } })).status).toBe(204);
+  const database = new pg.Client({ connectionString: practices.databaseUrl });
+  await database.connect();
+  await database.query(
+    `UPDATE silknote_patient_filesets SET "caseSummaryJson" = '{"text":"Healed."}' WHERE "silknotePatientUuid" = $1`,
+    [one.ids.patient],
+  );
+  await database.end();
+  await until(() => heard().length === 2);
+  expect((await ask(one.secret, 'DELETE', path)).status).toBe(204);
+  await until(() => heard().length === 3);
+  expect(JSON.stringify(reader.events)).not.toMatch(/meniscus|Healed/);
+  // What comes last has come: nothing of it went elsewhere.
+  await bring(other, 'summary-1');
+  await foreign.next('fileStatus');
+  expect(foreign.events.filter(({ event }) => event === 'caseSummaryChanged')).toEqual([]);
 });
 
 test('whose last event is forgotten is told to look at everything again', async () => {

@@ -171,6 +171,52 @@ test('a case summary is kept as a client saves it; to write one is not done with
   expect((await ask('POST', `/api/vector-search/${one.ids.patient}/clear`)).json).toMatchObject({ cleared: 0 });
 });
 
+test('a case summary is only replaced or removed by whoever has seen it, if they say what they have seen', async () => {
+  const path = `/api/patients/${one.ids.patient}/case-summary`;
+  const change = async (method: 'PUT' | 'DELETE', seen: Record<string, string>, text = '') => {
+    const answer = await fetch(`${practices.server.url}${path}`, {
+      method,
+      headers: { authorization: `Bearer ${one.secret}`, 'content-type': 'application/json', ...seen },
+      ...(method === 'PUT' ? { body: JSON.stringify({ caseSummary: { text } }) } : {}),
+    });
+    const body = await answer.text();
+    const type = body === '' ? null : JSON.parse(body).details.error_type;
+    return { status: answer.status, type, etag: answer.headers.get('etag') };
+  };
+  const refused = { status: 412, type: 'changed_meanwhile', etag: null };
+  const text = async () => (await ask('GET', path)).json.caseSummary?.text;
+  const shown = async () => (await ask('GET', `/api/patients/${one.ids.patient}`)).json.patient.caseSummaryETag;
+  const none = { 'if-none-match': '*' };
+
+  expect(await shown()).toBeNull();
+  expect(await change('PUT', { 'if-match': '"another"' }, 'Mine.')).toEqual(refused);
+  expect(await change('PUT', { 'if-match': '*' }, 'Mine.')).toEqual(refused);
+  const first = await change('PUT', none, 'First.');
+  expect(first).toEqual({ status: 204, type: null, etag: expect.stringMatching(/^"[\da-f]{64}"$/) });
+  expect([await shown(), await text()]).toEqual([first.etag, 'First.']);
+  expect(await change('PUT', none, 'Mine.')).toEqual(refused);
+
+  // Two have seen the same one, and both write: at the same moment, too.
+  const seen = { 'if-match': first.etag! };
+  const both = await Promise.all(['One.', 'Other.'].map((mine) => change('PUT', seen, mine)));
+  expect(both.map(({ status }) => status).sort()).toEqual([204, 412]);
+  const [second] = both.filter(({ status }) => status === 204);
+  const theirs = await text();
+  expect(theirs).toBe(both[0]!.status === 204 ? 'One.' : 'Other.');
+  expect(await change('DELETE', seen)).toEqual(refused);
+  expect(await text()).toBe(theirs);
+  // Whose answer was lost, and who asks again, has not lost.
+  expect(await change('PUT', seen, theirs)).toEqual(second);
+  // As a proxy may write it, and among others.
+  expect((await change('PUT', { 'if-match': `"another", W/${second!.etag}` }, 'Third.')).status).toBe(204);
+  // Whoever does not say what they have seen replaces whatever is there, as ever.
+  const last = await change('PUT', {}, 'Last.');
+  expect(last.status).toBe(204);
+  expect((await change('DELETE', { 'if-match': last.etag! })).status).toBe(204);
+  expect((await change('DELETE', { 'if-match': last.etag! })).status).toBe(204);
+  expect(await shown()).toBeNull();
+});
+
 test('the same content twice is told, per patient, per organisation and across patients, and stays', async () => {
   const same = 'The same letter, scanned twice.';
   const [first, second] = [await bring('twice-1', same), await bring('twice-2', same)];

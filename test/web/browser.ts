@@ -176,7 +176,7 @@ export async function visit(
   page.on('pageerror', (error) => complaints.push(`script: ${error.message}`));
   page.on('console', (message) => {
     // A refused question is part of some stories: nobody is signed in, somebody else was faster.
-    if (message.type() === 'error' && !/status of (401|403|404|409)/.test(message.text()))
+    if (message.type() === 'error' && !/status of (401|403|404|409|412)/.test(message.text()))
       complaints.push(message.text());
   });
   if (key !== null) {

@@ -207,7 +207,7 @@ test('the case summary is shown as it was saved, written, changed and removed, a
   // Theirs is shown beside what was written.
   await page.getByText('Knee pain').waitFor();
   expect(await field.inputValue()).toBe('Healed.');
-  await page.getByRole('button', { name: 'Not now' }).click();
+  await page.getByRole('button', { name: 'Leave theirs' }).click();
   await page.getByText('Chief complaint', { exact: true }).waitFor();
   await page.getByText('Range of motion', { exact: true }).waitFor();
   expect(await page.getByRole('button', { name: 'Change the summary' }).count()).toBe(0);
@@ -219,6 +219,70 @@ test('the case summary is shown as it was saved, written, changed and removed, a
   expect((await scene.ask('GET', path)).status).toBe(404);
   expect(complaints).toEqual([]);
   await close();
+});
+
+test('two people write one case summary: each sees what the other has written, and nothing that was typed is lost', async () => {
+  const path = `/api/patients/${patients[0]}/case-summary`;
+  const saved = async () => (await scene.ask('GET', path)).body.caseSummary?.text;
+  const button = ({ page }: Visit, name: string) => page.getByRole('button', { name, exact: true });
+  const field = ({ page }: Visit) => page.getByLabel('Summary of this case');
+  const [one, other] = [await open(), await open()];
+  await button(one, 'Write a summary').click();
+  await field(one).fill('Torn meniscus.');
+  await button(one, 'Save the summary').click();
+  // The other one need not ask for it.
+  await other.page.getByText('Torn meniscus.').waitFor();
+
+  await button(one, 'Change the summary').click();
+  await field(one).fill('Healed in March.');
+  await button(other, 'Change the summary').click();
+  await field(other).fill('Operated on.');
+  await button(other, 'Save the summary').click();
+  const theirs = one.page.getByRole('status').filter({ hasText: 'Operated on.' });
+  await theirs.getByText('Somebody else has changed the summary while you wrote.').waitFor();
+  expect(await field(one).inputValue()).toBe('Healed in March.');
+  const focused = "document.querySelector('chartsync-patient').shadowRoot.activeElement.tagName";
+  expect(await one.page.evaluate(focused)).toBe('TEXTAREA');
+  expect(await button(one, 'Save the summary').isDisabled()).toBe(true);
+  expect(await violations(one.page)).toEqual([]);
+  await button(one, 'Save mine instead').click();
+  await button(one, 'Change the summary').waitFor();
+  expect(await saved()).toBe('Healed in March.');
+  await other.page.getByText('Healed in March.').waitFor();
+
+  // Of one to whom no events come, the service refuses what would overwrite the other's.
+  await one.page.route('**/api/patients/*', (route) => route.abort());
+  await button(one, 'Change the summary').click();
+  await field(one).fill('Well again.');
+  await button(other, 'Change the summary').click();
+  await field(other).fill('Operated on twice.');
+  await button(other, 'Save the summary').click();
+  await button(other, 'Change the summary').waitFor();
+  await one.page.unroute('**/api/patients/*');
+  await button(one, 'Save the summary').click();
+  await one.page.getByRole('alert').getByText('Yours was not saved.').waitFor();
+  expect(await saved()).toBe('Operated on twice.');
+  expect(await field(one).inputValue()).toBe('Well again.');
+  await button(one, 'Leave theirs').click();
+  await one.page.getByText('Operated on twice.', { exact: true }).waitFor();
+  await one.page.getByRole('alert').waitFor({ state: 'hidden' });
+
+  // Nor is anything removed that was not seen.
+  const dialog = one.page.getByRole('dialog', { name: 'Remove the case summary?' });
+  await button(one, 'Remove the summary').click();
+  await button(other, 'Change the summary').click();
+  await field(other).fill('Operated on three times.');
+  await button(other, 'Save the summary').click();
+  await one.page.getByText('Operated on three times.').waitFor();
+  await dialog.getByRole('button', { name: 'Yes, remove it' }).click();
+  await one.page.getByRole('alert').getByText('It was not removed.').waitFor();
+  expect(await saved()).toBe('Operated on three times.');
+  await button(one, 'Remove the summary').click();
+  await dialog.getByRole('button', { name: 'Yes, remove it' }).click();
+  await other.page.getByText('Nobody has written one.').waitFor();
+  expect(await saved()).toBeUndefined();
+  expect(other.complaints).toEqual([]);
+  await Promise.all([one.close(), other.close()]);
 });
 
 test('what was refused stays until it was read, and nobody is charged twice', async () => {
@@ -271,6 +335,42 @@ test('another patient is another view, and nothing of the former one stays', asy
   for (const name of names.filter((n) => !ownNames.has(n))) {
     expect(await page.getByText(name, { exact: true }).count(), name).toBe(0);
   }
+  expect(complaints).toEqual([]);
+  await close();
+});
+
+test('what was begun for a patient is told of that patient, also when the page shows another one by then', async () => {
+  const database = new pg.Client({ connectionString: scene.setup.environment.DATABASE_URL });
+  await database.connect();
+  await database.query(
+    `UPDATE silknote_patient_filesets SET "activatedUse" = false, "activatedUseTime" = NULL WHERE "silknotePatientUuid" = $1`,
+    [patients[0]],
+  );
+  await database.end();
+  const { page, close, complaints } = await open();
+  const asked = Promise.withResolvers<void>();
+  const shown = Promise.withResolvers<void>();
+  await page.route('**/activate', async (route) => {
+    asked.resolve();
+    await shown.promise;
+    await route.continue();
+  });
+  await page.getByRole('button', { name: 'Activate for $25' }).click();
+  await page.getByRole('button', { name: 'Yes, activate for $25' }).click();
+  await asked.promise;
+  await page.getByLabel('Patient', { exact: true }).selectOption(patients[1]);
+  for (const name of names) await page.getByText(name, { exact: true }).first().waitFor();
+  shown.resolve();
+  const told = page.getByRole('listitem').filter({ hasText: /^chartsync-activated / });
+  await told.waitFor();
+  expect(await told.textContent()).toContain(`"silknotePatientUuid":"${patients[0]}"`);
+  expect(
+    await page
+      .getByRole('listitem')
+      .filter({ hasText: /^chartsync-error / })
+      .count(),
+  ).toBe(0);
+  expect(await page.getByText('Not activated').count()).toBe(0);
   expect(complaints).toEqual([]);
   await close();
 });

@@ -1,11 +1,13 @@
 /** What people do with the pages, from the sign-in on, in a real browser. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { CONNECTION, openScene, type Scene, until, visit } from './browser.ts';
+import { CONNECTION, openScene, type Scene, sidewaysScroll, until, violations, visit } from './browser.ts';
 
+/** As long as some are. */
+const SECOND = 'Hillside Clinic for Occupational Medicine and Rehabilitation';
 let scene: Scene;
 let firstRun: string;
 beforeAll(async () => {
-  scene = await openScene({ second: 'Hillside Clinic' });
+  scene = await openScene({ second: SECOND });
   firstRun = await scene.synchronise();
 });
 afterAll(() => scene?.close());
@@ -44,7 +46,7 @@ test('another organisation is another place', async () => {
   await go('/');
   const chosen = page.getByRole('combobox', { name: 'Organisation' });
   await page.getByRole('link', { name: CONNECTION, exact: true }).waitFor();
-  await chosen.selectOption('Hillside Clinic');
+  await chosen.selectOption(SECOND);
   await page.getByText('No connection is configured yet.').waitFor();
   expect(await page.getByRole('link', { name: CONNECTION, exact: true }).count()).toBe(0);
   // It is still the same one after the page was loaded anew.
@@ -53,6 +55,22 @@ test('another organisation is another place', async () => {
   await chosen.selectOption('Test Practice');
   await page.getByRole('link', { name: CONNECTION, exact: true }).waitFor();
   expect(complaints).toEqual([]);
+  await close();
+});
+
+test('on a usual screen the header is one row, and on a telephone nothing of it is beside the screen', async () => {
+  const { page, go, close } = await visit(scene, { key: scene.server.adminKey });
+  await go('/');
+  const parts = page.getByRole('banner').locator('a, select, button');
+  const boxes = await Promise.all((await parts.all()).map((part) => part.boundingBox()));
+  // The name, eight pages, the organisation, and the way out.
+  expect(boxes).toHaveLength(11);
+  const tops = boxes.map((box) => box!.y);
+  const ends = boxes.map((box) => box!.y + box!.height);
+  expect(Math.max(...tops)).toBeLessThan(Math.min(...ends));
+  await page.setViewportSize({ width: 360, height: 800 });
+  expect(await sidewaysScroll(page)).toBe(0);
+  expect(await violations(page)).toEqual([]);
   await close();
 });
 
@@ -66,11 +84,32 @@ test('find out why a run was partial, retry what failed, compare', async () => {
   await page.getByRole('heading', { name: 'Why it is not complete' }).waitFor();
   await page.getByText('Restore the file on the share').first().waitFor();
   await page.getByRole('list', { name: 'Log of this run' }).getByText('Ended: done in part').waitFor();
+  const { failures } = (await scene.ask('GET', `/api/v1/failures?sync_id=${firstRun}`)).body;
+  const release = await scene.holdSource();
   await page.getByRole('button', { name: 'Retry what failed' }).click();
   await page.waitForURL((url) => url.pathname.startsWith('/runs/') && !url.pathname.endsWith(firstRun));
+  await page.getByText(`${failures.length} items of the run before put in front`).waitFor();
+  await release();
   await page.getByText('The run has ended: done in part.').waitFor();
   await page.getByRole('link', { name: 'The one before' }).waitFor();
   expect(await page.getByRole('row', { name: /^added/ }).textContent()).toMatch(/added\s*0\s*\d+\s*−\d+/);
+  expect(complaints).toEqual([]);
+  await close();
+});
+
+test('when nothing that failed in a run waits any more, its page says so and starts nothing', async () => {
+  const { failures } = (await scene.ask('GET', '/api/v1/failures')).body;
+  const ids = failures.map(({ id }: { id: string }) => id);
+  await scene.ask('POST', '/api/v1/failures/decide', { ids, decision: 'skip' });
+  const runs = async () => (await scene.ask('GET', `/api/v1/connections/${CONNECTION}/runs`)).body.runs.length;
+  const before = await runs();
+  const { page, go, complaints, close } = await visit(scene, { key: await scene.key('operator') });
+  await go(`/runs/${firstRun}`);
+  await page.getByRole('button', { name: 'Retry what failed' }).click();
+  await page.getByText('Nothing that failed in this run waits any more').waitFor();
+  expect(new URL(page.url()).pathname).toBe(`/runs/${firstRun}`);
+  expect(await runs()).toBe(before);
+  await scene.ask('POST', '/api/v1/failures/decide', { ids, decision: 'retry' });
   expect(complaints).toEqual([]);
   await close();
 });

@@ -184,33 +184,38 @@ export class PatientView {
     });
   }
 
-  /** @param before what was shown when somebody began to write. @returns whether it is saved */
-  saveSummary(text: string, before: unknown): Promise<boolean> {
-    return this.#changeSummary(before, 'summary-saved', (client, params) =>
-      client.PUT('/api/patients/{uuid}/case-summary', { params, body: { caseSummary: { text } } }),
+  /** @param seen which summary the person who wrote has seen; null: none. @returns whether it is saved */
+  saveSummary(text: string, seen: string | null): Promise<boolean> {
+    return this.#changeSummary('summary-saved', words.summary.notSaved, (client) =>
+      client.PUT('/api/patients/{uuid}/case-summary', {
+        params: { path: { uuid: this.uuid }, header: asSeen(seen) },
+        body: { caseSummary: { text } },
+      }),
     );
   }
 
-  removeSummary(before: unknown): Promise<boolean> {
-    return this.#changeSummary(before, 'summary-removed', (client, params) =>
-      client.DELETE('/api/patients/{uuid}/case-summary', { params }),
+  removeSummary(seen: string | null): Promise<boolean> {
+    return this.#changeSummary('summary-removed', words.summary.notRemoved, (client) =>
+      client.DELETE('/api/patients/{uuid}/case-summary', {
+        params: { path: { uuid: this.uuid }, header: asSeen(seen) },
+      }),
     );
   }
 
-  /** Nobody overwrites what they have not seen. */
+  /** Nobody overwrites what they have not seen: the service compares. */
   #changeSummary(
-    before: unknown,
     event: string,
-    change: (client: Asked, params: OfPatient) => Promise<{ data?: unknown; error?: unknown; response: Response }>,
+    refused: string,
+    change: (client: Asked) => Promise<{ data?: unknown; error?: unknown; response: Response }>,
   ): Promise<boolean> {
     return this.attempt(async () => {
-      const params = { path: { uuid: this.uuid } };
-      const { patient } = await this.service.ask((client) => client.GET('/api/patients/{uuid}', { params }));
-      if (JSON.stringify(patient.caseSummary) !== JSON.stringify(before)) {
-        this.patient = patient;
-        throw new ServiceFailure(409, words.summary.changed);
+      try {
+        await this.service.ask(change);
+      } catch (error) {
+        if (!(error instanceof ServiceFailure) || error.status !== 412) throw error;
+        await this.#renew();
+        throw new ServiceFailure(412, refused);
       }
-      await this.service.ask((client) => change(client, params));
       this.#tell(event, {});
       await this.#renew();
     });
@@ -235,6 +240,7 @@ export class PatientView {
         client.POST('/api/patients/{uuid}/sync', { params: { path: { uuid: this.uuid } } }),
       );
       this.sync = this.sync === null ? null : { ...this.sync, running: true };
+      if (this.#gone.signal.aborted) return;
       // Only after a while does the run have what it needs to be seen.
       this.#runTimer = setTimeout(() => void this.reloadSync(), WATCH_RUN_MS);
     });
@@ -321,12 +327,14 @@ export class PatientView {
         ) ?? null;
       this.#tell('file-status', { documentUuid: id, status, stage: stage ?? null });
     } else if (event === 'fileDeleted') this.#tell('file-deleted', { documentUuid: id });
-    this.#soon();
+    if (event === 'caseSummaryChanged') void this.#renew();
+    else this.#soon();
   }
 
   /** Many files change at once: they are looked at together. */
   #soon(): void {
     clearTimeout(this.#timer);
+    if (this.#gone.signal.aborted) return;
     this.#timer = setTimeout(() => void this.reload(), GATHER_MS);
   }
 }
@@ -339,12 +347,12 @@ export interface OpenAlert {
   readonly timestamp: string;
 }
 
-interface OfPatient {
-  readonly path: { readonly uuid: string };
-}
-
 interface Heard {
   readonly silknoteDocumentUuid?: string;
   readonly status?: string;
   readonly stage?: string | null;
+}
+
+function asSeen(etag: string | null): { 'if-match': string } | { 'if-none-match': '*' } {
+  return etag === null ? { 'if-none-match': '*' } : { 'if-match': etag };
 }

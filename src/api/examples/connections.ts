@@ -203,7 +203,10 @@ export const CONNECTION_EXAMPLES: Examples = {
   decideFailures: { body: { ids: ['41', '42'], decision: 'retry' }, answers: { 200: { decided: 2 } } },
   startConnection: { body: { mode: 'deep' }, answers: { 202: { sync_id: RUN, status: 'starting' } } },
   connectionRuns: { answers: { 200: { runs: [EXAMPLE_RUN] } } },
-  retryFailures: { answers: { 202: { retried: 1, sync_id: RUN } } },
+  retryFailures: {
+    body: { sync_id: RUN },
+    answers: { 202: { retried: 1, sync_id: RUN } },
+  },
   listConsistencyReports: {
     answers: {
       200: {

@@ -294,6 +294,7 @@ export const DOCUMENT_EXAMPLES: Examples = {
           summaryGenerationCount: 0,
           fileSet: [DOCUMENT],
           caseSummary: null,
+          caseSummaryETag: null,
           vectorStore: null,
           activatedUse: true,
           activatedUseTime: BEGUN,

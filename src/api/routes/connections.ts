@@ -177,16 +177,31 @@ export function connectionRoutes(app: FastifyInstance, services: ApiServices, ac
     );
   }
 
-  app.post<ConnectionParams>(
+  app.post<ConnectionParams & { Body?: { sync_id?: string } | null }>(
     '/api/v1/connections/:connectionId/retry-failures',
     {
       schema: {
         summary: 'Try everything again that failed',
-        description: 'Marks all waiting failures of the connection and starts a run.',
+        description: 'Marks all waiting failures of the connection, or those of one run, and starts a run.',
         operationId: 'retryFailures',
         tags: ['failures'],
         headers: SelectOrganization,
         params: ConnectionPath,
+        body: Type.Union([
+          Type.Object(
+            {
+              sync_id: Type.Optional(
+                Type.String({
+                  pattern: '^[\\w-]{1,160}$',
+                  description:
+                    'A run of the connection: only what failed in it and still waits is tried again, and what is due by itself. 409 with nothing_to_retry when there is nothing.',
+                }),
+              ),
+            },
+            { additionalProperties: false },
+          ),
+          Type.Null(),
+        ]),
         response: {
           202: Type.Object(
             { retried: count(), sync_id: Type.String() },
@@ -199,10 +214,19 @@ export function connectionRoutes(app: FastifyInstance, services: ApiServices, ac
     async (request, reply) => {
       const organizationId = await access.authorize(request, 'sync:run');
       const connection = configured(organizationId, request.params.connectionId);
+      const failedIn = request.body?.sync_id ?? null;
+      if (failedIn !== null && (await services.runs.run(organizationId, failedIn))?.connectionId !== connection.id) {
+        throw new HttpError(404, 'not_found', 'Sync not found');
+      }
       await access.countStart(request, reply);
-      const retried = await services.runLists.retryFailures(organizationId, connection.id);
+      const retried = await services.runLists.retryFailures(organizationId, connection.id, failedIn);
+      if (failedIn !== null && retried === 0) {
+        const why = 'it was resolved since, is skipped, or has failed again in a later run';
+        throw new HttpError(409, 'nothing_to_retry', `Nothing that failed in this run waits any more: ${why}.`);
+      }
       const run = await askForRun(services, access, request, connection, {
         mode: modeFor(connection, 'changes'),
+        onlyDue: failedIn !== null,
       });
       return reply.status(202).send({ retried, sync_id: run.runId });
     },

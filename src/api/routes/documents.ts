@@ -8,6 +8,7 @@ import type { DocumentRecord } from '../../ports/reports.ts';
 import type { Access } from '../access.ts';
 import { mayRead } from '../document-access.ts';
 import { HttpError } from '../errors.ts';
+import { isNamed } from '../etag.ts';
 import { ACCESS_REFUSALS, refusals } from '../refusals.ts';
 import { SelectOrganization } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
@@ -124,12 +125,6 @@ function etagOf(document: DocumentRecord): string {
 
 function has(request: DocumentRequest, document: DocumentRecord): boolean {
   return isNamed(etagOf(document), request.headers['if-none-match']);
-}
-
-/** RFC 9110: a list of tags, weak or strong, or "*". */
-function isNamed(etag: string, ifNoneMatch: string | undefined): boolean {
-  const tags = ifNoneMatch?.split(',').map((tag) => tag.trim().replace(/^W\//, '')) ?? [];
-  return tags.includes(etag) || tags.includes('*');
 }
 
 /** RFC 8187: what is not an attr-char is percent-encoded. */

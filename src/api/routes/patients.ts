@@ -7,6 +7,7 @@ import type { PatientRecord } from '../../ports/patient-desk.ts';
 import type { Access } from '../access.ts';
 import { PatientUuid, patientOf } from '../document-access.ts';
 import { HttpError } from '../errors.ts';
+import { summaryTag } from '../etag.ts';
 import { MedicalDocument, medicalDocumentOf } from '../medical-document.ts';
 import { ACCESS_REFUSALS, refusals } from '../refusals.ts';
 import { SelectOrganization } from '../schemas.ts';
@@ -26,6 +27,11 @@ const Patient = Type.Object({
   summaryGenerationCount: Type.Integer({ minimum: 0 }),
   fileSet: Type.Array(Type.String({ format: 'uuid' }), { description: 'UUIDs of the files.' }),
   caseSummary: Type.Unknown({ description: 'What a client saved; null: nothing.' }),
+  caseSummaryETag: nullable(
+    Type.String({
+      description: 'The ETag of `caseSummary`: for If-Match, where it is saved or removed. Null: there is none.',
+    }),
+  ),
   vectorStore: Type.Unknown({ description: 'What another application wrote; null: nothing.' }),
   activatedUse: Type.Boolean(),
   activatedUseTime: instant(),
@@ -256,6 +262,7 @@ function patientAnswer(record: PatientRecord) {
     gender: record.gender,
     summaryGenerationCount: record.summaryGenerationCount,
     caseSummary: record.caseSummary,
+    caseSummaryETag: summaryTag(record.caseSummaryVersion),
     vectorStore: record.vectorStore,
     activatedUse: record.activatedUse,
     activatedUseTime: record.activatedUseTime,

@@ -26,6 +26,8 @@ export interface FileSyncRequest {
   readonly unit?: string;
   /** The run was started with a plan, and does nothing else. */
   readonly keepTo?: PlanOfRun;
+  /** Items whose next try has not come yet are left, whoever asked for the run. */
+  readonly onlyDue?: boolean;
   /** A run of the queue, claimed by this process. */
   readonly claimed?: SessionOptions['claimed'];
   readonly onStarted?: (runId: string) => void;
@@ -94,7 +96,7 @@ function readWithRetry(
         settings,
         {
           mode: request.mode,
-          retryAll: request.trigger !== 'schedule',
+          retryAll: request.trigger !== 'schedule' && !request.onlyDue,
           ...(request.unit === undefined ? {} : { unit: request.unit }),
         },
         session.signal,

@@ -64,6 +64,8 @@ interface Work {
   readonly settings: RecordSettings;
   readonly session: RunSession;
   readonly urgent: boolean;
+  /** Also those whose next try has not come yet. */
+  readonly retryAll: boolean;
   /** What it does not show is left to the next run; null: the run has no plan. */
   readonly planned: PlannedItems | null;
   readonly failures: ReadonlyMap<string, OpenFailure>;
@@ -77,7 +79,7 @@ export async function bringAttachments(
   own: AttachmentPorts,
   settings: RecordSettings,
   session: RunSession,
-  { urgent, planned }: Pick<Work, 'urgent' | 'planned'>,
+  { urgent, retryAll, planned }: Pick<Work, 'urgent' | 'retryAll' | 'planned'>,
 ): Promise<void> {
   const failures = await ports.runs.openFailures(settings, DOCUMENTS_UNIT);
   const work: Work = {
@@ -86,6 +88,7 @@ export async function bringAttachments(
     settings,
     session,
     urgent,
+    retryAll,
     planned,
     failures: new Map(failures.map((failure) => [failure.reference, failure])),
     counts: { added: 0, updated: 0, failed: 0 },
@@ -181,7 +184,7 @@ function mustWait(work: Work, wanted: WantedAttachment, now: number): boolean {
     work.session.count({ skipped: 1 });
     return true;
   }
-  if (work.urgent || (failure.nextRetryAt !== null && Date.parse(failure.nextRetryAt) <= now)) return false;
+  if (work.retryAll || (failure.nextRetryAt !== null && Date.parse(failure.nextRetryAt) <= now)) return false;
   work.session.count({ waiting: 1 });
   return true;
 }

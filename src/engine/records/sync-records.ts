@@ -27,6 +27,8 @@ export interface RecordSyncRequest {
   readonly trigger: RunTrigger;
   /** The run was started with a plan, and does nothing else. */
   readonly keepTo?: PlanOfRun;
+  /** Attachments whose next try has not come yet are left, whoever asked for the run. */
+  readonly onlyDue?: boolean;
   /** A run of the queue, claimed by this process. */
   readonly claimed?: SessionOptions['claimed'];
   readonly onStarted?: (runId: string) => void;
@@ -107,6 +109,7 @@ export function syncRecords(
       if (bringsFiles && ports.attachments !== null)
         await bringAttachments(ports, ports.attachments, settings, session, {
           urgent: request.trigger !== 'schedule',
+          retryAll: request.trigger !== 'schedule' && !request.onlyDue,
           planned,
         });
       return { completeRead: null };

@@ -1,4 +1,5 @@
 /** `PatientDesk` on PostgreSQL. */
+import { createHash } from 'node:crypto';
 import { type Selectable, sql, type Transaction } from 'kysely';
 import { type DocumentAlert, readAlerts, withPatientCheck } from '../../domain/document-alert.ts';
 import type { PatientDesk, PatientRecord } from '../../ports/patient-desk.ts';
@@ -66,19 +67,29 @@ export function createPatientDesk(database: Database): PatientDesk {
         return removed;
       }),
 
-    saveCaseSummary: (organizationId, patientUuid, summary) =>
-      ask(async () => {
-        const { numUpdatedRows } = await db
-          .updateTable('silknote_patient_filesets')
-          .set({
-            caseSummaryJson: summary === null ? null : JSON.stringify(summary),
-            updatedAt: sql<Date>`now()`,
-          })
+    saveCaseSummary: (organizationId, patientUuid, summary, isAsSeen) =>
+      database.transaction(async (trx) => {
+        const row = await trx
+          .selectFrom('silknote_patient_filesets')
+          .select('caseSummaryJson')
           .where('organizationId', '=', organizationId)
           .where('silknotePatientUuid', '=', patientUuid)
           .where('deletedAt', 'is', null)
+          .forUpdate()
           .executeTakeFirst();
-        return numUpdatedRows > 0n;
+        if (row === undefined) return { result: 'unknown', version: null };
+        const version = versionOf(row.caseSummaryJson);
+        const caseSummaryJson = summary === null ? null : JSON.stringify(summary);
+        // Perhaps by the same caller, to whom the answer was lost.
+        if (caseSummaryJson === row.caseSummaryJson) return { result: 'saved', version };
+        if (!isAsSeen(version)) return { result: 'changed', version };
+        await trx
+          .updateTable('silknote_patient_filesets')
+          .set({ caseSummaryJson, updatedAt: sql<Date>`now()` })
+          .where('organizationId', '=', organizationId)
+          .where('silknotePatientUuid', '=', patientUuid)
+          .execute();
+        return { result: 'saved', version: versionOf(caseSummaryJson) };
       }),
 
     setPatientInfo: (organizationId, patientUuid, documentUuid, { name, dateOfBirth }) =>
@@ -181,8 +192,15 @@ function patientRecord(row: Selectable<Tables['silknote_patient_filesets']>): Pa
     activatedBy: row.activatedBy,
     summaryGenerationCount: row.summaryGenerationCount,
     caseSummary: jsonOf(row.caseSummaryJson),
+    caseSummaryVersion: versionOf(row.caseSummaryJson),
     vectorStore: jsonOf(row.vectorStoreJson),
   };
+}
+
+/** By what it says: whoever wrote it, and however. Null: nothing that can be read. */
+function versionOf(caseSummaryJson: string | null): string | null {
+  if (caseSummaryJson === null || jsonOf(caseSummaryJson) === null) return null;
+  return createHash('sha256').update(caseSummaryJson).digest('hex');
 }
 
 /** Other applications write these columns too. */

@@ -55,13 +55,16 @@ export function createRunLists(database: Database): RunLists {
         return Number(numAffectedRows ?? 0n);
       }),
 
-    retryFailures: (organizationId, connectionId) =>
+    retryFailures: (organizationId, connectionId, runId = null) =>
       database.transaction(async (trx) => {
+        // A failure names the last run that met it; the units of a run remember all that it met.
+        const ofRun = sql`AND (f.run_id = ${runId} OR (f.unit, f.reference) IN (
+          SELECT u.unit, e ->> 'reference' FROM sync_run_units AS u, jsonb_array_elements(u.errors) AS e
+          WHERE u.organization_id = ${organizationId} AND u.run_id = ${runId}))`;
         const { numAffectedRows } = await sql`
-          UPDATE sync_failures SET next_retry_at = now()
-          WHERE organization_id = ${organizationId} AND connection_id = ${connectionId} AND state = 'waiting'`.execute(
-          trx,
-        );
+          UPDATE sync_failures AS f SET next_retry_at = now()
+          WHERE f.organization_id = ${organizationId} AND f.connection_id = ${connectionId} AND f.state = 'waiting'
+            ${runId === null ? sql`` : ofRun}`.execute(trx);
         return Number(numAffectedRows ?? 0n);
       }),
 

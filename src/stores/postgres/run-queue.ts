@@ -46,10 +46,11 @@ export function createRunQueue(options: RunQueueOptions): RunQueue {
         }
         const runId = newRunId(run.organizationId, options.random);
         const priority = PRIORITY[run.trigger];
-        const { heldSetId, planId = null } = run;
+        const { heldSetId, planId = null, onlyDue = false } = run;
         const request = JSON.stringify({
           ...(heldSetId === null ? {} : { heldSetId }),
           ...(planId === null ? {} : { planId }),
+          ...(onlyDue ? { onlyDue } : {}),
         });
         await sql`
           WITH lease AS (
@@ -192,7 +193,7 @@ async function claimRun(
     trigger: RunTrigger;
     unit: string | null;
     attempt: number;
-    request: { heldSetId?: string; planId?: string };
+    request: { heldSetId?: string; planId?: string; onlyDue?: boolean };
     counts: Partial<RunCounts>;
     effects: Partial<RunCounts>;
     settings: number;
@@ -224,6 +225,7 @@ async function claimRun(
     unit: run.unit,
     heldSetId: run.request.heldSetId ?? null,
     planId: run.request.planId ?? null,
+    onlyDue: run.request.onlyDue ?? false,
     attempt,
     counts: attempt === 1 ? {} : { ...run.effects, bytes: run.counts.bytes ?? 0 },
     settingsVersion: run.settings,

@@ -912,7 +912,7 @@ export interface Tables {
     patient_uuid: string;
     transaction: GeneratedInt8;
     id: Generated<string>;
-    kind: 'status' | 'updated' | 'deleted' | 'patient_deleted';
+    kind: 'status' | 'updated' | 'deleted' | 'patient_deleted' | 'summary';
     document_uuid: Nullable<string>;
     client_file_id: Nullable<string>;
     status: Nullable<string>;

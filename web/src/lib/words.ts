@@ -457,7 +457,7 @@ export const words = {
     cancelled: 'The run is asked to stop.',
     keep: 'Let it go on',
     retry: 'Retry what failed',
-    retried: (count: number) => `A run tries ${many(count, 'item')} again.`,
+    retried: (count: number) => `${many(count, 'item')} of the run before put in front: this run tries them again.`,
     planAgain: 'Make a new plan',
     why: 'Why it is not complete',
     units: 'Units',
