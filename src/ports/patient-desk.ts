@@ -64,8 +64,17 @@ export interface PatientDesk {
   ): Promise<(PatientRecord & { readonly already: boolean }) | null>;
   /** @returns how many documents were removed with it; null: there never was such a patient */
   remove(organizationId: string, patientUuid: string, audit: (documents: number) => AuditEntry): Promise<number | null>;
-  /** @returns false: there is no such patient */
-  saveCaseSummary(organizationId: string, patientUuid: string, summary: object | null): Promise<boolean>;
+  /** @param ifNone only where none is saved. @returns false: it is not saved, and without `ifNone` there is no such patient */
+  saveCaseSummary(
+    organizationId: string,
+    patientUuid: string,
+    summary: object | null,
+    ifNone?: boolean,
+  ): Promise<boolean>;
+  /** Counts one more summary that is written, before it is. @returns how many that makes; null: it would be more than `most` */
+  countSummary(organizationId: string, patientUuid: string, most: number): Promise<number | null>;
+  /** Nothing came of one that was counted. */
+  uncountSummary(organizationId: string, patientUuid: string): Promise<void>;
   /** What a document says about whom it is; alerts when that is somebody else. @returns false: no such document */
   setPatientInfo(
     organizationId: string,

@@ -66,7 +66,7 @@ export function createPatientDesk(database: Database): PatientDesk {
         return removed;
       }),
 
-    saveCaseSummary: (organizationId, patientUuid, summary) =>
+    saveCaseSummary: (organizationId, patientUuid, summary, ifNone = false) =>
       ask(async () => {
         const { numUpdatedRows } = await db
           .updateTable('silknote_patient_filesets')
@@ -77,8 +77,34 @@ export function createPatientDesk(database: Database): PatientDesk {
           .where('organizationId', '=', organizationId)
           .where('silknotePatientUuid', '=', patientUuid)
           .where('deletedAt', 'is', null)
+          .$if(ifNone, (query) => query.where('caseSummaryJson', 'is', null))
           .executeTakeFirst();
         return numUpdatedRows > 0n;
+      }),
+
+    countSummary: (organizationId, patientUuid, most) =>
+      ask(async () => {
+        const row = await db
+          .updateTable('silknote_patient_filesets')
+          .set(({ eb }) => ({ summaryGenerationCount: eb('summaryGenerationCount', '+', 1) }))
+          .where('organizationId', '=', organizationId)
+          .where('silknotePatientUuid', '=', patientUuid)
+          .where('deletedAt', 'is', null)
+          .where('summaryGenerationCount', '<', most)
+          .returning('summaryGenerationCount')
+          .executeTakeFirst();
+        return row?.summaryGenerationCount ?? null;
+      }),
+
+    uncountSummary: (organizationId, patientUuid) =>
+      ask(async () => {
+        await db
+          .updateTable('silknote_patient_filesets')
+          .set(({ eb }) => ({ summaryGenerationCount: eb('summaryGenerationCount', '-', 1) }))
+          .where('organizationId', '=', organizationId)
+          .where('silknotePatientUuid', '=', patientUuid)
+          .where('summaryGenerationCount', '>', 0)
+          .execute();
       }),
 
     setPatientInfo: (organizationId, patientUuid, documentUuid, { name, dateOfBirth }) =>
