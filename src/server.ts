@@ -43,6 +43,7 @@ import { type Scheduler, startScheduler } from './runs/scheduler.ts';
 import { createSyncService } from './runs/sync-service.ts';
 import { startUpkeepLoop } from './runs/upkeep-loop.ts';
 import { type RunWorker, startWorker } from './runs/worker.ts';
+import { createLanguageModel } from './stores/search/language-model.ts';
 import { systemClock, systemRandom } from './stores/system-clock.ts';
 import { createRunTraces, traceRequests } from './tracing.ts';
 import { version } from './version.ts';
@@ -188,6 +189,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
         documentWatch,
         components: chartsync.components,
         search,
+        languageModel: config.languageModel === null ? null : createLanguageModel(config.languageModel),
         consistency: chartsync.consistency,
         upkeep: chartsync.upkeep,
         scratch: join(config.home, 'scratch'),

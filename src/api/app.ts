@@ -8,6 +8,7 @@ import { limitPatience } from './database-patience.ts';
 import { DOCS, docsPage } from './docs-page.ts';
 import { answerUnreadable, HttpError, handleError } from './errors.ts';
 import { fhirRoutes } from './fhir/routes.ts';
+import { createModelAnswers } from './model-answers.ts';
 import { describeRoutes } from './openapi.ts';
 import { createRequestTimes } from './request-times.ts';
 import { alertRoutes } from './routes/alerts.ts';
@@ -49,6 +50,7 @@ import { patientEventRoutes } from './routes/patient-events.ts';
 import { patientSyncRoutes } from './routes/patient-sync.ts';
 import { patientRoutes } from './routes/patients.ts';
 import { processRoutes } from './routes/process.ts';
+import { questionRoutes } from './routes/questions.ts';
 import { runDetailRoutes } from './routes/run-details.ts';
 import { runLogRoutes } from './routes/run-log.ts';
 import { runRoutes } from './routes/runs.ts';
@@ -132,8 +134,10 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     handleError(new HttpError(404, 'not_found', 'There is no such route.'), request, reply);
   });
   options.instrument?.(app);
+  endConnections(app);
   const times = createRequestTimes();
   times.watch(app);
+  const answers = createModelAnswers(app, options.services, access);
   app.addHook('onRequest', async (request, reply) => void reply.header('x-request-id', request.id));
   await allowComponentOrigins(app, options.componentOrigins ?? []);
   limitPatience(app, {
@@ -167,7 +171,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   if (options.role !== 'worker') await docsPage(app);
   await app.register(async (scope) => {
     healthRoutes(scope, options.services, options.version);
-    metricsRoutes(scope, options.services, access, times);
+    metricsRoutes(scope, options.services, access, [times.histogram, answers.counter]);
     if (options.role === 'worker') return;
     if (web === null) landingRoute(scope);
     else {
@@ -204,12 +208,13 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     patientDocumentRoutes(scope, options.services, access);
     patientRoutes(scope, options.services, access);
     documentDetailRoutes(scope, options.services, access);
-    caseSummaryRoutes(scope, options.services, access);
+    caseSummaryRoutes(scope, options.services, access, answers);
     groupRoutes(scope, options.services, access);
     duplicateRoutes(scope, options.services, access);
     migrationRoutes(scope, options.services, access);
     patientEventRoutes(scope, options.services, access);
     searchRoutes(scope, options.services, access);
+    questionRoutes(scope, options.services, access, answers);
     clinikoRoutes(scope, options.services, access);
     clinikoStatsRoutes(scope, options.services, access);
     scheduleSyncRoutes(scope, options.services, access);
@@ -231,6 +236,17 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   if (options.role !== 'worker') serveSockets(app, options);
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
   return app;
+}
+
+/** Whoever gets an answer while the service stops would keep the connection, and with it the process, for a minute or more. */
+function endConnections(app: FastifyInstance): void {
+  let stops = false;
+  app.addHook('preClose', async () => {
+    stops = true;
+  });
+  app.addHook('onSend', async (_, reply) => {
+    if (stops) reply.header('connection', 'close');
+  });
 }
 
 /** PostgreSQL keeps neither a NUL nor half of a surrogate pair. */

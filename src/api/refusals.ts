@@ -117,23 +117,24 @@ const KINDS = {
   },
   501: {
     name: 'NoLanguageModel',
-    description: 'This needs a language model, and none is configured.',
+    description: 'This needs a language model, and none is configured; or it is not done.',
     example: ['language_model_missing', 'This needs a language model, and none is configured.'],
   },
   502: {
     name: 'SourceFailed',
-    description: 'The source system or its file share failed.',
+    description: 'The source system, its file share or the language model failed.',
     example: 'source_unreachable',
   },
   503: {
     name: 'StoreUnavailable',
-    description: 'A store of Chartsync is not available. Of the record database Retry-After says when to ask again.',
+    description:
+      'A store of Chartsync or the language model is not available. Of the record database Retry-After says when to ask again.',
     example: 'database_unavailable',
     retryAfter: 5,
   },
   504: {
     name: 'TooSlow',
-    description: 'The source did not answer in time, or the run took longer than it may.',
+    description: 'The source or the language model did not answer in time, or the run took longer than it may.',
     example: 'source_timeout',
   },
 } as const satisfies Record<number, Kind>;

@@ -19,6 +19,7 @@ import type { FilesetMigrations } from '../ports/fileset-migrations.ts';
 import type { FilesetOwners } from '../ports/fileset-owners.ts';
 import type { FilesetReports } from '../ports/fileset-reports.ts';
 import type { HeldRecords } from '../ports/held-records.ts';
+import type { LanguageModel } from '../ports/language-model.ts';
 import type { PatientDesk } from '../ports/patient-desk.ts';
 import type { Reports } from '../ports/reports.ts';
 import type { RunHistory } from '../ports/run-history.ts';
@@ -104,6 +105,8 @@ export interface ApiServices {
   readonly documentWatch: DocumentWatch;
   readonly components: ComponentTokens;
   readonly search: SearchIndex;
+  /** Null: none is configured. */
+  readonly languageModel: LanguageModel | null;
   readonly consistency: ConsistencyStore;
   readonly upkeep: Upkeep;
   /** Folder for uploads on their way into the blob store. */

@@ -33,6 +33,8 @@ export interface Config {
   readonly organizations: readonly OrganizationConfig[];
   readonly connectionSettings: SettingsOfConnections;
   readonly stores: StoresConfig;
+  /** Null: none, and passages are the answer. */
+  readonly languageModel: LanguageModelConfig | null;
   /** Origins whose pages may hold the component and use the routes of one patient. */
   readonly components: { readonly origins: readonly string[] };
   readonly deletionGuard: { readonly maxCount: number; readonly maxPercent: number; readonly minCount: number };
@@ -237,6 +239,18 @@ export type SearchConfig =
       readonly apiVersion: string | null;
     }
   | { readonly kind: 'none' };
+
+/** Passages of documents are sent there. */
+export interface LanguageModelConfig {
+  readonly endpoint: string;
+  /** Secret; null for an endpoint that wants none. */
+  readonly apiKey: string | null;
+  readonly model: string;
+  /** For one answer, whatever is tried for it. */
+  readonly timeoutMs: number;
+  /** Sent with one question. */
+  readonly maxPassages: number;
+}
 
 /** For all connections of this process that log in to a portal. */
 export interface PortalsConfig {

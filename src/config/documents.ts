@@ -16,6 +16,11 @@ export interface DocumentDefaults {
 const DEFAULT_TIMEOUT = '2m';
 const LOOPBACK = /^(127(\.\d{1,3}){3}|\[::1\]|localhost)$/;
 
+/** Whether what is sent there would cross a network as it is. */
+export function isInTheClear(url: URL): boolean {
+  return url.protocol === 'http:' && !LOOPBACK.test(url.hostname);
+}
+
 export function documentDefaults(variables: Variables, mistakes: Mistake[]): DocumentDefaults {
   const { VITALSIGN_PROCESS_ENDPOINT: endpoint, SilknoteDocAnalysis_SERVER_PATH: server } = variables;
   if (endpoint !== undefined && server !== undefined && serviceAddress(endpoint).base !== serviceAddress(server).base) {
@@ -48,7 +53,7 @@ export function resolveDocuments(
     return null;
   }
   const url = new URL(endpoint);
-  if (url.protocol === 'http:' && !LOOPBACK.test(url.hostname) && !defaults.allowPrivate) {
+  if (isInTheClear(url) && !defaults.allowPrivate) {
     mistake(
       ['documents', 'endpoint'],
       'is not https: documents and the key would cross the network as they are. Set CHARTSYNC_ALLOW_PRIVATE_SOURCES=1 if that is meant',

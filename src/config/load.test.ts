@@ -84,6 +84,7 @@ describe('defaults', () => {
         blobs: { kind: 'filesystem', folder: join(cwd, '.chartsync/blobs') },
         search: { kind: 'lancedb', folder: join(cwd, '.chartsync/search'), embeddings: null },
       },
+      languageModel: null,
       components: { origins: [] },
       deletionGuard: { maxCount: 50, maxPercent: 10, minCount: 5 },
       consistency: { at: 150, timeBoxMs: 7_200_000, samplePercent: 1 },
@@ -509,6 +510,47 @@ describe('the search index', () => {
   });
 });
 
+describe('the language model', () => {
+  const modelOf = async (text: string, env: Env = {}) => (await load(`languageModel: ${text}`, env)).languageModel;
+
+  test('is none unless the file names one, with its key from the environment', async () => {
+    expect(await modelOf('{ endpoint: "https://models.example/v1/", model: m }')).toEqual({
+      endpoint: 'https://models.example/v1',
+      apiKey: null,
+      model: 'm',
+      timeoutMs: 60_000,
+      maxPassages: 20,
+    });
+    const given = '{ endpoint: "http://127.0.0.1:8080/v1", model: m, apiKey: "${KEY}", timeout: 10s, maxPassages: 5 }';
+    expect(await modelOf(given, { KEY: SECRET })).toMatchObject({ apiKey: SECRET, timeoutMs: 10_000, maxPassages: 5 });
+  });
+
+  test.each([
+    ['{ model: m }', 'endpoint'],
+    ['{ endpoint: "https://x/v1" }', 'model'],
+    ['{ endpoint: x, model: m }', 'endpoint'],
+    ['{ endpoint: "https://u:p@x/v1", model: m }', 'endpoint'],
+    ['{ endpoint: "https://x/v1?api-version=1", model: m }', 'endpoint'],
+    ['{ endpoint: "http://models.example/v1", model: m }', 'endpoint'],
+    ['{ endpoint: "https://x/v1", model: m, apiKey: "two words" }', 'apiKey'],
+    ['{ endpoint: "https://x/v1", model: m, timeout: 500ms }', 'timeout'],
+    ['{ endpoint: "https://x/v1", model: m, timeout: 10m }', 'timeout'],
+    ['{ endpoint: "https://x/v1", model: m, maxPassages: 0 }', 'maxPassages'],
+    ['{ endpoint: "https://x/v1", model: m, maxPassages: 51 }', 'maxPassages'],
+    ['{ endpoint: "https://x/v1", model: m, key: k }', 'key'],
+  ])('%s is refused', async (text, path) => {
+    const mistakes = await mistakesOf(`languageModel: ${text}`);
+    expect(mistakes.map((m) => m.path)).toEqual([`languageModel.${path}`]);
+  });
+
+  test('is reached without TLS elsewhere only when that is meant', async () => {
+    const env = { CHARTSYNC_ALLOW_PRIVATE_SOURCES: '1' };
+    expect(await modelOf('{ endpoint: "http://models.example/v1", model: m }', env)).toMatchObject({
+      endpoint: 'http://models.example/v1',
+    });
+  });
+});
+
 describe('documents of a VSRX connection', () => {
   const documentsOf = (config: Config) => {
     const { settings, credentials } = config.organizations[0]!.connections[0] as VsrxConnectionConfig;
@@ -575,6 +617,7 @@ test('whatever is broken, only known mistakes come out and no secret is in them'
         settings: { database: "mysql://h/db", fileBasePath: /srv, mapping: { preset: vsrx, patient: { name: full } }, modes: { deep: 1d } }
         credentials: { username: reader, password: ${SECRET} }
 stores: { blobs: { kind: azure, connectionString: "AccountName=a;AccountKey=${SECRET}", container: c-c }, search: { kind: lancedb, folder: f, embeddings: { endpoint: "https://e.example/v1", apiKey: ${SECRET}, model: m, dimensions: 3 } } }
+languageModel: { endpoint: "https://m.example/v1", apiKey: ${SECRET}, model: m, timeout: 10s, maxPassages: 5 }
 deletionGuard: { maxCount: 1, maxPercent: 2.5, minCount: 0 }
 limits: { maxFileSize: 1MB, retryDelay: 1s }
 retention: { runs: forever }

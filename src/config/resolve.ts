@@ -8,6 +8,7 @@ import type { Config, ConnectionConfig, OrganizationConfig, SearchConfig, Stores
 import { documentDefaults } from './documents.ts';
 import { databaseOfVariables, type Variables } from './environment.ts';
 import { resolveIdexx } from './idexx.ts';
+import { resolveLanguageModel } from './language-model.ts';
 import { type Mistake, type Path, pathText } from './mistake.ts';
 import { parseDuration, parseSize, parseTimeOfDay } from './quantity.ts';
 import { resolveSchedule } from './schedule-text.ts';
@@ -91,6 +92,10 @@ export function resolveConfig(options: ResolveOptions): Omit<Config, 'connection
     scheduler: variables.ENABLE_SYNC_SCHEDULER ?? true,
     organizations,
     stores: resolveStores(options, report),
+    languageModel: resolveLanguageModel(file.languageModel, {
+      allowPrivate: variables.CHARTSYNC_ALLOW_PRIVATE_SOURCES ?? false,
+      mistake: (path, message) => report(['languageModel', ...path], message),
+    }),
     components: { origins: (file.components?.origins ?? []).map((origin) => new URL(origin).origin) },
     deletionGuard: { maxCount: 50, maxPercent: 10, minCount: 5, ...file.deletionGuard },
     consistency: {

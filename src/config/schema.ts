@@ -305,6 +305,15 @@ const Search = Type.Union(
   { discriminator: 'kind' },
 );
 
+const LanguageModel = closed({
+  endpoint: httpUrl(),
+  // It goes into a header: another character would fail there, with the key in the error.
+  apiKey: optional(text('the key of the endpoint', /^[\x21-\x7e]{1,4096}$/)),
+  model: text('the name of a model', /^[\x21-\x7e]{1,200}$/),
+  timeout: optional(duration(SECOND, 5 * MINUTE, 'a time from 1s to 5m, such as 60s')),
+  maxPassages: optional(integer(1, 50)),
+});
+
 const Stores = closed({
   blobs: optional(
     Type.Union(
@@ -330,6 +339,7 @@ const Stores = closed({
 export const ConfigFile = closed({
   organizations: optional(Type.Array(Organization, { description: 'a list of organisations' })),
   stores: optional(Stores),
+  languageModel: optional(LanguageModel),
   auth: optional(Auth),
   alerts: optional(Alerts),
   components: optional(

@@ -340,6 +340,39 @@ export const ERROR_CATALOGUE = {
     summary: 'The embeddings endpoint refuses the settings, or answers with other vectors than they say.',
     remedy: 'Correct key, model or dimensions in stores.search.embeddings.',
   },
+  // Language model
+  language_model_unavailable: {
+    action: 'retry',
+    summary: 'The language model does not answer, or has too much to do.',
+    remedy:
+      'Check that languageModel.endpoint is right, that this machine may reach it and that its quota is not used up; then ask again.',
+  },
+  language_model_timeout: {
+    action: 'retry',
+    summary: 'The language model did not answer in time.',
+    remedy: 'Ask again. If it stays, raise languageModel.timeout, lower maxPassages, or take a faster model.',
+  },
+  language_model_credentials: {
+    action: 'stop',
+    summary: 'The language model refused the key.',
+    remedy: 'Correct languageModel.apiKey, and restart.',
+  },
+  language_model_refused: {
+    action: 'stop',
+    summary: 'The language model refused the request.',
+    remedy:
+      'Check endpoint and model under languageModel. When both are right, lower maxPassages: the model may not take so much at once.',
+  },
+  language_model_unreadable: {
+    action: 'skip',
+    summary: 'The language model answered in another form than it was asked for.',
+    remedy: 'Ask again. If it stays, take another model.',
+  },
+  language_model_uncited: {
+    action: 'skip',
+    summary: 'The language model said nothing that names a passage which it was given.',
+    remedy: 'Look at the passages themselves, or ask in other words.',
+  },
   // Document service on another machine
   remote_unavailable: {
     action: 'retry',

@@ -83,6 +83,10 @@ export interface PatientDesk {
     summary: object | null,
     isAsSeen: (version: string | null) => boolean,
   ): Promise<SummarySaved>;
+  /** Counts one more summary that is written, before it is. @returns how many that makes; null: it would be more than `most` */
+  countSummary(organizationId: string, patientUuid: string, most: number): Promise<number | null>;
+  /** Nothing came of one that was counted. */
+  uncountSummary(organizationId: string, patientUuid: string): Promise<void>;
   /** What a document says about whom it is; alerts when that is somebody else. @returns false: no such document */
   setPatientInfo(
     organizationId: string,

@@ -91,7 +91,6 @@ test('a linter finds nothing wrong with the description but what is as it must b
     'operation-2xx-response #/paths/~1api~1v1~1session~1oidc~1{provider}/get/responses',
     'operation-2xx-response #/paths/~1api~1v1~1session~1oidc~1callback/get/responses',
     // They want a language model, which is never there.
-    'operation-2xx-response #/paths/~1api~1patients~1{uuid}~1case-summary/post/responses',
     'operation-2xx-response #/paths/~1api~1query/post/responses',
     'operation-2xx-response #/paths/~1api~1vector-search~1{uuid}~1query/post/responses',
     'operation-2xx-response #/paths/~1api~1sync~1outbound~1enrich/post/responses',

@@ -76,6 +76,7 @@ test('one document is brought, found, read in all its parts, removed and taken b
   const [citation] = full.json.citations;
   expect(citation).toMatchObject({ documentId: documentUuid, pageNumber: 1, citationIndex: 1 });
   expect(full.json.content.slice(citation.startIndex, citation.endIndex)).toContain('torn meniscus');
+  expect(full.json).toMatchObject({ answeredBy: 'passages', reason: { code: 'language_model_missing' } });
   expect((await ask('POST', `/api/vector-search/${patient}/query`)).status).toBe(501);
 
   const list = await ask('GET', `/api/patients/${patient}/documents`);

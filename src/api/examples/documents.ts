@@ -47,6 +47,24 @@ const search = {
   byMeaning: false,
 };
 
+const CONCLUSION = 'The wrist has healed.';
+const byModel = {
+  content: `${CONCLUSION} [1]`,
+  citations: [
+    {
+      documentId: DOCUMENT,
+      documentName: 'Specialist report.docx',
+      pageNumber: 2,
+      startIndex: 0,
+      endIndex: CONCLUSION.length,
+      citationIndex: 1,
+      text: TEXT,
+    },
+  ],
+  answeredBy: 'model',
+  reason: null,
+};
+
 const full = {
   content: `${TEXT} [1]`,
   citations: [
@@ -59,6 +77,12 @@ const full = {
       citationIndex: 1,
     },
   ],
+  answeredBy: 'passages',
+  reason: {
+    code: 'language_model_missing',
+    message: 'No language model is configured.',
+    remedy: 'Describe one under languageModel in chartsync.yaml, and restart; or take the passages.',
+  },
 };
 
 const medicalDocument = {
@@ -340,6 +364,22 @@ export const DOCUMENT_EXAMPLES: Examples = {
       200: { silknotePatientUuid: PATIENT, caseSummary: { text: 'A healed fracture.' }, summaryGenerationCount: 0 },
     },
   },
+  generateCaseSummary: {
+    answers: {
+      200: {
+        silknotePatientUuid: PATIENT,
+        caseSummary: {
+          text: byModel.content,
+          citations: byModel.citations.map(({ text, ...citation }) => citation),
+          writtenBy: 'model',
+          model: 'sample-model',
+          writtenAt: NOW,
+        },
+        saved: true,
+        summaryGenerationCount: 1,
+      },
+    },
+  },
   saveCaseSummary: { body: { caseSummary: { text: 'A healed fracture.' } }, answers: {} },
   patientDuplicates: { answers: { 200: duplicates } },
   duplicates: { answers: { 200: duplicates } },
@@ -443,6 +483,6 @@ export const DOCUMENT_EXAMPLES: Examples = {
   restoreDocument: { answers: { 200: { success: true, documentUuid: DOCUMENT, restored: true } } },
   searchPatient: { body: { query: '"left wrist" fractur*', limit: 20 }, answers: { 200: search } },
   searchPatientByAddress: { answers: { 200: search } },
-  queryFull: { body: { query: 'fracture wrist', includeExactQuotes: true }, answers: { 200: full } },
+  queryFull: { body: { query: 'fracture wrist', includeExactQuotes: true }, answers: { 200: byModel } },
   queryFullByAddress: { answers: { 200: full } },
 };

@@ -1,10 +1,14 @@
-/** `/api/patients/:uuid/case-summary`: kept as a client saves it; to write one needs a language model. */
+/** `/api/patients/:uuid/case-summary`: kept as a client saves it, or as a language model writes the first one. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
+import { summaryTask } from '../../domain/cited-answer.ts';
+import type { SearchPlace } from '../../ports/search-index.ts';
 import type { Access } from '../access.ts';
 import { PatientUuid, patientOf } from '../document-access.ts';
 import { HttpError } from '../errors.ts';
 import { isAsSeen, type Preconditions, summaryTag } from '../etag.ts';
+import { CITATION_FIELDS, citationOf, type ModelAnswers } from '../model-answers.ts';
+import { findPassages, type NamedPassage } from '../patient-passages.ts';
 import { ACCESS_REFUSALS, refusals } from '../refusals.ts';
 import { SelectOrganization } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
@@ -19,6 +23,21 @@ const Summary = Type.Object(
     summaryGenerationCount: Type.Integer({ minimum: 0, description: `Of at most ${MOST_GENERATIONS}.` }),
   },
   { description: 'The summary as it was saved.' },
+);
+const WrittenSummary = Type.Object(
+  {
+    silknotePatientUuid: Type.String({ format: 'uuid' }),
+    caseSummary: Type.Object({
+      text: Type.String({ description: 'Plain text: statements, each with the numbers of its citations.' }),
+      citations: Type.Array(Type.Object(CITATION_FIELDS)),
+      writtenBy: Type.Literal('model'),
+      model: Type.String(),
+      writtenAt: Type.String({ format: 'date-time' }),
+    }),
+    saved: Type.Boolean({ description: 'False: another one is saved, and stays.' }),
+    summaryGenerationCount: Type.Integer({ minimum: 1, description: `Of at most ${MOST_GENERATIONS}.` }),
+  },
+  { description: 'It was written.' },
 );
 const SaveBody = Type.Object(
   { caseSummary: Type.Record(Type.String(), Type.Unknown(), { description: 'Any JSON object.' }) },
@@ -36,7 +55,12 @@ const AsSeen = Type.Object({
 type Named = { Params: { uuid: string } };
 type Changing = Named & { Headers: Preconditions };
 
-export function caseSummaryRoutes(app: FastifyInstance, services: ApiServices, access: Access): void {
+export function caseSummaryRoutes(
+  app: FastifyInstance,
+  services: ApiServices,
+  access: Access,
+  answers: ModelAnswers,
+): void {
   const path = '/api/patients/:uuid/case-summary';
   const common = { tags: ['documents'], headers: SelectOrganization, params: PatientUuid };
   const config = { component: 'patient' } as const;
@@ -137,16 +161,91 @@ export function caseSummaryRoutes(app: FastifyInstance, services: ApiServices, a
       schema: {
         ...common,
         summary: 'Have a case summary written',
-        description: 'Needs a language model. None can be configured yet.',
+        description: `By the language model, from passages of the patient's documents; at most ${MOST_GENERATIONS} times for each patient. It is saved only where none is saved ("saved"): what is there stays until somebody changes it with PUT or DELETE.`,
         operationId: 'generateCaseSummary',
-        response: refusals(...ACCESS_REFUSALS, 501),
+        response: { 200: WrittenSummary, ...refusals(...ACCESS_REFUSALS, 409, 501, 502, 504) },
       },
     },
-    async (request) => {
-      await patientOf(services, access, request, 'documents:write');
-      const message =
-        'A case summary is written by a language model, and none is configured. One can be saved with PUT.';
-      throw new HttpError(501, 'language_model_missing', message);
+    async (request, reply) => {
+      const place = await patientOf(services, access, request, 'documents:write');
+      const model = services.languageModel;
+      if (model === null) {
+        const message =
+          'A case summary is written by a language model, and none is configured. One can be saved with PUT.';
+        throw new HttpError(501, 'language_model_missing', message);
+      }
+      // It tells what is in the documents.
+      await access.authorize(request, 'documents:read');
+      const { organizationId, patientUuid } = place;
+      const subject = { kind: 'patient', id: patientUuid };
+      return access.audited(
+        request,
+        { organizationId, action: 'case_summary.write', subject },
+        async () => {
+          const passages = await findSummaryPassages(services, place, model.maxPassages);
+          if (passages.length === 0) {
+            const message = 'The documents of this patient have no passages that a summary could be written from.';
+            throw new HttpError(409, 'nothing_found', message);
+          }
+          const summaryGenerationCount = await services.patients.countSummary(
+            organizationId,
+            patientUuid,
+            MOST_GENERATIONS,
+          );
+          if (summaryGenerationCount === null) {
+            const message = `For this patient ${MOST_GENERATIONS} summaries were written, and no more are. One can be saved with PUT.`;
+            throw new HttpError(429, 'summary_limit', message);
+          }
+          try {
+            const asked = { ...place, purpose: 'summary' as const, passages, task: summaryTask };
+            const { content, citations } = await answers.write(request, reply, asked);
+            const caseSummary = {
+              text: content,
+              citations: citations.map((citation) => citationOf(passages, citation)),
+              writtenBy: 'model',
+              model: model.model,
+              writtenAt: new Date().toISOString(),
+            };
+            // What a person saved, perhaps in this moment, is theirs.
+            const isNone = (version: string | null) => version === null;
+            const { result } = await services.patients.saveCaseSummary(
+              organizationId,
+              patientUuid,
+              caseSummary,
+              isNone,
+            );
+            const saved = result === 'saved';
+            return { silknotePatientUuid: patientUuid, caseSummary, saved, summaryGenerationCount };
+          } catch (error) {
+            await services.patients.uncountSummary(organizationId, patientUuid);
+            throw error;
+          }
+        },
+        ({ saved }) => ({ details: { saved } }),
+      );
     },
   );
+}
+
+/** What a clinician looks for. Each is asked for alone: together, the most frequent words would win. */
+const TOPICS = [
+  'injury accident incident onset history complaint symptoms pain',
+  'diagnosis impression findings examination assessment opinion',
+  'imaging investigation results scan x-ray MRI ultrasound pathology test',
+  'treatment surgery operation procedure medication therapy physiotherapy',
+  'progress review outcome prognosis recovery capacity work plan referral follow-up recommendation',
+];
+
+/** The best of each topic before the second best of any. */
+async function findSummaryPassages(services: ApiServices, place: SearchPlace, most: number): Promise<NamedPassage[]> {
+  const found = await Promise.all(TOPICS.map((text) => findPassages(services, place, { text, limit: most })));
+  const chosen = new Map<string, NamedPassage>();
+  for (let rank = 0; rank < most; rank++) {
+    for (const { passages } of found) {
+      const passage = passages[rank];
+      if (passage === undefined || chosen.size === most) continue;
+      chosen.set(`${passage.documentUuid} ${passage.page} ${passage.start}`, passage);
+    }
+  }
+  return [...chosen.values()];
 }

@@ -9,14 +9,19 @@ import type { Access } from '../access.ts';
 import { describeAlerts } from '../alert-metrics.ts';
 import { describeDocuments } from '../document-metrics.ts';
 import { ACCESS_REFUSALS, refusals } from '../refusals.ts';
-import type { RequestTimes } from '../request-times.ts';
 import { SelectOrganization } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
 
 /** Counts of a run that say what it did; the others say how things are. */
 const ACTIONS = ['added', 'updated', 'moved', 'removed', 'same', 'failed', 'bytes'] as const;
 
-export function metricsRoutes(app: FastifyInstance, services: ApiServices, access: Access, times: RequestTimes): void {
+/** @param counted by this server, whoever asks */
+export function metricsRoutes(
+  app: FastifyInstance,
+  services: ApiServices,
+  access: Access,
+  counted: readonly Metric[],
+): void {
   app.get(
     '/metrics',
     {
@@ -37,7 +42,7 @@ export function metricsRoutes(app: FastifyInstance, services: ApiServices, acces
       const organizations = await access.authorizeAll(request, 'sync:read');
       const registry = new Registry();
       describeProcess(registry, services);
-      registry.registerMetric(times.histogram);
+      for (const metric of counted) registry.registerMetric(metric);
       await describeBooks(registry, services, organizations);
       const snapshot = await services.metrics.snapshot(organizations);
       describeRuns(registry, snapshot, Date.now());

@@ -233,7 +233,7 @@ export function syncPhaseRoutes(app: FastifyInstance, services: ApiServices, acc
           operationId,
           summary,
           description:
-            'Nothing is asked of a language model, so this is refused. Cases alone: /api/sync/outbound/cases.',
+            'No language model writes texts about cases, so this is refused. Cases alone: /api/sync/outbound/cases.',
           tags: ['idexx'],
           headers: SelectOrganization,
           body: EnrichBody,
@@ -243,7 +243,7 @@ export function syncPhaseRoutes(app: FastifyInstance, services: ApiServices, acc
       async (request) => {
         await access.authorize(request, 'sync:run');
         const message =
-          'This needs a language model, and none is configured. Use /api/sync/outbound/cases for cases alone.';
+          'No language model writes texts about cases here. Use /api/sync/outbound/cases for cases alone.';
         throw new HttpError(501, 'language_model_missing', message);
       },
     );

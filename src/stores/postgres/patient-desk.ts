@@ -92,6 +92,31 @@ export function createPatientDesk(database: Database): PatientDesk {
         return { result: 'saved', version: versionOf(caseSummaryJson) };
       }),
 
+    countSummary: (organizationId, patientUuid, most) =>
+      ask(async () => {
+        const row = await db
+          .updateTable('silknote_patient_filesets')
+          .set(({ eb }) => ({ summaryGenerationCount: eb('summaryGenerationCount', '+', 1) }))
+          .where('organizationId', '=', organizationId)
+          .where('silknotePatientUuid', '=', patientUuid)
+          .where('deletedAt', 'is', null)
+          .where('summaryGenerationCount', '<', most)
+          .returning('summaryGenerationCount')
+          .executeTakeFirst();
+        return row?.summaryGenerationCount ?? null;
+      }),
+
+    uncountSummary: (organizationId, patientUuid) =>
+      ask(async () => {
+        await db
+          .updateTable('silknote_patient_filesets')
+          .set(({ eb }) => ({ summaryGenerationCount: eb('summaryGenerationCount', '-', 1) }))
+          .where('organizationId', '=', organizationId)
+          .where('silknotePatientUuid', '=', patientUuid)
+          .where('summaryGenerationCount', '>', 0)
+          .execute();
+      }),
+
     setPatientInfo: (organizationId, patientUuid, documentUuid, { name, dateOfBirth }) =>
       database.transaction(async (trx) => {
         const fileset = await trx
