@@ -244,6 +244,8 @@ test('two people write one case summary: each sees what the other has written, a
   const focused = "document.querySelector('chartsync-patient').shadowRoot.activeElement.tagName";
   expect(await one.page.evaluate(focused)).toBe('TEXTAREA');
   expect(await button(one, 'Save the summary').isDisabled()).toBe(true);
+  // A text is shown as it will look, not as a part of something.
+  expect(await one.page.getByText('Text', { exact: true }).count()).toBe(0);
   expect(await violations(one.page)).toEqual([]);
   await button(one, 'Save mine instead').click();
   await button(one, 'Change the summary').waitFor();

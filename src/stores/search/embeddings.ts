@@ -45,6 +45,8 @@ export function createEmbeddings(options: EmbeddingsOptions): Embeddings {
     try {
       answer = await fetch(url, {
         method: 'POST',
+        // Key and texts are for this address only.
+        redirect: 'manual',
         headers: {
           'content-type': 'application/json',
           ...(options.apiKey === null ? {} : { authorization: `Bearer ${options.apiKey}`, 'api-key': options.apiKey }),
