@@ -25,7 +25,7 @@ const Patient = Type.Object({
   gender: text(),
   summaryGenerationCount: Type.Integer({ minimum: 0 }),
   fileSet: Type.Array(Type.String({ format: 'uuid' }), { description: 'UUIDs of the files.' }),
-  caseSummary: Type.Unknown({ description: 'What a client saved; null: nothing.' }),
+  caseSummary: Type.Unknown({ description: 'What a client saved, or the language model wrote; null: nothing.' }),
   vectorStore: Type.Unknown({ description: 'What another application wrote; null: nothing.' }),
   activatedUse: Type.Boolean(),
   activatedUseTime: instant(),
