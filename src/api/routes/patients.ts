@@ -26,7 +26,7 @@ const Patient = Type.Object({
   gender: text(),
   summaryGenerationCount: Type.Integer({ minimum: 0 }),
   fileSet: Type.Array(Type.String({ format: 'uuid' }), { description: 'UUIDs of the files.' }),
-  caseSummary: Type.Unknown({ description: 'What a client saved; null: nothing.' }),
+  caseSummary: Type.Unknown({ description: 'What a client saved, or the language model wrote; null: nothing.' }),
   caseSummaryETag: nullable(
     Type.String({
       description: 'The ETag of `caseSummary`: for If-Match, where it is saved or removed. Null: there is none.',

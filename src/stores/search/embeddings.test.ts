@@ -57,6 +57,12 @@ describe('embeddings', () => {
     expect(await embeddings.of([])).toEqual([]);
   });
 
+  it('go nowhere else, whatever the endpoint says', async () => {
+    answer = (_, response) => response.writeHead(307, { location: `${settings.endpoint}elsewhere` }).end();
+    await expect(embeddings.of(['x'])).rejects.toMatchObject({ code: 'embeddings_mismatch' });
+    expect(requests).toHaveLength(1);
+  });
+
   it.each([500, 503, 429, 408])('are asked for again after %i', async (status) => {
     const good = answer;
     answer = (asked, response, nth) => (nth < 3 ? response.writeHead(status).end() : good(asked, response, nth));
