@@ -1,7 +1,7 @@
 /** A few workers, used again and again: a start takes longer than most documents. */
 import { mkdir, rm } from 'node:fs/promises';
 import { SyncError } from '../domain/errors.ts';
-import type { FromWorker, Job, MergeJob } from './job.ts';
+import type { FromWorker, Job, MergeJob, Refused } from './job.ts';
 import { WorkerProcess } from './worker-process.ts';
 
 export interface WorkerPoolOptions {
@@ -16,10 +16,14 @@ export interface WorkerPoolOptions {
   readonly searchPath: string;
 }
 
-/** What starts with less is not read again. */
+/** What would start with less is read again another time. */
 const LEAST_SECOND_READ_MS = 10_000;
 
 type Answer = Extract<FromWorker, { kind: 'done' | 'failed' }>;
+interface Refusal {
+  readonly kind: 'done';
+  readonly result: Refused;
+}
 
 export class WorkerPool {
   readonly #options: WorkerPoolOptions;
@@ -47,7 +51,8 @@ export class WorkerPool {
       const timeMs = until - Date.now();
       // What others have left there is not to be the fault of this document: a refusal is that of a worker of its own. Both
       // together take no longer than one may: others wait behind it.
-      if (!used || !wantedMemory(answer) || timeMs < LEAST_SECOND_READ_MS) return answer;
+      if (!used || !wantedMemory(answer)) return answer;
+      if (timeMs < LEAST_SECOND_READ_MS) return { ...answer, result: { ...answer.result, retry: 'once' } };
       const trouble = await emptied(job.workFolder);
       if (trouble !== null) return { kind: 'failed', code: trouble };
       const again = { ...job, limits: { ...job.limits, timeMs } };
@@ -152,6 +157,6 @@ async function emptied(folder: string): Promise<string | null> {
   }
 }
 
-function wantedMemory(answer: Answer): boolean {
+function wantedMemory(answer: Answer): answer is Refusal {
   return answer.kind === 'done' && answer.result.verdict === 'refused' && answer.result.code === 'document_memory';
 }

@@ -81,6 +81,14 @@ describe('of an answer', () => {
   });
 });
 
+test.each(['【', '[', '[1 ', '[a', ' ', '【1'])('a whole answer of %j is read in no time', (mark) => {
+  const text = `${mark.repeat(Math.floor(3_990 / mark.length))} It healed.`;
+  const given = JSON.stringify({ statements: Array.from({ length: 250 }, () => ({ text, passages: [1] })) });
+  const begun = performance.now();
+  readStatements(given, 3);
+  expect(performance.now() - begun).toBeLessThan(1000);
+});
+
 test('passages are numbered as they are first cited, and each citation says where its statement stands', () => {
   const { content, citations } = citedText([
     { text: 'It broke.', passages: [4, 1] },

@@ -35,7 +35,7 @@ const MOST_STATEMENTS = 100;
 const LONGEST_STATEMENT = 2000;
 
 /** Numbers of passages that stand in a text are no citations: `[3]`, `【4:0†source】`. */
-const MARKS = /\s*(?:\[(?=[^\d\]]*\d)[\d\s,;^–-]+\]|【[^】]*】)/gu;
+const MARKS = /\s?(?:\[(?=[^\d\][]*\d)[\d\s,;^–-]+\]|【[^【】]*】)/gu;
 /** Addresses, links, pictures and HTML: a document could have them written, and a page would follow them. */
 const MARKUP = /:\/\/|\]\(|<[a-z!/]/iu;
 /** Passages are numbered anew, so such a number would mislead. */

@@ -41,8 +41,8 @@ export interface RunLists {
   /** A person's decision about many. @returns how many of them there are */
   decideFailures(organizationId: string, failureIds: readonly string[], decision: 'retry' | 'skip'): Promise<number>;
   /**
-   * All waiting ones of a connection are due at once; with a run only those that it failed on, also when a later one has failed on
-   * them again. @returns how many
+   * All waiting ones of a connection are due at once; with a run only those that it failed on: of files also when a later one has
+   * failed on them again. @returns how many
    */
   retryFailures(organizationId: string, connectionId: string, runId?: string | null): Promise<number>;
   /** Newest first. Open: pending, or approved and being removed. */

@@ -2,6 +2,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { summaryTask } from '../../domain/cited-answer.ts';
+import { toSyncError } from '../../domain/errors.ts';
 import type { SearchPlace } from '../../ports/search-index.ts';
 import type { Access } from '../access.ts';
 import { PatientUuid, patientOf } from '../document-access.ts';
@@ -217,7 +218,10 @@ export function caseSummaryRoutes(
             const saved = result === 'saved';
             return { silknotePatientUuid: patientUuid, caseSummary, saved, summaryGenerationCount };
           } catch (error) {
-            await services.patients.uncountSummary(organizationId, patientUuid);
+            // Whoever hangs up has had one written: nobody could count them otherwise.
+            if (toSyncError(error).code !== 'cancelled') {
+              await services.patients.uncountSummary(organizationId, patientUuid).catch(() => undefined);
+            }
             throw error;
           }
         },

@@ -57,14 +57,20 @@ export function createRunLists(database: Database): RunLists {
 
     retryFailures: (organizationId, connectionId, runId = null) =>
       database.transaction(async (trx) => {
-        // A failure names the last run that met it; the units of a run remember all that it met.
-        const ofRun = sql`AND (f.run_id = ${runId} OR (f.unit, f.reference) IN (
-          SELECT u.unit, e ->> 'reference' FROM sync_run_units AS u, jsonb_array_elements(u.errors) AS e
-          WHERE u.organization_id = ${organizationId} AND u.run_id = ${runId}))`;
+        const waiting = sql`f.organization_id = ${organizationId} AND f.connection_id = ${connectionId}
+          AND f.state = 'waiting'`;
+        // A failure names the last run that met it. Units of files remember every failure that a run met, those of records its code.
+        const ofRun = sql`AND f.id IN (
+          SELECT f.id FROM sync_failures AS f WHERE ${waiting} AND f.run_id = ${runId}
+          UNION
+          SELECT f.id FROM sync_failures AS f JOIN met USING (unit, reference) WHERE ${waiting})`;
         const { numAffectedRows } = await sql`
-          UPDATE sync_failures AS f SET next_retry_at = now()
-          WHERE f.organization_id = ${organizationId} AND f.connection_id = ${connectionId} AND f.state = 'waiting'
-            ${runId === null ? sql`` : ofRun}`.execute(trx);
+          WITH met AS MATERIALIZED (
+            SELECT u.unit, e ->> 'reference' AS reference FROM sync_run_units AS u, jsonb_array_elements(u.errors) AS e
+            WHERE u.organization_id = ${organizationId} AND u.run_id = ${runId})
+          -- Due also by the clock of a process that is behind that of the database.
+          UPDATE sync_failures AS f SET next_retry_at = least(f.next_retry_at, now() - interval '5 minutes')
+          WHERE ${waiting} ${runId === null ? sql`` : ofRun}`.execute(trx);
         return Number(numAffectedRows ?? 0n);
       }),
 

@@ -40,6 +40,8 @@ type Passages = RowsOptions['passages'];
 
 /** An entry whose pages are read when they are needed, and never twice: they may be a stream, while puts are tried again. */
 export interface ReadEntry extends Omit<SearchEntry, 'pages'> {
+  /** Of several puts the one that was asked for last stays, however long each of them waits. */
+  readonly stamp: string;
   passages(): Promise<Passages>;
   readonly patience: Patience;
 }
@@ -128,8 +130,7 @@ export function createLanceDocuments({ tables, writer, embeddings, profile }: La
    */
   async function addNew(table: Table, entry: ReadEntry, control: Control): Promise<boolean> {
     if (covers(control, entry)) return false;
-    // Of several puts the one that was asked for last stays, however long each of them waits.
-    const stamp = newStamp('newest');
+    const { stamp } = entry;
     const writing = {
       id: headId(entry.patientUuid, entry.documentUuid),
       size: 1,
@@ -139,8 +140,8 @@ export function createLanceDocuments({ tables, writer, embeddings, profile }: La
     return present === null && (!doubled || (await tidy(table, entry)) === 'one');
   }
 
-  function makeRows(entry: ReadEntry, passages: Passages, epoch: number, kind: 'newest' | 'older'): Row[] {
-    return rowsOf({ entry, passages, epoch, profile, stamp: newStamp(kind) });
+  function olderRows(entry: ReadEntry, passages: Passages, epoch: number): Row[] {
+    return rowsOf({ entry, passages, epoch, profile, stamp: newStamp('older') });
   }
 
   function ready(rows: readonly Row[]): Writing {
@@ -160,6 +161,7 @@ export function createLanceDocuments({ tables, writer, embeddings, profile }: La
         patientUuid,
         documentUuid,
         version,
+        stamp: newStamp('newest'),
         // One wait for all that is to be written of it.
         patience: { until: waitMs > 0 ? performance.now() + waitMs : 0, signal },
         passages() {
@@ -179,10 +181,13 @@ export function createLanceDocuments({ tables, writer, embeddings, profile }: La
         }
         const before = await headOf(live, entry);
         if (first && !covers(control, entry) && before?.doubled !== true && isSame(before, entry)) return true;
+        if (first && before !== null && before.stamp > entry.stamp) return true;
         if (first) outcome = before === null || before.passages === REMOVED ? 'created' : 'replaced';
-        const rows = makeRows(entry, await entry.passages(), control.epoch, 'newest');
+        const { stamp } = entry;
+        const rows = rowsOf({ entry, passages: await entry.passages(), epoch: control.epoch, profile, stamp });
+        // It has waited for others already, if it could.
+        const patience = first && targets.length === 1 ? NONE : entry.patience;
         for (const table of targets) {
-          const { patience } = entry;
           await write(table, { mode: { kind: 'newest' }, rows, place: entry, isNew: before === null, patience });
         }
         return false;
@@ -195,7 +200,7 @@ export function createLanceDocuments({ tables, writer, embeddings, profile }: La
      * document is there twice until {@link settleNew}: the newer one decides.
      */
     async addOlder(table: Table, entry: ReadEntry, epoch: number): Promise<RebuildOutcome> {
-      const rows = makeRows(entry, await entry.passages(), epoch, 'older');
+      const rows = olderRows(entry, await entry.passages(), epoch);
       const { present } = await writer.write(table, { kind: 'absent', alone: true }, ready(rows), entry.patience);
       if (present === null) return 'created';
       return isSame(present, entry) ? 'unchanged' : 'kept';
@@ -220,7 +225,7 @@ export function createLanceDocuments({ tables, writer, embeddings, profile }: La
     async putOlder(table: Table, entry: ReadEntry, epoch: number): Promise<RebuildOutcome> {
       const before = await headOf(table, entry);
       if (before !== null && before.epoch >= epoch) return isSame(before, entry) ? 'unchanged' : 'kept';
-      const rows = makeRows(entry, await entry.passages(), epoch, 'older');
+      const rows = olderRows(entry, await entry.passages(), epoch);
       await write(table, {
         mode: { kind: 'older', epoch },
         rows,

@@ -156,12 +156,14 @@ function oneOf(jobs: readonly Writing[]): string {
   return `id IN (${jobs.map(({ id }) => `'${id}'`)})`;
 }
 
-/** Those whose rows cannot be had fail alone. */
+/** Those whose rows cannot be had fail alone, and those that nobody wants any more by then. */
 async function makeAll(jobs: readonly Job[]): Promise<{ jobs: readonly Job[]; rows: readonly Row[] }> {
   const made = await Promise.all(
     jobs.map(async (job) => {
       try {
-        return { job, rows: await job.rows() };
+        const rows = await job.rows();
+        job.patience.signal?.throwIfAborted();
+        return { job, rows };
       } catch (error) {
         job.done.reject(error);
         return null;
