@@ -3,7 +3,8 @@
  *
  * Differences are `missing` or `surplus` in one of the three stores, or `different`:
  * source ↔ row by the source's own record (with `content`: by the file's hash), row ↔ blob by presence and size (with
- * `content`: by reading the blob), blob ↔ row over the whole organisation, and the kept count against the real one.
+ * `content`: by reading the blob), blob ↔ row over the whole organisation by presence and size, and the kept count against the
+ * real one.
  */
 import { createHash } from 'node:crypto';
 import pLimit from 'p-limit';
@@ -61,10 +62,10 @@ export async function verifyFiles(
   report: (difference: Difference) => void,
 ): Promise<VerifyResult> {
   let differences = 0;
-  const lost = new Set<string | undefined>();
+  const told = new Set<string | undefined>();
   const tell: Tell = (difference) => {
     differences++;
-    if (difference.store === 'blob' && difference.kind === 'missing') lost.add(difference.sha256 ?? undefined);
+    if (difference.store === 'blob') told.add(difference.sha256 ?? undefined);
     report({ unit: null, reference: null, documentUuid: null, sha256: null, code: null, ...difference });
   };
   await ports.source.check(request.signal);
@@ -74,7 +75,7 @@ export async function verifyFiles(
   if (request.unit !== undefined) return { ...source, documents, blobs: documents, differences, checksums: null };
   const { count, checksums } = await verifyBlobs(ports, settings.organizationId, request.signal, {
     tell,
-    isTold: ({ sha256 }) => lost.has(sha256),
+    isTold: ({ sha256 }) => told.has(sha256),
   });
   return { ...source, documents, blobs: count, differences, checksums };
 }
@@ -226,7 +227,10 @@ export async function verifyBlobs(
   { records, blobs }: { readonly records: Pick<DocumentRecords, 'blobRows'>; readonly blobs: BlobStore },
   organizationId: string,
   signal: AbortSignal,
-  { tell, isTold }: { readonly tell: Tell /** That it is not there. */; readonly isTold: (row: BlobRow) => boolean },
+  {
+    tell,
+    isTold,
+  }: { readonly tell: Tell /** That it is not there, or damaged. */; readonly isTold: (row: BlobRow) => boolean },
 ): Promise<{ count: number; checksums: { rows: string; blobs: string } }> {
   const inRows = createHash('sha256');
   const inBlobs = createHash('sha256');
@@ -247,6 +251,7 @@ export async function verifyBlobs(
         tell({ store: 'row', kind: 'different', message, sha256: row.sha256 });
       }
       if (order < 0) tellMissing(row);
+      else if (blob?.size !== row.size) tellDamaged(row, blob!.size);
     }
     if (blob !== undefined && order >= 0) {
       count++;
@@ -271,6 +276,17 @@ export async function verifyBlobs(
     } else if (row.state === 'stored') {
       tell({ store: 'blob', kind: 'missing', message: 'A released blob is gone before its time.', sha256 });
     }
+  }
+
+  /** Of a released one only its announcement tells the size. */
+  function tellDamaged(row: BlobRow, size: number): void {
+    if (row.documents === 0 || isTold(row)) return;
+    const { sha256 } = row;
+    const message =
+      row.originals > 0
+        ? `The blob has ${size} bytes, the document ${row.size}.`
+        : `The blob of what was made of a document has ${size} bytes instead of ${row.size}.`;
+    tell({ store: 'blob', kind: 'different', message, code: 'blob_corrupt', sha256 });
   }
 
   /** Contents are announced before they are stored: one that came meanwhile is known by now. */
