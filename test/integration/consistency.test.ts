@@ -293,7 +293,7 @@ test('a blob that no record knows is released by a repair, and removed by the cl
   const cli = (...args: string[]) => runCli([...args, '--json'], { cwd: setup.folder, env: setup.environment });
   const strays = async () =>
     (await cli('repair', CONNECTION, '--plan')).lines
-      .filter((line) => line.store === 'blob')
+      .filter((line) => line.store === 'blob' && line.kind === 'surplus')
       .map((line) => line.sha256);
   expect(await strays()).toContain(sha256);
   await cli('repair', CONNECTION, '--apply');

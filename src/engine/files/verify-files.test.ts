@@ -188,6 +188,34 @@ describe('rows and blobs', () => {
     };
     await expect(verify()).rejects.toMatchObject({ code: 'blob_unavailable' });
   });
+
+  test('a store whose list fails ends it, and the rows are not held any longer', async () => {
+    let open = 0;
+    const { records, blobs } = practice.ports;
+    practice.ports = {
+      ...practice.ports,
+      records: {
+        ...records,
+        async *blobRows(...of) {
+          open++;
+          try {
+            yield* records.blobRows(...of);
+          } finally {
+            open--;
+          }
+        },
+      },
+      blobs: {
+        ...blobs,
+        async *list() {
+          yield [];
+          throw new SyncError('blob_unavailable');
+        },
+      },
+    };
+    await expect(verify()).rejects.toMatchObject({ code: 'blob_unavailable' });
+    expect(open).toBe(0);
+  });
 });
 
 test('a share that goes away ends it', async () => {

@@ -238,30 +238,36 @@ export async function verifyBlobs(
   const listed = listBlobs(blobs, organizationId, signal)[Symbol.asyncIterator]();
   const unknown: string[] = [];
   let count = 0;
-  let row = (await rows.next()).value as BlobRow | undefined;
-  let blob = (await listed.next()).value as BlobInfo | undefined;
-  while (row !== undefined || blob !== undefined) {
-    const sha256 = blob?.name.slice(blob.name.indexOf('/') + 1);
-    const order = row === undefined ? 1 : sha256 === undefined ? -1 : compareBytes(row.sha256, sha256);
-    if (row !== undefined && order <= 0) {
-      if (row.documents > 0) inRows.update(`${row.sha256}\n`);
-      if (row.documents > 0 && order === 0) inBlobs.update(`${row.sha256}\n`);
-      if (row.references !== row.documents) {
-        const message = `The kept count is ${row.references}, live documents are ${row.documents}.`;
-        tell({ store: 'row', kind: 'different', message, sha256: row.sha256 });
+  try {
+    let row = (await rows.next()).value as BlobRow | undefined;
+    let blob = (await listed.next()).value as BlobInfo | undefined;
+    while (row !== undefined || blob !== undefined) {
+      const sha256 = blob?.name.slice(blob.name.indexOf('/') + 1);
+      const order = row === undefined ? 1 : sha256 === undefined ? -1 : compareBytes(row.sha256, sha256);
+      if (row !== undefined && order <= 0) {
+        if (row.documents > 0) inRows.update(`${row.sha256}\n`);
+        if (row.documents > 0 && order === 0) inBlobs.update(`${row.sha256}\n`);
+        if (row.references !== row.documents) {
+          const message = `The kept count is ${row.references}, live documents are ${row.documents}.`;
+          tell({ store: 'row', kind: 'different', message, sha256: row.sha256 });
+        }
+        if (order < 0) tellMissing(row);
+        else if (blob?.size !== row.size) tellDamaged(row, blob!.size);
       }
-      if (order < 0) tellMissing(row);
-      else if (blob?.size !== row.size) tellDamaged(row, blob!.size);
+      if (blob !== undefined && order >= 0) {
+        count++;
+        if (order > 0) unknown.push(sha256!);
+        if (unknown.length >= MOST_UNKNOWN) await tellSurplus();
+      }
+      const nextRow = row !== undefined && order <= 0;
+      const nextBlob = blob !== undefined && order >= 0;
+      if (nextRow) row = (await rows.next()).value as BlobRow | undefined;
+      if (nextBlob) blob = (await listed.next()).value as BlobInfo | undefined;
     }
-    if (blob !== undefined && order >= 0) {
-      count++;
-      if (order > 0) unknown.push(sha256!);
-      if (unknown.length >= MOST_UNKNOWN) await tellSurplus();
-    }
-    const nextRow = row !== undefined && order <= 0;
-    const nextBlob = blob !== undefined && order >= 0;
-    if (nextRow) row = (await rows.next()).value as BlobRow | undefined;
-    if (nextBlob) blob = (await listed.next()).value as BlobInfo | undefined;
+  } finally {
+    // A store that is away must not keep the rows open: they hold a connection of the database.
+    await rows.return?.(undefined);
+    await listed.return?.(undefined);
   }
   await tellSurplus();
   return { count, checksums: { rows: inRows.digest('hex'), blobs: inBlobs.digest('hex') } };
