@@ -315,6 +315,11 @@ test(
     await settled();
     expect(await contentOf(pages)).toBe(before);
     expect(await repair('--apply', '--content')).toEqual({ code: 0, lines: new Map() });
+
+    // What a person brought is mended by whoever brings it once more.
+    await writeFile(blobOf(shaOf(UPLOAD)), UPLOAD.replace('zaffre', 'purple'));
+    await upload();
+    expect(await contentOf(shaOf(UPLOAD))).toBe(UPLOAD);
   },
   LONG,
 );
