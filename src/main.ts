@@ -42,6 +42,7 @@ import type { ClinicReports } from './ports/clinic-reports.ts';
 import type { ConnectionRegistry } from './ports/connection-registry.ts';
 import type { ConsistencyStore } from './ports/consistency-store.ts';
 import type { ConsultationBook } from './ports/consultation-book.ts';
+import type { ContentNames } from './ports/content-names.ts';
 import type { DocumentDeliveries } from './ports/document-deliveries.ts';
 import type { DocumentDesk } from './ports/document-desk.ts';
 import type { DocumentEvents } from './ports/document-events.ts';
@@ -91,6 +92,7 @@ import { createConnectionRegistry } from './stores/postgres/connection-registry.
 import { createConnectionSettingsStore } from './stores/postgres/connection-settings.ts';
 import { createConsistencyStore } from './stores/postgres/consistency-store.ts';
 import { createConsultationBook } from './stores/postgres/consultation-rows.ts';
+import { createContentNames } from './stores/postgres/content-names.ts';
 import { createCredentialStore } from './stores/postgres/credential-store.ts';
 import { openDatabase } from './stores/postgres/database.ts';
 import { createDatabaseProbe } from './stores/postgres/database-probe.ts';
@@ -185,6 +187,7 @@ export interface Chartsync {
   /** Copies of our tables in the databases of sources. */
   readonly mirrors: readonly Mirror[];
   readonly desk: DocumentDesk;
+  readonly contentNames: ContentNames;
   readonly documentEvents: DocumentEvents;
   readonly patients: PatientDesk;
   readonly groups: DocumentGroups;
@@ -379,6 +382,7 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
       mirrorRecords: createMirrorRecords(records),
       mirrors,
       desk: createDocumentDesk(records, { elsewhere: [...remotes.keys()] }),
+      contentNames: createContentNames(records),
       documentEvents: createDocumentEvents(records),
       patients: createPatientDesk(records),
       groups: createDocumentGroups(records),

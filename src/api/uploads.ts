@@ -84,10 +84,9 @@ async function storeFile(
     const sha256 = hash.digest('hex');
     const name = blobName(organizationId, sha256);
     const announced = await services.desk.announce(organizationId, { sha256, size: sizeBytes });
+    const content = { size: sizeBytes, sha256, open: () => createReadStream(path) };
     // Who is told that it is stored throws the original away: what the records say of an earlier one is not enough.
-    if (announced === 'wanted' || (await services.blobs.stat(name)) === null) {
-      await services.blobs.put(name, { size: sizeBytes, sha256, open: () => createReadStream(path) });
-    }
+    await services.blobs.put(name, content, undefined, { distrust: announced === 'stored' });
     return { originalName: nameOf(part.filename), mimeType: part.mimetype || null, sha256, sizeBytes };
   } finally {
     await rm(path, { force: true });

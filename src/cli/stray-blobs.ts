@@ -1,5 +1,4 @@
 /** Blobs that no record knows: nothing of ours would ever remove them. */
-import { verifyBlobs } from '../engine/files/verify-files.ts';
 import type { Chartsync } from '../main.ts';
 import { blobName } from '../ports/blob-store.ts';
 import type { Output } from './output.ts';
@@ -11,18 +10,13 @@ export interface StrayBlob {
 
 const MESSAGE = 'A blob that no record knows.';
 
-export async function findStrays(
-  { blobs, records }: Pick<Chartsync, 'blobs' | 'records'>,
+/** @param found by the comparison of blobs */
+export async function presentStrays(
+  { blobs }: Pick<Chartsync, 'blobs'>,
   organizationId: string,
+  found: readonly string[],
   signal: AbortSignal,
 ): Promise<readonly StrayBlob[]> {
-  const found: string[] = [];
-  await verifyBlobs({ records, blobs }, organizationId, signal, {
-    tell({ store, kind, sha256 }) {
-      if (store === 'blob' && kind === 'surplus' && typeof sha256 === 'string') found.push(sha256);
-    },
-    isTold: () => true,
-  });
   const strays: StrayBlob[] = [];
   for (const sha256 of found) {
     const there = await blobs.stat(blobName(organizationId, sha256), signal);

@@ -235,12 +235,13 @@ export const ERROR_CATALOGUE = {
   blob_corrupt: {
     action: 'skip',
     summary: 'The stored content does not have the size or SHA-256 that it should have.',
-    remedy: 'Run verify with --content; a copy from the source replaces the damaged blob.',
+    remedy:
+      'Run chartsync repair --content: it copies the file from the source again, or says what has to be brought again.',
   },
   blob_missing: {
     action: 'skip',
     summary: 'A document has no blob.',
-    remedy: 'Run a sync with --mode checksum; it copies the file from the source again.',
+    remedy: 'Run chartsync repair: it copies the file from the source again, or says what has to be brought again.',
   },
   blob_disk_full: {
     action: 'stop',

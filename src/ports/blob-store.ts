@@ -5,11 +5,14 @@
  * Contract, tested for every adapter by `test/contract/blob-store.ts`:
  * - `put` creates the blob unless it exists. It returns only after the store holds exactly `content.size` bytes with
  *   SHA-256 `content.sha256`. When the store says "exists" (also after a lost answer), the stored size and hash are
- *   compared first: equal → `exists`, different → SyncError `blob_corrupt`. Content whose bytes do not match its own
- *   `sha256` is refused with `blob_corrupt` and leaves no blob behind; so is content whose `sha256` is not the name's.
- *   When the blob is there already the content need not be opened. Several concurrent `put`s of one name all succeed.
+ *   compared first: equal → `exists`, and nothing is written; different → the damaged blob is replaced in one step, `replaced`.
+ *   Content whose bytes do not match its own `sha256` is refused with `blob_corrupt` and changes nothing; so is content whose
+ *   `sha256` is not the name's. When the blob is there already, and right, the content need not be opened. Several concurrent
+ *   `put`s of one name all succeed. A store may believe what it wrote down of a blob that has the right size, unless
+ *   `distrust` is asked for.
  *   An error of the content's own stream comes out as it is.
- * - A reader sees the whole content or none: never a part, also after a crash.
+ * - A reader sees the whole content or none: never a part, also after a crash. Of a blob that is replaced it sees the former
+ *   bytes to their end, or the new ones.
  * - `get` verifies: the stream ends with SyncError `blob_corrupt` when size or hash differ from the name's.
  *   A missing blob is SyncError `blob_missing`.
  * - `stat` of a missing blob is null. `delete` of a missing blob is fine (false).
@@ -33,11 +36,19 @@ export interface BlobInfo {
   readonly size: number;
 }
 
+/** replaced: what was stored under the name was not this content. */
+export type PutResult = 'created' | 'exists' | 'replaced';
+
+export interface PutOptions {
+  /** What the store has written down about a blob is not believed: the bytes that are there are read. */
+  readonly distrust?: boolean;
+}
+
 export interface BlobStore {
   readonly kind: 'filesystem' | 'azure' | 'memory';
   /** Checks reachability, creates the container or folder. Called once before use. */
   prepare(signal?: AbortSignal): Promise<void>;
-  put(name: string, content: BlobContent, signal?: AbortSignal): Promise<'created' | 'exists'>;
+  put(name: string, content: BlobContent, signal?: AbortSignal, options?: PutOptions): Promise<PutResult>;
   get(name: string, signal?: AbortSignal): Promise<{ readonly size: number; readonly stream: Readable }>;
   stat(name: string, signal?: AbortSignal): Promise<BlobInfo | null>;
   list(prefix: string, options?: { pageSize?: number; signal?: AbortSignal }): AsyncIterable<readonly BlobInfo[]>;

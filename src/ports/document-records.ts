@@ -90,6 +90,7 @@ export interface BlobCare {
 /** What the records say about one content of an organisation. */
 export interface BlobRow {
   readonly sha256: string;
+  /** As those say who name it; else as it was announced. */
   readonly size: number;
   /** `wanted`: announced, perhaps not in the store yet. */
   readonly state: 'wanted' | 'stored';

@@ -60,7 +60,8 @@ export function createDocumentSteps(options: DocumentStepsOptions) {
     if (!isLive(task)) return takeOut(task, signal);
     const known = await work.rendition(task.organizationId, task.document.sha256);
     const isCurrent = known?.processorVersion === options.processorVersion;
-    return bringIn(task, isCurrent ? known : await process(task, signal), isCurrent, signal);
+    if (isCurrent) return bringIn(task, known, true, signal);
+    return bringIn(task, await process(task, signal, isAskedFor(known)), false, signal);
   };
 
   async function bringIn(
@@ -84,9 +85,10 @@ export function createDocumentSteps(options: DocumentStepsOptions) {
     try {
       await index(task, rendition, signal);
     } catch (error) {
-      // The text is lost, not the document.
-      if (!isKnown || toSyncError(error).code !== 'blob_missing') throw error;
-      return bringIn(task, await process(task, signal), false, signal);
+      // The text is lost or damaged, not the document.
+      const { code } = toSyncError(error);
+      if (!isKnown || (code !== 'blob_missing' && code !== 'blob_corrupt')) throw error;
+      return bringIn(task, await process(task, signal, true), false, signal);
     }
     return { status: 'complete' };
   }
@@ -97,6 +99,7 @@ export function createDocumentSteps(options: DocumentStepsOptions) {
     const subject = remote === undefined ? null : await remote.deliveries.subject(task);
     const target = subject === null ? undefined : remote?.target(task.organizationId, subject.connectionId);
     if (remote === undefined || subject === null || target === undefined) return null;
+    await readAgain(task, signal);
     await remote.deliver(task, subject, target, contentOf, signal);
     // It was kept here until a connection took it over.
     if (task.formerPatients.includes(task.patientUuid)) await removeFromIndex(task, signal);
@@ -107,7 +110,7 @@ export function createDocumentSteps(options: DocumentStepsOptions) {
       const original = { sha256, size, fileName, mimeType };
       if (target?.send !== 'pdf') return original;
       const known = await work.rendition(task.organizationId, sha256);
-      const rendition = known ?? (task.document === null ? null : await process({ ...task, document }, signal));
+      const rendition = known ?? (task.document === null ? null : await process({ ...task, document }, signal, false));
       if (rendition === null) return original;
       if (rendition.verdict === 'refused') throw new SyncError(rendition.code);
       if (rendition.pdf === null) return { ...original, mimeType: 'application/pdf' };
@@ -115,12 +118,19 @@ export function createDocumentSteps(options: DocumentStepsOptions) {
     }
   }
 
+  /** What is kept here of a document that belongs to another machine, when somebody has asked for it. */
+  async function readAgain(task: DocumentTask, signal: AbortSignal): Promise<void> {
+    if (!isLive(task)) return;
+    if (isAskedFor(await work.rendition(task.organizationId, task.document.sha256))) await process(task, signal, true);
+  }
+
   /** A refusal that may have been bad luck is not believed the first time. */
   function isDoubtful(rendition: Rendition, task: DocumentTask): boolean {
     return rendition.verdict === 'refused' && rendition.retry === 'once' && task.attempts < 2;
   }
 
-  async function process(task: LiveTask, signal: AbortSignal): Promise<Rendition> {
+  /** @param distrust the parts that the store has are not taken for whole */
+  async function process(task: LiveTask, signal: AbortSignal, distrust: boolean): Promise<Rendition> {
     const { originalName: fileName, mimeType: declaredType, sizeBytes } = task.document;
     // A small one is fetched sooner than anybody could see that it is.
     const isSmall = sizeBytes <= SMALL;
@@ -138,7 +148,7 @@ export function createDocumentSteps(options: DocumentStepsOptions) {
       const rendition: Rendition =
         result.verdict === 'refused'
           ? { ...result, processorVersion: options.processorVersion }
-          : await storeParts(task, result, signal);
+          : await storeParts(task, result, distrust, signal);
       if (!isDoubtful(rendition, task)) await work.recordRendition(task, rendition);
       return rendition;
     } catch (error) {
@@ -151,6 +161,7 @@ export function createDocumentSteps(options: DocumentStepsOptions) {
   async function storeParts(
     task: LiveTask,
     result: ProcessedDocument,
+    distrust: boolean,
     signal: AbortSignal,
   ): Promise<ProcessedRendition> {
     const { pdf, thumbnail } = result;
@@ -165,10 +176,11 @@ export function createDocumentSteps(options: DocumentStepsOptions) {
     const stored = await Promise.allSettled(
       present.map(async ({ path, size, sha256 }) => {
         const name = blobName(task.organizationId, sha256);
-        // Reading a document again is how a part comes back that the store has lost.
-        if (announced.get(sha256) === 'stored' && (await blobs.stat(name, signal)) !== null) return;
+        // Reading a document again is how a part comes back that the store has lost or damaged.
+        const isStored = !distrust && announced.get(sha256) === 'stored';
+        if (isStored && (await blobs.stat(name, signal))?.size === size) return;
         const bytes = size <= SMALL ? await readFile(path) : null;
-        await blobs.put(name, { size, sha256, open: () => bytes ?? createReadStream(path) }, signal);
+        await blobs.put(name, { size, sha256, open: () => bytes ?? createReadStream(path) }, signal, { distrust });
       }),
     );
     for (const one of stored) if (one.status === 'rejected') throw one.reason;
@@ -234,6 +246,11 @@ function isLive(task: DocumentTask): task is LiveTask {
 
 function placeOf(task: DocumentTask) {
   return { organizationId: task.organizationId, patientUuid: task.patientUuid.toLowerCase() };
+}
+
+/** A person, or a repair, wants it read again: see `PatientDesk.processAgain`. */
+function isAskedFor(known: Rendition | null): boolean {
+  return known?.processorVersion === 0;
 }
 
 interface File extends BlobCare {

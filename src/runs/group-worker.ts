@@ -71,7 +71,8 @@ export function startGroupWorker(options: GroupWorkerOptions): { stop(): Promise
       }
       const pdf = { sha256: merged.pdf.sha256, size: merged.pdf.bytes };
       const name = blobName(task.organizationId, pdf.sha256);
-      if ((await groups.announce(task, pdf)) === 'wanted' || (await blobs.stat(name, signal)) === null) {
+      const announced = await groups.announce(task, pdf);
+      if (announced === 'wanted' || (await blobs.stat(name, signal))?.size !== pdf.size) {
         await blobs.put(name, { ...pdf, open: () => createReadStream(merged.pdf.path) }, signal);
       }
       const firstPages = new Map<string, number>();

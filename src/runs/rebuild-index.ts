@@ -16,7 +16,9 @@ export async function rebuildIndex(
   { desk, search, blobs }: IndexPorts & { readonly blobs: BlobStore },
   { organizationId, patientUuid, signal }: IndexScope,
   onProgress: (documents: number) => void = () => undefined,
-): Promise<SearchCounts & { /** Their stored text is lost: the service reads them again. */ readonly again: number }> {
+): Promise<
+  SearchCounts & { /** Their stored text is lost or damaged: the service reads them again. */ readonly again: number }
+> {
   const rebuild = await search.beginRebuild(organizationId, patientUuid, signal);
   // Where each of them asks a service as well, many at once would only be refused.
   const atOnce = search.kind === 'lancedb' && !search.capabilities.hybrid ? AT_ONCE : FEW_AT_ONCE;
@@ -51,7 +53,7 @@ export async function rebuildIndex(
           const { code } = toSyncError(error);
           // What is still to be done about it says how that ends.
           if (code === 'search_refused' && expected.open) return;
-          if (code !== 'blob_missing') throw error;
+          if (code !== 'blob_missing' && code !== 'blob_corrupt') throw error;
           lost.push(expected.documentUuid);
         } finally {
           over.resolve();

@@ -159,14 +159,64 @@ export function describeBlobStore(name: string, makeStore: () => Promise<BlobSto
         await expectNothing(blob);
       });
 
-      it('compares what is stored before it says that it exists', async () => {
-        const content = heldContent(sampleBytes('rotten', 10_000));
-        for (const stored of [changed(content.bytes), content.bytes.subarray(1), Buffer.alloc(0)]) {
-          const blob = nameOf(newOrganization(), content);
-          await store.put(blob, content);
-          await subject.tamper(blob, stored);
-          await expect(store.put(blob, content)).rejects.toMatchObject({ code: 'blob_corrupt', action: 'skip' });
+      it.each<[string, Uint8Array]>([
+        ['small', right],
+        ['large', large],
+      ])('compares what is stored before it says that it exists, and replaces what is wrong (%s)', async (_, bytes) => {
+        const content = streamedContent(bytes);
+        const blob = nameOf(newOrganization(), content);
+        await store.put(blob, content);
+        for (const damaged of [bytes.subarray(1), Buffer.concat([bytes, Buffer.of(0)]), Buffer.alloc(0)]) {
+          await subject.tamper(blob, damaged);
+          expect(await store.put(blob, content)).toBe('replaced');
+          await expectWhole(blob, bytes);
+          expect(await store.put(blob, content)).toBe('exists');
         }
+        // What the store wrote down of it is still true: only the bytes are not.
+        await subject.tamper(blob, changed(bytes));
+        expect(await store.put(blob, content, undefined, { distrust: true })).toBe('replaced');
+        await expectWhole(blob, bytes);
+        expect(await store.put(blob, content, undefined, { distrust: true })).toBe('exists');
+      });
+
+      it('replaces a damaged blob by nothing but the right content', async () => {
+        const content = heldContent(right);
+        const blob = nameOf(newOrganization(), content);
+        await store.put(blob, content);
+        const damaged = right.subarray(1);
+        await subject.tamper(blob, damaged);
+        const wrong = { ...heldContent(changed(right)), sha256: content.sha256 };
+        await expect(store.put(blob, wrong)).rejects.toMatchObject({ code: 'blob_corrupt' });
+        const broken = gatedContent(right);
+        const put = store.put(blob, broken);
+        broken.reached.then(() => broken.fail(new SyncError('file_changed_while_read')));
+        await expect(put).rejects.toMatchObject({ code: 'file_changed_while_read' });
+        expect(await store.stat(blob)).toEqual({ name: blob, size: damaged.byteLength });
+        expect(await store.put(blob, content)).toBe('replaced');
+        await expectWhole(blob, right);
+      });
+
+      it.each<[string, Uint8Array]>([
+        ['small', right],
+        ['large', large],
+      ])('lets several writers replace one damaged blob (%s)', async (_, bytes) => {
+        const content = streamedContent(bytes);
+        const blob = nameOf(newOrganization(), content);
+        await store.put(blob, content);
+        await subject.tamper(blob, bytes.subarray(1));
+        const stores = [store, await subject.another(), store, await subject.another()];
+        const results = await Promise.all(stores.map((each) => each.put(blob, content)));
+        expect(new Set(results)).not.toContain('created');
+        await expectWhole(blob, bytes);
+      });
+
+      it('never writes over a blob that is right', async () => {
+        const content = heldContent(right);
+        const blob = nameOf(newOrganization(), content);
+        await store.put(blob, content);
+        const wrong = { ...heldContent(changed(right)), sha256: content.sha256 };
+        await store.put(blob, wrong).catch((error: unknown) => expect(error).toMatchObject({ code: 'blob_corrupt' }));
+        await expectWhole(blob, right);
       });
 
       it('puts a blob back after a damaged one was deleted', async () => {
@@ -200,6 +250,24 @@ export function describeBlobStore(name: string, makeStore: () => Promise<BlobSto
     });
 
     describe('a reader', () => {
+      it.each([
+        ['small', 100_000],
+        ['large', 9 * MIB],
+      ])('sees %s damaged content as it was until it is replaced, and then the whole', async (_, size) => {
+        const bytes = sampleBytes(`replaced ${size}`, size);
+        const content = gatedContent(bytes);
+        const blob = nameOf(newOrganization(), content);
+        await store.put(blob, heldContent(bytes));
+        await subject.tamper(blob, bytes.subarray(1));
+        const put = store.put(blob, content);
+        await content.reached;
+        expect(await store.stat(blob)).toEqual({ name: blob, size: size - 1 });
+        expect(await allOf(blob)).toEqual([{ name: blob, size: size - 1 }]);
+        content.release();
+        expect(await put).toBe('replaced');
+        await expectWhole(blob, bytes);
+      });
+
       it.each([
         ['small', 100_000],
         ['large', LARGE],

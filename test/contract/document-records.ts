@@ -225,6 +225,17 @@ export function describeDocumentRecords(name: string, makeStores: () => Promise<
         expect(rows[0]).toMatchObject({ state: 'stored', references: 1, documents: 1, originals: 1 });
       });
 
+      it('has the size of a content from the documents that name it, whatever was announced', async () => {
+        const fence = await begin();
+        await records.reserveBlobs(fence, [{ sha256: sha256Of('content'), size: 1 }]);
+        const announced = await Array.fromAsync(records.blobRows(fence.organizationId));
+        expect(announced).toMatchObject([{ size: 1, state: 'wanted', documents: 0 }]);
+        const write = sampleWrite('f1', 'content');
+        await records.recordDocuments(fence, [write]);
+        const named = await Array.fromAsync(records.blobRows(fence.organizationId));
+        expect(named).toMatchObject([{ size: write.sizeBytes, state: 'stored', documents: 1 }]);
+      });
+
       it('frees its connection when the reader stops early, aborts or fails', async () => {
         const fence = await begin();
         await record(records, fence, sampleWrite('f1', 'one'), sampleWrite('f2', 'two'), sampleWrite('f3', 'three'));

@@ -131,23 +131,42 @@ describe('azure blob store', () => {
     it.each([
       ['size', (bytes: Uint8Array) => bytes.subarray(1)],
       ['content', (bytes: Uint8Array) => Buffer.from(bytes).fill(7, 0, 1)],
-    ])('is blob_corrupt when what exists has another %s', async (_, change) => {
+    ])('replaces what exists with another %s', async (_, change) => {
       const content = heldContent(sampleBytes('lost and other', 40_000));
       const name = nameOf('other', content);
       const other = change(content.bytes);
       const metadata = { sha256: content.sha256, size: String(content.size) };
       await containerClient().getBlockBlobClient(name).upload(other, other.byteLength, { metadata });
       proxy.plan = once({ kind: 'lose-answer' }, isUpload);
-      await expect(store.put(name, content)).rejects.toMatchObject({ code: 'blob_corrupt' });
+      expect(await store.put(name, content)).toBe('replaced');
+      await expectStored(name, content.bytes);
       await direct.delete(name);
     });
 
-    it('is blob_corrupt when what exists has another hash in its metadata', async () => {
+    it('takes the replacement itself for success, small or large', async () => {
+      for (const [size, isLast] of [
+        [40_000, isUpload],
+        [9 * MIB, isCommit],
+      ] as const) {
+        const content = heldContent(sampleBytes(`replaced and lost ${size}`, size));
+        const name = nameOf('other', content);
+        await containerClient().getBlockBlobClient(name).upload(Buffer.from('damaged'), 7);
+        proxy.plan = once({ kind: 'lose-answer' }, (request) => isLast(request) && 'if-match' in request.headers);
+        expect(await store.put(name, content)).toBe('exists');
+        await expectStored(name, content.bytes);
+      }
+    });
+
+    it('keeps what exists when only its metadata names another hash, and mends that', async () => {
       const content = heldContent(sampleBytes('other hash', 4_000));
       const name = nameOf('other', content);
       const metadata = { sha256: sha256Of(Buffer.from('other')), size: String(content.size) };
-      await containerClient().getBlockBlobClient(name).upload(content.bytes, content.size, { metadata });
-      await expect(store.put(name, content)).rejects.toMatchObject({ code: 'blob_corrupt' });
+      const blob = containerClient().getBlockBlobClient(name);
+      await blob.upload(content.bytes, content.size, { metadata });
+      proxy.requests.length = 0;
+      expect(await store.put(name, content)).toBe('exists');
+      expect(proxy.requests.filter(isUpload)).toHaveLength(1);
+      expect((await blob.getProperties()).metadata).toMatchObject({ sha256: content.sha256 });
     });
   });
 
@@ -160,12 +179,41 @@ describe('azure blob store', () => {
       expect(proxy.requests.filter(isGet).length).toBe(1);
     });
 
-    it('reads it: other content of the same size is blob_corrupt', async () => {
+    it('reads it: other content of the same size is replaced', async () => {
       const content = heldContent(sampleBytes('foreign and other', 300_000));
       const name = nameOf('foreign', content);
       await containerClient().getBlockBlobClient(name).upload(Buffer.alloc(content.size), content.size);
-      await expect(store.put(name, content)).rejects.toMatchObject({ code: 'blob_corrupt' });
+      expect(await store.put(name, content)).toBe('replaced');
+      await expectStored(name, content.bytes);
     });
+  });
+
+  it('never replaces what another writer has put right meanwhile', async () => {
+    const content = heldContent(sampleBytes('right meanwhile', 40_000));
+    const name = nameOf('meanwhile', content);
+    const blob = containerClient().getBlockBlobClient(name);
+    await blob.upload(Buffer.from('damaged'), 7);
+    let mended: Promise<unknown> | null = null;
+    proxy.plan = (request) => {
+      // Between the look at the damaged blob and its replacement.
+      if (!('if-match' in request.headers) || mended !== null) return null;
+      mended = direct.put(name, content);
+      return { kind: 'late', until: mended.then(() => undefined), delivered: () => undefined };
+    };
+    expect(await store.put(name, content)).toBe('exists');
+    expect(await mended).toBe('replaced');
+    await expectStored(name, content.bytes);
+  });
+
+  it('says blob_corrupt when a policy forbids to replace what is wrong', async () => {
+    const content = heldContent(sampleBytes('immutable and wrong', 500));
+    const name = nameOf('immutable', content);
+    await containerClient().getBlockBlobClient(name).upload(Buffer.from('damaged'), 7);
+    const immutable = { 'x-ms-error-code': 'BlobImmutableDueToPolicy' };
+    proxy.plan = (request) =>
+      'if-match' in request.headers ? { kind: 'answer', status: 409, headers: immutable } : null;
+    await expect(store.put(name, content)).rejects.toMatchObject({ code: 'blob_corrupt' });
+    expect(await direct.stat(name)).toEqual({ name, size: 7 });
   });
 
   it.each([

@@ -229,15 +229,16 @@ test('comes by itself in its window, once, and the index is tidied up by one pro
   expect(await maintainSearch(setup.chartsync.upkeep, search, signal, 0)).toBe(true);
 });
 
-test('what was made of a document is looked for too, without any connection; what comes meanwhile is not surplus', async () => {
+test('what was made of a document is looked at too, without any connection; what comes meanwhile is not surplus', async () => {
   const admin = new pg.Client({ connectionString: setup.environment.DATABASE_URL });
   await admin.connect();
   const { rows } = await admin.query(
-    'SELECT pages_sha256 AS pages FROM document_renditions WHERE pages_sha256 IS NOT NULL ORDER BY 1 LIMIT 1',
+    'SELECT DISTINCT pages_sha256 AS pages FROM document_renditions WHERE pages_sha256 IS NOT NULL ORDER BY 1 LIMIT 2',
   );
   await admin.end();
-  const { pages } = rows[0];
+  const [{ pages }, { pages: damaged }] = rows;
   await rm(await fileOf(pages));
+  await truncate(await fileOf(damaged), 1);
 
   const bytes = Buffer.from('A content that is brought while the stores are compared.');
   const meanwhile = createHash('sha256').update(bytes).digest('hex');
@@ -251,10 +252,13 @@ test('what was made of a document is looked for too, without any connection; wha
   expect(end).toBe('done');
   const found = (await report()).differences.filter(({ store }) => store === 'blob');
   expect(found).toContainEqual(expect.objectContaining({ kind: 'missing', sha256: pages, code: 'blob_missing' }));
+  expect(found).toContainEqual(expect.objectContaining({ kind: 'different', sha256: damaged, code: 'blob_corrupt' }));
   expect(found.map(({ sha256 }) => sha256)).not.toContain(meanwhile);
   const verified = await runCli(['verify', CONNECTION, '--json'], { cwd: setup.folder, env: setup.environment });
   const missing = verified.lines.filter(({ store, kind }) => store === 'blob' && kind === 'missing');
   expect(missing.filter(({ sha256 }) => sha256 === pages)).toHaveLength(1);
+  const different = verified.lines.filter(({ store, kind }) => store === 'blob' && kind === 'different');
+  expect(different.filter(({ sha256 }) => sha256 === damaged)).toHaveLength(1);
 });
 
 test('a place with more differences than are listed says how many more there are', async () => {
@@ -289,7 +293,7 @@ test('a blob that no record knows is released by a repair, and removed by the cl
   const cli = (...args: string[]) => runCli([...args, '--json'], { cwd: setup.folder, env: setup.environment });
   const strays = async () =>
     (await cli('repair', CONNECTION, '--plan')).lines
-      .filter((line) => line.store === 'blob')
+      .filter((line) => line.store === 'blob' && line.kind === 'surplus')
       .map((line) => line.sha256);
   expect(await strays()).toContain(sha256);
   await cli('repair', CONNECTION, '--apply');

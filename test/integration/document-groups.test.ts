@@ -1,6 +1,6 @@
 /** Documents are put together by hand; their PDF keeps to what becomes of them; taken apart, all is as before. */
 import { randomUUID } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PDFDocument } from 'pdf-lib';
 import pg from 'pg';
@@ -9,6 +9,7 @@ import { auditEntry } from '../../src/access/audit.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { type RunningServer, serve } from '../../src/server.ts';
 import { askService } from '../support/ask-service.ts';
+import { runCli } from '../support/cli.ts';
 import { expectEqualStores } from '../support/equal-stores.ts';
 import { ORGANIZATION, type PracticeSetup, setUpPractice } from '../support/practice-setup.ts';
 import { until } from '../support/until.ts';
@@ -26,8 +27,8 @@ let followedPath: string;
 
 beforeAll(async () => {
   setup = await setUpPractice({
-    patients: 14,
-    attachments: 28,
+    patients: 16,
+    attachments: 30,
     sections: { stores: { search: { kind: 'lancedb' } }, limits: { retryDelay: '10ms' } },
   });
   patients = [...setup.practice.patientUuids];
@@ -353,4 +354,29 @@ test('what a process that is gone had begun is done by another one, and the form
   const { groupWork } = setup.chartsync;
   await expect(groupWork.refuse(task, 'document_empty')).rejects.toMatchObject({ code: 'lease_lost' });
   await expectEqualStores(setup, records);
+});
+
+test('a PDF that the store has lost is made again by a repair, as it was', async () => {
+  const documentIds = [await bring('one', 'One letter.'), await bring('two', LONG)];
+  await settled();
+  const { id } = (await ask('POST', groupsOf(patient), { documentIds })).json;
+  const pages = (await made(id)) && (await pagesOf(id));
+  const pdf = async () => (await setup.chartsync.groups.find(ORGANIZATION, patient, id))?.pdf ?? null;
+  const { sha256 } = (await pdf())!;
+  await rm(join(setup.config.home, 'blobs', ORGANIZATION, sha256.slice(0, 2), sha256));
+  const repair = (...args: string[]) =>
+    runCli(['repair', '--organization', ORGANIZATION, ...args, '--json'], {
+      cwd: setup.folder,
+      env: setup.environment,
+    });
+  const planned = await repair('--plan', '--patient', patient);
+  expect(planned.code).toBe(3);
+  expect(planned.lines.filter(({ store }) => store === 'blob')).toMatchObject([
+    { sha256, unit: patient, deed: 'merge' },
+  ]);
+  const applied = await repair('--apply', '--patient', patient);
+  expect(applied.code).toBe(0);
+  expect(applied.lines.filter(({ store }) => store === 'blob')).toMatchObject([{ sha256, result: 'asked' }]);
+  await until(async () => (await pdf()) !== null);
+  expect(await pagesOf(id)).toBe(pages);
 });

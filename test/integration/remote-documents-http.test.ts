@@ -355,4 +355,34 @@ test('a document service that takes PDF only gets the PDF of each document, once
   await settled();
   expect(await referencesOf(elsewhere, present)).toContain(reference);
   expect((await differences()).map((found) => found.reference).sort()).toEqual([...cannot].sort());
+
+  // What is kept here of it is mended here; the other machine has what it had.
+  const { rows } = await records.query(
+    `SELECT d.sha256 AS original, r.pdf_sha256 AS pdf FROM silknote_documents AS d JOIN document_renditions AS r USING (sha256)
+     WHERE d."vsrxReference" = $1 AND d."deletedAt" IS NULL`,
+    [reference],
+  );
+  const { original, pdf } = rows[0];
+  await loseContent(original);
+  await loseContent(pdf);
+  const repair = async () => {
+    const { lines } = await runCli(['repair', CONNECTION, '--apply', '--json'], { cwd: setup.folder, env });
+    return lines.filter(({ store }) => store === 'blob').map(({ sha256, result }) => [sha256, result]);
+  };
+  expect(await repair()).toEqual([
+    [original, 'copied'],
+    [pdf, 'asked'],
+  ]);
+  await settled();
+  // Whether the program writes the same PDF again is its own affair; the document has a whole one.
+  const again = await records.query(
+    'SELECT pdf_sha256 AS pdf, pdf_size AS size FROM document_renditions WHERE sha256 = $1',
+    [original],
+  );
+  const { blobs } = server.chartsync;
+  expect(await blobs.stat(`${ORGANIZATION}/${original}`)).not.toBeNull();
+  expect(await blobs.stat(`${ORGANIZATION}/${again.rows[0].pdf}`)).toMatchObject({ size: Number(again.rows[0].size) });
+  await repair();
+  expect(await repair()).toEqual([]);
+  expect(await referencesOf(elsewhere, present)).toContain(reference);
 });

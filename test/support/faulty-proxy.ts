@@ -2,7 +2,7 @@
  * A proxy in front of a real HTTP server, for the failures of the line between: lost answers, silence, changed bytes, refusals.
  */
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 export type Fault =
@@ -22,6 +22,7 @@ export type Fault =
 export interface ProxiedRequest {
   readonly method: string;
   readonly url: URL;
+  readonly headers: IncomingHttpHeaders;
 }
 
 export interface FaultyProxy {
@@ -37,7 +38,8 @@ export async function startFaultyProxy(targetPort: number): Promise<FaultyProxy>
   const requests: ProxiedRequest[] = [];
 
   async function serve(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
-    const seen = { method: incoming.method ?? '', url: new URL(incoming.url ?? '/', 'http://127.0.0.1') };
+    const { method = '', headers } = incoming;
+    const seen = { method, url: new URL(incoming.url ?? '/', 'http://127.0.0.1'), headers };
     requests.push(seen);
     const fault = proxy.plan(seen);
     const body = Buffer.concat(await Array.fromAsync(incoming as AsyncIterable<Buffer>));

@@ -13,6 +13,7 @@ const LONGEST = [
   'test/integration/fan-out',
   'test/integration/cliniko-attachments',
   'test/e2e/followed-document',
+  'test/e2e/lost-contents',
   'test/integration/cliniko-bad-source',
   'test/integration/migrate-documents',
   'src/stores/postgres/supervisor',

@@ -8,13 +8,14 @@ import { compareMirror, repairMirror } from '../../runs/mirror-tables.ts';
 import { rebuildIndex } from '../../runs/rebuild-index.ts';
 import { repairIndex } from '../../runs/repair-index.ts';
 import { organizationNamed, patientOf } from '../arguments.ts';
+import { lookAtBlobs, repairBlobs, tellBlobs } from '../blob-repair.ts';
 import { type CommandRunner, fileConnectionNamed, UsageError } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { Output } from '../output.ts';
 import { auditedCommand } from '../person.ts';
 import { mirrorDifference, remoteDifference } from '../remote-documents.ts';
 import { indexPortsOf, neededIndexPortsOf, storeDifference } from '../search-index.ts';
-import { findStrays, releaseStray, type StrayBlob, strayDifference, tellStrays } from '../stray-blobs.ts';
+import { presentStrays, releaseStray, type StrayBlob, strayDifference, tellStrays } from '../stray-blobs.ts';
 
 const TELL_EVERY = 500;
 
@@ -22,6 +23,7 @@ interface RepairOptions {
   readonly plan?: boolean;
   readonly apply?: boolean;
   readonly releaseBlobs?: boolean;
+  readonly content?: boolean;
   readonly patient?: string;
   readonly organization?: string;
 }
@@ -29,7 +31,7 @@ interface RepairOptions {
 export function registerRepair(program: Command, runner: CommandRunner): void {
   program
     .command('repair')
-    .description('bring search index and blobs, or the document service on another machine, to what the records say')
+    .description('bring blobs and search index, or the document service on another machine, to what the records say')
     .argument('[connection]', 'id of the connection; index and blobs of its organisation are repaired')
     .option('--organization <id>', 'instead of a connection: only index and blobs of this organisation')
     .option('--plan', 'print what would be done; changes nothing')
@@ -38,6 +40,7 @@ export function registerRepair(program: Command, runner: CommandRunner): void {
       '--release-blobs',
       'with --apply: also give up blobs that no record knows; after a restore they may be the only copy',
     )
+    .option('--content', 'also read and hash every blob, for those that are damaged in the same size')
     .option('--patient <uuid>', 'only this patient')
     .action((name: string | undefined, options: RepairOptions, command: Command) =>
       runner.runOpened(command, async ({ chartsync, output, signal }) => {
@@ -56,34 +59,45 @@ export function registerRepair(program: Command, runner: CommandRunner): void {
         const patientUuid = patientOf(options.patient);
         const { remotePortsOf } = await import('../../main.ts');
         const elsewhere = connection === null ? null : remotePortsOf(chartsync, connection);
+        if (elsewhere !== null && options.releaseBlobs === true) {
+          throw new UsageError(
+            'The documents of this connection are on another machine: name the organisation with --organization to release blobs.',
+          );
+        }
+        const blobScope = { organizationId, patientUuid, content: options.content === true, signal };
+        const found = await lookAtBlobs(chartsync, blobScope);
+        let left = found.differences.length;
+        if (options.plan === true) tellBlobs(output, chartsync, blobScope, found.differences);
+        else left = await repairBlobs({ chartsync, env: runner.env, output, scope: blobScope, ...found });
         if (connection !== null && elsewhere !== null) {
-          if (options.releaseBlobs === true) {
-            throw new UsageError(
-              'The documents of this connection are on another machine: name the organisation with --organization to release blobs.',
-            );
-          }
           const scope = { key: connection.settings, unit: patientUuid, signal };
-          return repairElsewhere({ chartsync, output, ports: elsewhere, scope, apply: options.apply === true });
+          const code = await repairElsewhere({
+            chartsync,
+            output,
+            ports: elsewhere,
+            scope,
+            apply: options.apply === true,
+          });
+          return left > 0 && code === EXIT.done ? EXIT.partial : code;
         }
         const mirror = chartsync.mirrors.find((it) => connection !== null && isKeyOf(connection, it.key));
         if (mirror !== undefined && options.apply === true) {
           const { mirrorRecords } = chartsync;
-          const found = await compareMirror(mirrorRecords, mirror, signal);
-          const details = { differences: found.length };
+          const unlike = await compareMirror(mirrorRecords, mirror, signal);
+          const details = { differences: unlike.length };
           await auditedCommand(chartsync, runner.env, { organizationId, action: 'mirror.repair', details }, () =>
-            repairMirror(mirrorRecords, mirror, found, signal),
+            repairMirror(mirrorRecords, mirror, unlike, signal),
           );
-          for (const difference of found)
+          for (const difference of unlike)
             output.emit('repaired', { ...mirrorDifference(difference), result: 'written' });
-          output.say(`${found.length} differences of the mirrored tables were written again.`);
+          output.say(`${unlike.length} differences of the mirrored tables were written again.`);
         }
-        // They are of no patient.
-        const strays = patientUuid === null ? await findStrays(chartsync, organizationId, signal) : [];
+        const strays = await presentStrays(chartsync, organizationId, found.strays, signal);
         const isReleasing = options.apply === true && options.releaseBlobs === true;
         if (isReleasing) await repairStrays({ chartsync, output, organizationId, strays });
         else tellStrays(output, strays);
-        const left = isReleasing ? 0 : strays.length;
-        const ports = patientUuid === null ? await indexPortsOf(chartsync) : await neededIndexPortsOf(chartsync);
+        if (!isReleasing) left += strays.length;
+        const ports = await indexPortsOf(chartsync);
         if (ports === null) return left === 0 ? EXIT.done : EXIT.partial;
         const { entries, differences } = await compareIndex(ports, { organizationId, patientUuid, signal });
         if (options.plan === true) {
@@ -98,7 +112,7 @@ export function registerRepair(program: Command, runner: CommandRunner): void {
             ]),
           );
           output.say(`${entries} documents in the index, ${differences.length} differences.`);
-          return differences.length + strays.length === 0 ? EXIT.done : EXIT.partial;
+          return differences.length + left === 0 ? EXIT.done : EXIT.partial;
         }
         const counts = { asked: 0, removed: 0, settled: 0 };
         await auditedCommand(

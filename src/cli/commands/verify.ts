@@ -31,11 +31,13 @@ export function registerVerify(program: Command, runner: CommandRunner): void {
           return verifyRecords({ output, connection, signal });
         }
         const rows: string[][] = [];
+        let isBlobLost = false;
         const result = await verifyFiles(
           connection.ports,
           connection.settings,
           { content: options.content === true, signal, ...(unit === null ? {} : { unit }) },
           (difference) => {
+            isBlobLost ||= difference.store === 'blob' && difference.kind !== 'surplus';
             output.emit('difference', difference);
             if (!output.json) {
               rows.push([
@@ -93,6 +95,12 @@ export function registerVerify(program: Command, runner: CommandRunner): void {
             `${remote === null ? '' : `, ${remote.documents} on the other machine`}: ` +
             (differences === 0 ? 'no difference.' : `${differences} differences.`),
         );
+        if (isBlobLost) {
+          const command = `chartsync repair ${name}${options.content === true ? ' --content' : ''}`;
+          output.say(
+            `Blobs that are lost or damaged: "${command} --plan" says how each is mended, --apply mends them.`,
+          );
+        }
         if (lag !== null) sayMirrorLacks(output, connection.id, lag);
         if (!result.complete)
           output.say('The source could not be read completely, so nothing is said about what it lacks.');

@@ -358,13 +358,14 @@ describe('a look at the files', () => {
     expect(reads).toBe(2);
   });
 
-  test('that hashes finds a stored content of another size', async () => {
+  test('that hashes finds a stored content of another size, and replaces it', async () => {
     file('a', 'one');
     await sync();
     practice.blobs.set(`org/${shaOf('one')}`, Buffer.from('on'));
     expect((await sync('deep')).counts).toMatchObject({ failed: 0, same: 1 });
-    expect(await sync('checksum')).toMatchObject({ counts: { failed: 1 } });
-    expect(await failures()).toMatchObject([{ code: 'blob_corrupt', operation: 'inspect' }]);
+    expect(await sync('checksum')).toMatchObject({ counts: { failed: 0 } });
+    expect(await failures()).toEqual([]);
+    expect(Buffer.from(practice.blobs.get(`org/${shaOf('one')}`)!).toString()).toBe('one');
   });
 
   test('closes every file that it opened, whatever happened', async () => {

@@ -125,6 +125,22 @@ describe('rows and blobs', () => {
     ]);
   });
 
+  test('a content of the organisation that is no document of the connection: gone, or of another size', async () => {
+    const other = { ...practice.settings, connectionId: 'other' };
+    const found: unknown[] = [];
+    const look = () =>
+      verifyFiles(practice.ports, other, { content: false, signal: new AbortController().signal }, (difference) => {
+        if (difference.store === 'blob') found.push(difference);
+      });
+    practice.blobs.delete(blob('one'));
+    practice.blobs.set(blob('two'), Buffer.from('longer than it was'));
+    await look();
+    expect(found).toMatchObject([
+      { kind: 'different', sha256: shaOf('two'), code: 'blob_corrupt', documentUuid: null },
+      { kind: 'missing', sha256: shaOf('one'), code: 'blob_missing', documentUuid: null },
+    ]);
+  });
+
   test('a blob that no record knows, before, between and after the known ones', async () => {
     for (const sha256 of ['0'.repeat(64), '7'.repeat(64), 'f'.repeat(64)])
       practice.blobs.set(`org/${sha256}`, Buffer.from('x'));
@@ -171,6 +187,34 @@ describe('rows and blobs', () => {
       },
     };
     await expect(verify()).rejects.toMatchObject({ code: 'blob_unavailable' });
+  });
+
+  test('a store whose list fails ends it, and the rows are not held any longer', async () => {
+    let open = 0;
+    const { records, blobs } = practice.ports;
+    practice.ports = {
+      ...practice.ports,
+      records: {
+        ...records,
+        async *blobRows(...of) {
+          open++;
+          try {
+            yield* records.blobRows(...of);
+          } finally {
+            open--;
+          }
+        },
+      },
+      blobs: {
+        ...blobs,
+        async *list() {
+          yield [];
+          throw new SyncError('blob_unavailable');
+        },
+      },
+    };
+    await expect(verify()).rejects.toMatchObject({ code: 'blob_unavailable' });
+    expect(open).toBe(0);
   });
 });
 

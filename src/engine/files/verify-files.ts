@@ -3,7 +3,8 @@
  *
  * Differences are `missing` or `surplus` in one of the three stores, or `different`:
  * source ↔ row by the source's own record (with `content`: by the file's hash), row ↔ blob by presence and size (with
- * `content`: by reading the blob), blob ↔ row over the whole organisation, and the kept count against the real one.
+ * `content`: by reading the blob), blob ↔ row over the whole organisation by presence and size, and the kept count against the
+ * real one.
  */
 import { createHash } from 'node:crypto';
 import pLimit from 'p-limit';
@@ -61,10 +62,10 @@ export async function verifyFiles(
   report: (difference: Difference) => void,
 ): Promise<VerifyResult> {
   let differences = 0;
-  const lost = new Set<string | undefined>();
+  const told = new Set<string | undefined>();
   const tell: Tell = (difference) => {
     differences++;
-    if (difference.store === 'blob' && difference.kind === 'missing') lost.add(difference.sha256 ?? undefined);
+    if (difference.store === 'blob') told.add(difference.sha256 ?? undefined);
     report({ unit: null, reference: null, documentUuid: null, sha256: null, code: null, ...difference });
   };
   await ports.source.check(request.signal);
@@ -74,7 +75,7 @@ export async function verifyFiles(
   if (request.unit !== undefined) return { ...source, documents, blobs: documents, differences, checksums: null };
   const { count, checksums } = await verifyBlobs(ports, settings.organizationId, request.signal, {
     tell,
-    isTold: ({ sha256 }) => lost.has(sha256),
+    isTold: ({ sha256 }) => told.has(sha256),
   });
   return { ...source, documents, blobs: count, differences, checksums };
 }
@@ -226,7 +227,10 @@ export async function verifyBlobs(
   { records, blobs }: { readonly records: Pick<DocumentRecords, 'blobRows'>; readonly blobs: BlobStore },
   organizationId: string,
   signal: AbortSignal,
-  { tell, isTold }: { readonly tell: Tell /** That it is not there. */; readonly isTold: (row: BlobRow) => boolean },
+  {
+    tell,
+    isTold,
+  }: { readonly tell: Tell /** That it is not there, or damaged. */; readonly isTold: (row: BlobRow) => boolean },
 ): Promise<{ count: number; checksums: { rows: string; blobs: string } }> {
   const inRows = createHash('sha256');
   const inBlobs = createHash('sha256');
@@ -234,29 +238,36 @@ export async function verifyBlobs(
   const listed = listBlobs(blobs, organizationId, signal)[Symbol.asyncIterator]();
   const unknown: string[] = [];
   let count = 0;
-  let row = (await rows.next()).value as BlobRow | undefined;
-  let blob = (await listed.next()).value as BlobInfo | undefined;
-  while (row !== undefined || blob !== undefined) {
-    const sha256 = blob?.name.slice(blob.name.indexOf('/') + 1);
-    const order = row === undefined ? 1 : sha256 === undefined ? -1 : compareBytes(row.sha256, sha256);
-    if (row !== undefined && order <= 0) {
-      if (row.documents > 0) inRows.update(`${row.sha256}\n`);
-      if (row.documents > 0 && order === 0) inBlobs.update(`${row.sha256}\n`);
-      if (row.references !== row.documents) {
-        const message = `The kept count is ${row.references}, live documents are ${row.documents}.`;
-        tell({ store: 'row', kind: 'different', message, sha256: row.sha256 });
+  try {
+    let row = (await rows.next()).value as BlobRow | undefined;
+    let blob = (await listed.next()).value as BlobInfo | undefined;
+    while (row !== undefined || blob !== undefined) {
+      const sha256 = blob?.name.slice(blob.name.indexOf('/') + 1);
+      const order = row === undefined ? 1 : sha256 === undefined ? -1 : compareBytes(row.sha256, sha256);
+      if (row !== undefined && order <= 0) {
+        if (row.documents > 0) inRows.update(`${row.sha256}\n`);
+        if (row.documents > 0 && order === 0) inBlobs.update(`${row.sha256}\n`);
+        if (row.references !== row.documents) {
+          const message = `The kept count is ${row.references}, live documents are ${row.documents}.`;
+          tell({ store: 'row', kind: 'different', message, sha256: row.sha256 });
+        }
+        if (order < 0) tellMissing(row);
+        else if (blob?.size !== row.size) tellDamaged(row, blob!.size);
       }
-      if (order < 0) tellMissing(row);
+      if (blob !== undefined && order >= 0) {
+        count++;
+        if (order > 0) unknown.push(sha256!);
+        if (unknown.length >= MOST_UNKNOWN) await tellSurplus();
+      }
+      const nextRow = row !== undefined && order <= 0;
+      const nextBlob = blob !== undefined && order >= 0;
+      if (nextRow) row = (await rows.next()).value as BlobRow | undefined;
+      if (nextBlob) blob = (await listed.next()).value as BlobInfo | undefined;
     }
-    if (blob !== undefined && order >= 0) {
-      count++;
-      if (order > 0) unknown.push(sha256!);
-      if (unknown.length >= MOST_UNKNOWN) await tellSurplus();
-    }
-    const nextRow = row !== undefined && order <= 0;
-    const nextBlob = blob !== undefined && order >= 0;
-    if (nextRow) row = (await rows.next()).value as BlobRow | undefined;
-    if (nextBlob) blob = (await listed.next()).value as BlobInfo | undefined;
+  } finally {
+    // A store that is away must not keep the rows open: they hold a connection of the database.
+    await rows.return?.(undefined);
+    await listed.return?.(undefined);
   }
   await tellSurplus();
   return { count, checksums: { rows: inRows.digest('hex'), blobs: inBlobs.digest('hex') } };
@@ -271,6 +282,17 @@ export async function verifyBlobs(
     } else if (row.state === 'stored') {
       tell({ store: 'blob', kind: 'missing', message: 'A released blob is gone before its time.', sha256 });
     }
+  }
+
+  /** Of a released one only its announcement tells the size. */
+  function tellDamaged(row: BlobRow, size: number): void {
+    if (row.documents === 0 || isTold(row)) return;
+    const { sha256 } = row;
+    const message =
+      row.originals > 0
+        ? `The blob has ${size} bytes, the document ${row.size}.`
+        : `The blob of what was made of a document has ${size} bytes instead of ${row.size}.`;
+    tell({ store: 'blob', kind: 'different', message, code: 'blob_corrupt', sha256 });
   }
 
   /** Contents are announced before they are stored: one that came meanwhile is known by now. */

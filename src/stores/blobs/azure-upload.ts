@@ -1,16 +1,16 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { type BlockBlobClient, RestError } from '@azure/storage-blob';
+import { type BlobRequestConditions, type BlockBlobClient, RestError } from '@azure/storage-blob';
 import { toSyncError } from '../../domain/errors.ts';
 import type { BlobContent } from '../../ports/blob-store.ts';
-import { azureErrorCode } from './azure-error.ts';
+import { azureErrorCode, isBlobAbsent } from './azure-error.ts';
 import { contentChunks, createContentCheck, throwIfCancelled } from './content-check.ts';
 
 /** Runs a request that carries `bytes` bytes under a time limit. */
 export type Limited = <T>(bytes: number, request: (abortSignal: AbortSignal) => Promise<T>) => Promise<T>;
 
 export interface UploadOutcome {
-  /** False when the service says that the blob exists: what it holds is still to be compared. */
-  readonly created: boolean;
+  /** False when the service says that another blob is there: what it holds is still to be compared. */
+  readonly done: boolean;
   /** Of the whole content, when it was sent at once. */
   readonly md5: Uint8Array | null;
 }
@@ -18,7 +18,13 @@ export interface UploadOutcome {
 export const SINGLE_SHOT_BYTES = 8 * 1024 * 1024;
 const BLOCK_BYTES = 4 * 1024 * 1024;
 const BLOCKS_IN_FLIGHT = 2;
-const ONLY_IF_ABSENT = { ifNoneMatch: '*' };
+
+/** Etag of the blob that is to be replaced; null: there shall be none. */
+export type Replaced = string | null;
+
+function conditionsOf(replaced: Replaced): BlobRequestConditions {
+  return replaced === null ? { ifNoneMatch: '*' } : { ifMatch: replaced };
+}
 
 /**
  * One request. The service checks the MD5 of the very bytes whose SHA-256 was checked here, so its answer is the proof and
@@ -27,28 +33,30 @@ const ONLY_IF_ABSENT = { ifNoneMatch: '*' };
 export async function uploadAtOnce(
   client: BlockBlobClient,
   content: BlobContent,
+  replaced: Replaced,
   limited: Limited,
   signal?: AbortSignal,
 ): Promise<UploadOutcome> {
   const bytes = await checkedBytes(content, signal);
   const md5 = createHash('md5').update(bytes).digest();
-  const created = await unlessConflict(
+  const done = await unlessConflict(
     limited(bytes.byteLength, (abortSignal) =>
       client.upload(bytes, bytes.byteLength, {
         abortSignal,
-        conditions: ONLY_IF_ABSENT,
+        conditions: conditionsOf(replaced),
         transactionalContentMD5: md5,
         metadata: metadataOf(content),
       }),
     ),
   );
-  return { created, md5 };
+  return { done, md5 };
 }
 
 /** Several requests; nothing is visible before the last one, and that one is sent only when size and hash are right. */
 export async function uploadInBlocks(
   client: BlockBlobClient,
   content: BlobContent,
+  replaced: Replaced,
   limited: Limited,
   signal?: AbortSignal,
 ): Promise<UploadOutcome> {
@@ -90,26 +98,30 @@ export async function uploadInBlocks(
   check.finish();
   throwIfCancelled(signal);
 
-  const created = await unlessConflict(
+  const done = await unlessConflict(
     limited(0, (abortSignal) =>
-      client.commitBlockList(ids, { abortSignal, conditions: ONLY_IF_ABSENT, metadata: metadataOf(content) }),
+      client.commitBlockList(ids, {
+        abortSignal,
+        conditions: conditionsOf(replaced),
+        metadata: metadataOf(content),
+      }),
     ),
   );
-  return { created, md5: null };
+  return { done, md5: null };
 }
 
 export function metadataOf(content: BlobContent): Record<string, string> {
   return { sha256: content.sha256, size: String(content.size) };
 }
 
-/** 409 and 412 both say "exists"; a commit after another writer's finds its blocks gone. */
+/** 409 and 412 both say "exists", or is another one than that to be replaced, as 404 does; a commit after another writer's finds its blocks gone. */
 async function unlessConflict(upload: Promise<unknown>): Promise<boolean> {
   try {
     await upload;
     return true;
   } catch (error) {
     if (!(error instanceof RestError)) throw error;
-    const conflict = error.statusCode === 409 || error.statusCode === 412;
+    const conflict = error.statusCode === 409 || error.statusCode === 412 || isBlobAbsent(error);
     if (!conflict && azureErrorCode(error) !== 'InvalidBlockList') throw error;
     return false;
   }

@@ -4,17 +4,25 @@
  */
 import type { Readable } from 'node:stream';
 import {
+  type BlobDownloadResponseParsed,
   BlobServiceClient,
   type BlockBlobClient,
   type ContainerClient,
   type ContainerListBlobFlatSegmentResponse,
 } from '@azure/storage-blob';
 import { SyncError } from '../../domain/errors.ts';
-import { type BlobContent, type BlobStore, isBlobName, parseBlobName } from '../../ports/blob-store.ts';
+import { type BlobContent, type BlobStore, isBlobName, type PutResult, parseBlobName } from '../../ports/blob-store.ts';
 import { withDeadline } from './azure-deadline.ts';
 import { isBlobAbsent, isContainerAbsent, isImmutable, toAzureError } from './azure-error.ts';
-import { type Limited, metadataOf, SINGLE_SHOT_BYTES, uploadAtOnce, uploadInBlocks } from './azure-upload.ts';
-import { assertNamed, throwIfCancelled } from './content-check.ts';
+import {
+  type Limited,
+  metadataOf,
+  type Replaced,
+  SINGLE_SHOT_BYTES,
+  uploadAtOnce,
+  uploadInBlocks,
+} from './azure-upload.ts';
+import { assertNamed, type StoredContent, storedContent, throwIfCancelled } from './content-check.ts';
 import { verifiedStream } from './verified-stream.ts';
 
 export interface AzureBlobStoreOptions {
@@ -28,6 +36,14 @@ export interface AzureBlobStoreOptions {
 const RETRIES = { maxTries: 3, retryDelayInMs: 300, maxRetryDelayInMs: 900 };
 /** The slowest line that is not yet taken for a dead one. */
 const SLOWEST_BYTES_PER_MS = 64;
+/** Of one `put`, when what is stored is wrong, or another one each time. */
+const PUT_TRIES = 3;
+
+interface Stored {
+  readonly content: StoredContent;
+  /** Of wrong content: only this very blob is replaced. */
+  readonly etag?: string | undefined;
+}
 
 /** @throws SyncError `blob_credentials` when the connection string cannot be read. */
 export function createAzureBlobStore(options: AzureBlobStoreOptions): BlobStore {
@@ -47,28 +63,27 @@ export function createAzureBlobStore(options: AzureBlobStoreOptions): BlobStore 
     }
   }
 
-  /** @returns false when there is no such blob. @throws SyncError `blob_corrupt` when it is not this content. */
-  async function proveStored(
+  /** @param believed null: what stands beside the bytes is not; md5: of the content, when it is known */
+  async function compare(
     client: BlockBlobClient,
     content: BlobContent,
-    md5: Uint8Array | null,
+    believed: { readonly md5: Uint8Array | null } | null,
     signal?: AbortSignal,
-  ): Promise<boolean> {
+  ): Promise<Stored> {
     const found = await propertiesOf(client, limitedBy(signal));
-    if (!found) return false;
-    if (found.contentLength !== content.size) {
-      throw new SyncError('blob_corrupt', {
-        detail: `${found.contentLength} bytes are stored instead of ${content.size}.`,
-      });
+    if (!found) return { content: 'absent' };
+    const wrong: Stored = { content: 'wrong', etag: found.etag };
+    if (found.contentLength !== content.size) return wrong;
+    if (believed !== null && found.metadata?.sha256 === content.sha256 && isSame(believed.md5, found.contentMD5)) {
+      return { content: 'right' };
     }
-    if (found.metadata?.sha256 === undefined) {
-      const { stream } = await open(client, content.sha256, signal);
-      for await (const _ of stream) throwIfCancelled(signal);
-      return true;
-    }
-    const sameMd5 = md5 === null || found.contentMD5 === undefined || Buffer.from(md5).equals(found.contentMD5);
-    if (found.metadata.sha256 !== content.sha256 || !sameMd5) throw new SyncError('blob_corrupt');
-    return true;
+    // What another program has stored says nothing about itself, or something wrong: only its bytes count.
+    const download = (abortSignal: AbortSignal) => {
+      const conditions = found.etag === undefined ? {} : { ifMatch: found.etag };
+      return client.download(0, undefined, { abortSignal, conditions });
+    };
+    const { stream } = await read(download, content.sha256, signal);
+    return (await storedContent(stream, content, signal)) === 'right' ? { content: 'right' } : wrong;
   }
 
   /**
@@ -87,9 +102,13 @@ export function createAzureBlobStore(options: AzureBlobStoreOptions): BlobStore 
     }
   }
 
-  async function open(client: BlockBlobClient, sha256: string, signal?: AbortSignal) {
+  async function read(
+    download: (abortSignal: AbortSignal) => Promise<BlobDownloadResponseParsed>,
+    sha256: string,
+    signal?: AbortSignal,
+  ) {
     // The limit covers the answer's beginning; after that, silence for as long ends the stream.
-    const answer = await limitedBy(signal)(0, (abortSignal) => client.download(0, undefined, { abortSignal }));
+    const answer = await limitedBy(signal)(0, download);
     const source = answer.readableStreamBody as Readable;
     const size = answer.contentLength ?? 0;
     const toError = (error: unknown): SyncError => toAzureError(error, signal);
@@ -113,27 +132,39 @@ export function createAzureBlobStore(options: AzureBlobStoreOptions): BlobStore 
         }
       }),
 
-    async put(name, content, signal) {
+    async put(name, content, signal, { distrust = false } = {}) {
       assertNamed(content, parseBlobName(name).sha256);
       const client = container.getBlockBlobClient(name);
       return asking(signal, async (limited) => {
         const large = content.size > SINGLE_SHOT_BYTES;
-        const found = large && (await proveStored(client, content, null, signal));
-        if (found && (await renew(client, content, signal))) return 'exists';
         const upload = large ? uploadInBlocks : uploadAtOnce;
-        const { created, md5 } = await upload(client, content, limited, signal);
-        if (created && !large) return 'created';
-        if (await proveStored(client, content, md5, signal)) {
-          if (created) return 'created';
-          if (await renew(client, content, signal)) return 'exists';
+        // Small content is sent at once: mostly it is not there.
+        let there: Stored = { content: 'absent' };
+        if (large || distrust) there = await compare(client, content, distrust ? null : { md5: null }, signal);
+        if (there.content === 'right' && (await renew(client, content, signal))) return 'exists';
+        for (let tries = 1; tries <= PUT_TRIES; tries++) {
+          const replaced: Replaced = there.content === 'wrong' ? (there.etag ?? null) : null;
+          const { done, md5 } = await upload(client, content, replaced, limited, signal);
+          const result: PutResult = replaced === null ? 'created' : 'replaced';
+          if (done && !large) return result;
+          there = await compare(client, content, done || !distrust ? { md5 } : null, signal);
+          if (there.content === 'right') {
+            if (done) return result;
+            if (await renew(client, content, signal)) return 'exists';
+          }
+          if (there.content !== 'wrong') {
+            throw new SyncError('blob_unavailable', { detail: 'The blob was deleted while it was written.' });
+          }
         }
-        throw new SyncError('blob_unavailable', { detail: 'The blob was deleted while it was written.' });
+        throw new SyncError('blob_corrupt', { detail: 'The stored content is wrong and cannot be replaced.' });
       });
     },
 
     async get(name, signal) {
       const { sha256 } = parseBlobName(name);
-      return asking(signal, () => open(container.getBlockBlobClient(name), sha256, signal));
+      const client = container.getBlockBlobClient(name);
+      const download = (abortSignal: AbortSignal) => client.download(0, undefined, { abortSignal });
+      return asking(signal, () => read(download, sha256, signal));
     },
 
     async stat(name, signal) {
@@ -191,6 +222,10 @@ function connect(options: AzureBlobStoreOptions): ContainerClient {
     // Without the cause: its text may hold a part of the connection string.
     throw new SyncError('blob_credentials', { detail: 'The connection string cannot be read.' });
   }
+}
+
+function isSame(md5: Uint8Array | null, stored: Uint8Array | undefined): boolean {
+  return md5 === null || stored === undefined || Buffer.from(md5).equals(stored);
 }
 
 async function propertiesOf(client: BlockBlobClient, limited: Limited) {

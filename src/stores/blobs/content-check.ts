@@ -72,6 +72,29 @@ export async function* contentChunks(content: BlobContent, signal?: AbortSignal)
   }
 }
 
+/** What the store has under a name, compared with the content that shall be there. */
+export type StoredContent = 'absent' | 'right' | 'wrong';
+
+/** Compares the chunks of what is stored. @throws whatever reading them throws */
+export async function storedContent(
+  chunks: AsyncIterable<Uint8Array>,
+  expected: { readonly size: number; readonly sha256: string },
+  signal?: AbortSignal,
+): Promise<Exclude<StoredContent, 'absent'>> {
+  const check = createContentCheck(expected);
+  try {
+    for await (const chunk of chunks) {
+      throwIfCancelled(signal);
+      check.update(chunk);
+    }
+    check.finish();
+    return 'right';
+  } catch (error) {
+    if (error instanceof SyncError && error.code === 'blob_corrupt') return 'wrong';
+    throw error;
+  }
+}
+
 /** @throws SyncError `cancelled` */
 export function throwIfCancelled(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw new SyncError('cancelled', { cause: signal.reason });

@@ -2,16 +2,23 @@
  * Blobs in a folder: `<folder>/<organisation>/<first two hex digits>/<sha256>`.
  *
  * A blob is written to `<folder>/.tmp`, checked and fsynced there, then given its name by `link`, which refuses an existing
- * name: a reader, also one after a crash, finds the whole blob or none. `.tmp` also tells that the disk is mounted: while it
- * is absent nothing is "missing", the store is unavailable.
+ * name, or by `rename` in the place of a damaged one: a reader, also one after a crash, finds the whole blob or none. `.tmp`
+ * also tells that the disk is mounted: while it is absent nothing is "missing", the store is unavailable.
  */
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { access, type FileHandle, link, mkdir, open, opendir, rename, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SyncError, toSyncError } from '../../domain/errors.ts';
-import { type BlobContent, type BlobStore, parseBlobName } from '../../ports/blob-store.ts';
-import { assertNamed, contentChunks, createContentCheck, throwIfCancelled } from './content-check.ts';
+import { type BlobContent, type BlobStore, type PutResult, parseBlobName } from '../../ports/blob-store.ts';
+import {
+  assertNamed,
+  contentChunks,
+  createContentCheck,
+  type StoredContent,
+  storedContent,
+  throwIfCancelled,
+} from './content-check.ts';
 import { systemCode, toFilesystemError } from './filesystem-error.ts';
 import { listBlobFiles } from './filesystem-list.ts';
 import { createFolderSync, type SyncFolder } from './folder-sync.ts';
@@ -66,21 +73,15 @@ export function createFilesystemBlobStore(options: FilesystemBlobStoreOptions): 
     return ensured;
   }
 
-  /** @returns whether the blob is there. @throws SyncError `blob_corrupt` when it is there and wrong. */
-  async function holds(path: string, content: BlobContent, signal?: AbortSignal): Promise<boolean> {
+  async function compare(path: string, content: BlobContent, signal?: AbortSignal): Promise<StoredContent> {
     const handle = await openIfPresent(path);
-    if (!handle) return false;
+    if (!handle) return 'absent';
     try {
-      const check = createContentCheck(content);
-      for await (const chunk of handle.createReadStream({ highWaterMark: READ_CHUNK_BYTES, autoClose: false })) {
-        throwIfCancelled(signal);
-        check.update(chunk);
-      }
-      check.finish();
+      const chunks = handle.createReadStream({ highWaterMark: READ_CHUNK_BYTES, autoClose: false });
+      return await storedContent(chunks, content, signal);
     } finally {
       await handle.close();
     }
-    return true;
   }
 
   async function writeChecked(handle: FileHandle, content: BlobContent, signal?: AbortSignal): Promise<void> {
@@ -103,7 +104,7 @@ export function createFilesystemBlobStore(options: FilesystemBlobStoreOptions): 
     if (fsync) await handle.sync();
   }
 
-  /** @returns false when another writer was first. */
+  /** @returns false when there is a blob of this name. */
   async function nameIt(from: string, path: string): Promise<boolean> {
     try {
       await link(from, path);
@@ -119,7 +120,20 @@ export function createFilesystemBlobStore(options: FilesystemBlobStoreOptions): 
     }
   }
 
-  async function create(name: string, content: BlobContent, signal?: AbortSignal): Promise<'created' | 'exists'> {
+  /** Gives the checked file its name, where no right blob has it. */
+  async function settle(from: string, path: string, content: BlobContent, signal?: AbortSignal): Promise<PutResult> {
+    if (await nameIt(from, path)) return 'created';
+    const there = await compare(path, content, signal);
+    if (there === 'right') return 'exists';
+    if (there === 'absent') {
+      throw new SyncError('blob_unavailable', { detail: 'The blob was deleted while it was written.' });
+    }
+    // Whoever replaces it at the same time does so by the same checked content.
+    await rename(from, path);
+    return 'replaced';
+  }
+
+  async function create(name: string, content: BlobContent, signal?: AbortSignal): Promise<PutResult> {
     const { organization, shard, path } = place(name);
     const from = join(temporary, randomUUID());
     const handle = await open(from, 'wx', 0o600);
@@ -131,22 +145,19 @@ export function createFilesystemBlobStore(options: FilesystemBlobStoreOptions): 
       }
       throwIfCancelled(signal);
       await ensureShard(organization, shard);
-      let created: boolean;
+      let result: PutResult;
       try {
-        created = await nameIt(from, path);
+        result = await settle(from, path, content, signal);
       } catch (error) {
         if (systemCode(error) !== 'ENOENT') throw error;
         // Someone has removed the empty shard folder since it was ensured.
         shards.delete(shard);
         await ensureShard(organization, shard);
-        created = await nameIt(from, path);
-      }
-      if (!created && !(await holds(path, content, signal))) {
-        throw new SyncError('blob_unavailable', { detail: 'The blob was deleted while it was written.' });
+        result = await settle(from, path, content, signal);
       }
       // Also when another writer was first: it may not have come to its own fsync yet.
       await syncFolder(shard);
-      return created ? 'created' : 'exists';
+      return result;
     } finally {
       await unlink(from).catch(() => {});
     }
@@ -171,7 +182,7 @@ export function createFilesystemBlobStore(options: FilesystemBlobStoreOptions): 
       assertNamed(content, sha256);
       throwIfCancelled(signal);
       return storing(async () => {
-        if (await holds(path, content, signal)) {
+        if ((await compare(path, content, signal)) === 'right') {
           await syncFolder(shard);
           return 'exists';
         }

@@ -10,9 +10,9 @@ export function preparedBeforePut(store: BlobStore): BlobStore {
   return {
     ...store,
     prepare,
-    async put(name, content, signal) {
+    async put(name, content, signal, options) {
       if (!isPrepared) await prepare(signal);
-      return store.put(name, content, signal);
+      return store.put(name, content, signal, options);
     },
   };
 }

@@ -1,7 +1,14 @@
 import { Readable } from 'node:stream';
+import { contentHash } from '../../domain/content-hash.ts';
 import { SyncError, toSyncError } from '../../domain/errors.ts';
 import { type BlobStore, isBlobName, parseBlobName } from '../../ports/blob-store.ts';
-import { assertNamed, contentChunks, createContentCheck, throwIfCancelled } from '../blobs/content-check.ts';
+import {
+  assertNamed,
+  contentChunks,
+  createContentCheck,
+  type StoredContent,
+  throwIfCancelled,
+} from '../blobs/content-check.ts';
 import { verifiedStream } from '../blobs/verified-stream.ts';
 
 /**
@@ -13,14 +20,12 @@ export function createMemoryBlobStore(options: { readonly contents?: Map<string,
   const contents = options.contents ?? new Map<string, Uint8Array>();
 
   /** Like an ETag, the object is another one after each `put`: a deletion under way means the one before. */
-  function renewed(name: string, content: { readonly size: number; readonly sha256: string }): boolean {
+  function renewed(name: string, content: { readonly size: number; readonly sha256: string }): StoredContent {
     const stored = contents.get(name);
-    if (!stored) return false;
-    const check = createContentCheck(content);
-    check.update(stored);
-    check.finish();
+    if (!stored) return 'absent';
+    if (stored.byteLength !== content.size || contentHash(stored) !== content.sha256) return 'wrong';
     contents.set(name, stored.subarray());
-    return true;
+    return 'right';
   }
 
   return {
@@ -33,7 +38,7 @@ export function createMemoryBlobStore(options: { readonly contents?: Map<string,
     async put(name, content, signal) {
       assertNamed(content, parseBlobName(name).sha256);
       throwIfCancelled(signal);
-      if (renewed(name, content)) return 'exists';
+      if (renewed(name, content) === 'right') return 'exists';
       const check = createContentCheck(content);
       const chunks: Uint8Array[] = [];
       try {
@@ -47,9 +52,10 @@ export function createMemoryBlobStore(options: { readonly contents?: Map<string,
       }
       check.finish();
       throwIfCancelled(signal);
-      if (renewed(name, content)) return 'exists';
+      const before = renewed(name, content);
+      if (before === 'right') return 'exists';
       contents.set(name, Buffer.concat(chunks));
-      return 'created';
+      return before === 'wrong' ? 'replaced' : 'created';
     },
 
     async get(name, signal) {

@@ -172,7 +172,7 @@ async function* streamBlobRows(
     if (owner !== organizationId) continue;
     const none = { references: 0, documents: 0, originals: 0 };
     const row = rows.get(sha256) ?? { sha256, size: sizeBytes, state: 'wanted', ...none };
-    rows.set(sha256, { ...row, documents: row.documents + 1, originals: row.originals + 1 });
+    rows.set(sha256, { ...row, size: sizeBytes, documents: row.documents + 1, originals: row.originals + 1 });
   }
   for (const row of [...rows.values()].sort((a, b) => compareBytes(a.sha256, b.sha256))) {
     throwIfAborted(signal);

@@ -234,7 +234,7 @@ async function* streamBlobRows(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<BlobRow> {
   const text = `
-    SELECT coalesce(b.sha256, d.sha256), coalesce(b.size, d.size), coalesce(b.state, 'wanted'),
+    SELECT coalesce(b.sha256, d.sha256), coalesce(d.size, b.size), coalesce(b.state, 'wanted'),
            coalesce(b."references", 0), coalesce(d.documents, 0), coalesce(d.originals, 0)
     FROM (SELECT * FROM blobs WHERE organization_id = $1) AS b
     FULL JOIN (SELECT sha256, max(size) AS size, count(*) AS documents, count(*) FILTER (WHERE original) AS originals
