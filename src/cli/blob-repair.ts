@@ -15,6 +15,7 @@ import {
   deedOf,
   inRepairOrder,
   type WhyLeft,
+  workOnWhatIsBack,
 } from '../runs/repair-blobs.ts';
 import type { Surroundings } from './context.ts';
 import type { Output } from './output.ts';
@@ -64,6 +65,7 @@ export async function repairBlobs(work: {
   const { chartsync, env, output, scope, differences } = work;
   if (differences.length === 0) {
     output.say(NONE);
+    await workAgain(chartsync, output, scope);
     return 0;
   }
   const { organizationId } = scope;
@@ -92,6 +94,7 @@ export async function repairBlobs(work: {
     },
     () => ({ details: counts }),
   );
+  await workAgain(chartsync, output, scope);
   output.table(
     ['left', 'patient', 'item', 'why'],
     left.map(({ difference, why }) => [...cellsOf(difference), why.message]),
@@ -101,6 +104,11 @@ export async function repairBlobs(work: {
       `${counts.settled + counts.forgotten} were right by then or nobody needs them, ${counts.left} are left.`,
   );
   return counts.left;
+}
+
+async function workAgain(chartsync: Chartsync, output: Output, scope: BlobScope): Promise<void> {
+  const documents = await workOnWhatIsBack(portsOf(chartsync), scope);
+  if (documents > 0) output.say(`${documents} documents whose content is back are worked on by the service.`);
 }
 
 function portsOf({ records, blobs, contentNames }: Chartsync): BlobComparePorts {

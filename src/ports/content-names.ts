@@ -39,6 +39,8 @@ export interface ContentNames {
    * @returns how many documents
    */
   contentIsBack(organizationId: string, sha256: string): Promise<number>;
+  /** Contents for whose lack the work on a document or a group has failed. */
+  wanting(organizationId: string, patientUuid: string | null): Promise<readonly BlobCare[]>;
   /** The PDF of the group is made anew. @returns false: it has another one by now */
   mergeAgain(organizationId: string, groupId: string, pdfSha256: string): Promise<boolean>;
   /**

@@ -22,6 +22,8 @@ export interface BlobScope {
   readonly patientUuid: string | null;
   /** Contents are read, too. */
   readonly content: boolean;
+  /** A person says that the store is the right one, although most of the contents are missing. */
+  readonly mostAreLost?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -44,6 +46,8 @@ export interface BlobComparison {
 }
 
 const PARALLEL = 8;
+/** So many may be lost of a small practice. */
+const FEW = 20;
 const AT_ONCE = 500;
 
 export async function compareBlobs(ports: BlobComparePorts, scope: BlobScope): Promise<BlobComparison> {
@@ -66,7 +70,8 @@ export async function compareBlobs(ports: BlobComparePorts, scope: BlobScope): P
       if (difference !== null) differences.push(difference);
     }
   }
-  if (differences.some(({ kind }) => kind === 'missing')) await assertStoreIsThere(ports.blobs, scope);
+  const missing = differences.filter(({ kind }) => kind === 'missing').length;
+  if (missing > 0) await assertStoreIsThere(ports, scope, missing);
   return { differences, strays };
 }
 
@@ -164,13 +169,27 @@ function blobDifference(content: BlobCare, fault: BlobFault, names: readonly Nam
   return { ...content, names, kind: 'different', message, code: 'blob_corrupt' };
 }
 
-/** A disk that is not mounted, or another container, has lost nothing. */
-async function assertStoreIsThere(blobs: BlobStore, { organizationId, signal }: BlobScope): Promise<void> {
-  for await (const page of blobs.list(`${organizationId}/`, { pageSize: 1, signal })) {
-    if (page.length > 0) return;
+/** A disk that is not mounted, or another container, has lost nothing, even when a few contents came there meanwhile. */
+async function assertStoreIsThere(
+  { blobs, records }: BlobComparePorts,
+  scope: BlobScope,
+  missing: number,
+): Promise<void> {
+  const { organizationId, signal } = scope;
+  const empty = !(await hasAny(blobs, scope));
+  let stored = 0;
+  if (!empty && scope.mostAreLost !== true && missing >= FEW) {
+    for await (const { state } of records.blobRows(organizationId, signal)) if (state === 'stored') stored++;
   }
-  throw new SyncError('blob_unavailable', {
-    action: 'stop',
-    detail: 'It has no content of the organisation at all: is it the right one, and mounted?',
-  });
+  if (!empty && missing <= Math.max(FEW, stored / 2)) return;
+  if (!empty && scope.mostAreLost === true) return;
+  const detail = empty
+    ? 'It has no content of the organisation at all: is it the right one, and mounted?'
+    : `${missing} of ${stored} contents of the organisation are not there: is it the right one, and mounted? If it is, say --most-are-lost.`;
+  throw new SyncError('blob_unavailable', { action: 'stop', detail });
+}
+
+async function hasAny(blobs: BlobStore, { organizationId, signal }: BlobScope): Promise<boolean> {
+  for await (const page of blobs.list(`${organizationId}/`, { pageSize: 1, signal })) if (page.length > 0) return true;
+  return false;
 }

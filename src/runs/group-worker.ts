@@ -72,9 +72,9 @@ export function startGroupWorker(options: GroupWorkerOptions): { stop(): Promise
       const pdf = { sha256: merged.pdf.sha256, size: merged.pdf.bytes };
       const name = blobName(task.organizationId, pdf.sha256);
       const announced = await groups.announce(task, pdf);
-      if (announced === 'wanted' || (await blobs.stat(name, signal))?.size !== pdf.size) {
-        await blobs.put(name, { ...pdf, open: () => createReadStream(merged.pdf.path) }, signal);
-      }
+      // Perhaps it is made again because the one that is there is damaged.
+      const distrust = announced === 'stored';
+      await blobs.put(name, { ...pdf, open: () => createReadStream(merged.pdf.path) }, signal, { distrust });
       const firstPages = new Map<string, number>();
       for (const [i, { documentUuid }] of task.parts.entries()) {
         const page = merged.firstPages[i] ?? null;

@@ -88,7 +88,10 @@ export function createBlobRepair(ports: BlobRepairPorts, scope: BlobScope) {
 
   return async function repair(difference: BlobDifference): Promise<BlobRepair> {
     const { sha256 } = difference;
-    if ((await faultOf(blobs, scope, difference)) === null) return { result: 'settled' };
+    if ((await faultOf(blobs, scope, difference)) === null) {
+      await names.contentIsBack(organizationId, sha256);
+      return { result: 'settled' };
+    }
     if (difference.names.length === 0) {
       return { result: (await names.forget(organizationId, sha256)) ? 'forgotten' : 'settled' };
     }
@@ -104,8 +107,8 @@ export function createBlobRepair(ports: BlobRepairPorts, scope: BlobScope) {
     const parts = present.filter(isPart);
     const groups = present.filter(isGroup);
     if (parts.length > 0) {
-      const unmade = await readAgain(parts);
-      if (unmade === null) return { result: 'asked' };
+      const { isAsked, why: unmade } = await readAgain(parts);
+      if (isAsked) return { result: 'asked' };
       why ??= unmade;
     }
     let merged = false;
@@ -164,23 +167,19 @@ export function createBlobRepair(ports: BlobRepairPorts, scope: BlobScope) {
     return known;
   }
 
-  /** @returns null: the service makes it again, of at least one document. */
-  async function readAgain(parts: readonly Part[]): Promise<WhyLeft | null> {
-    let isAsked = false;
+  /** Of one document is enough: `isAsked`. Neither that nor a reason: nothing needs it any more. */
+  async function readAgain(parts: readonly Part[]): Promise<{ isAsked: boolean; why: WhyLeft | null }> {
     let why: WhyLeft | null = null;
     const byOriginal = new Map(parts.map(({ document }) => [document.original.sha256, document]));
     for (const document of byOriginal.values()) {
-      if (document.isReadAgain) {
-        isAsked = true;
-        continue;
-      }
+      if (document.isReadAgain) return { isAsked: true, why: null };
       const reason = await whyUnreadable(document.original);
+      if (reason !== null) why ??= reason;
       // It may be gone by now: then nothing of it is needed.
-      if (reason === null)
-        isAsked = (await patients.processAgain(organizationId, document.documentUuid, null)) || isAsked;
-      else why ??= reason;
+      else if (await patients.processAgain(organizationId, document.documentUuid, null))
+        return { isAsked: true, why: null };
     }
-    return isAsked ? null : why;
+    return { isAsked: false, why };
   }
 
   /** What cannot be read is not asked for: the document would be worse off than without the part. */
@@ -190,6 +189,20 @@ export function createBlobRepair(ports: BlobRepairPorts, scope: BlobScope) {
     const why = await copyAgain(original, found.filter(isOriginal));
     return why === null ? null : { code: why.code, message: `${WHY.unmade.message} ${why.message}` };
   }
+}
+
+/**
+ * What has failed for the lack of a content that is there again is worked on again, however it came back: a repair may have been
+ * killed, somebody may have brought it, or a run copied it.
+ * @returns how many documents
+ */
+export async function workOnWhatIsBack(ports: BlobComparePorts, scope: BlobScope): Promise<number> {
+  let documents = 0;
+  for (const content of await ports.names.wanting(scope.organizationId, scope.patientUuid)) {
+    if ((await faultOf(ports.blobs, { ...scope, content: true }, content)) !== null) continue;
+    documents += await ports.names.contentIsBack(scope.organizationId, content.sha256);
+  }
+  return documents;
 }
 
 interface Shared {

@@ -327,21 +327,39 @@ test(
 test(
   'a document that could not be read for the lack of its content is read when that is back',
   async () => {
-    const sha = shaOf(textOf('marker'));
-    await rm(blobOf(sha));
-    await records.query('UPDATE document_renditions SET processor_version = -1 WHERE sha256 = $1', [sha]);
-    const { rows } = await records.query(
-      'SELECT "silknoteDocumentUuid" AS uuid FROM silknote_documents WHERE sha256 = $1',
-      [sha],
-    );
-    expect(await setup.chartsync.desk.askAgain(ORGANIZATION, rows[0].uuid)).toBe(true);
-    await settled();
-    const state = async () =>
+    const stateOf = async (sha: string) =>
       (await records.query('SELECT status, "errorCode" AS code FROM silknote_documents WHERE sha256 = $1', [sha])).rows;
-    expect(await state()).toEqual([{ status: 'error', code: 'blob_missing' }]);
+    const failFor = async (sha: string) => {
+      await rm(blobOf(sha));
+      await records.query('UPDATE document_renditions SET processor_version = -1 WHERE sha256 = $1', [sha]);
+      const { rows } = await records.query(
+        'SELECT "silknoteDocumentUuid" AS uuid FROM silknote_documents WHERE sha256 = $1',
+        [sha],
+      );
+      expect(await setup.chartsync.desk.askAgain(ORGANIZATION, rows[0].uuid)).toBe(true);
+      await settled();
+      expect(await stateOf(sha)).toEqual([{ status: 'error', code: 'blob_missing' }]);
+    };
+    const complete = [{ status: 'complete', code: null }];
+    const sha = shaOf(textOf('marker'));
+    await failFor(sha);
     expect(resultsOf((await repair('--apply')).lines)).toEqual({ [sha]: 'copied' });
     await settled();
-    expect(await state()).toEqual([{ status: 'complete', code: null }]);
+    expect(await stateOf(sha)).toEqual(complete);
+
+    // However it came back: here a repair was killed before it could ask for the document.
+    await failFor(sha);
+    await writeFile(blobOf(sha), textOf('marker'));
+    expect((await repair('--apply')).code).toBe(0);
+    await settled();
+    expect(await stateOf(sha)).toEqual(complete);
+
+    // Nobody but a person has this one.
+    await failFor(shaOf(UPLOAD));
+    expect((await repair('--apply')).lines.get(shaOf(UPLOAD))).toMatchObject({ result: 'left' });
+    await upload();
+    await settled();
+    expect(await stateOf(shaOf(UPLOAD))).toEqual(complete);
   },
   LONG,
 );
@@ -354,7 +372,12 @@ test(
     await sync('checksum');
     for (const name of ['lost', 'damaged', 'other']) expect(await contentOf(shaOf(textOf(name)))).toBe(textOf(name));
     await upload();
-    const applied = await repair('--apply');
+    // A disk that is not mounted, and that got a few contents meanwhile, looks the same.
+    expect(await cli('repair', CONNECTION, '--apply')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('--most-are-lost'),
+    });
+    const applied = await repair('--apply', '--most-are-lost');
     const results = [...applied.lines.values()].map(({ result }) => result);
     expect(results).toContain('asked');
     // PDFs that were made anew before have left former ones, which nobody needs.

@@ -1,6 +1,6 @@
 /** Documents are put together by hand; their PDF keeps to what becomes of them; taken apart, all is as before. */
 import { randomUUID } from 'node:crypto';
-import { rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PDFDocument } from 'pdf-lib';
 import pg from 'pg';
@@ -379,4 +379,15 @@ test('a PDF that the store has lost is made again by a repair, as it was', async
   expect(applied.lines.filter(({ store }) => store === 'blob')).toMatchObject([{ sha256, result: 'asked' }]);
   await until(async () => (await pdf()) !== null);
   expect(await pagesOf(id)).toBe(pages);
+
+  // Of the same size: only whoever reads it finds out, and the one that is made again has the same name.
+  const blob = join(setup.config.home, 'blobs', ORGANIZATION, sha256.slice(0, 2), sha256);
+  const right = await readFile(blob);
+  await writeFile(blob, Buffer.from(right).fill(0, 100, 200));
+  expect((await repair('--apply', '--content')).lines.filter(({ store }) => store === 'blob')).toMatchObject([
+    { sha256, result: 'asked' },
+  ]);
+  await until(async () => (await readFile(blob)).equals(right));
+  await until(async () => (await pdf()) !== null);
+  expect((await repair('--plan', '--content')).lines.filter(({ store }) => store === 'blob')).toEqual([]);
 });

@@ -24,6 +24,7 @@ interface RepairOptions {
   readonly apply?: boolean;
   readonly releaseBlobs?: boolean;
   readonly content?: boolean;
+  readonly mostAreLost?: boolean;
   readonly patient?: string;
   readonly organization?: string;
 }
@@ -41,6 +42,7 @@ export function registerRepair(program: Command, runner: CommandRunner): void {
       'with --apply: also give up blobs that no record knows; after a restore they may be the only copy',
     )
     .option('--content', 'also read and hash every blob, for those that are damaged in the same size')
+    .option('--most-are-lost', 'the blob store is the right one, although most of its blobs are not there')
     .option('--patient <uuid>', 'only this patient')
     .action((name: string | undefined, options: RepairOptions, command: Command) =>
       runner.runOpened(command, async ({ chartsync, output, signal }) => {
@@ -64,7 +66,8 @@ export function registerRepair(program: Command, runner: CommandRunner): void {
             'The documents of this connection are on another machine: name the organisation with --organization to release blobs.',
           );
         }
-        const blobScope = { organizationId, patientUuid, content: options.content === true, signal };
+        const { content = false, mostAreLost = false } = options;
+        const blobScope = { organizationId, patientUuid, content, mostAreLost, signal };
         const found = await lookAtBlobs(chartsync, blobScope);
         let left = found.differences.length;
         if (options.plan === true) tellBlobs(output, chartsync, blobScope, found.differences);

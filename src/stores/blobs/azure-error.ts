@@ -17,6 +17,11 @@ export function isBlobAbsent(error: unknown): boolean {
   return error instanceof RestError && error.statusCode === 404 && azureErrorCode(error) === 'BlobNotFound';
 }
 
+/** It has another ETag by now, or is gone. */
+export function isAnotherOne(error: unknown): boolean {
+  return isBlobAbsent(error) || (error instanceof RestError && error.statusCode === 412);
+}
+
 export function isContainerAbsent(error: unknown): boolean {
   return error instanceof RestError && error.statusCode === 404 && azureErrorCode(error) === 'ContainerNotFound';
 }

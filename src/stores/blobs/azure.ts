@@ -13,7 +13,7 @@ import {
 import { SyncError } from '../../domain/errors.ts';
 import { type BlobContent, type BlobStore, isBlobName, type PutResult, parseBlobName } from '../../ports/blob-store.ts';
 import { withDeadline } from './azure-deadline.ts';
-import { isBlobAbsent, isContainerAbsent, isImmutable, toAzureError } from './azure-error.ts';
+import { isAnotherOne, isBlobAbsent, isContainerAbsent, isImmutable, toAzureError } from './azure-error.ts';
 import {
   type Limited,
   metadataOf,
@@ -69,6 +69,7 @@ export function createAzureBlobStore(options: AzureBlobStoreOptions): BlobStore 
     content: BlobContent,
     believed: { readonly md5: Uint8Array | null } | null,
     signal?: AbortSignal,
+    looks = 1,
   ): Promise<Stored> {
     const found = await propertiesOf(client, limitedBy(signal));
     if (!found) return { content: 'absent' };
@@ -82,7 +83,14 @@ export function createAzureBlobStore(options: AzureBlobStoreOptions): BlobStore 
       const conditions = found.etag === undefined ? {} : { ifMatch: found.etag };
       return client.download(0, undefined, { abortSignal, conditions });
     };
-    const { stream } = await read(download, content.sha256, signal);
+    let stream: Readable;
+    try {
+      ({ stream } = await read(download, content.sha256, signal));
+    } catch (error) {
+      // Another writer has renewed or removed it since it was asked for.
+      if (looks < PUT_TRIES && isAnotherOne(error)) return compare(client, content, believed, signal, looks + 1);
+      throw error;
+    }
     return (await storedContent(stream, content, signal)) === 'right' ? { content: 'right' } : wrong;
   }
 

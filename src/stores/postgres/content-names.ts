@@ -19,27 +19,21 @@ export function createContentNames(database: Database): ContentNames {
         return rows.map(namedContent);
       }),
 
-    contentIsBack: (organizationId, sha256) =>
-      database.transaction(async (trx) => {
-        const documents = await failedDocuments(trx, organizationId, sha256);
-        await sql`
-          UPDATE silknote_documents SET status = 'queued', stage = NULL, "errorCode" = NULL
-          WHERE "organizationId" = ${organizationId} AND "silknoteDocumentUuid" = ANY (${documents}::text[])`.execute(
-          trx,
-        );
-        await sql`
-          UPDATE document_groups AS g
-          SET change = nextval('document_group_changes'), attempts = 0, next_try_at = now(), code = NULL
-          WHERE g.organization_id = ${organizationId} AND g.code IN ('blob_missing', 'blob_corrupt') AND g.id IN (
-            SELECT m.group_id FROM document_group_members AS m
-            JOIN silknote_documents AS d
-              ON d."organizationId" = m.organization_id AND d."silknoteDocumentUuid" = m.document_uuid
-            WHERE m.organization_id = ${organizationId} AND d."deletedAt" IS NULL AND d.sha256 = ${sha256})`.execute(
-          trx,
-        );
-        const asks = documents.map((documentUuid) => ({ documentUuid }));
-        await askForDocuments(trx, organizationId, 'process', asks);
-        return documents.length;
+    contentIsBack: (organizationId, sha256) => database.transaction((trx) => workAgainOn(trx, organizationId, sha256)),
+
+    wanting: (organizationId, patientUuid) =>
+      ask(async () => {
+        const failed = sql`IN ('blob_missing', 'blob_corrupt')`;
+        const { rows } = await sql<{ sha256: string; size: string }>`
+          SELECT DISTINCT d.sha256, d."sizeBytes" AS size FROM silknote_documents AS d
+          WHERE d."organizationId" = ${organizationId} AND d."deletedAt" IS NULL AND d.sha256 IS NOT NULL
+            AND (${patientUuid}::text IS NULL OR d."patientUuid" = ${patientUuid})
+            AND ((d.status = 'error' AND d."errorCode" ${failed}) OR d."silknoteDocumentUuid" IN (
+              SELECT m.document_uuid FROM document_groups AS g
+              JOIN document_group_members AS m ON m.organization_id = g.organization_id AND m.group_id = g.id
+              WHERE g.organization_id = ${organizationId} AND g.code ${failed}))
+          ORDER BY d.sha256`.execute(database.kysely);
+        return rows.map(({ sha256, size }) => ({ sha256, size: Number(size) }));
       }),
 
     mergeAgain: (organizationId, groupId, pdfSha256) =>
@@ -63,6 +57,25 @@ export function createContentNames(database: Database): ContentNames {
         return (numAffectedRows ?? 0n) > 0n;
       }),
   };
+}
+
+/** Of documents and groups that have failed for the lack of this content. @returns how many documents */
+export async function workAgainOn(trx: Trx, organizationId: string, sha256: string): Promise<number> {
+  const documents = await failedDocuments(trx, organizationId, sha256);
+  await sql`
+    UPDATE silknote_documents SET status = 'queued', stage = NULL, "errorCode" = NULL
+    WHERE "organizationId" = ${organizationId} AND "silknoteDocumentUuid" = ANY (${documents}::text[])`.execute(trx);
+  await sql`
+    UPDATE document_groups AS g
+    SET change = nextval('document_group_changes'), attempts = 0, next_try_at = now(), code = NULL
+    WHERE g.organization_id = ${organizationId} AND g.code IN ('blob_missing', 'blob_corrupt') AND g.id IN (
+      SELECT m.group_id FROM document_group_members AS m
+      JOIN silknote_documents AS d
+        ON d."organizationId" = m.organization_id AND d."silknoteDocumentUuid" = m.document_uuid
+      WHERE m.organization_id = ${organizationId} AND d."deletedAt" IS NULL AND d.sha256 = ${sha256})`.execute(trx);
+  const asks = documents.map((documentUuid) => ({ documentUuid }));
+  await askForDocuments(trx, organizationId, 'process', asks);
+  return documents.length;
 }
 
 /** In the order in which everybody locks documents. */

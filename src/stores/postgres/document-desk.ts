@@ -12,6 +12,7 @@ import type {
 } from '../../ports/document-desk.ts';
 import { MIME_TYPE_LENGTH, NAME_LENGTH, storedText } from '../stored-text.ts';
 import { announceBlobs, countReferences } from './blob-references.ts';
+import { workAgainOn } from './content-names.ts';
 import type { Database } from './database.ts';
 import { ask } from './database-error.ts';
 import { askForDocuments } from './document-asks.ts';
@@ -298,7 +299,10 @@ async function recordUpload(trx: Trx, upload: Upload): Promise<UploadResult> {
   if (!(await lockFileset(trx, organizationId, patientUuid))) return { outcome: 'no_patient' };
   const existing = await sameReference(trx, organizationId, patientUuid, upload);
   if (existing !== null) {
-    return { outcome: 'same', documentUuid: existing.uuid, sameContent: existing.sha256 === sha256 };
+    const sameContent = existing.sha256 === sha256;
+    // Perhaps it is brought again because it was lost.
+    if (sameContent) await workAgainOn(trx, organizationId, sha256);
+    return { outcome: 'same', documentUuid: existing.uuid, sameContent };
   }
   await trx
     .insertInto('silknote_documents')
