@@ -57,6 +57,8 @@ export function createIdexxSource(options: IdexxOptions): CalendarSource & Consu
 
   // What is done with an answer does not keep the portal waiting for the next question.
   const oneOfFew = pLimit(CALLS_AT_ONCE);
+  // In the order in which they were asked for; who waits for an answer does not wait behind a run.
+  const inTurn = { urgent: pLimit(1), other: pLimit(1) };
   /** Whether pages of the portal are let ask in place of us: remembered, or each call would be refused first. */
   let pages: 'not asked' | 'answered' | 'useless' = 'not asked';
   let pagesSince = 0;
@@ -78,7 +80,7 @@ export function createIdexxSource(options: IdexxOptions): CalendarSource & Consu
     let session = await keeper.current(context.signal);
     for (let renewed = false; ; renewed = true) {
       const asked = session;
-      await pace(context);
+      await (context.urgent ? inTurn.urgent : inTurn.other)(() => pace(context));
       const answer = await oneOfFew(() => send(url, asked, context));
       // The next question leaves before anything is done with this answer.
       await setImmediate();
