@@ -175,18 +175,17 @@ async function assertStoreIsThere(
   scope: BlobScope,
   missing: number,
 ): Promise<void> {
-  const { organizationId, signal } = scope;
-  const empty = !(await hasAny(blobs, scope));
+  const refuse = (detail: string) => {
+    throw new SyncError('blob_unavailable', { action: 'stop', detail: `${detail}: is it the right one, and mounted?` });
+  };
+  if (!(await hasAny(blobs, scope))) refuse('It has no content of the organisation at all');
+  if (scope.mostAreLost === true || missing <= FEW) return;
   let stored = 0;
-  if (!empty && scope.mostAreLost !== true && missing >= FEW) {
-    for await (const { state } of records.blobRows(organizationId, signal)) if (state === 'stored') stored++;
-  }
-  if (!empty && missing <= Math.max(FEW, stored / 2)) return;
-  if (!empty && scope.mostAreLost === true) return;
-  const detail = empty
-    ? 'It has no content of the organisation at all: is it the right one, and mounted?'
-    : `${missing} of ${stored} contents of the organisation are not there: is it the right one, and mounted? If it is, say --most-are-lost.`;
-  throw new SyncError('blob_unavailable', { action: 'stop', detail });
+  for await (const { state } of records.blobRows(scope.organizationId, scope.signal)) if (state === 'stored') stored++;
+  if (missing <= stored / 2) return;
+  refuse(
+    `${missing} of ${stored} contents of the organisation are not there (--most-are-lost says that they are lost)`,
+  );
 }
 
 async function hasAny(blobs: BlobStore, { organizationId, signal }: BlobScope): Promise<boolean> {
