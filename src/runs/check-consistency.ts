@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { type SyncError, toSyncError } from '../domain/errors.ts';
 import { normaliseUuid } from '../domain/reference.ts';
-import { type Difference, verifyBlobs, verifySource } from '../engine/files/verify-files.ts';
+import { type Difference, notThere, verifyBlobs, verifySource, wrongSize } from '../engine/files/verify-files.ts';
 import { type BlobStore, blobName } from '../ports/blob-store.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ConsistencyCounts, ConsistencyStore, FoundDifference, OpenCheck } from '../ports/consistency-store.ts';
@@ -185,13 +185,13 @@ async function compareBlob(
   const name = blobName(request.organizationId, sha256);
   const info = await ports.blobs.stat(name, request.signal);
   if (info === null) {
-    const message = 'The document has no blob.';
+    const message = notThere('original');
     return findings.tell(connectionId, { store: 'blob', kind: 'missing', message, code: 'blob_missing', ...ids });
   }
   const corrupt = (message: string) =>
     findings.tell(connectionId, { store: 'blob', kind: 'different', message, code: 'blob_corrupt', ...ids });
   if (info.size !== document.sizeBytes) {
-    return corrupt(`The blob has ${info.size} bytes, the document ${document.sizeBytes}.`);
+    return corrupt(wrongSize(info.size, document.sizeBytes, 'original'));
   }
   if (!isSampled(check.id, documentUuid, request.samplePercent)) return;
   findings.sampled++;

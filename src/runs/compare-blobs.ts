@@ -5,7 +5,7 @@
  */
 import pLimit from 'p-limit';
 import { type ErrorCode, SyncError, toSyncError } from '../domain/errors.ts';
-import { verifyBlobs } from '../engine/files/verify-files.ts';
+import { notThere, verifyBlobs, wrongSize } from '../engine/files/verify-files.ts';
 import { type BlobStore, blobName } from '../ports/blob-store.ts';
 import type { ContentNames, NamedContent } from '../ports/content-names.ts';
 import type { BlobCare, DocumentRecords } from '../ports/document-records.ts';
@@ -150,22 +150,17 @@ export async function faultOf(
 
 /** Null: nobody needs it. */
 function blobDifference(content: BlobCare, fault: BlobFault, names: readonly NamedContent[]): BlobDifference | null {
-  const isOriginal = names.some(({ role }) => role === 'original');
+  const origin = names.some(({ role }) => role === 'original') ? 'original' : 'made';
   if (names.length === 0) {
     // Its size stands nowhere but in the announcement, and nobody reads it.
     if (fault !== 'missing') return null;
     return { ...content, names, kind: 'missing', message: 'A released blob is gone before its time.', code: null };
   }
   if (fault === 'missing') {
-    const message = isOriginal ? 'The document has no blob.' : 'The blob of what was made of a document is not there.';
-    return { ...content, names, kind: 'missing', message, code: 'blob_missing' };
+    return { ...content, names, kind: 'missing', message: notThere(origin), code: 'blob_missing' };
   }
   const message =
-    fault.size === content.size
-      ? new SyncError('blob_corrupt').message
-      : isOriginal
-        ? `The blob has ${fault.size} bytes, the document ${content.size}.`
-        : `The blob of what was made of a document has ${fault.size} bytes instead of ${content.size}.`;
+    fault.size === content.size ? new SyncError('blob_corrupt').message : wrongSize(fault.size, content.size, origin);
   return { ...content, names, kind: 'different', message, code: 'blob_corrupt' };
 }
 

@@ -198,14 +198,14 @@ async function verifyDocuments(
       tell({
         store: 'blob',
         kind: 'missing',
-        message: 'The document has no blob.',
+        message: notThere('original'),
         code: 'blob_missing',
         ...idsOf(stored),
       });
       return;
     }
     if (info.size !== stored.sizeBytes) {
-      const message = `The blob has ${info.size} bytes, the document ${stored.sizeBytes}.`;
+      const message = wrongSize(info.size, stored.sizeBytes, 'original');
       tell({ store: 'blob', kind: 'different', message, code: 'blob_corrupt', ...idsOf(stored) });
       return;
     }
@@ -276,8 +276,7 @@ export async function verifyBlobs(
     const { sha256 } = row;
     if (row.documents > 0) {
       if (isTold(row)) return;
-      const message =
-        row.originals > 0 ? 'The document has no blob.' : 'The blob of what was made of a document is not there.';
+      const message = notThere(row.originals > 0 ? 'original' : 'made');
       tell({ store: 'blob', kind: 'missing', message, code: 'blob_missing', sha256 });
     } else if (row.state === 'stored') {
       tell({ store: 'blob', kind: 'missing', message: 'A released blob is gone before its time.', sha256 });
@@ -288,10 +287,7 @@ export async function verifyBlobs(
   function tellDamaged(row: BlobRow, size: number): void {
     if (row.documents === 0 || isTold(row)) return;
     const { sha256 } = row;
-    const message =
-      row.originals > 0
-        ? `The blob has ${size} bytes, the document ${row.size}.`
-        : `The blob of what was made of a document has ${size} bytes instead of ${row.size}.`;
+    const message = wrongSize(size, row.size, row.originals > 0 ? 'original' : 'made');
     tell({ store: 'blob', kind: 'different', message, code: 'blob_corrupt', sha256 });
   }
 
@@ -304,6 +300,19 @@ export async function verifyBlobs(
       tell({ store: 'blob', kind: 'surplus', message: 'A blob that no record knows.', sha256 });
     }
   }
+}
+
+/** Of a document itself, or of what was made of it. */
+export type BlobOrigin = 'original' | 'made';
+
+export function notThere(origin: BlobOrigin): string {
+  return origin === 'original' ? 'The document has no blob.' : 'The blob of what was made of a document is not there.';
+}
+
+export function wrongSize(bytes: number, expected: number, origin: BlobOrigin): string {
+  return origin === 'original'
+    ? `The blob has ${bytes} bytes, the document ${expected}.`
+    : `The blob of what was made of a document has ${bytes} bytes instead of ${expected}.`;
 }
 
 async function* listBlobs(

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SyncError } from '../../domain/errors.ts';
 import { throwIfCancelled, unlessCancelled } from './cancelled.ts';
+import { wantedPause } from './wanted-pause.ts';
 
 export interface EmbeddingsOptions {
   /** Ends before `/embeddings`, such as `https://api.openai.com/v1`. */
@@ -66,9 +67,7 @@ export function createEmbeddings(options: EmbeddingsOptions): Embeddings {
   function refusal(answer: Response): SyncError {
     const detail = `HTTP status ${answer.status}.`;
     if (answer.status < 500 && !PASSING.has(answer.status)) return new SyncError('embeddings_mismatch', { detail });
-    const seconds = answer.headers.get('retry-after')?.trim() ?? '';
-    const wanted = /^\d{1,6}$/.test(seconds) ? { retryAfterMs: Number(seconds) * 1000 } : {};
-    return new SyncError('embeddings_unavailable', { detail, ...wanted });
+    return new SyncError('embeddings_unavailable', { detail, ...wantedPause(answer.headers) });
   }
 
   /** Answers may come in another order than was asked. */

@@ -4,6 +4,7 @@ import type { ModelTask } from '../../domain/cited-answer.ts';
 import { SyncError } from '../../domain/errors.ts';
 import { type LanguageModel, LONGEST_MODEL_ANSWER } from '../../ports/language-model.ts';
 import { throwIfCancelled, unlessCancelled } from './cancelled.ts';
+import { wantedPause } from './wanted-pause.ts';
 
 export interface LanguageModelOptions {
   /** Ends before `/chat/completions`, such as `https://api.openai.com/v1`. */
@@ -90,9 +91,7 @@ function refusalOf({ status, headers }: Response): SyncError {
   const detail = `HTTP status ${status}.`;
   if (KEY_REFUSED.has(status)) return new SyncError('language_model_credentials', { detail });
   if (status < 500 && !PASSING.has(status)) return new SyncError('language_model_refused', { detail });
-  const seconds = headers.get('retry-after')?.trim() ?? '';
-  const wanted = /^\d{1,6}$/.test(seconds) ? { retryAfterMs: Number(seconds) * 1000 } : {};
-  return new SyncError('language_model_unavailable', { detail, ...wanted });
+  return new SyncError('language_model_unavailable', { detail, ...wantedPause(headers) });
 }
 
 /** Not more than is allowed, whatever the headers say of its length. */

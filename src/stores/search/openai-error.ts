@@ -1,5 +1,6 @@
 import OpenAI, { APIConnectionError, APIError, APIUserAbortError } from 'openai';
 import { SyncError } from '../../domain/errors.ts';
+import { wantedPause } from './wanted-pause.ts';
 
 /** Besides 5xx: a 404 or 409 that reaches this place is a store that another process has just taken away. */
 const PASSING = new Set([404, 408, 409, 429]);
@@ -19,9 +20,7 @@ export function toOpenAiError(error: unknown, signal?: AbortSignal): unknown {
   const detail = `HTTP status ${status}.`;
   if (status === 401 || status === 403) return new SyncError('search_credentials', { detail, cause: error });
   if (status < 500 && !PASSING.has(status)) return new SyncError('search_refused', { detail, cause: error });
-  const seconds = error.headers?.get('retry-after')?.trim() ?? '';
-  const wanted = /^\d{1,6}$/.test(seconds) ? { retryAfterMs: Number(seconds) * 1000 } : {};
-  return new SyncError('search_unavailable', { detail, cause: error, ...wanted });
+  return new SyncError('search_unavailable', { detail, cause: error, ...wantedPause(error.headers) });
 }
 
 /** The answer, or null when what was asked for is not there. */
