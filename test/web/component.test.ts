@@ -50,6 +50,15 @@ async function open(width = 1280): Promise<Visit> {
   return visited;
 }
 
+/** What others do reaches this page only after it has saved something, as where the network is slow. */
+async function isSlow(page: Page): Promise<void> {
+  const saving = page.waitForRequest((request) => request.method() === 'PUT');
+  await page.route('**/api/patients/*', async (route) => {
+    await saving;
+    await route.continue();
+  });
+}
+
 /** Waits for a window with a document in it. A Chromium that has no reader of PDFs hands the document over as a download. */
 async function whatOpens(context: BrowserContext, deed: () => Promise<void>): Promise<Page> {
   const saved: string[] = [];
@@ -197,12 +206,14 @@ test('the case summary is shown as it was saved, written, changed and removed, a
   expect((await told.allTextContents()).join()).toMatch(/^chartsync-summary-saved (?!.*meniscus)/);
 
   // Another program is faster, and its summary has parts.
+  await isSlow(page);
   await page.getByRole('button', { name: 'Change the summary' }).click();
   await field.fill('Healed.');
   const parts = { chiefComplaint: 'Knee pain', findings: ['swelling', { range_of_motion: 'reduced' }], urgent: false };
   expect((await put(path, { caseSummary: parts })).status).toBe(204);
   await page.getByRole('button', { name: 'Save the summary' }).click();
   await page.getByRole('alert').getByText('Somebody else has changed the summary meanwhile.').waitFor();
+  await page.unroute('**/api/patients/*');
   expect(await saved()).toEqual(parts);
   // Theirs is shown beside what was written.
   await page.getByText('Knee pain').waitFor();
@@ -252,17 +263,17 @@ test('two people write one case summary: each sees what the other has written, a
   expect(await saved()).toBe('Healed in March.');
   await other.page.getByText('Healed in March.').waitFor();
 
-  // Of one to whom no events come, the service refuses what would overwrite the other's.
-  await one.page.route('**/api/patients/*', (route) => route.abort());
+  // Of one who does not hear of it, the service refuses what would overwrite the other's.
+  await isSlow(one.page);
   await button(one, 'Change the summary').click();
   await field(one).fill('Well again.');
   await button(other, 'Change the summary').click();
   await field(other).fill('Operated on twice.');
   await button(other, 'Save the summary').click();
   await button(other, 'Change the summary').waitFor();
-  await one.page.unroute('**/api/patients/*');
   await button(one, 'Save the summary').click();
   await one.page.getByRole('alert').getByText('Yours was not saved.').waitFor();
+  await one.page.unroute('**/api/patients/*');
   expect(await saved()).toBe('Operated on twice.');
   expect(await field(one).inputValue()).toBe('Well again.');
   await button(one, 'Leave theirs').click();
