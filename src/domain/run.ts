@@ -86,3 +86,8 @@ export function exitCodeOf(result: { outcome: Outcome; counts: Pick<RunCounts, '
   if (result.counts.held > 0) return 4;
   return result.outcome === 'partial' ? 3 : 0;
 }
+
+/** @param attempts how often something was tried that failed each time */
+export function retriesOf(attempts = 1): number {
+  return Math.max(0, attempts - 1);
+}

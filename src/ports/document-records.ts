@@ -129,8 +129,11 @@ export interface DocumentRecords {
   removeDocuments(fence: Fence, removals: readonly Removal<StoredDocument>[], at: number): Promise<readonly string[]>;
   /** Unit checkpoint of the run, with the mirror in `syncLog` and `errors` of the fileset. */
   finishUnits(fence: Fence, units: readonly UnitResult[], at: number): Promise<void>;
-  /** Mirrors the time of a run that found nothing to do into all filesets of the connection. */
-  touchFilesets(fence: Fence, at: number): Promise<void>;
+  /**
+   * Mirrors the time of a complete read into the filesets of the connection, or into the one of the patient that was read:
+   * those for which nothing waits for another try.
+   */
+  touchFilesets(fence: Fence, at: number, unit?: string): Promise<void>;
 
   /** All contents of the organisation, those that only documents name included, in byte order of the hash. */
   blobRows(organizationId: string, signal?: AbortSignal): AsyncIterable<BlobRow>;

@@ -2,6 +2,7 @@
  * Where each copy of one document is – source, record, content, index entry – and whether they agree. Everything is looked at
  * now: the file on the share and the stored content are read to their ends. Changes nothing.
  */
+import { isAttachment, isWithdrawn } from '../domain/clinic.ts';
 import { type ErrorCode, SyncError, toSyncError } from '../domain/errors.ts';
 import { readLine } from '../engine/files/change-line.ts';
 import { readChanges } from '../engine/files/read-changes.ts';
@@ -10,7 +11,7 @@ import type { DocumentDesk } from '../ports/document-desk.ts';
 import type { SourceFile } from '../ports/ehr-database.ts';
 import type { DocumentRow } from '../ports/fileset-reports.ts';
 import type { SearchIndex } from '../ports/search-index.ts';
-import type { FileConnection } from './connections.ts';
+import { type FileConnection, isFileConnection, type RecordConnection } from './connections.ts';
 
 /**
  * same: as the record says. different, missing, surplus: not as it says. unknown: could not be looked at. none: there is
@@ -40,7 +41,7 @@ export interface TracePorts {
 /** @param connection the one that the document came from; null: it was uploaded, or its connection is not configured */
 export async function traceDocument(
   ports: TracePorts,
-  connection: FileConnection | null,
+  connection: FileConnection | RecordConnection | null,
   organizationId: string,
   row: DocumentRow,
   signal: AbortSignal,
@@ -80,28 +81,67 @@ function rowCopy(row: DocumentRow): DocumentCopy {
   return copy('row', { verdict: 'same', message, sha256, sizeBytes, place });
 }
 
-async function sourceCopy(connection: FileConnection | null, row: DocumentRow, signal: AbortSignal): Promise<Found> {
+async function sourceCopy(
+  connection: FileConnection | RecordConnection | null,
+  row: DocumentRow,
+  signal: AbortSignal,
+): Promise<Found> {
   if (row.connectionId === null) return { verdict: 'none', message: 'It was uploaded: no source has it.' };
   if (connection === null) {
     return { verdict: 'unknown', message: 'The connection that it came from is not configured here any more.' };
   }
-  const listed = await listedInSource(connection, row, signal);
   const place = row.reference;
   const gone = row.removedAt !== null;
-  if (listed === null) {
+  const read = isFileConnection(connection)
+    ? await readFile(connection, row, signal)
+    : await readAttachment(connection, row, signal);
+  if (read === null) {
     const message = 'The source does not list it.';
     return gone ? { verdict: 'none', message, place } : { verdict: 'missing', message, place };
   }
+  const { changed, what, ...content } = read;
+  const found = { ...content, place };
+  if (gone) return { verdict: 'surplus', message: 'The source still lists it.', ...found };
+  if (content.sha256 !== row.sha256) {
+    return { verdict: 'different', message: `${what} has other content than the document.`, ...found };
+  }
+  return changed
+    ? { verdict: 'different', message: 'The record in the source has changed since it was copied.', ...found }
+    : { verdict: 'same', message: `${what} has the same content.`, ...found };
+}
+
+/** What the source has now. */
+interface SourceRead {
+  readonly what: string;
+  readonly sha256: string;
+  readonly sizeBytes: number;
+  /** The record is not as it was when the document was copied. */
+  readonly changed: boolean;
+}
+
+async function readFile(connection: FileConnection, row: DocumentRow, signal: AbortSignal): Promise<SourceRead | null> {
+  const listed = await listedInSource(connection, row, signal);
+  if (listed === null) return null;
   const file = await connection.ports.share.read(listed.path ?? '', signal);
   await file.close();
-  const read = { sha256: file.sha256, sizeBytes: file.size, place };
-  if (gone) return { verdict: 'surplus', message: 'The source still lists it.', ...read };
-  if (file.sha256 !== row.sha256) {
-    return { verdict: 'different', message: 'The file on the share has other content than the document.', ...read };
-  }
-  return listed.changed
-    ? { verdict: 'different', message: 'The record in the source has changed since it was copied.', ...read }
-    : { verdict: 'same', message: 'The file on the share has the same content.', ...read };
+  return { what: 'The file on the share', sha256: file.sha256, sizeBytes: file.size, changed: listed.changed };
+}
+
+async function readAttachment(
+  { ports, settings }: RecordConnection,
+  row: DocumentRow,
+  signal: AbortSignal,
+): Promise<SourceRead | null> {
+  const context = { signal, urgent: true };
+  const references = row.reference === null ? [] : [row.reference];
+  const stream = 'patient_attachments';
+  const record = (await ports.source.confirm(stream, references, context)).find(isAttachment);
+  if (record === undefined || isWithdrawn(record)) return null;
+  const stored = (await ports.records.find(settings, stream, references)).get(record.reference);
+  const content = await ports.source.fetchContent(record.data, context);
+  await content.close();
+  const changed = stored?.fingerprint !== record.fingerprint;
+  return { what: 'The attachment in Cliniko', sha256: content.sha256, sizeBytes: content.size, changed };
 }
 
 /** @returns null when a complete read did not meet it. @throws SyncError when nothing can be said */

@@ -9,6 +9,7 @@ import type { StoresUnderTest, Worker } from '../support/stores.ts';
 
 const FIRST = Date.parse('2024-01-15T09:30:00.000Z');
 const SECOND = Date.parse('2024-01-15T10:30:00.000Z');
+const THIRD = Date.parse('2024-01-15T11:30:00.000Z');
 const iso = (at: number) => new Date(at).toISOString();
 
 /** @param makeStores called once; every test uses an organisation of its own. */
@@ -162,6 +163,25 @@ export function describeFilesetMirrors(name: string, makeStores: () => Promise<S
       expect((await mirror(fence, OTHER_PATIENT)).errors).toMatchObject({ lastSuccessfulSync: iso(SECOND) });
       expect((await stores.fileset(fence.organizationId, 'nobody'))?.syncLog).toBe('theirs');
       expect(await mirror(other)).toEqual(before);
+    });
+
+    it('touches only the patient that was read, and none of whom something waits for another try', async () => {
+      const fence = await begin();
+      await record(records, fence, sampleWrite('f2', 'two', { unit: OTHER_PATIENT }));
+      await records.finishUnits(fence, [unitResult(PATIENT), unitResult(OTHER_PATIENT)], FIRST);
+      const times = async () =>
+        [await mirror(fence), await mirror(fence, OTHER_PATIENT)].map(
+          ({ syncLog }) => (syncLog as { lastSuccessfulSync: string }).lastSuccessfulSync,
+        );
+      await records.touchFilesets(fence, SECOND, OTHER_PATIENT);
+      expect(await times()).toEqual([iso(FIRST), iso(SECOND)]);
+      const failure = { ...itemFailure('f1'), nextRetryAt: null };
+      await worker.runs.recordFailures(fence, [failure, { ...failure, unit: '' }]);
+      await records.touchFilesets(fence, THIRD);
+      expect(await times()).toEqual([iso(FIRST), iso(THIRD)]);
+      await worker.runs.resolveFailures(fence, [failure]);
+      await records.touchFilesets(fence, THIRD);
+      expect(await times()).toEqual([iso(THIRD), iso(THIRD)]);
     });
   });
 }

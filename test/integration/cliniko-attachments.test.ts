@@ -454,8 +454,31 @@ test('a file is read, found and shown like any other document, by whoever may se
     for (const path of [`/api/patients/${uuid}/documents`, `/api/documents/${document.silknoteDocumentUuid}`]) {
       expect((await ask('GET', path, 'org_other')).status).toBe(404);
     }
+
+    // Where it is: the attachment is fetched and compared.
+    const json = async (method: string, path: string) => JSON.parse((await ask(method, path)).text);
+    const copies = () => json('GET', `/api/documents/${document.silknoteDocumentUuid}/copies`);
+    const place = { store: 'source', place: reference };
+    expect(await copies()).toMatchObject({
+      agree: true,
+      copies: [{ ...place, verdict: 'same', message: 'The attachment in Cliniko has the same content.' }, {}, {}, {}],
+    });
+    // How the patient keeps up, and a run that is followed to its end.
+    expect(await json('GET', `/api/patients/${uuid}/sync`)).toMatchObject({ synchronised: true, problem: null });
+    expect(await json('GET', `/api/sync/status/${uuid}`)).toMatchObject({
+      counts: { sourceFiles: null, documents: 1, blobs: 1 },
+      consistent: null,
+    });
+    const { syncIds } = await json('POST', `/api/patients/${uuid}/sync`);
+    expect(syncIds).toHaveLength(1);
+    const started = () => json('GET', `/api/patients/${uuid}/sync/${syncIds[0]}`);
+    await until(async () => (await started()).state === 'completed');
+    expect(await started()).toEqual({ syncId: syncIds[0], state: 'completed', outcome: 'success', problem: null });
+
     other.world.archiveAttachment(reference);
+    expect(await copies()).toMatchObject({ agree: false, copies: [{ ...place, verdict: 'missing' }, {}, {}, {}] });
     expect(await other.run('comprehensive')).toMatchObject({ counts: { removed: 1 } });
+    expect((await copies()).copies[0]).toMatchObject({ ...place, verdict: 'none' });
     expect((await ask('GET', `/api/documents/${document.silknoteDocumentUuid}`)).status).toBe(404);
     await until(async () => (await other.query('SELECT 1 FROM document_outbox')).length === 0);
     const gone = await ask('POST', `/api/patients/${uuid}/search`, ORGANIZATION, { query: 'marmalade' });

@@ -31,8 +31,9 @@ const NOT_ANSWERED: Readonly<Record<string, number>> = {
   documentText: 409,
   searchPatientByAddress: 400,
   queryFullByAddress: 400,
-  // No document, group or owner has the id of the patient, and nobody has saved a summary.
+  // No document, group, owner or run has the id of the patient, and nobody has saved a summary.
   patientFile: 404,
+  patientRun: 404,
   filesetOwner: 404,
   group: 404,
   groupPdf: 404,

@@ -190,6 +190,14 @@ describe('POST /api/sync/vsrx', () => {
     }
     expect(removed.body.summary).toMatchObject({ totalFilesAdded: 0, totalFilesDeleted: 1 });
     expect(added.body.summary).toMatchObject({ totalFilesAdded: 1, totalFilesDeleted: 0 });
+    // What had failed in the run before has been tried once more.
+    const retries = (answer: typeof added) =>
+      new Map<string, number>(
+        answer.body.errors.map((e: { fileId: string; retryCount: number }) => [e.fileId, e.retryCount]),
+      );
+    for (const [fileId, count] of retries(removed)) {
+      if (fileId !== '') expect(retries(added).get(fileId), fileId).toBe(count + 1);
+    }
     const codes = new Set(added.body.errors.map((error: { code: string }) => error.code));
     expect([...codes]).toEqual(expect.arrayContaining(['file_missing', 'file_empty', 'file_path_refused']));
   });
@@ -353,6 +361,65 @@ describe('GET /api/sync/status/:patientId', () => {
       await setup.source.execute('ALTER TABLE elsewhere RENAME TO ax_notes_attachments');
     }
   });
+});
+
+describe('/api/patients/:uuid/sync', () => {
+  const sync = async (patient: string) => {
+    const answer = await call('GET', `/api/patients/${patient}/sync`);
+    expect(answer.status).toBe(200);
+    expectDocumented('GET', '/api/patients/{uuid}/sync', answer);
+    return answer.body;
+  };
+  const run = async (patient: string, syncId: string) => {
+    const answer = await call('GET', `/api/patients/${patient}/sync/${syncId}`);
+    expectDocumented('GET', '/api/patients/{uuid}/sync/{syncId}', answer);
+    return answer;
+  };
+  const start = async (patient: string) => {
+    const answer = await call('POST', `/api/patients/${patient}/sync`);
+    expectDocumented('POST', '/api/patients/{uuid}/sync', answer);
+    const [syncId] = answer.body.syncIds;
+    await until(async () => !['queued', 'starting', 'running'].includes((await run(patient, syncId)).body.state));
+    return (await run(patient, syncId)).body;
+  };
+
+  test('a run of the patient is followed to its end, and tells when it was looked at', async () => {
+    const { patientUuid } = await quietDocument();
+    const before = await sync(patientUuid);
+    const { syncId, ...end } = await start(patientUuid);
+    expect(end).toEqual({ state: 'completed', outcome: 'success', problem: null });
+    const after = await sync(patientUuid);
+    expect(after).toMatchObject({ running: false, problem: null, errors: [] });
+    expect(Date.parse(after.lastSuccessfulSync)).toBeGreaterThan(Date.parse(before.lastSuccessfulSync));
+    // It is a run of this patient, and of no other one.
+    const other = setup.practice.patientUuids.find((uuid) => uuid !== patientUuid)!;
+    expectRefusal(await run(other, syncId), 404, 'not_found');
+    expectRefusal(await run(patientUuid, 'sync_org_test_1'), 404, 'not_found');
+  });
+
+  test('a source that does not answer is told, until a run has read it again', async () => {
+    const { patientUuid } = await quietDocument();
+    await withoutShare(async () => {
+      const problem = { code: 'share_unavailable', message: expect.any(String), remedy: expect.any(String) };
+      expect(await start(patientUuid)).toMatchObject({ state: 'failed', outcome: 'failed', problem });
+      expect(await sync(patientUuid)).toMatchObject({ problem });
+    });
+    await start(patientUuid);
+    expect(await sync(patientUuid)).toMatchObject({ problem: null });
+  });
+
+  /** Of a patient of whom nothing fails. */
+  async function quietDocument(): Promise<DocumentRecord> {
+    const failing = new Set(
+      (await setup.connection.ports.runs.openFailures(setup.connection.settings)).map((f) => f.unit),
+    );
+    for await (const stored of setup.connection.ports.records.storedDocuments(setup.connection.settings)) {
+      if (failing.has(stored.unit)) continue;
+      const document = await setup.chartsync.reports.document(ORGANIZATION, stored.documentUuid!);
+      if (document !== null) return document;
+    }
+    throw new Error('Something fails for every patient.');
+  }
 });
 
 describe('GET /api/documents/:id', () => {

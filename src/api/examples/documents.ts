@@ -240,11 +240,13 @@ export const DOCUMENT_EXAMPLES: Examples = {
         lastSuccessfulSync: ENDED,
         consecutiveFailures: 0,
         paused: false,
+        problem: null,
         errors: [{ fileId: REFERENCE, code: 'file_missing', error: 'The file is not on the share.' }],
       },
     },
   },
   syncPatient: { answers: { 202: { success: true, syncIds: [RUN] } } },
+  patientRun: { answers: { 200: { syncId: RUN, state: 'completed', outcome: 'success', problem: null } } },
   documentCopies: {
     answers: {
       200: {

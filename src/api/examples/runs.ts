@@ -145,7 +145,7 @@ export const RUN_EXAMPLES: Examples = {
         consecutiveFailures: 1,
         status: 'partial',
         errors: [
-          { id: '41', fileId: REFERENCE, code: 'file_missing', error: fileMissing, timestamp: ENDED, retryCount: 1 },
+          { id: '41', fileId: REFERENCE, code: 'file_missing', error: fileMissing, timestamp: ENDED, retryCount: 0 },
         ],
         counts: { sourceFiles: 12, documents: 11, blobs: 11, vectorStoreFiles: 11 },
         consistent: false,

@@ -2,7 +2,7 @@
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import { normaliseUuid } from '../../domain/reference.ts';
-import { isFileConnection } from '../../runs/connections.ts';
+import { isFileConnection, isRecordConnection } from '../../runs/connections.ts';
 import { traceDocument } from '../../runs/trace-document.ts';
 import type { Access } from '../access.ts';
 import { DocumentId, SelectPatient } from '../document-access.ts';
@@ -71,7 +71,7 @@ export function documentCopyRoutes(app: FastifyInstance, services: ApiServices, 
       });
       const connection =
         services.connections
-          .filter(isFileConnection)
+          .filter((connection) => isFileConnection(connection) || isRecordConnection(connection))
           .find((c) => c.organizationId === organizationId && c.id === row.connectionId) ?? null;
       const gone = new AbortController();
       request.raw.socket.once('close', () => gone.abort());

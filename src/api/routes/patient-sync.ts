@@ -1,7 +1,10 @@
 /** `/api/patients/:uuid/sync`: how the fileset of one patient keeps up with its source, and a run for it. */
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
-import { type FileConnection, isFileConnection } from '../../runs/connections.ts';
+import { RUN_STATES } from '../../domain/run.ts';
+import type { RunRecord } from '../../ports/run-store.ts';
+import { type Connection, isFileConnection, isRecordConnection } from '../../runs/connections.ts';
+import { modeFor } from '../../runs/modes.ts';
 import type { Access } from '../access.ts';
 import { PatientUuid, patientOf } from '../document-access.ts';
 import { HttpError } from '../errors.ts';
@@ -14,6 +17,8 @@ const MOST_ERRORS = 20;
 const nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) => Type.Union([schema, Type.Null()]);
 const instant = () => nullable(Type.String({ format: 'date-time' }));
 
+const Problem = Type.Object({ code: Type.String(), message: Type.String(), remedy: Type.String() });
+
 const SyncState = Type.Object(
   {
     patientUuid: Type.String({ format: 'uuid' }),
@@ -24,6 +29,12 @@ const SyncState = Type.Object(
     lastSuccessfulSync: instant(),
     consecutiveFailures: Type.Integer({ minimum: 0 }),
     paused: Type.Boolean({ description: 'One of its connections is paused.' }),
+    problem: nullable(
+      Type.Object(Problem.properties, {
+        description:
+          'Why the last run of one of its connections failed as a whole, so that nothing is known since. Null: none did.',
+      }),
+    ),
     errors: Type.Array(Type.Object({ fileId: Type.String(), code: Type.String(), error: Type.String() }), {
       description: `Files that failed; at most ${MOST_ERRORS}.`,
     }),
@@ -34,6 +45,19 @@ const SyncState = Type.Object(
 const StartedAnswer = Type.Object(
   { success: Type.Literal(true), syncIds: Type.Array(Type.String(), { description: 'One for each connection.' }) },
   { description: 'The runs have begun, or wait for their turn.' },
+);
+
+const RunParams = Type.Object({ uuid: Type.String({ format: 'uuid' }), syncId: Type.String() });
+const PatientRun = Type.Object(
+  {
+    syncId: Type.String(),
+    state: Type.Enum([...RUN_STATES]),
+    outcome: nullable(
+      Type.Enum(['success', 'partial', 'failed'], { description: 'Null: it has not ended, or was cancelled.' }),
+    ),
+    problem: nullable(Type.Object(Problem.properties, { description: 'Why it failed as a whole.' })),
+  },
+  { description: 'The run as it is now.' },
 );
 
 export function patientSyncRoutes(app: FastifyInstance, services: ApiServices, access: Access): void {
@@ -55,11 +79,11 @@ export function patientSyncRoutes(app: FastifyInstance, services: ApiServices, a
       const subject = { kind: 'patient', id: patientUuid };
       await access.note(request, { organizationId, action: 'patient.status', subject });
       const { fileset, own } = await connectionsOf(organizationId, patientUuid);
-      const states = (await services.reports.connections(organizationId)).filter(({ connectionId }) =>
-        own.some(({ id }) => id === connectionId),
-      );
+      const isOwn = ({ connectionId }: { connectionId: string }) => own.some(({ id }) => id === connectionId);
+      const states = (await services.reports.connections(organizationId)).filter(isOwn);
+      const last = (await services.history.lastOfEach(organizationId)).filter(isOwn);
       const failures = await Promise.all(
-        own.map(({ ports, settings }) => ports.runs.openFailures(settings, patientUuid)),
+        own.filter(isFileConnection).map(({ ports, settings }) => ports.runs.openFailures(settings, patientUuid)),
       );
       return {
         patientUuid,
@@ -70,6 +94,7 @@ export function patientSyncRoutes(app: FastifyInstance, services: ApiServices, a
         lastSuccessfulSync: fileset?.lastSuccessfulSync ?? null,
         consecutiveFailures: fileset?.consecutiveFailures ?? 0,
         paused: states.some(({ state }) => state === 'paused'),
+        problem: last.map(problemOf).find((problem) => problem !== null) ?? null,
         errors: failures
           .flat()
           .slice(0, MOST_ERRORS)
@@ -96,20 +121,57 @@ export function patientSyncRoutes(app: FastifyInstance, services: ApiServices, a
       await access.countStart(request, reply);
       const syncIds: string[] = [];
       for (const connection of own) {
-        const run = await askForRun(services, access, request, connection, { mode: 'quick', unit: patientUuid });
+        // A source of records tells what has changed, of whomever; a run for one patient would not be shorter.
+        const what = isFileConnection(connection)
+          ? ({ mode: 'quick', unit: patientUuid } as const)
+          : { mode: modeFor(connection, 'changes') };
+        const run = await askForRun(services, access, request, connection, what);
         syncIds.push(run.runId);
       }
       return reply.status(202).send({ success: true, syncIds });
     },
   );
 
-  /** Those that fill the fileset; before the first run the only one that could. */
+  app.get<{ Params: { uuid: string; syncId: string } }>(
+    '/api/patients/:uuid/sync/:syncId',
+    {
+      config: { component: 'patient' },
+      schema: {
+        ...shared,
+        params: RunParams,
+        summary: 'What became of a run that was started for a patient',
+        operationId: 'patientRun',
+        response: { 200: PatientRun, ...refusals(...ACCESS_REFUSALS) },
+      },
+    },
+    async (request) => {
+      const { organizationId, patientUuid } = await patientOf(services, access, request, 'documents:read');
+      const { own } = await connectionsOf(organizationId, patientUuid);
+      const [run] = await services.history.byIds([request.params.syncId]);
+      const isTheirs =
+        run?.organizationId === organizationId &&
+        (run.unit === null || run.unit === patientUuid) &&
+        own.some(({ id }) => id === run.connectionId);
+      if (run === undefined || !isTheirs) throw new HttpError(404, 'not_found', 'Sync not found');
+      return { syncId: run.id, state: run.state, outcome: run.outcome, problem: problemOf(run) };
+    },
+  );
+
+  /** Those that fill the fileset; while none has, the only one that could. */
   async function connectionsOf(organizationId: string, patientUuid: string) {
     const fileset = await services.reports.fileset(organizationId, patientUuid);
-    const all: FileConnection[] = services.connections
-      .filter(isFileConnection)
-      .filter((connection) => connection.organizationId === organizationId);
-    const filling = all.filter(({ id }) => fileset?.connectionIds.includes(id) === true);
-    return { fileset, own: filling.length === 0 && all.length === 1 ? all : filling };
+    const all = services.connections.filter((connection) => connection.organizationId === organizationId);
+    const filling = all
+      .filter((connection) => isFileConnection(connection) || isRecordConnection(connection))
+      .filter(({ id }) => fileset?.connectionIds.includes(id) === true);
+    const files = all.filter(isFileConnection);
+    const own: Connection[] = (fileset?.connectionIds.length ?? 0) === 0 && files.length === 1 ? files : filling;
+    return { fileset, own };
   }
+}
+
+function problemOf({ state, error }: RunRecord): { code: string; message: string; remedy: string } | null {
+  if (state !== 'failed' || error === null) return null;
+  const { code, message, remedy } = error;
+  return { code, message, remedy };
 }

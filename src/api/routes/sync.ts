@@ -3,13 +3,14 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { SyncError, toSyncError } from '../../domain/errors.ts';
 import { normaliseUuid } from '../../domain/reference.ts';
-import { FILE_MODES, type FileMode, type ItemFailure } from '../../domain/run.ts';
+import { FILE_MODES, type FileMode, type ItemFailure, retriesOf } from '../../domain/run.ts';
+import { failureKey } from '../../engine/files/read-changes.ts';
 import { type Difference, type VerifyResult, verifyFiles } from '../../engine/files/verify-files.ts';
 import { blobName } from '../../ports/blob-store.ts';
 import type { RunUnit } from '../../ports/reports.ts';
 import type { RunEnd } from '../../ports/run-store.ts';
 import { compareIndex, type IndexComparison } from '../../runs/compare-index.ts';
-import { type FileConnection, isFileConnection } from '../../runs/connections.ts';
+import { type FileConnection, isFileConnection, isRecordConnection } from '../../runs/connections.ts';
 import type { Access } from '../access.ts';
 import { failureAnswer, HttpError, statusOf } from '../errors.ts';
 import { ACCESS_REFUSALS, refusals } from '../refusals.ts';
@@ -145,7 +146,7 @@ async function start(
   const result = await endOf(services, request, run.runId);
   const organizationId = connection.organizationId;
   const units = await services.reports.runUnits(organizationId, run.runId);
-  const failures = units.flatMap((u) => errorsOf(u));
+  const failures = await errorsOf(connection, units);
   if (result.state !== 'completed') {
     const failure = (result.error as RunEnd['error']) ?? new SyncError('unexpected');
     const status = failure.code === 'cancelled' ? 409 : statusOf(failure.code);
@@ -175,15 +176,21 @@ async function start(
 }
 
 /** Error items in the sync script's shape. File names stay out: they often are patients' names. */
-function errorsOf(unit: RunUnit): Record<string, unknown>[] {
-  return unit.errors.map((error: ItemFailure) => ({
-    timestamp: unit.finishedAt,
+async function errorsOf(connection: FileConnection, units: readonly RunUnit[]): Promise<Record<string, unknown>[]> {
+  const failed = units.flatMap((unit) => unit.errors.map((error: ItemFailure) => ({ ...error, at: unit.finishedAt })));
+  if (failed.length === 0) return [];
+  const [first] = failed;
+  const one = failed.every(({ unit }) => unit === first?.unit) ? first?.unit : undefined;
+  const open = await connection.ports.runs.openFailures(connection.settings, one);
+  const attempts = new Map(open.map((failure) => [failureKey(failure), failure.attempts]));
+  return failed.map((error) => ({
+    timestamp: error.at,
     operation: error.operation === 'delete' ? 'delete' : 'add',
     fileId: error.reference,
     fileName: '',
     error: error.message,
     code: error.code,
-    retryCount: 0,
+    retryCount: retriesOf(attempts.get(failureKey(error))),
     resolved: false,
   }));
 }
@@ -198,6 +205,10 @@ async function patientStatus(
   const connections = services.connections
     .filter(isFileConnection)
     .filter((c) => c.organizationId === organizationId && (fileset === null || fileset.connectionIds.includes(c.id)));
+  const isOfRecords = (connectionId: string) =>
+    services.connections.some(
+      (c) => c.organizationId === organizationId && c.id === connectionId && isRecordConnection(c),
+    );
   const differences: Difference[] = [];
   const failures: unknown[] = [];
   const results: VerifyResult[] = [];
@@ -213,7 +224,7 @@ async function patientStatus(
           code: f.code,
           error: f.message,
           timestamp: f.lastAt,
-          retryCount: f.attempts,
+          retryCount: retriesOf(f.attempts),
         })),
       );
       const result = await verifyFiles(connection.ports, connection.settings, { unit, content: false, signal }, (d) =>
@@ -239,6 +250,8 @@ async function patientStatus(
   differences.push(...(await lostContents(services, organizationId, unit, compared)));
   const lost = differences.filter((d) => d.store === 'blob' && d.kind === 'missing').length;
   const known = sourceError === null;
+  // The lists of a source of records are compared as a whole: "chartsync verify".
+  const isCompared = known && fileset?.connectionIds.every((id) => !isOfRecords(id)) !== false;
   const { index, indexError } = await indexOf(services, organizationId, unit, request);
   const found = differences.length + (index?.differences.length ?? 0);
   return {
@@ -247,7 +260,7 @@ async function patientStatus(
     lastSuccessfulSync: fileset?.lastSuccessfulSync ?? null,
     consecutiveFailures: fileset?.consecutiveFailures ?? 0,
     status:
-      fileset === null
+      fileset === null || fileset.lastSyncAttempt === null
         ? 'never_synced'
         : failures.length > 0 || (fileset.consecutiveFailures ?? 0) > 0
           ? 'partial'
@@ -255,13 +268,13 @@ async function patientStatus(
     errors: failures,
     // Unknown is not zero: without the source nothing is said about it.
     counts: {
-      sourceFiles: known ? sourceFiles : null,
+      sourceFiles: isCompared ? sourceFiles : null,
       documents: known ? documents : null,
       blobs: known ? documents - lost : null,
       vectorStoreFiles: index?.entries ?? null,
     },
     // A store that does not answer agrees with nobody.
-    consistent: known && indexError === null ? found === 0 : null,
+    consistent: isCompared && indexError === null ? found === 0 : null,
     missing: [
       ...differences
         .filter((d) => d.kind === 'missing')

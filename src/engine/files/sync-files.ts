@@ -155,22 +155,21 @@ export async function applyChanges(
     complete: read.complete,
     planned: options.planned,
   });
-  await deliver(ports, session, options.refused);
+  const isDelivered = await deliver(ports, session, options.refused);
   if (!read.complete) throw new SyncError('source_incomplete', { detail: read.reason });
+  if (isDelivered) await ports.records.touchFilesets(session.fence, ports.clock.now(), options.unit ?? undefined);
   const whole = options.unit === null;
-  const counts = session.counts();
-  if (whole && counts.failed + counts.waiting + counts.held === 0) {
-    await ports.records.touchFilesets(session.fence, ports.clock.now());
-  }
   return { completeRead: whole ? { itemsInSource: compared.liveItems, evidence: read.evidence } : null };
 }
 
-async function deliver(ports: FilePorts, session: RunSession, refused: boolean): Promise<void> {
-  if (ports.destination === undefined) return;
+/** @returns whether nothing is left to be sent: whose documents they are is not known here */
+async function deliver(ports: FilePorts, session: RunSession, refused: boolean): Promise<boolean> {
+  if (ports.destination === undefined) return true;
   session.step(DELIVERY_STEP, null);
   const onDone = (documents: number) => session.advance(documents);
   const left = await ports.destination.deliver({ refused, signal: session.signal, onDone });
   session.count({ failed: left.refused, waiting: left.waiting });
+  return left.refused + left.waiting === 0;
 }
 
 /** What the read itself found wrong: patients that are gone or cannot be linked, and failures that settled themselves. */

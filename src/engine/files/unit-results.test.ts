@@ -167,21 +167,31 @@ describe('the time of the last look', () => {
     expect(Date.parse(after[0])).toBeGreaterThan(Date.parse(before[0]));
   });
 
-  test('is not noted by a run of one patient, nor while something failed, waits or is held', async () => {
+  test('is noted by a run of one patient for this one', async () => {
     const before = touched();
     await sync('quick', { unit: UNIT });
-    expect(touched()).toEqual(before);
-    file('x', 'lost', { unit: unitOf(7) });
-    practice.contents.delete('x.pdf');
-    await sync();
-    expect(touched().slice(0, 2)).toEqual(before);
-    await sync('quick', { trigger: 'schedule' });
-    expect(touched().slice(0, 2)).toEqual(before);
-    practice.model.files.delete('x');
-    practice.settings = { ...practice.settings, guard: { maxCount: 0, maxPercent: 100, minCount: 0 } };
-    file('a', '', { deleted: true });
-    expect((await sync()).counts).toMatchObject({ held: 1, failed: 0, waiting: 0 });
+    expect(Date.parse(touched()[0])).toBeGreaterThan(Date.parse(before[0]));
     expect(touched()[1]).toBe(before[1]);
+  });
+
+  test('is noted for the others although something of one patient failed or waits', async () => {
+    const lastSuccess = () =>
+      [...practice.world.filesets.values()].map((fileset) =>
+        Date.parse(JSON.parse(fileset.syncLog ?? '{}').lastSuccessfulSync),
+      );
+    const grows = async (run: () => Promise<unknown>) => {
+      practice.wait(60_000);
+      const before = lastSuccess();
+      await run();
+      return lastSuccess().map((at, i) => at > before[i]!);
+    };
+    file('x', 'lost', { unit: OTHER_UNIT });
+    practice.contents.delete('x.pdf');
+    expect(await grows(() => sync())).toEqual([true, false]);
+    // Its time has not come: it waits.
+    expect(await grows(() => sync('quick', { trigger: 'schedule' }))).toEqual([true, false]);
+    practice.model.files.delete('x');
+    expect(await grows(() => sync())).toEqual([true, true]);
   });
 });
 

@@ -97,11 +97,13 @@ export function createMemoryDocumentRecords(options: MemoryRecordsOptions): Docu
       for (const unit of units) finishUnit(world, fence, unit, at);
     },
 
-    async touchFilesets(fence, at) {
+    async touchFilesets(fence, at, unit) {
       holdFence(world, fence);
       const iso = new Date(at).toISOString();
+      const open = openUnits(world, fence);
       for (const own of world.connectionFilesets.values()) {
         if (own.organizationId !== fence.organizationId || own.connectionId !== fence.connectionId) continue;
+        if (open.has(own.unit) || (unit !== undefined && own.unit !== unit)) continue;
         const key = keyOf(own.organizationId, own.unit);
         const fileset = world.filesets.get(key);
         if (fileset === undefined) continue;
@@ -118,6 +120,16 @@ export function createMemoryDocumentRecords(options: MemoryRecordsOptions): Docu
     releaseBlobs: (organizationId, before, limit, release) =>
       releaseMemoryBlobs({ world, session, organizationId, before, limit, release }),
   };
+}
+
+/** Patients of whom something waits for another try. */
+function openUnits(world: MemoryWorld, key: ConnectionKey): ReadonlySet<string> {
+  const failed = [...world.failures.values()].filter((failure) => isOf(failure, key) && failure.state === 'waiting');
+  return new Set(failed.map(({ unit }) => unit));
+}
+
+function isOf(one: ConnectionKey, key: ConnectionKey): boolean {
+  return one.organizationId === key.organizationId && one.connectionId === key.connectionId;
 }
 
 function liveDocuments(world: MemoryWorld, key: ConnectionKey, unit?: string): MemoryDocument[] {
@@ -348,9 +360,14 @@ function finishUnit(world: MemoryWorld, fence: Fence, result: UnitResult, at: nu
   const fileset = world.filesets.get(key);
   if (fileset === undefined) return;
   const iso = new Date(at).toISOString();
+  const tries = new Map(
+    [...world.failures.values()]
+      .filter((f) => isOf(f, fence) && f.unit === result.unit)
+      .map(({ reference, attempts }) => [reference, attempts]),
+  );
   world.filesets.set(key, {
     ...fileset,
     syncLog: JSON.stringify(nextSyncLog(readSyncLog(fileset.syncLog), result, iso)),
-    errors: nextFilesetErrors(readFilesetErrors(fileset.errors), result, iso),
+    errors: nextFilesetErrors(readFilesetErrors(fileset.errors), result, iso, tries),
   });
 }

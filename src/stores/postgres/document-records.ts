@@ -120,7 +120,7 @@ export function createDocumentRecords(database: Database): DocumentRecords {
         await mirrorUnits(trx, fence, units, at);
       }),
 
-    touchFilesets: (fence, at) =>
+    touchFilesets: (fence, at, unit) =>
       database.transaction(async (trx) => {
         await holdFence(trx, fence);
         const text = new Date(at).toISOString();
@@ -135,7 +135,12 @@ export function createDocumentRecords(database: Database): DocumentRecords {
                                       'lastSuccessfulSync', ${text}::text, 'consecutiveFailures', 0)
           FROM connection_filesets AS c
           WHERE c.organization_id = ${fence.organizationId} AND c.connection_id = ${fence.connectionId}
-            AND f."organizationId" = c.organization_id AND f."silknotePatientUuid" = c.unit`.execute(trx);
+            AND f."organizationId" = c.organization_id AND f."silknotePatientUuid" = c.unit
+            AND ${unit === undefined ? sql`true` : sql`c.unit = ${unit}`}
+            AND NOT EXISTS (
+              SELECT 1 FROM sync_failures AS n
+              WHERE n.organization_id = c.organization_id AND n.connection_id = c.connection_id AND n.unit = c.unit
+                AND n.state = 'waiting')`.execute(trx);
       }),
 
     blobRows: (organizationId, signal) => streamBlobRows(database, organizationId, signal),
@@ -331,12 +336,14 @@ async function mirrorUnits(trx: Trx, fence: Fence, units: readonly UnitResult[],
     ORDER BY 1 FOR UPDATE`.execute(trx);
   const results = new Map(units.map((u) => [u.unit, u]));
   const iso = new Date(at).toISOString();
+  const tries = await triesOf(trx, fence, units);
   const mirrored = rows.map((row) => {
     const result = results.get(row.unit)!;
+    const errors = nextFilesetErrors(readFilesetErrors(row.errors), result, iso, tries.get(row.unit) ?? new Map());
     return {
       unit: row.unit,
       syncLog: JSON.stringify(nextSyncLog(readSyncLog(row.syncLog), result, iso)),
-      errors: JSON.stringify(nextFilesetErrors(readFilesetErrors(row.errors), result, iso)),
+      errors: JSON.stringify(errors),
     };
   });
   await sql`
@@ -344,4 +351,24 @@ async function mirrorUnits(trx: Trx, fence: Fence, units: readonly UnitResult[],
     FROM unnest(${mirrored.map((m) => m.unit)}::text[], ${mirrored.map((m) => m.syncLog)}::text[],
                 ${mirrored.map((m) => m.errors)}::jsonb[]) AS m (unit, log, errors)
     WHERE f."organizationId" = ${fence.organizationId} AND f."silknotePatientUuid" = m.unit`.execute(trx);
+}
+
+/** By patient and reference: how often each file was tried that still fails. */
+async function triesOf(
+  trx: Trx,
+  fence: Fence,
+  units: readonly UnitResult[],
+): Promise<ReadonlyMap<string, ReadonlyMap<string, number>>> {
+  const failed = units.filter(({ outcome }) => outcome !== 'success').map(({ unit }) => unit);
+  const tries = new Map<string, Map<string, number>>();
+  if (failed.length === 0) return tries;
+  const { rows } = await sql<{ unit: string; reference: string; attempts: number }>`
+    SELECT unit, reference, attempts FROM sync_failures
+    WHERE organization_id = ${fence.organizationId} AND connection_id = ${fence.connectionId}
+      AND unit = ANY (${failed}::text[])`.execute(trx);
+  for (const { unit, reference, attempts } of rows) {
+    const own = tries.get(unit) ?? new Map<string, number>();
+    tries.set(unit, own.set(reference, attempts));
+  }
+  return tries;
 }

@@ -12,6 +12,8 @@ import {
 
 const AT = '2024-01-15T10:30:00.000Z';
 
+const NONE = new Map<string, number>();
+
 function unit(more: Partial<UnitResult> = {}): UnitResult {
   return {
     unit: 'u',
@@ -90,18 +92,55 @@ describe('errors', () => {
   test('counts failures in a row, newest first, a thousand at most', () => {
     let errors = readFilesetErrors({ deletionErrors: [1] });
     for (let i = 1; i <= 1100; i++) {
-      errors = nextFilesetErrors(errors, unit({ outcome: 'failed', errors: [failure('add', `f${i}`)] }), AT);
+      errors = nextFilesetErrors(errors, unit({ outcome: 'failed', errors: [failure('add', `f${i}`)] }), AT, NONE);
     }
     expect(errors.syncErrors).toHaveLength(1000);
     expect(errors.syncErrors[0]).toMatchObject({ fileId: 'f1100' });
     expect(errors).toMatchObject({ consecutiveFailures: 1100, deletionErrors: [1], lastSuccessfulSync: null });
-    expect(nextFilesetErrors(errors, unit(), AT)).toEqual({
+    expect(nextFilesetErrors(errors, unit(), AT, NONE)).toEqual({
       ...empty,
       deletionErrors: [1],
       lastSyncAttempt: AT,
       lastSuccessfulSync: AT,
     });
-    expect(touchedFilesetErrors(errors, AT)).toEqual(nextFilesetErrors(errors, unit(), AT));
+    expect(touchedFilesetErrors(errors, AT)).toEqual(nextFilesetErrors(errors, unit(), AT, NONE));
+  });
+
+  test('each file is there once, with its retries, and what does not fail any more is resolved', () => {
+    const failed = (...files: string[]) =>
+      unit({ outcome: 'partial', errors: files.map((file) => failure('add', file)) });
+    const first = nextFilesetErrors(
+      readFilesetErrors(null),
+      failed('f1', 'f2'),
+      AT,
+      new Map([
+        ['f1', 1],
+        ['f2', 1],
+      ]),
+    );
+    expect(first.syncErrors).toMatchObject([
+      { fileId: 'f1', retryCount: 0, resolved: false },
+      { fileId: 'f2', retryCount: 0, resolved: false },
+    ]);
+    const second = nextFilesetErrors(first, failed('f2'), AT, new Map([['f2', 2]]));
+    expect(second.syncErrors).toMatchObject([
+      { fileId: 'f2', retryCount: 1, resolved: false },
+      { fileId: 'f1', retryCount: 0, resolved: true },
+    ]);
+    // f1 fails again, f2 waits for its time.
+    const third = nextFilesetErrors(
+      second,
+      failed('f1'),
+      AT,
+      new Map([
+        ['f1', 1],
+        ['f2', 2],
+      ]),
+    );
+    expect(third.syncErrors).toMatchObject([
+      { fileId: 'f1', retryCount: 0, resolved: false },
+      { fileId: 'f2', retryCount: 1, resolved: false },
+    ]);
   });
 
   test('knows the two operations of the documented shape only', () => {
@@ -110,6 +149,7 @@ describe('errors', () => {
         readFilesetErrors(null),
         unit({ errors: [failure(operation)], outcome: 'partial' }),
         AT,
+        NONE,
       );
       return (errors.syncErrors[0] as { operation: string }).operation;
     });

@@ -6,6 +6,7 @@
  * the vector-store check. All are read; the script's shape is written, other keys of an object are kept, and an array
  * is kept under `validationErrors`.
  */
+import { retriesOf } from '../../domain/run.ts';
 import type { UnitResult } from '../../ports/document-records.ts';
 
 const MAX_HISTORY = 50;
@@ -69,7 +70,13 @@ export function nextSyncLog(before: SyncLog, unit: UnitResult, at: string): Sync
   };
 }
 
-export function nextFilesetErrors(before: FilesetErrors, unit: UnitResult, at: string): FilesetErrors {
+/** @param tries how often each file was tried that still fails, by its reference */
+export function nextFilesetErrors(
+  before: FilesetErrors,
+  unit: UnitResult,
+  at: string,
+  tries: ReadonlyMap<string, number>,
+): FilesetErrors {
   const success = unit.outcome === 'success';
   const fresh = unit.errors.map((e) => ({
     timestamp: at,
@@ -77,19 +84,24 @@ export function nextFilesetErrors(before: FilesetErrors, unit: UnitResult, at: s
     fileId: e.reference,
     fileName: '',
     error: e.message,
-    retryCount: 0,
+    retryCount: retriesOf(tries.get(e.reference)),
     resolved: false,
   }));
+  const again = new Set<unknown>(fresh.map(({ fileId }) => fileId));
+  const older = before.syncErrors.flatMap((entry) => {
+    if (!isObject(entry) || typeof entry.fileId !== 'string') return [entry];
+    return again.has(entry.fileId) ? [] : [{ ...entry, resolved: !tries.has(entry.fileId) }];
+  });
   return {
     ...before,
-    syncErrors: success ? [] : [...fresh, ...before.syncErrors].slice(0, MAX_ERRORS),
+    syncErrors: success ? [] : [...fresh, ...older].slice(0, MAX_ERRORS),
     lastSyncAttempt: at,
     lastSuccessfulSync: success ? at : before.lastSuccessfulSync,
     consecutiveFailures: success ? 0 : before.consecutiveFailures + 1,
   };
 }
 
-/** After a run that found nothing to do in any fileset. */
+/** After a complete read that left nothing to do for the patient. */
 export function touchedSyncLog(before: SyncLog, at: string): SyncLog {
   return { ...before, lastSyncAttempt: at, lastSuccessfulSync: at };
 }
