@@ -80,6 +80,8 @@ test('a run whose process was killed does not count as running, and the next one
     other.simulator.faults.latencyMs = 50;
     const victim = startCli(['sync', CONNECTION], options);
     await until(async () => (await other.query('SELECT 1 FROM patients LIMIT 1')).length > 0);
+    // It does not get to its end meanwhile.
+    other.simulator.faults.latencyMs = 60_000;
     expect((await runCommand(['status'], options)).stdout).toContain('running');
     victim.child.kill('SIGKILL');
     await victim.result;

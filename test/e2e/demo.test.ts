@@ -119,8 +119,8 @@ async function lookAtPage(origin: string, service: string, key: string): Promise
       if (response.url().startsWith(origin)) answers.push(response.text().catch(() => ''));
     });
     await page.goto(origin);
-    expect(await page.getByLabel('Patient', { exact: true }).inputValue()).toBe(shown);
     await page.getByRole('heading', { name: /^[1-9]\d* documents?$/ }).waitFor();
+    expect(await page.getByLabel('Patient', { exact: true }).inputValue()).toBe(shown);
     const everything = [...sent, ...(await Promise.all(answers)), await page.content()].join('\n');
     expect(everything).not.toMatch(/cs_[0-9a-z]{16}_/);
     expect(everything).not.toContain(key);

@@ -184,12 +184,15 @@ test('a cancel stops all of them', LONG, async () => {
       (await one('SELECT 1 FROM sync_run_helpers WHERE run_id = $1', runId)) !== undefined,
     PATIENCE_MS,
   );
-  const begun = performance.now();
   await call(url, 'DELETE', `/api/v1/sync/cancel/${runId}`, 'org_cancelled');
   await until(async () => (await one('SELECT finished_at FROM sync_runs WHERE id = $1', runId)).finished_at !== null);
+  const run = await one(
+    `SELECT state, finished_at, counts, extract(epoch FROM finished_at - cancel_requested_at)::float8 AS took
+     FROM sync_runs WHERE id = $1`,
+    runId,
+  );
   // Two seconds on a machine of its own; here other tests run beside it.
-  expect(performance.now() - begun).toBeLessThan(6000);
-  const run = await one('SELECT state, finished_at, counts FROM sync_runs WHERE id = $1', runId);
+  expect(run.took).toBeLessThan(6);
   expect(run.state).toBe('cancelled');
   await until(async () => {
     const response = await fetch(`${url}/metrics`, {

@@ -132,16 +132,25 @@ test('searches never find less, runs bring what is new, and in the end the index
 
 test('a rebuild that is killed leaves the index as it was, and the next one begins anew', async () => {
   const documents = (await found()).sort();
+  const { rows: connected } = await records.query(
+    'SELECT pid FROM pg_stat_activity WHERE datname = current_database()',
+  );
+  // It has begun, and waits for the list of the documents.
+  await records.query('BEGIN');
+  await records.query('LOCK TABLE document_renditions IN ACCESS EXCLUSIVE MODE');
   const killed = cli('rebuild-index');
   await until(async () => {
     if (killed.child.exitCode !== null) throw new Error('It ended before it could be killed.');
     const { rows } = await records.query(
-      `SELECT 1 FROM pg_stat_activity WHERE query LIKE '%document_renditions AS r%'`,
+      `SELECT 1 FROM pg_locks
+       WHERE relation = 'document_renditions'::regclass AND NOT granted AND NOT pid = ANY ($1::int[])`,
+      [connected.map(({ pid }) => pid)],
     );
     return rows.length > 0;
   });
   killed.child.kill('SIGKILL');
   await killed.result;
+  await records.query('ROLLBACK');
   expect((await found()).sort()).toEqual(documents);
   await addFile('after');
   await synchronise();

@@ -220,6 +220,12 @@ export function sidewaysScroll(page: Page): Promise<number> {
   return page.evaluate<number>('document.documentElement.scrollWidth - document.documentElement.clientWidth');
 }
 
+/** Waits on the page of a run until it has ended so. That it has ended is only said aloud to whoever saw it at work. */
+export async function ended(page: Page, outcome: string | RegExp): Promise<void> {
+  const result = page.getByRole('region', { name: 'Result', exact: true });
+  await result.getByText(outcome, { exact: true }).waitFor({ timeout: 60_000 });
+}
+
 /** What a page fetches of scripts until it is there, compressed. At least something. */
 export async function scriptBytes(scene: Pick<Scene, 'browser' | 'server'>, path: string): Promise<number> {
   const { page, close } = await visit(scene, { key: scene.server.adminKey });
@@ -227,6 +233,9 @@ export async function scriptBytes(scene: Pick<Scene, 'browser' | 'server'>, path
   page.on('response', (response) => {
     if (response.request().resourceType() === 'script') bytes += Number(response.headers()['content-length'] ?? 0);
   });
+  // A moment later the pages that a person may go to next are fetched in advance.
+  await page.clock.install();
+  await page.clock.pauseAt(Date.now() + 1000);
   await page.goto(path);
   await page.getByRole('heading', { level: 1 }).waitFor();
   await settled(page);

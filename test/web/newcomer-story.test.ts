@@ -10,7 +10,7 @@ import { inventPeople } from '../../simulators/vsrx/people.ts';
 import { createRandom } from '../../simulators/vsrx/random.ts';
 import { ERROR_CATALOGUE, type ErrorCode } from '../../src/domain/errors.ts';
 import { expectConverged } from '../support/practice-setup.ts';
-import { CONNECTION, openScene, type Scene, settled, violations, visit } from './browser.ts';
+import { CONNECTION, ended, openScene, type Scene, settled, violations, visit } from './browser.ts';
 
 interface Failure {
   readonly reference: string;
@@ -107,7 +107,7 @@ test('why it was partial, what helps, mended, and the failures are gone', async 
   for (const failure of before) if (failure.code === 'file_missing') await mend(failure);
   await page.getByRole('button', { name: `Retry all of ${CONNECTION} now` }).click();
   await page.waitForURL('**/runs/*');
-  await page.getByText('The run has ended: done in part.').waitFor();
+  await ended(page, 'done in part');
   await page.getByText(ERROR_CATALOGUE.file_missing.remedy).waitFor({ state: 'detached' });
   await page.getByRole('link', { name: 'Failures', exact: true }).click();
   const others = codes.filter((code) => code !== 'file_missing');
@@ -122,10 +122,9 @@ test('why it was partial, what helps, mended, and the failures are gone', async 
     await page.getByRole('link', { name: 'Failures', exact: true }).click();
     await page.getByRole('button', { name: `Retry all of ${CONNECTION} now` }).click();
     await page.waitForURL('**/runs/*');
-    const result = page.getByRole('region', { name: 'Result', exact: true });
-    await result.getByText(/^(all done|done in part)$/).waitFor({ timeout: 60_000 });
+    await ended(page, /^(all done|done in part)$/);
   }
-  await page.getByRole('region', { name: 'Result', exact: true }).getByText('all done', { exact: true }).waitFor();
+  await ended(page, 'all done');
   expect(await page.getByRole('heading', { name: 'Why it is not complete' }).count()).toBe(0);
   await page.getByRole('link', { name: 'Failures', exact: true }).click();
   await page.getByText('Nothing failed. Whether the connections are in step the overview tells.').waitFor();

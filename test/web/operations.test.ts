@@ -3,7 +3,7 @@ import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { storedState } from '../support/practice-setup.ts';
-import { CONNECTION, openScene, picture, type Scene, until, violations, visit } from './browser.ts';
+import { CONNECTION, ended, openScene, picture, type Scene, until, violations, visit } from './browser.ts';
 
 let scene: Scene;
 let operator: string;
@@ -25,7 +25,7 @@ test('plan first: see what a run would do, then do it', async () => {
   // Nothing was done yet.
   expect(await storedState(scene.setup.connection)).toEqual({});
   await page.getByRole('button', { name: 'Run it as planned' }).click();
-  await page.getByText('The run has ended: done in part.').waitFor();
+  await ended(page, 'done in part');
   await page.getByRole('link', { name: CONNECTION }).click();
   await page.getByRole('button', { name: 'Plan first' }).click();
   await page.getByText(/^\d+ unchanged\.$/).waitFor();
@@ -43,7 +43,7 @@ test('a run that would do more than its plan showed stops, and says what', async
   const known = references.find((reference) => !reference.startsWith('id:'));
   await scene.renameReference(known!, 'AAAAAAAA-0000-4000-8000-00000000000A');
   await page.getByRole('button', { name: 'Run it as planned' }).click();
-  await page.getByText('The run has ended: stopped, not as planned.').waitFor();
+  await ended(page, 'stopped, not as planned');
   await page.getByText('Not in the plan: 1 to add.').waitFor();
   await page.getByText('What to do: Make a new plan').waitFor();
   expect(await violations(page)).toEqual([]);
@@ -53,7 +53,7 @@ test('a run that would do more than its plan showed stops, and says what', async
   await page.getByRole('button', { name: 'Plan first' }).click();
   await page.getByRole('cell', { name: 'aaaaaaaa-0000-4000-8000-00000000000a' }).waitFor();
   await page.getByRole('button', { name: 'Run it as planned' }).click();
-  await page.getByText('The run has ended: done in part.').waitFor();
+  await ended(page, 'done in part');
   expect(JSON.stringify(await storedState(scene.setup.connection))).toContain('aaaaaaaa-0000-4000-8000-00000000000a');
   expect(complaints).toEqual([]);
   await close();
@@ -175,7 +175,7 @@ test('all stores are compared, a lost content is found, and the search index is 
   await page.getByRole('button', { name: 'Repair 1 document', exact: true }).click();
   await page.getByRole('heading', { name: 'Taken out of the index: 1' }).waitFor();
   await page.getByRole('button', { name: 'Start a checksum run' }).click();
-  await page.getByText(/^The run has ended/).waitFor();
+  await ended(page, /^(all done|done in part)$/);
   await go('/integrity');
   await page.getByRole('button', { name: 'Verify now' }).click();
   await page.getByText('The sums are the same').waitFor();

@@ -42,6 +42,10 @@ async function ask(method: string, path: string, body?: unknown) {
   return (await response.json()) as any;
 }
 
+function daysAfter(date: string, days: number): string {
+  return new Date(Date.parse(date) + days * 86_400_000).toISOString().slice(0, 10);
+}
+
 /** A day that is to come with an appointment in a room and a free place. */
 async function busyDay(): Promise<{ date: string; patientName: string; slotId: string; startTime: string }> {
   const { from, to } = setup.window;
@@ -74,7 +78,19 @@ test('a day by room, and a place that is held while somebody looks on', async ()
   const caller = { clientName: 'Avery Sample', clientPhone: '+15555550100' };
   const held = await ask('POST', `/api/v1/clinics/${CLINIC_ID}/holds`, { slotId, caller });
   expect(held.success).toBe(true);
-  await page.getByRole('button', { name: 'Later' }).click();
+  // Clicks in a row count, also while the days are still being fetched.
+  const later = page.getByRole('button', { name: 'Later' });
+  await page.route('**/api/v1/clinics', async (route) => {
+    await clicked;
+    await route.continue();
+  });
+  const { promise: clicked, resolve } = Promise.withResolvers<void>();
+  await later.click();
+  await later.click();
+  resolve();
+  await page.waitForURL(`**/schedule?*date=${daysAfter(date, 2)}`);
+  await page.unroute('**/api/v1/clinics');
+  await page.getByRole('button', { name: 'Earlier' }).click();
   await page.getByRole('button', { name: 'Earlier' }).click();
   await page.waitForURL(`**/schedule?*date=${date}`);
   await page.getByText(held.booking.confirmationNumber).first().waitFor();
@@ -99,10 +115,9 @@ test('a day by room, and a place that is held while somebody looks on', async ()
 });
 
 test('a booking without a place is told', async () => {
-  const { date } = await busyDay();
-  await setup.query(
-    "UPDATE vapi_bookings SET has_conflict = true, hold_expires_at = now() + interval '1 hour' WHERE date = $1",
-    [date],
+  const [{ date } = { date: '' }] = await setup.query<{ date: string }>(
+    `UPDATE vapi_bookings SET has_conflict = true, hold_expires_at = now() + interval '1 hour'
+     RETURNING date::text AS date`,
   );
   const { page, go, close } = await visit(scene, { key: server.adminKey });
   await go(`/schedule?date=${date}`);

@@ -140,8 +140,15 @@ test('watch a run and cancel it', async () => {
     await page.getByRole('button', { name: 'Cancel the run' }).click();
     const dialog = page.getByRole('dialog', { name: 'Cancel this run?' });
     await dialog.getByText('0 added, 0 updated, 0 moved, 0 removed').waitFor();
+    // The end is looked at only after this word was read.
+    const { promise: read, resolve } = Promise.withResolvers<void>();
+    await page.route('**/api/v1/sync/run/**', async (route) => {
+      await read;
+      await route.continue();
+    });
     await dialog.getByRole('button', { name: 'Cancel the run' }).click();
     await page.getByText('The run is asked to stop.').waitFor();
+    resolve();
     await page.getByText('The run has ended: cancelled.').waitFor();
     const log = page.getByRole('list', { name: 'Log of this run' }).getByRole('listitem');
     await log.filter({ hasText: 'Ended: cancelled' }).waitFor();
@@ -219,7 +226,9 @@ test('a key is made, shown once and revoked, and the audit log is found whole', 
   await page.getByLabel('What it is for').fill('reception');
   await page.getByRole('button', { name: 'Make a key' }).click();
   await page.getByText(/^cs_[0-9a-z]{16}_/).waitFor();
-  await page.getByRole('button', { name: 'Close' }).click();
+  // Beside "At work …", which can be closed too.
+  const secret = page.getByRole('status').filter({ hasText: /cs_[0-9a-z]{16}_/ });
+  await secret.getByRole('button', { name: 'Close' }).click();
   expect(await page.getByText(/^cs_[0-9a-z]{16}_/).count()).toBe(0);
   await page.getByRole('button', { name: 'Revoke: reception' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click();
