@@ -3,6 +3,8 @@ import pg from 'pg';
 import { io, type Socket } from 'socket.io-client';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type RunningServer, serve } from '../../src/server.ts';
+import { type Database, openDatabase } from '../../src/stores/postgres/database.ts';
+import { createDocumentEvents } from '../../src/stores/postgres/document-events.ts';
 import { askService } from '../support/ask-service.ts';
 import { type EventReader, readEvents } from '../support/event-stream.ts';
 import { NOBODY, setUpTwoPractices, type Tenant, type TwoPractices } from '../support/two-practices.ts';
@@ -13,12 +15,14 @@ let one: Tenant;
 let other: Tenant;
 /** Another process on the same stores would be no different: it shares nothing but the database. */
 let second: RunningServer;
+let openedDatabase: Database;
 const sockets: Socket[] = [];
 const readers: EventReader[] = [];
 
 beforeAll(async () => {
   practices = await setUpTwoPractices();
   ({ one, other } = practices);
+  openedDatabase = openDatabase({ url: practices.databaseUrl, poolSize: 2 });
   second = await serve({
     config: practices.server.chartsync.config,
     database: { url: practices.databaseUrl, urlOf: () => null, close: async () => undefined },
@@ -31,6 +35,7 @@ afterEach(() => {
 });
 afterAll(async () => {
   await second?.stop();
+  await openedDatabase?.close();
   await practices?.close();
 });
 
@@ -105,6 +110,40 @@ test('a stream tells what happens to the documents of its patient, goes on where
   expect((await foreign.next('fileStatus')).data.silknoteDocumentUuid).toBe(ofOther);
   expect(JSON.stringify(foreign.events)).not.toContain(one.ids.patient);
   expect(JSON.stringify(again.events)).not.toContain(ofOther);
+});
+
+test('news wait for what began before them in this database, and for nothing of another one', async () => {
+  const events = createDocumentEvents(openedDatabase);
+  const patient = { organizationId: one.ids.organization, patientUuid: one.ids.patient };
+  const news = async (place: string) => (await events.since([{ ...patient, place }]))[0]!.events;
+  const elsewhere = new pg.Client({
+    connectionString: Object.assign(new URL(practices.databaseUrl), { pathname: '/postgres' }).href,
+  });
+  const here = new pg.Client({ connectionString: practices.databaseUrl });
+  await Promise.all([elsewhere.connect(), here.connect()]);
+  try {
+    await elsewhere.query('BEGIN');
+    await elsewhere.query('SELECT pg_current_xact_id()');
+    const before = await events.now();
+    const first = await bring(one, 'beside-another-database');
+    await until(async () => (await news(before)).some(({ documentUuid }) => documentUuid === first));
+
+    const begun = await events.now();
+    await here.query('BEGIN');
+    await here.query(
+      `UPDATE silknote_documents SET "updatedAt" = now(), stage = 'categorizing'
+       WHERE "silknoteDocumentUuid" = $1`,
+      [first],
+    );
+    const second = await bring(one, 'after-what-began-before');
+    expect(await news(begun)).toEqual([]);
+    await here.query('COMMIT');
+    await until(async () => (await news(begun)).some(({ documentUuid }) => documentUuid === second));
+    const [earliest] = await news(begun);
+    expect(earliest).toMatchObject({ documentUuid: first, stage: 'categorizing' });
+  } finally {
+    await Promise.all([elsewhere.end(), here.end()]);
+  }
 });
 
 test('that a case summary is another one is told, whoever wrote it, and nothing of what it says', async () => {

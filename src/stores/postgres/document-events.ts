@@ -7,8 +7,21 @@ import { ask } from './database-error.ts';
 /** A transaction and an event of it. Transactions are numbered when they begin; the place is read when they have ended. */
 const PLACE = /^(\d{1,19})-(\d{1,19})$/;
 const AT_ONCE = 500;
-/** Every transaction before this one has ended. */
-const ENDED = sql`pg_snapshot_xmin(pg_current_snapshot())::text::bigint`;
+/**
+ * Every transaction of this database before this one has ended, as this statement sees it. Those of other databases of the
+ * server write no events, and would hold them all back for as long as they last. What nobody is seen to hold has perhaps ended
+ * since the statement began: its events are not seen by it.
+ */
+const ENDED = sql`(
+  SELECT coalesce(min(x.id), pg_snapshot_xmax(pg_current_snapshot())::text::bigint)
+  FROM (SELECT pg_snapshot_xip(pg_current_snapshot())::text::bigint AS id) AS x
+  WHERE NOT EXISTS (
+    SELECT 1 FROM pg_locks AS l JOIN pg_stat_activity AS a ON a.pid = l.pid
+    WHERE l.locktype = 'transactionid' AND l.granted AND l.mode = 'ExclusiveLock'
+      AND l.transactionid::text::bigint = x.id % 4294967296 AND a.datname <> current_database())
+    AND NOT EXISTS (
+      SELECT 1 FROM pg_prepared_xacts AS p
+      WHERE p.transaction::text::bigint = x.id % 4294967296 AND p.database <> current_database()))`;
 const LARGEST = 2n ** 63n - 1n;
 
 interface Row {

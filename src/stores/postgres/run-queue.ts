@@ -6,7 +6,7 @@ import type { Random } from '../../ports/clock.ts';
 import type { ClaimedRun, QueuedRun, RunQueue } from '../../ports/run-queue.ts';
 import { admitNext, countOpen, dispatch, endRun, lockOrganization, takeOverRuns } from './admission.ts';
 import type { Database } from './database.ts';
-import { isLockTimeout } from './database-error.ts';
+import { ask, isLockTimeout } from './database-error.ts';
 import { holdFenceToLeave } from './fence.ts';
 import type { JobBoard } from './job-board.ts';
 import { DEFAULT_LEASE_MS, newRunId, requireRunnable } from './run-store.ts';
@@ -109,24 +109,25 @@ export function createRunQueue(options: RunQueueOptions): RunQueue {
         return 'cancelled';
       }),
 
-    async takeOver(organizationIds) {
-      await forgetDeadWorkers(database);
-      let touched = 0;
-      for (const organizationId of await organizationsInNeed(database)) {
-        if (organizationIds !== undefined && !organizationIds.includes(organizationId)) continue;
-        for (let ending = 1; ending > 0; ) {
-          const looked = await database.transaction(async (trx) => {
-            const limits = await lockOrganization(trx, organizationId);
-            if (limits === null) return { touched: 0, ending: 0 };
-            const taken = await takeOverRuns(trx, organizationId, board);
-            return { ...taken, touched: taken.touched + (await admitNext(trx, organizationId, limits, board)) };
-          });
-          touched += looked.touched;
-          ending = looked.ending;
+    takeOver: (organizationIds) =>
+      ask(async () => {
+        await forgetDeadWorkers(database);
+        let touched = 0;
+        for (const organizationId of await organizationsInNeed(database)) {
+          if (organizationIds !== undefined && !organizationIds.includes(organizationId)) continue;
+          for (let ending = 1; ending > 0; ) {
+            const looked = await database.transaction(async (trx) => {
+              const limits = await lockOrganization(trx, organizationId);
+              if (limits === null) return { touched: 0, ending: 0 };
+              const taken = await takeOverRuns(trx, organizationId, board);
+              return { ...taken, touched: taken.touched + (await admitNext(trx, organizationId, limits, board)) };
+            });
+            touched += looked.touched;
+            ending = looked.ending;
+          }
         }
-      }
-      return touched;
-    },
+        return touched;
+      }),
 
     enlist: () =>
       database.transaction(async (trx) => {
