@@ -433,6 +433,10 @@ function startDocuments(
       logger.debug({ organization: task.organizationId, state: end.status, code: end.code }, 'document done'),
     onError: (task, error) =>
       logger.warn({ organization: task?.organizationId, code: error.code }, 'a document could not be worked on'),
+    onMissingLanguages: (languages) =>
+      logger.warn(
+        `Tesseract has no data for ${languages.join(', ')}: scans are read without. Install it, or change ocrLanguages`,
+      ),
   });
 }
 

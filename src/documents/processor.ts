@@ -22,7 +22,7 @@ export interface DocumentProcessorOptions {
   readonly workers: number;
   /** Where programs are looked for, as in the environment variable PATH. */
   readonly searchPath: string;
-  /** Tesseract's codes of the languages of the documents; `eng` is always there. */
+  /** Tesseract's codes of the languages of the documents; absent: English. */
   readonly ocrLanguages?: readonly string[];
   readonly documentsPerWorker?: number;
   readonly idleMemoryBytes?: number;

@@ -193,6 +193,7 @@ export function createDocumentSteps(options: DocumentStepsOptions) {
       pdf: files[1] && care(files[1]),
       thumbnail: files[2] && care(files[2]),
       pageCount: result.pageCount,
+      textPages: result.pages.bySource.text + result.pages.bySource.ocr,
       documentDate: documentDate && { date: documentDate.date, confidence: documentDate.confidence },
       warnings: result.warnings,
     };

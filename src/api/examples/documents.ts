@@ -285,6 +285,7 @@ export const DOCUMENT_EXAMPLES: Examples = {
             sizeBytes: 48211,
             hash: HASH,
             pageCount: 3,
+            textPages: 3,
             documentDate: '2026-02-17',
             uploadDate: '2026-02-18T01:12:00.000Z',
             processedAt: ENDED,
