@@ -56,7 +56,6 @@ describe('a PDF', () => {
       verdict: 'processed',
       detectedType: 'application/pdf',
       pdf: null,
-      tables: null,
       pageCount: 3,
       documentDate: { date: '2024-03-05', from: 'label' },
       thumbnail: { width: 319, height: 452 },
@@ -257,45 +256,39 @@ describe('tables', () => {
       Empty: [],
       Wide: [['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i']],
     };
-    const { result, tables, pages } = await processBytes(content, xlsxOf(sheets));
-    expect(result).toMatchObject({ verdict: 'processed', detectedType: WORKBOOK, tables: { count: 3 } });
-    expect(tables).toEqual([
-      {
-        name: 'Visits',
-        rows: [
-          ['Name', 'Visits'],
-          ['Zoe Sample', '3'],
-        ],
-      },
-      { name: 'Empty', rows: [] },
-      { name: 'Wide', rows: [['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i']] },
+    const { result, pages } = await processBytes(content, xlsxOf(sheets));
+    expect(result).toMatchObject({ verdict: 'processed', detectedType: WORKBOOK, warnings: [] });
+    expect(pages.map((page) => page.text)).toEqual([
+      'Visits\n\nName Visits\nZoe Sample 3\n\nWide\n\na b c d e f g h\ni',
     ]);
-    expect(pages[0]!.text).toContain('Name Visits\nZoe Sample 3');
   });
 
   test('of a CSV file, with whatever divides its cells', async () => {
-    const { result, tables } = await processBytes(content, 'name;age\r\n"Sample; Zoe";54\r\nMuster;7\r\n');
+    const { result, pages } = await processBytes(content, 'name;age\r\n"Sample; Zoe";54\r\nMuster;7\r\n');
     expect(result).toMatchObject({ verdict: 'processed', detectedType: 'text/csv' });
-    expect(tables).toEqual([
-      {
-        name: null,
-        rows: [
-          ['name', 'age'],
-          ['Sample; Zoe', '54'],
-          ['Muster', '7'],
-        ],
-      },
-    ]);
+    expect(pages[0]!.text).toBe('name age\nSample; Zoe 54\nMuster 7');
   });
 
-  test('longer than anybody reads: all rows are there, the PDF has the first', async () => {
-    const { result, tables, pages } = await processBytes(
-      content,
-      `number,square\n${Array.from({ length: 5000 }, (_, n) => `${n},${n * n}`).join('\n')}`,
-    );
-    expect(result).toMatchObject({ verdict: 'processed', warnings: [] });
-    expect(tables[0]!.rows).toHaveLength(5001);
-    expect(pages.at(-1)!.text).toContain('3001 more rows');
+  test('longer than anybody reads: the text has all rows, the PDF the first, and says so', async () => {
+    const sheets = {
+      Squares: Array.from({ length: 5000 }, (_, n) => [`row ${n}`, n * n]),
+      Last: [['Zoe Sample']],
+    };
+    const { result, pages } = await processBytes(content, xlsxOf(sheets));
+    expect(result).toMatchObject({ verdict: 'processed', warnings: ['rows_not_shown'] });
+    const lines = pages.flatMap(({ text }) => text.split('\n').filter((line) => line.startsWith('row ')));
+    expect(lines).toEqual(Array.from({ length: 5000 }, (_, n) => `row ${n} ${n * n}`));
+    const broken = pages.find(({ text }) => text.includes('3000 more rows'))!;
+    expect(broken.text).toContain('row 4999 24990001');
+    expect(pages.at(-1)!.text).toContain('Zoe Sample');
+    expect(pages.length).toBeLessThan(60);
+  });
+
+  test('larger than a text may be: what is left out is told', async () => {
+    const csv = `name,square\n${Array.from({ length: 5000 }, (_, n) => `row ${n},${n}`).join('\n')}`;
+    const { result, pages } = await processBytes(content, csv, { limits: { textBytes: 40_000 } });
+    expect(result).toMatchObject({ verdict: 'processed', warnings: ['rows_not_shown', 'table_truncated'] });
+    expect(pages.at(-1)!.text).not.toContain('row 4999');
   });
 });
 

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
+import { PROCESSOR_VERSION } from '../../src/documents/limits.ts';
 import { type RunningServer, serve } from '../../src/server.ts';
 import { askService } from '../support/ask-service.ts';
 import { docxOf, docxWithMargins } from '../support/document-samples.ts';
@@ -153,28 +154,37 @@ test('a Word document is found by what only its letterhead says, and its PDF sho
   );
 });
 
-test('the update has those Word documents read again that were read without their headers, and no others', async () => {
-  const form = formOf(
-    { clientFileId: 'before the update' },
-    { 'letter.docx': new Blob([docxOf(['Dear colleague,'])]) },
-  );
-  expect((await ask('POST', `/api/patients/${patient}/process`, form)).status).toBe(202);
+test.each([
+  ['Word documents that were read without their headers', '0031_document_service.sql', 'wordprocessingml'],
+  ['long tables of which rows were left out', '0037_unread_documents.sql', 'csv'],
+])('the update has %s read again, and no others', async (_, migration, type) => {
+  const rows = Array.from({ length: 2100 }, (_, n) => `row ${n},${n}`);
+  const files = {
+    'letter.docx': docxOf(['Dear colleague,']),
+    'short.csv': 'name,visits\nZoe Sample,3\n',
+    'long.csv': `name,visits\n${rows.join('\n')}\n`,
+  };
+  for (const [name, content] of Object.entries(files)) {
+    const form = formOf({ clientFileId: `${name} before ${migration}` }, { [name]: new Blob([content]) });
+    expect((await ask('POST', `/api/patients/${patient}/process`, form)).status).toBe(202);
+  }
   await settled();
   const migrations = new URL('../../src/stores/postgres/migrations/', import.meta.url);
-  const statements = (await readFile(new URL('0031_document_service.sql', migrations), 'utf8')).split(';');
+  const statements = (await readFile(new URL(migration, migrations), 'utf8')).split(';');
   const records = new pg.Client({ connectionString: setup.environment.DATABASE_URL });
   await records.connect();
   try {
     await records.query('UPDATE document_renditions SET processor_version = 1');
     await records.query(statements.find((statement) => statement.includes('INSERT INTO document_outbox'))!);
     await settled();
-    const { rows } = await records.query(
-      `SELECT DISTINCT detected_type LIKE '%wordprocessingml%' AS word, processor_version AS version
+    const { rows: read } = await records.query(
+      `SELECT DISTINCT detected_type LIKE '%' || $1 AND (page_count > 40 OR $1 <> 'csv') AS wanted, processor_version AS version
        FROM document_renditions ORDER BY 1, 2`,
+      [type === 'csv' ? type : `${type}.document`],
     );
-    expect(rows).toEqual([
-      { word: false, version: 1 },
-      { word: true, version: 2 },
+    expect(read).toEqual([
+      { wanted: false, version: 1 },
+      { wanted: true, version: PROCESSOR_VERSION },
     ]);
   } finally {
     await records.end();

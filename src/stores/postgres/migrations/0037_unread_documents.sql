@@ -12,3 +12,14 @@ UPDATE document_renditions SET text_pages = 0
 WHERE verdict = 'processed'
   AND pages_size = 38::bigint * page_count + page_count + greatest(page_count - 9, 0) + greatest(page_count - 99, 0)
                    + greatest(page_count - 999, 0) + greatest(page_count - 9999, 0);
+
+-- Rows of a sheet beyond those of its PDF are read now: tables that are as long (2,000 rows fill 43 pages) are read again, one after
+-- another, after everything else.
+INSERT INTO document_outbox (organization_id, document_uuid, patient_uuid, task, priority, next_try_at)
+SELECT d."organizationId", d."silknoteDocumentUuid", d."patientUuid", 'process', 2,
+       now() + row_number() OVER (PARTITION BY d."organizationId" ORDER BY d."silknoteDocumentUuid") * interval '1 second'
+FROM document_renditions AS r
+JOIN silknote_documents AS d ON d."organizationId" = r.organization_id AND d.sha256 = r.sha256
+WHERE r.detected_type IN ('text/csv', 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet')
+  AND r.page_count > 42 AND d."deletedAt" IS NULL
+ON CONFLICT (organization_id, document_uuid) DO NOTHING;
