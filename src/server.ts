@@ -184,6 +184,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
         blobs: chartsync.blobs,
         desk: chartsync.desk,
         patients: chartsync.patients,
+        unread: chartsync.unread,
         groups: chartsync.groups,
         migrations: chartsync.migrations,
         documentWatch,

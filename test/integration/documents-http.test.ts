@@ -6,7 +6,8 @@ import { loadConfig } from '../../src/config/load.ts';
 import { PROCESSOR_VERSION } from '../../src/documents/limits.ts';
 import { type RunningServer, serve } from '../../src/server.ts';
 import { askService } from '../support/ask-service.ts';
-import { docxOf, docxWithMargins } from '../support/document-samples.ts';
+import { runCommand } from '../support/command.ts';
+import { docxOf, docxWithMargins, encryptedPdf, pictureOf } from '../support/document-samples.ts';
 import { type PracticeSetup, setUpPractice } from '../support/practice-setup.ts';
 import { until } from '../support/until.ts';
 
@@ -324,4 +325,79 @@ test('the documents of a patient, the newest first, page by page', async () => {
   for (const key of forged.map((one) => Buffer.from(one).toString('base64url'))) {
     expect((await ask('GET', `${path}?order=newest&after=${key}`)).status).toBe(400);
   }
+});
+
+test('what no search finds is counted, listed by its cause, told with each finding, and read again together', async () => {
+  const before = (await ask('GET', '/api/v1/documents/summary')).json;
+  const one = stranger;
+  const seen = (await search('numbat', one)).json;
+  const files = {
+    'locked one.pdf': await encryptedPdf(),
+    'locked two.pdf': Buffer.concat([await encryptedPdf(), Buffer.from('\n%')]),
+    'scan.png': await pictureOf('numbat'),
+    'letter.txt': 'A numbat with a strained tail.',
+  };
+  const uuids: Record<string, string> = {};
+  for (const [name, content] of Object.entries(files)) {
+    const form = formOf({ clientFileId: `unread ${name}` }, { [name]: new Blob([content]) });
+    uuids[name] = (await ask('POST', `/api/patients/${one}/process`, form)).json.documents[0].documentUuid;
+  }
+  await settled();
+  const notSearched = {
+    waiting: 0,
+    failed: seen.notSearched.failed + 2,
+    withoutText: seen.notSearched.withoutText + 1,
+  };
+  const state = (await ask('GET', `/api/patients/${one}/documents?limit=1000`)).json.documents.find(
+    (d: { silknoteDocumentUuid: string }) => d.silknoteDocumentUuid === uuids['scan.png'],
+  );
+  expect(state).toMatchObject({ status: 'complete', textPages: 0, warnings: ['ocr_missing'] });
+  const found = await search('numbat', one);
+  expect(found.json.passages).toHaveLength(seen.passages.length + 1);
+  expect(found.json.notSearched).toEqual(notSearched);
+  const full = await ask('POST', `/api/vector-search/${one}/query-full`, { query: 'numbat' });
+  expect(full.json.notSearched).toEqual(notSearched);
+
+  const { json: summary } = await ask('GET', '/api/v1/documents/summary');
+  expect(summary).toMatchObject({ waiting: 0, processing: 0 });
+  expect(summary.failed - before.failed).toBe(2);
+  expect(summary.without_text - before.without_text).toBe(1);
+  const items = (code: string) => summary.causes.find((cause: { code: string }) => cause.code === code)?.items;
+  const listed = async (code: string) => {
+    const documents = [];
+    for (let after = ''; ; ) {
+      const { json } = await ask('GET', `/api/v1/documents/unread?code=${code}&limit=1${after && `&after=${after}`}`);
+      documents.push(...json.documents);
+      if (json.next === null) return documents;
+      after = json.next;
+    }
+  };
+  const locked = await listed('document_encrypted');
+  expect(locked).toHaveLength(items('document_encrypted'));
+  const mine = locked.filter((d) => Object.values(uuids).includes(d.document_uuid));
+  expect(mine.map((d) => d.document_uuid)).toEqual([uuids['locked one.pdf'], uuids['locked two.pdf']].sort());
+  expect(mine[0]).toMatchObject({ patient_uuid: one, kind: 'failed', error: expect.stringContaining('password') });
+  const scans = await listed('ocr_missing');
+  expect(scans).toHaveLength(items('ocr_missing'));
+  expect(scans.find((d) => d.document_uuid === uuids['scan.png'])).toMatchObject({
+    original_name: 'scan.png',
+    kind: 'without_text',
+    warnings: ['ocr_missing'],
+    remedy: expect.stringContaining('tesseract-ocr'),
+  });
+  const all = await ask('GET', '/api/v1/documents/unread?limit=500');
+  expect(all.json.documents).toHaveLength(summary.failed + summary.without_text);
+  expect((await ask('GET', '/api/v1/documents/unread?after=nonsense')).status).toBe(400);
+
+  const { stdout, lines } = await runCommand(['status', '--json'], { cwd: setup.folder, env: setup.environment });
+  expect(lines.find(({ type }) => type === 'documents')).toMatchObject({ organizationId: 'org_test', waiting: 0 });
+  expect(stdout).not.toContain('locked');
+  const status = await runCommand(['status'], { cwd: setup.folder, env: setup.environment });
+  expect(status.stdout).toMatch(/Documents of org_test that no search finds: .*\d document_encrypted/);
+
+  const again = await ask('POST', '/api/v1/documents/reprocess', { code: 'document_encrypted' });
+  expect(again).toMatchObject({ status: 202, json: { success: true, queued: locked.length } });
+  await settled();
+  expect((await ask('GET', '/api/v1/documents/summary')).json).toEqual(summary);
+  expect((await ask('POST', '/api/v1/documents/reprocess', { code: 'nothing_of_this' })).json.queued).toBe(0);
 });

@@ -13,6 +13,11 @@ WHERE verdict = 'processed'
   AND pages_size = 38::bigint * page_count + page_count + greatest(page_count - 9, 0) + greatest(page_count - 99, 0)
                    + greatest(page_count - 999, 0) + greatest(page_count - 9999, 0);
 
+-- What no search finds is counted for the overview, every few seconds.
+CREATE INDEX document_renditions_without_text ON document_renditions (organization_id, sha256) WHERE text_pages = 0;
+CREATE INDEX silknote_documents_failed ON silknote_documents ("organizationId", "silknoteDocumentUuid")
+  WHERE status = 'error' AND "deletedAt" IS NULL;
+
 -- Rows of a sheet beyond those of its PDF are read now: tables that are as long (2,000 rows fill 43 pages) are read again, one after
 -- another, after everything else.
 INSERT INTO document_outbox (organization_id, document_uuid, patient_uuid, task, priority, next_try_at)
