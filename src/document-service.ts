@@ -144,6 +144,7 @@ async function openSteps(options: StepsOptions, workers: number, hooks?: StepsHo
     scratch,
     limits,
     processorVersion: PROCESSOR_VERSION,
+    timeZone: (organizationId) => config.organizations.find(({ id }) => id === organizationId)?.timeZone ?? 'UTC',
     ...hooks,
     ...(remotes.size === 0
       ? {}

@@ -130,3 +130,8 @@ export interface ApiServices {
   /** @returns how many runs wait; null: not known now. @throws when the database does not answer within two seconds */
   readonly checkDatabase: () => Promise<number | null>;
 }
+
+/** IANA zone of an organisation. */
+export function timeZoneOf({ organizations }: Pick<ApiServices, 'organizations'>, organizationId: string): string {
+  return organizations.find(({ id }) => id === organizationId)?.timeZone ?? 'UTC';
+}

@@ -23,8 +23,10 @@ import {
 import { sampleCompoundFile, sampleDoc, sampleOdt } from '../../test/support/sample-files.ts';
 import { createDocumentProcessor } from './processor.ts';
 
+/** In the morning of 1 February in Sydney; elsewhere it is still January. */
+const NOW = Date.parse('2026-01-31T22:00:00Z');
 /** With none of the programs that a machine may or may not have. */
-const content = createDocumentProcessor({ workers: 2, searchPath: '', today: () => '2026-01-31' });
+const content = createDocumentProcessor({ workers: 2, searchPath: '', now: () => NOW });
 afterAll(() => content.close());
 
 const WORD = 'application/vnd.openxmlformats-officedocument.wordprocessingml.document';
@@ -229,6 +231,26 @@ describe('what is turned into PDF', () => {
         .replace(/\s+/g, ' ');
     expect(first.pages.length).toBeGreaterThan(1);
     expect(words(second.pages)).toBe(words(first.pages));
+  });
+
+  test.each([
+    ['Australia/Sydney', '2026-02-01'],
+    ['UTC', null],
+  ])('a letter of today, where it is today: %s', async (timeZone, date) => {
+    const { result } = await processBytes(content, 'Date: 1 February 2026\nDear Zoe', { timeZone });
+    expect(result).toMatchObject({ verdict: 'processed', documentDate: date && { date, from: 'label' } });
+  });
+
+  test.each([
+    ['says where, of that place', 'Tue, 5 Mar 2024 08:10:00 +1100', 'America/New_York', '2024-03-05'],
+    ['does not say where, of the practice', null, 'Australia/Sydney', '2024-03-05'],
+    ['does not say where, of the practice', null, 'America/New_York', '2024-03-04'],
+  ])('a message of Outlook that %s', async (_, date, timeZone, day) => {
+    const headers =
+      date === null ? null : `Received: by mail.example;\r\n Mon, 4 Mar 2024 21:10:09 +0000\r\nDate: ${date}\r\n`;
+    const message = { subject: 'Knee', from: 'Zoe Sample', body: 'Dear Zoe', sentAt: '2024-03-04T21:10:00Z', headers };
+    const { result } = await processBytes(content, msgOf(message), { timeZone });
+    expect(result).toMatchObject({ documentDate: { date: day, from: 'mail_header' } });
   });
 
   test('a mail with its date and the warning about its attachments', async () => {

@@ -47,6 +47,8 @@ export interface ProcessOptions {
   readonly ocr: 'auto' | 'off';
   /** Drawing the first page takes as long as reading the text of several. */
   readonly thumbnail: boolean;
+  /** IANA zone of whoever has the document: there it is today, and there a mail was sent that does not say where. Absent: UTC. */
+  readonly timeZone?: string;
   readonly signal: AbortSignal;
 }
 

@@ -1,4 +1,5 @@
 /** The documents of patients over HTTP: brought, read, searched, removed, taken back. */
+import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -271,6 +272,34 @@ test('what is not a form, has no file or names nobody is refused', async () => {
     body: '--x\r\nnonsense',
   });
   expect(broken.status).toBe(400);
+});
+
+test('the time of an upload without a zone is one of the organisation, and what is no time is refused', async () => {
+  const bring = (uploadDate: unknown) => {
+    const metadata = JSON.stringify({ vsrxReference: randomUUID(), uploadDate });
+    return ask('POST', '/api/process', formOf({ patientUuid: patient, metadata }, { 'dated.txt': 'A dated letter.' }));
+  };
+  const uploaded = async (uploadDate: unknown) => {
+    const { json } = await bring(uploadDate);
+    return (await ask('GET', `/api/documents/${json.documentUuid}/details`)).json.uploadDate;
+  };
+  // The practice is in Sydney.
+  expect(await uploaded('2026-03-05T08:10:00')).toBe('2026-03-04T21:10:00.000Z');
+  expect(await uploaded('2026-07-05 08:10')).toBe('2026-07-04T22:10:00.000Z');
+  expect(await uploaded('2026-03-05')).toBe('2026-03-04T13:00:00.000Z');
+  expect(await uploaded('5 Mar 2026 08:10')).toBe('2026-03-04T21:10:00.000Z');
+  expect(await uploaded('2026-03-05T08:10:00+01:00')).toBe('2026-03-05T07:10:00.000Z');
+  expect(await uploaded('Thu, 05 Mar 2026 08:10:00 GMT')).toBe('2026-03-05T08:10:00.000Z');
+  // Nobody has brought it then.
+  for (const impossible of [null, '', '9998-01-01', '+200000-01-01T00:00:00Z', '1900-01-01']) {
+    expect(Date.now() - Date.parse(await uploaded(impossible)), String(impossible)).toBeLessThan(60_000);
+  }
+  for (const nonsense of ['yesterday', '2026-02-31T10:00', '0000-00-00', 17, {}]) {
+    expect(await bring(nonsense), String(nonsense)).toMatchObject({
+      status: 400,
+      json: { error: expect.stringContaining('uploadDate') },
+    });
+  }
 });
 
 test('a document whose content cannot be read says why, and is there as before', async () => {

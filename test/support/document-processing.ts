@@ -46,6 +46,7 @@ export async function processBytes(
         limits: { ...DOCUMENT_LIMITS, ...options.limits },
         ocr: options.ocr ?? 'off',
         thumbnail: options.thumbnail ?? false,
+        ...(options.timeZone === undefined ? {} : { timeZone: options.timeZone }),
         signal: options.signal ?? new AbortController().signal,
       },
     );
