@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Config } from './config/config.ts';
 import { createRemoteDocuments } from './connectors/vitalsign/remote-documents.ts';
 import { DOCUMENT_LIMITS, PROCESSOR_VERSION } from './documents/limits.ts';
+import { missingLanguages } from './documents/ocr.ts';
 import { createDocumentProcessor } from './documents/processor.ts';
 import { type SyncError, toSyncError } from './domain/errors.ts';
 import type { DocumentDestination } from './engine/files/settings.ts';
@@ -92,6 +93,8 @@ export interface DocumentServiceOptions {
   readonly remotes: RemoteTargets;
   readonly onEnd?: (task: DocumentTask, end: { readonly status: string; readonly code?: string }) => void;
   readonly onError?: (task: DocumentTask | null, error: SyncError) => void;
+  /** Scans in these languages cannot be read: Tesseract is there without them. */
+  readonly onMissingLanguages?: (languages: readonly string[]) => void;
 }
 
 /** Connections whose documents go to another machine. */
@@ -128,7 +131,8 @@ async function openSteps(options: StepsOptions, workers: number, hooks?: StepsHo
   const { config, work, blobs, search, deliveries, remotes } = options;
   const scratch = join(config.home, 'scratch');
   await mkdir(scratch, { recursive: true, mode: 0o700 });
-  const content = createDocumentProcessor({ workers, searchPath: config.programPath });
+  const { programPath: searchPath, ocrLanguages } = config;
+  const content = createDocumentProcessor({ workers, searchPath, ocrLanguages });
   const retry = { attempts: config.limits.retryAttempts, baseDelayMs: config.limits.retryDelayMs, maxDelayMs: 60_000 };
   const deliver = createDelivery({ deliveries, blobs, retry, clock: systemClock, random: systemRandom });
   const limits = { ...DOCUMENT_LIMITS, inputBytes: Math.max(DOCUMENT_LIMITS.inputBytes, config.limits.maxFileSize) };
@@ -140,6 +144,7 @@ async function openSteps(options: StepsOptions, workers: number, hooks?: StepsHo
     scratch,
     limits,
     processorVersion: PROCESSOR_VERSION,
+    timeZone: (organizationId) => config.organizations.find(({ id }) => id === organizationId)?.timeZone ?? 'UTC',
     ...hooks,
     ...(remotes.size === 0
       ? {}
@@ -167,6 +172,9 @@ export async function startDocumentService(options: DocumentServiceOptions): Pro
     othersFollow: (task) => worker.othersFollow(task),
   });
   await removeAbandoned(scratch);
+  void missingLanguages(config.ocrLanguages, config.programPath).then((languages) => {
+    if (languages.length > 0) options.onMissingLanguages?.(languages);
+  });
   const worker: DocumentWorker = startDocumentWorker({
     work,
     perform,

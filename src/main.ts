@@ -69,6 +69,7 @@ import type { SearchIndex } from './ports/search-index.ts';
 import type { SessionStore } from './ports/session-store.ts';
 import type { SlotBook } from './ports/slot-book.ts';
 import type { MirrorRecords } from './ports/table-mirror.ts';
+import type { UnreadDocuments } from './ports/unread-documents.ts';
 import type { Upkeep } from './ports/upkeep.ts';
 import type { AlertPorts } from './runs/alerts.ts';
 import type { ConsistencyPorts } from './runs/check-consistency.ts';
@@ -129,6 +130,7 @@ import { createSearchHomes } from './stores/postgres/search-homes.ts';
 import { createSessionStore } from './stores/postgres/session-store.ts';
 import { createSlotBook } from './stores/postgres/slot-book.ts';
 import { startEmbeddedPostgres } from './stores/postgres/supervisor.ts';
+import { createUnreadDocuments } from './stores/postgres/unread-documents.ts';
 import { createUpkeep } from './stores/postgres/upkeep.ts';
 import { announceWorker } from './stores/postgres/worker-presence.ts';
 import { createFileSpool } from './stores/spool/file-spool.ts';
@@ -190,6 +192,7 @@ export interface Chartsync {
   readonly contentNames: ContentNames;
   readonly documentEvents: DocumentEvents;
   readonly patients: PatientDesk;
+  readonly unread: UnreadDocuments;
   readonly groups: DocumentGroups;
   readonly groupWork: GroupWork;
   readonly migrations: FilesetMigrations;
@@ -385,6 +388,7 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
       contentNames: createContentNames(records),
       documentEvents: createDocumentEvents(records),
       patients: createPatientDesk(records),
+      unread: createUnreadDocuments(records),
       groups: createDocumentGroups(records),
       groupWork: createGroupWork({ database: records, workerId: presence.workerId }),
       migrations: createFilesetMigrations(records),

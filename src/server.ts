@@ -184,6 +184,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
         blobs: chartsync.blobs,
         desk: chartsync.desk,
         patients: chartsync.patients,
+        unread: chartsync.unread,
         groups: chartsync.groups,
         migrations: chartsync.migrations,
         documentWatch,
@@ -433,6 +434,10 @@ function startDocuments(
       logger.debug({ organization: task.organizationId, state: end.status, code: end.code }, 'document done'),
     onError: (task, error) =>
       logger.warn({ organization: task?.organizationId, code: error.code }, 'a document could not be worked on'),
+    onMissingLanguages: (languages) =>
+      logger.warn(
+        `Tesseract has no data for ${languages.join(', ')}: scans are read without. Install it, or change ocrLanguages`,
+      ),
   });
 }
 

@@ -63,6 +63,7 @@ import { statisticsRoutes } from './routes/statistics.ts';
 import { syncRoutes } from './routes/sync.ts';
 import { syncManagementRoutes } from './routes/sync-management.ts';
 import { syncPhaseRoutes } from './routes/sync-phases.ts';
+import { unreadDocumentRoutes } from './routes/unread-documents.ts';
 import { userRoutes } from './routes/users.ts';
 import { createProgress } from './run-answers.ts';
 import { describeSchemaMistakes } from './schema-mistake.ts';
@@ -207,6 +208,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     patientSyncRoutes(scope, options.services, access);
     patientDocumentRoutes(scope, options.services, access);
     patientRoutes(scope, options.services, access);
+    unreadDocumentRoutes(scope, options.services, access);
     documentDetailRoutes(scope, options.services, access);
     caseSummaryRoutes(scope, options.services, access, answers);
     groupRoutes(scope, options.services, access);

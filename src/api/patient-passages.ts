@@ -2,6 +2,7 @@
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import type { FoundPassage, SearchAnswer, SearchPlace } from '../ports/search-index.ts';
+import type { NotSearched as NotSearchedCounts } from '../ports/unread-documents.ts';
 import type { Access } from './access.ts';
 import { patientOf } from './document-access.ts';
 import { HttpError } from './errors.ts';
@@ -25,6 +26,19 @@ export interface FoundPassages {
   readonly passages: readonly NamedPassage[];
 }
 
+/** What a finding, or its lack, says nothing about. */
+export const NotSearched = Type.Object(
+  {
+    waiting: Type.Integer({ minimum: 0, description: 'Still to be read.' }),
+    failed: Type.Integer({ minimum: 0, description: 'Could not be read or indexed.' }),
+    withoutText: Type.Integer({
+      minimum: 0,
+      description: 'Were read and have no text, as scans that were not recognised.',
+    }),
+  },
+  { description: 'How many documents of the patient were not looked at.' },
+);
+
 interface Asked {
   readonly text: string;
   readonly limit: number;
@@ -37,7 +51,7 @@ export async function searchPatient(
   access: Access,
   request: FastifyRequest,
   { text, ...asked }: Omit<Asked, 'text'> & { readonly text: string | undefined },
-): Promise<FoundPassages> {
+): Promise<FoundPassages & { readonly notSearched: NotSearchedCounts }> {
   const place = await patientOf(services, access, request, 'documents:read');
   // That it is missing is told only to those who may ask.
   if (text === undefined) throw new HttpError(400, 'invalid_request', 'What is asked for is missing.');
@@ -48,7 +62,11 @@ export async function searchPatient(
       action: 'document.search',
       subject: { kind: 'patient', id: place.patientUuid },
     },
-    () => findPassages(services, place, { text, ...asked }),
+    async () => {
+      // Before the search: what becomes readable meanwhile was perhaps not looked at.
+      const notSearched = await services.unread.ofPatient(place.organizationId, place.patientUuid);
+      return { ...(await findPassages(services, place, { text, ...asked })), notSearched };
+    },
     ({ passages }) => ({ details: { passages: passages.length } }),
   );
 }

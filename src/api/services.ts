@@ -32,6 +32,7 @@ import type { ScheduleStore } from '../ports/schedule-store.ts';
 import type { SearchIndex } from '../ports/search-index.ts';
 import type { Person } from '../ports/session-store.ts';
 import type { SlotBook } from '../ports/slot-book.ts';
+import type { UnreadDocuments } from '../ports/unread-documents.ts';
 import type { Upkeep } from '../ports/upkeep.ts';
 import type { AlertPorts } from '../runs/alerts.ts';
 import type { Connection } from '../runs/connections.ts';
@@ -100,6 +101,7 @@ export interface ApiServices {
   readonly blobs: BlobStore;
   readonly desk: DocumentDesk;
   readonly patients: PatientDesk;
+  readonly unread: UnreadDocuments;
   readonly groups: DocumentGroups;
   readonly migrations: FilesetMigrations;
   readonly documentWatch: DocumentWatch;
@@ -127,4 +129,9 @@ export interface ApiServices {
   readonly outboundWaitMs: () => number;
   /** @returns how many runs wait; null: not known now. @throws when the database does not answer within two seconds */
   readonly checkDatabase: () => Promise<number | null>;
+}
+
+/** IANA zone of an organisation. */
+export function timeZoneOf({ organizations }: Pick<ApiServices, 'organizations'>, organizationId: string): string {
+  return organizations.find(({ id }) => id === organizationId)?.timeZone ?? 'UTC';
 }

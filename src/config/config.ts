@@ -25,6 +25,8 @@ export interface Config {
   readonly databaseUrl: string | null;
   /** Where programs such as LibreOffice are looked for, as in PATH. */
   readonly programPath: string;
+  /** Tesseract's codes of the languages that scans are in. */
+  readonly ocrLanguages: readonly string[];
   readonly logLevel: 'error' | 'warn' | 'info' | 'debug';
   /** Runs plan and write nothing. */
   readonly dryRun: boolean;

@@ -76,6 +76,7 @@ describe('defaults', () => {
       },
       databaseUrl: null,
       programPath: '',
+      ocrLanguages: ['eng'],
       logLevel: 'info',
       dryRun: false,
       scheduler: true,

@@ -87,6 +87,7 @@ export function resolveConfig(options: ResolveOptions): Omit<Config, 'connection
     ),
     databaseUrl: variables.DATABASE_URL ?? null,
     programPath: variables.PATH ?? '',
+    ocrLanguages: file.ocrLanguages ?? ['eng'],
     logLevel: variables.SYNC_LOG_LEVEL ?? 'info',
     dryRun: variables.SYNC_DRY_RUN ?? false,
     scheduler: variables.ENABLE_SYNC_SCHEDULER ?? true,

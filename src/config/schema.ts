@@ -376,6 +376,14 @@ export const ConfigFile = closed({
       pauseAfterFailures: optional(pauseAfterFailures()),
     }),
   ),
+  ocrLanguages: optional(
+    Type.Array(text('a language as Tesseract names it, such as eng or chi_sim', /^[a-z]{3}(_[A-Za-z]{2,12}){0,2}$/), {
+      minItems: 1,
+      maxItems: 10,
+      uniqueItems: true,
+      description: 'a list of languages as Tesseract names them, such as [eng, ita]',
+    }),
+  ),
   consistency: optional(
     closed({
       at: optional(

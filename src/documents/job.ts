@@ -22,7 +22,9 @@ export interface Job {
   readonly programs: Readonly<Partial<Record<DocumentProgram, string>>>;
   /** Language codes of Tesseract, joined by `+`. */
   readonly ocrLanguages: string;
-  /** Today as `YYYY-MM-DD`: a document is not from the future. */
+  /** IANA zone of whoever has the document. */
+  readonly timeZone: string;
+  /** Today there, as `YYYY-MM-DD`: a document is not from the future. */
   readonly today: string;
 }
 

@@ -3,7 +3,7 @@ import type { DocumentLimits } from '../ports/document-content.ts';
 const MEBIBYTE = 1024 * 1024;
 
 /** Raised when the same bytes come to another text, rendition or picture: all documents are then processed again. */
-export const PROCESSOR_VERSION = 2;
+export const PROCESSOR_VERSION = 3;
 
 /** Generous for what practices store: a scanned file of a whole treatment has some hundred pages. */
 export const DOCUMENT_LIMITS: DocumentLimits = {

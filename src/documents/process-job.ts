@@ -2,16 +2,15 @@
 import { createHash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { DocumentTable, DocumentWarning, ProcessedDocument } from '../ports/document-content.ts';
+import type { DocumentWarning, ProcessedDocument } from '../ports/document-content.ts';
 import type { Converted } from './convert/converter.ts';
 import { converterOf } from './convert/converters.ts';
 import { guessDate } from './document-date.ts';
 import type { Job, Refused } from './job.ts';
-import { jsonLine } from './json-line.ts';
 import { openPdf } from './pdf/open.ts';
 import { readPdf } from './read-pdf.ts';
 import { Refusal } from './refusal.ts';
-import { RENDITION_FILE, TABLES_FILE } from './result-files.ts';
+import { RENDITION_FILE } from './result-files.ts';
 import { sniffType } from './sniff.ts';
 import { drawThumbnail } from './thumbnail.ts';
 import { checkZip } from './zip-check.ts';
@@ -52,7 +51,6 @@ async function processBytes(
   const warnings = new Set<DocumentWarning>(converted?.warnings);
   await using pdf = await openPdf(converted?.pdf ?? new Uint8Array(bytes), job.limits.pixels);
   const read = await readPdf(pdf.document, converted?.pages ?? null, job, warnings);
-  const tables = converted?.tables ? await writeTables(converted.tables, job) : null;
   const documentDate = guessDate({
     mailDate: converted?.mailDate ?? null,
     firstPage: read.firstPage,
@@ -67,7 +65,6 @@ async function processBytes(
     pdf: rendition,
     pageCount: read.pageCount,
     pages: read.pages,
-    tables,
     documentDate,
     thumbnail,
     warnings: [...warnings, ...(job.thumbnail && thumbnail === null ? (['thumbnail_failed'] as const) : [])].sort(),
@@ -90,12 +87,6 @@ async function writeRendition(pdf: Uint8Array, job: Job): Promise<NonNullable<Pr
   const path = join(job.folder, RENDITION_FILE);
   await writeFile(path, pdf);
   return { path, bytes: pdf.byteLength, sha256: createHash('sha256').update(pdf).digest('hex') };
-}
-
-async function writeTables(tables: readonly DocumentTable[], job: Job): Promise<ProcessedDocument['tables']> {
-  const path = join(job.folder, TABLES_FILE);
-  await writeFile(path, tables.map(jsonLine).join(''));
-  return { path, count: tables.length };
 }
 
 /** Of a system call: a full disk says nothing about the document. */

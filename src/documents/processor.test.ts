@@ -23,8 +23,10 @@ import {
 import { sampleCompoundFile, sampleDoc, sampleOdt } from '../../test/support/sample-files.ts';
 import { createDocumentProcessor } from './processor.ts';
 
+/** In the morning of 1 February in Sydney; elsewhere it is still January. */
+const NOW = Date.parse('2026-01-31T22:00:00Z');
 /** With none of the programs that a machine may or may not have. */
-const content = createDocumentProcessor({ workers: 2, searchPath: '', today: () => '2026-01-31' });
+const content = createDocumentProcessor({ workers: 2, searchPath: '', now: () => NOW });
 afterAll(() => content.close());
 
 const WORD = 'application/vnd.openxmlformats-officedocument.wordprocessingml.document';
@@ -56,7 +58,6 @@ describe('a PDF', () => {
       verdict: 'processed',
       detectedType: 'application/pdf',
       pdf: null,
-      tables: null,
       pageCount: 3,
       documentDate: { date: '2024-03-05', from: 'label' },
       thumbnail: { width: 319, height: 452 },
@@ -232,6 +233,26 @@ describe('what is turned into PDF', () => {
     expect(words(second.pages)).toBe(words(first.pages));
   });
 
+  test.each([
+    ['Australia/Sydney', '2026-02-01'],
+    ['UTC', null],
+  ])('a letter of today, where it is today: %s', async (timeZone, date) => {
+    const { result } = await processBytes(content, 'Date: 1 February 2026\nDear Zoe', { timeZone });
+    expect(result).toMatchObject({ verdict: 'processed', documentDate: date && { date, from: 'label' } });
+  });
+
+  test.each([
+    ['says where, of that place', 'Tue, 5 Mar 2024 08:10:00 +1100', 'America/New_York', '2024-03-05'],
+    ['does not say where, of the practice', null, 'Australia/Sydney', '2024-03-05'],
+    ['does not say where, of the practice', null, 'America/New_York', '2024-03-04'],
+  ])('a message of Outlook that %s', async (_, date, timeZone, day) => {
+    const headers =
+      date === null ? null : `Received: by mail.example;\r\n Mon, 4 Mar 2024 21:10:09 +0000\r\nDate: ${date}\r\n`;
+    const message = { subject: 'Knee', from: 'Zoe Sample', body: 'Dear Zoe', sentAt: '2024-03-04T21:10:00Z', headers };
+    const { result } = await processBytes(content, msgOf(message), { timeZone });
+    expect(result).toMatchObject({ documentDate: { date: day, from: 'mail_header' } });
+  });
+
   test('a mail with its date and the warning about its attachments', async () => {
     const { result } = await processBytes(content, mail('<p>Dear Zoe</p>'));
     expect(result).toMatchObject({
@@ -257,45 +278,39 @@ describe('tables', () => {
       Empty: [],
       Wide: [['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i']],
     };
-    const { result, tables, pages } = await processBytes(content, xlsxOf(sheets));
-    expect(result).toMatchObject({ verdict: 'processed', detectedType: WORKBOOK, tables: { count: 3 } });
-    expect(tables).toEqual([
-      {
-        name: 'Visits',
-        rows: [
-          ['Name', 'Visits'],
-          ['Zoe Sample', '3'],
-        ],
-      },
-      { name: 'Empty', rows: [] },
-      { name: 'Wide', rows: [['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i']] },
+    const { result, pages } = await processBytes(content, xlsxOf(sheets));
+    expect(result).toMatchObject({ verdict: 'processed', detectedType: WORKBOOK, warnings: [] });
+    expect(pages.map((page) => page.text)).toEqual([
+      'Visits\n\nName Visits\nZoe Sample 3\n\nWide\n\na b c d e f g h\ni',
     ]);
-    expect(pages[0]!.text).toContain('Name Visits\nZoe Sample 3');
   });
 
   test('of a CSV file, with whatever divides its cells', async () => {
-    const { result, tables } = await processBytes(content, 'name;age\r\n"Sample; Zoe";54\r\nMuster;7\r\n');
+    const { result, pages } = await processBytes(content, 'name;age\r\n"Sample; Zoe";54\r\nMuster;7\r\n');
     expect(result).toMatchObject({ verdict: 'processed', detectedType: 'text/csv' });
-    expect(tables).toEqual([
-      {
-        name: null,
-        rows: [
-          ['name', 'age'],
-          ['Sample; Zoe', '54'],
-          ['Muster', '7'],
-        ],
-      },
-    ]);
+    expect(pages[0]!.text).toBe('name age\nSample; Zoe 54\nMuster 7');
   });
 
-  test('longer than anybody reads: all rows are there, the PDF has the first', async () => {
-    const { result, tables, pages } = await processBytes(
-      content,
-      `number,square\n${Array.from({ length: 5000 }, (_, n) => `${n},${n * n}`).join('\n')}`,
-    );
-    expect(result).toMatchObject({ verdict: 'processed', warnings: [] });
-    expect(tables[0]!.rows).toHaveLength(5001);
-    expect(pages.at(-1)!.text).toContain('3001 more rows');
+  test('longer than anybody reads: the text has all rows, the PDF the first, and says so', async () => {
+    const sheets = {
+      Squares: Array.from({ length: 5000 }, (_, n) => [`row ${n}`, n * n]),
+      Last: [['Zoe Sample']],
+    };
+    const { result, pages } = await processBytes(content, xlsxOf(sheets));
+    expect(result).toMatchObject({ verdict: 'processed', warnings: ['rows_not_shown'] });
+    const lines = pages.flatMap(({ text }) => text.split('\n').filter((line) => line.startsWith('row ')));
+    expect(lines).toEqual(Array.from({ length: 5000 }, (_, n) => `row ${n} ${n * n}`));
+    const broken = pages.find(({ text }) => text.includes('3000 more rows'))!;
+    expect(broken.text).toContain('row 4999 24990001');
+    expect(pages.at(-1)!.text).toContain('Zoe Sample');
+    expect(pages.length).toBeLessThan(60);
+  });
+
+  test('larger than a text may be: what is left out is told', async () => {
+    const csv = `name,square\n${Array.from({ length: 5000 }, (_, n) => `row ${n},${n}`).join('\n')}`;
+    const { result, pages } = await processBytes(content, csv, { limits: { textBytes: 40_000 } });
+    expect(result).toMatchObject({ verdict: 'processed', warnings: ['rows_not_shown', 'table_truncated'] });
+    expect(pages.at(-1)!.text).not.toContain('row 4999');
   });
 });
 

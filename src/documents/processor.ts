@@ -1,6 +1,7 @@
 /** The processing of documents in worker processes. See the port for its contract. */
 import { access, constants, mkdtemp, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { localDate } from '../domain/clinic-day.ts';
 import { ERROR_CATALOGUE, SyncError } from '../domain/errors.ts';
 import type {
   DocumentContent,
@@ -22,13 +23,13 @@ export interface DocumentProcessorOptions {
   readonly workers: number;
   /** Where programs are looked for, as in the environment variable PATH. */
   readonly searchPath: string;
-  /** Tesseract's codes of the languages of the documents; `eng` is always there. */
+  /** Tesseract's codes of the languages of the documents; absent: English. */
   readonly ocrLanguages?: readonly string[];
   readonly documentsPerWorker?: number;
   readonly idleMemoryBytes?: number;
   readonly idleMs?: number;
-  /** Today as `YYYY-MM-DD`. */
-  readonly today?: () => string;
+  /** Epoch milliseconds. */
+  readonly now?: () => number;
 }
 
 export function createDocumentProcessor(options: DocumentProcessorOptions): DocumentContent {
@@ -105,6 +106,7 @@ class DocumentProcessor implements DocumentContent {
   }
 
   #job(input: DocumentInput, options: ProcessOptions, folder: string, workFolder: string): Job {
+    const timeZone = options.timeZone ?? 'UTC';
     return {
       input,
       limits: options.limits,
@@ -114,7 +116,8 @@ class DocumentProcessor implements DocumentContent {
       workFolder,
       programs: this.#programs(),
       ocrLanguages: (this.#options.ocrLanguages ?? ['eng']).join('+'),
-      today: this.#options.today?.() ?? new Date().toISOString().slice(0, 10),
+      timeZone,
+      today: localDate(this.#options.now?.() ?? Date.now(), timeZone),
     };
   }
 

@@ -72,6 +72,11 @@ export function widestInterval(start: string, end: string, timeZone: string): { 
   return { startsAt: instant(start, 'earlier'), endsAt: instant(end, 'later') };
 }
 
+/** The instant of a wall time; one that the clocks leave out is as much later, one that comes twice the first. @param wall `YYYY-MM-DDTHH:MM[:SS[.fff]]` */
+export function instantAt(wall: string, timeZone: string): number {
+  return Temporal.PlainDateTime.from(wall).toZonedDateTime(timeZone).epochMilliseconds;
+}
+
 /** @param time `HH:MM`, seconds are ignored; 24:00 is the end of the day */
 export function minutesOf(time: string): number {
   return Number(time.slice(0, 2)) * 60 + Number(time.slice(3, 5));

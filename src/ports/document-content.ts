@@ -1,5 +1,5 @@
 /**
- * What a document says: its text page by page, its tables, its date, a PDF of it and a picture of its first page.
+ * What a document says: its text page by page, its date, a PDF of it and a picture of its first page.
  *
  * Contract:
  * - Bad content is never an exception. Whatever the bytes are, `process` answers with a verdict within `limits.timeMs` (plus
@@ -47,6 +47,8 @@ export interface ProcessOptions {
   readonly ocr: 'auto' | 'off';
   /** Drawing the first page takes as long as reading the text of several. */
   readonly thumbnail: boolean;
+  /** IANA zone of whoever has the document: there it is today, and there a mail was sent that does not say where. Absent: UTC. */
+  readonly timeZone?: string;
   readonly signal: AbortSignal;
 }
 
@@ -72,7 +74,9 @@ export type DocumentWarning =
   | 'ocr_missing'
   | 'ocr_failed'
   | 'page_unreadable'
-  /** Some rows or columns are in neither tables nor text. */
+  /** Only the first rows of a sheet are in the PDF. The text of its last page has the others. */
+  | 'rows_not_shown'
+  /** Some rows or columns are neither in the PDF nor in the text. */
   | 'table_truncated'
   | 'text_truncated'
   | 'thumbnail_failed';
@@ -83,13 +87,6 @@ export interface DocumentPage {
   /** Normalised: NFC, `\n` between lines, no control characters, at most one empty line in a row. */
   readonly text: string;
   readonly source: 'text' | 'ocr' | 'none';
-}
-
-export interface DocumentTable {
-  /** The name of the sheet; null in a CSV file. */
-  readonly name: string | null;
-  /** Cells as text. Rows may be of different length. */
-  readonly rows: readonly (readonly string[])[];
 }
 
 export interface DocumentDateGuess {
@@ -109,8 +106,6 @@ export interface ProcessedDocument {
   readonly pageCount: number;
   /** A file with one {@link DocumentPage} as JSON per line: a document's text may be large. */
   readonly pages: { readonly path: string; readonly textBytes: number; readonly bySource: PagesBySource };
-  /** A file with one {@link DocumentTable} as JSON per line; null when the document is no table. */
-  readonly tables: { readonly path: string; readonly count: number } | null;
   readonly documentDate: DocumentDateGuess | null;
   /** The first page as PNG; null when it was not asked for or could not be drawn. */
   readonly thumbnail: { readonly path: string; readonly width: number; readonly height: number } | null;

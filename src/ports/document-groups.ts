@@ -61,7 +61,7 @@ export type ReorderOutcome =
   | { readonly outcome: 'unknown' };
 
 export interface GroupProposal {
-  /** Calendar date of the documents: of their text, else of their upload in UTC. */
+  /** Calendar date of the documents: of their text, else of their upload, in the zone that was asked for. */
   readonly date: string;
   /** Category, else MIME type. */
   readonly type: string;
@@ -86,7 +86,7 @@ export interface DocumentGroups {
   /** @returns false: there is no such group */
   ungroup(organizationId: string, patientUuid: string, id: string, audit: AuditEntry): Promise<boolean>;
   /** Ungrouped documents of one date and type. */
-  proposals(organizationId: string, patientUuid: string): Promise<readonly GroupProposal[]>;
+  proposals(organizationId: string, patientUuid: string, timeZone: string): Promise<readonly GroupProposal[]>;
 }
 
 /** One PDF to be made, given to one process. */

@@ -63,6 +63,8 @@ export interface ProcessedRendition {
   readonly pages: BlobCare;
   readonly thumbnail: BlobCare | null;
   readonly pageCount: number;
+  /** Pages with text: with 0 nothing of it can be found. Null: some have; it was read before they were counted. */
+  readonly textPages: number | null;
   readonly documentDate: { readonly date: string; readonly confidence: number } | null;
   readonly warnings: readonly string[];
 }
@@ -95,7 +97,10 @@ export interface DocumentWork {
   ): Promise<void>;
   /** As if it had not been taken. */
   giveBack(task: DocumentTask): Promise<void>;
-  /** Documents that were refused because one of these programs was missing are asked for again. @returns how many */
+  /**
+   * Documents that were refused because one of these programs was missing are asked for again, and once, after everything else,
+   * those whose scanned pages were not read for the lack of Tesseract. @returns how many
+   */
   askForRefused(installed: ReadonlySet<DocumentProgram>): Promise<number>;
   /** Tasks that wait or are at work. */
   open(organizationId: string, patientUuid?: string): Promise<number>;

@@ -27,6 +27,8 @@ export interface DocumentStepsOptions {
   readonly limits: DocumentLimits;
   /** Raised when the same content comes to something else. */
   readonly processorVersion: number;
+  /** IANA zone of an organisation. */
+  readonly timeZone: (organizationId: string) => string;
   /** Hears that a document was read, so that another one may be. */
   readonly onRead?: (task: DocumentTask) => void;
   /** Others of its organisation are being read: they are written to the index together. */
@@ -143,7 +145,14 @@ export function createDocumentSteps(options: DocumentStepsOptions) {
       if (!isSmall) await work.showStage(task, 'analyzing');
       const result = await options.content.process(
         { path, fileName, declaredType },
-        { folder, limits: options.limits, ocr: 'auto', thumbnail: true, signal },
+        {
+          folder,
+          limits: options.limits,
+          ocr: 'auto',
+          thumbnail: true,
+          timeZone: options.timeZone(task.organizationId),
+          signal,
+        },
       );
       const rendition: Rendition =
         result.verdict === 'refused'
@@ -193,6 +202,7 @@ export function createDocumentSteps(options: DocumentStepsOptions) {
       pdf: files[1] && care(files[1]),
       thumbnail: files[2] && care(files[2]),
       pageCount: result.pageCount,
+      textPages: result.pages.bySource.text + result.pages.bySource.ocr,
       documentDate: documentDate && { date: documentDate.date, confidence: documentDate.confidence },
       warnings: result.warnings,
     };

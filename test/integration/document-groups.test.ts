@@ -327,9 +327,16 @@ test('documents of one date and type are proposed, until they are grouped', asyn
   expect(own.documents.map((d: { silknoteDocumentUuid: string }) => d.silknoteDocumentUuid).sort()).toEqual(
     [one, two].sort(),
   );
+  // Without a date of their own by the day of their upload, at the practice: in Sydney.
+  await records.query(`UPDATE document_renditions SET document_date = NULL WHERE document_date = '2025-03-03'`);
+  await records.query(
+    `UPDATE silknote_documents SET "uploadDate" = '2025-03-03T21:10:00Z' WHERE "silknoteDocumentUuid" = ANY ($1)`,
+    [[one, two]],
+  );
+  expect((await proposals()).map(({ date }: { date: string }) => date)).toContain('2025-03-04');
   expect((await ask('GET', groupsOf(patient))).json.groups).toEqual([]);
   await ask('POST', groupsOf(patient), { documentIds: [one, two] });
-  expect((await proposals()).map(({ date }: { date: string }) => date)).not.toContain('2025-03-03');
+  expect((await proposals()).map(({ date }: { date: string }) => date)).not.toContain('2025-03-04');
   // The next test takes the work itself.
   const groups = async () => (await ask('GET', groupsOf(patient))).json.groups as { status: string }[];
   await until(async () => (await groups()).every(({ status }) => status !== 'waiting'));

@@ -1,7 +1,7 @@
 /** A document followed from the share to a search hit and back to nothing; all stores are counted after every step. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
@@ -11,6 +11,7 @@ import { syncFiles } from '../../src/engine/files/sync-files.ts';
 import { compareIndex } from '../../src/runs/compare-index.ts';
 import { rebuildIndex } from '../../src/runs/rebuild-index.ts';
 import { repairIndex } from '../../src/runs/repair-index.ts';
+import { pictureOf } from '../support/document-samples.ts';
 import { expectEqualStores } from '../support/equal-stores.ts';
 import { ORGANIZATION, type PracticeSetup, setUpPractice } from '../support/practice-setup.ts';
 import { until } from '../support/until.ts';
@@ -43,17 +44,19 @@ async function sync(mode: 'quick' | 'deep' = 'quick') {
 }
 
 let ended = Promise.withResolvers<void>();
+let missing = Promise.withResolvers<readonly string[]>();
 
-async function start(programPath: string): Promise<DocumentService> {
+async function start(programPath: string, ocrLanguages = ['eng']): Promise<DocumentService> {
   const { config, chartsync } = setup;
   return startDocumentService({
-    config: { ...config, programPath },
+    config: { ...config, programPath, ocrLanguages },
     work: chartsync.documentWork,
     blobs: chartsync.blobs,
     deliveries: chartsync.deliveries,
     remotes: chartsync.remotes,
     search: await chartsync.search(),
     onEnd: () => ended.resolve(),
+    onMissingLanguages: (languages) => missing.resolve(languages),
   });
 }
 
@@ -146,6 +149,39 @@ test('a document is found, changes, goes and leaves nothing, and all counts agre
     [REFERENCE],
   );
   expect(made.n).toBe(0);
+  await expectEqualCounts();
+});
+
+test('a scan that could not be read says that nothing of it is found, and is read once Tesseract is there', async () => {
+  await addFile('Replaced by a picture.');
+  await writeFile(join(setup.filesFolder, 'notes/followed.txt'), await pictureOf('zaffre'));
+  await sync('deep');
+  await work();
+  const made = (): Promise<{ pages: number; warnings: string[]; asked: boolean }> =>
+    row(
+      `SELECT r.text_pages AS pages, r.warnings, r.ocr_asked AS asked
+       FROM document_renditions AS r JOIN silknote_documents AS d USING (sha256) WHERE d."vsrxReference" = $1`,
+      [REFERENCE],
+    );
+  expect(await row(STATUS, [REFERENCE])).toMatchObject({ status: 'complete' });
+  expect(await made()).toEqual({ pages: 0, warnings: ['ocr_missing'], asked: false });
+
+  await service!.stop();
+  const folder = join(setup.config.home, 'programs');
+  await mkdir(folder);
+  const script = 'case "$1" in --list-langs) printf "List:\\neng\\nosd\\n";; *) echo "The zaffre parrot.";; esac';
+  await writeFile(join(folder, 'tesseract'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  missing = Promise.withResolvers();
+  service = await start(folder, ['eng', 'ita']);
+  expect(await missing.promise).toEqual(['ita']);
+  await until(async () => (await made()).asked);
+  await work();
+  expect(await made()).toEqual({ pages: 1, warnings: [], asked: true });
+  expect(await found('zaffre')).toHaveLength(1);
+
+  // Another machine, without it, has read it since: it is not asked for in turns for ever.
+  await records.query(`UPDATE document_renditions SET warnings = '{ocr_missing}' WHERE ocr_asked`);
+  expect(await setup.chartsync.documentWork.askForRefused(new Set(['tesseract']))).toBe(0);
   await expectEqualCounts();
 });
 

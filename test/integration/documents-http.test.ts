@@ -1,11 +1,14 @@
 /** The documents of patients over HTTP: brought, read, searched, removed, taken back. */
+import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
+import { PROCESSOR_VERSION } from '../../src/documents/limits.ts';
 import { type RunningServer, serve } from '../../src/server.ts';
 import { askService } from '../support/ask-service.ts';
-import { docxOf, docxWithMargins } from '../support/document-samples.ts';
+import { runCommand } from '../support/command.ts';
+import { docxOf, docxWithMargins, encryptedPdf, pictureOf } from '../support/document-samples.ts';
 import { type PracticeSetup, setUpPractice } from '../support/practice-setup.ts';
 import { until } from '../support/until.ts';
 
@@ -153,28 +156,37 @@ test('a Word document is found by what only its letterhead says, and its PDF sho
   );
 });
 
-test('the update has those Word documents read again that were read without their headers, and no others', async () => {
-  const form = formOf(
-    { clientFileId: 'before the update' },
-    { 'letter.docx': new Blob([docxOf(['Dear colleague,'])]) },
-  );
-  expect((await ask('POST', `/api/patients/${patient}/process`, form)).status).toBe(202);
+test.each([
+  ['Word documents that were read without their headers', '0031_document_service.sql', 'wordprocessingml'],
+  ['long tables of which rows were left out', '0037_unread_documents.sql', 'csv'],
+])('the update has %s read again, and no others', async (_, migration, type) => {
+  const rows = Array.from({ length: 2100 }, (_, n) => `row ${n},${n}`);
+  const files = {
+    'letter.docx': docxOf(['Dear colleague,']),
+    'short.csv': 'name,visits\nZoe Sample,3\n',
+    'long.csv': `name,visits\n${rows.join('\n')}\n`,
+  };
+  for (const [name, content] of Object.entries(files)) {
+    const form = formOf({ clientFileId: `${name} before ${migration}` }, { [name]: new Blob([content]) });
+    expect((await ask('POST', `/api/patients/${patient}/process`, form)).status).toBe(202);
+  }
   await settled();
   const migrations = new URL('../../src/stores/postgres/migrations/', import.meta.url);
-  const statements = (await readFile(new URL('0031_document_service.sql', migrations), 'utf8')).split(';');
+  const statements = (await readFile(new URL(migration, migrations), 'utf8')).split(';');
   const records = new pg.Client({ connectionString: setup.environment.DATABASE_URL });
   await records.connect();
   try {
     await records.query('UPDATE document_renditions SET processor_version = 1');
     await records.query(statements.find((statement) => statement.includes('INSERT INTO document_outbox'))!);
     await settled();
-    const { rows } = await records.query(
-      `SELECT DISTINCT detected_type LIKE '%wordprocessingml%' AS word, processor_version AS version
+    const { rows: read } = await records.query(
+      `SELECT DISTINCT detected_type LIKE '%' || $1 AND (page_count > 40 OR $1 <> 'csv') AS wanted, processor_version AS version
        FROM document_renditions ORDER BY 1, 2`,
+      [type === 'csv' ? type : `${type}.document`],
     );
-    expect(rows).toEqual([
-      { word: false, version: 1 },
-      { word: true, version: 2 },
+    expect(read).toEqual([
+      { wanted: false, version: 1 },
+      { wanted: true, version: PROCESSOR_VERSION },
     ]);
   } finally {
     await records.end();
@@ -262,6 +274,34 @@ test('what is not a form, has no file or names nobody is refused', async () => {
   expect(broken.status).toBe(400);
 });
 
+test('the time of an upload without a zone is one of the organisation, and what is no time is refused', async () => {
+  const bring = (uploadDate: unknown) => {
+    const metadata = JSON.stringify({ vsrxReference: randomUUID(), uploadDate });
+    return ask('POST', '/api/process', formOf({ patientUuid: patient, metadata }, { 'dated.txt': 'A dated letter.' }));
+  };
+  const uploaded = async (uploadDate: unknown) => {
+    const { json } = await bring(uploadDate);
+    return (await ask('GET', `/api/documents/${json.documentUuid}/details`)).json.uploadDate;
+  };
+  // The practice is in Sydney.
+  expect(await uploaded('2026-03-05T08:10:00')).toBe('2026-03-04T21:10:00.000Z');
+  expect(await uploaded('2026-07-05 08:10')).toBe('2026-07-04T22:10:00.000Z');
+  expect(await uploaded('2026-03-05')).toBe('2026-03-04T13:00:00.000Z');
+  expect(await uploaded('5 Mar 2026 08:10')).toBe('2026-03-04T21:10:00.000Z');
+  expect(await uploaded('2026-03-05T08:10:00+01:00')).toBe('2026-03-05T07:10:00.000Z');
+  expect(await uploaded('Thu, 05 Mar 2026 08:10:00 GMT')).toBe('2026-03-05T08:10:00.000Z');
+  // Nobody has brought it then.
+  for (const impossible of [null, '', '9998-01-01', '+200000-01-01T00:00:00Z', '1900-01-01']) {
+    expect(Date.now() - Date.parse(await uploaded(impossible)), String(impossible)).toBeLessThan(60_000);
+  }
+  for (const nonsense of ['yesterday', '2026-02-31T10:00', '0000-00-00', 17, {}]) {
+    expect(await bring(nonsense), String(nonsense)).toMatchObject({
+      status: 400,
+      json: { error: expect.stringContaining('uploadDate') },
+    });
+  }
+});
+
 test('a document whose content cannot be read says why, and is there as before', async () => {
   const bytes = '%PDF-1.4\nnothing follows\n';
   const { json } = await ask('POST', '/api/process', formOf({ patientUuid: patient }, { 'broken.pdf': bytes }));
@@ -314,4 +354,79 @@ test('the documents of a patient, the newest first, page by page', async () => {
   for (const key of forged.map((one) => Buffer.from(one).toString('base64url'))) {
     expect((await ask('GET', `${path}?order=newest&after=${key}`)).status).toBe(400);
   }
+});
+
+test('what no search finds is counted, listed by its cause, told with each finding, and read again together', async () => {
+  const before = (await ask('GET', '/api/v1/documents/summary')).json;
+  const one = stranger;
+  const seen = (await search('numbat', one)).json;
+  const files = {
+    'locked one.pdf': await encryptedPdf(),
+    'locked two.pdf': Buffer.concat([await encryptedPdf(), Buffer.from('\n%')]),
+    'scan.png': await pictureOf('numbat'),
+    'letter.txt': 'A numbat with a strained tail.',
+  };
+  const uuids: Record<string, string> = {};
+  for (const [name, content] of Object.entries(files)) {
+    const form = formOf({ clientFileId: `unread ${name}` }, { [name]: new Blob([content]) });
+    uuids[name] = (await ask('POST', `/api/patients/${one}/process`, form)).json.documents[0].documentUuid;
+  }
+  await settled();
+  const notSearched = {
+    waiting: 0,
+    failed: seen.notSearched.failed + 2,
+    withoutText: seen.notSearched.withoutText + 1,
+  };
+  const state = (await ask('GET', `/api/patients/${one}/documents?limit=1000`)).json.documents.find(
+    (d: { silknoteDocumentUuid: string }) => d.silknoteDocumentUuid === uuids['scan.png'],
+  );
+  expect(state).toMatchObject({ status: 'complete', textPages: 0, warnings: ['ocr_missing'] });
+  const found = await search('numbat', one);
+  expect(found.json.passages).toHaveLength(seen.passages.length + 1);
+  expect(found.json.notSearched).toEqual(notSearched);
+  const full = await ask('POST', `/api/vector-search/${one}/query-full`, { query: 'numbat' });
+  expect(full.json.notSearched).toEqual(notSearched);
+
+  const { json: summary } = await ask('GET', '/api/v1/documents/summary');
+  expect(summary).toMatchObject({ waiting: 0, processing: 0 });
+  expect(summary.failed - before.failed).toBe(2);
+  expect(summary.without_text - before.without_text).toBe(1);
+  const items = (code: string) => summary.causes.find((cause: { code: string }) => cause.code === code)?.items;
+  const listed = async (code: string) => {
+    const documents = [];
+    for (let after = ''; ; ) {
+      const { json } = await ask('GET', `/api/v1/documents/unread?code=${code}&limit=1${after && `&after=${after}`}`);
+      documents.push(...json.documents);
+      if (json.next === null) return documents;
+      after = json.next;
+    }
+  };
+  const locked = await listed('document_encrypted');
+  expect(locked).toHaveLength(items('document_encrypted'));
+  const mine = locked.filter((d) => Object.values(uuids).includes(d.document_uuid));
+  expect(mine.map((d) => d.document_uuid)).toEqual([uuids['locked one.pdf'], uuids['locked two.pdf']].sort());
+  expect(mine[0]).toMatchObject({ patient_uuid: one, kind: 'failed', error: expect.stringContaining('password') });
+  const scans = await listed('ocr_missing');
+  expect(scans).toHaveLength(items('ocr_missing'));
+  expect(scans.find((d) => d.document_uuid === uuids['scan.png'])).toMatchObject({
+    original_name: 'scan.png',
+    kind: 'without_text',
+    warnings: ['ocr_missing'],
+    remedy: expect.stringContaining('tesseract-ocr'),
+  });
+  const all = await ask('GET', '/api/v1/documents/unread?limit=500');
+  expect(all.json.documents).toHaveLength(summary.failed + summary.without_text);
+  expect((await ask('GET', '/api/v1/documents/unread?after=nonsense')).status).toBe(400);
+
+  const { stdout, lines } = await runCommand(['status', '--json'], { cwd: setup.folder, env: setup.environment });
+  expect(lines.find(({ type }) => type === 'documents')).toMatchObject({ organizationId: 'org_test', waiting: 0 });
+  expect(stdout).not.toContain('locked');
+  const status = await runCommand(['status'], { cwd: setup.folder, env: setup.environment });
+  expect(status.stdout).toMatch(/Documents of org_test that no search finds: .*\d document_encrypted/);
+
+  const again = await ask('POST', '/api/v1/documents/reprocess', { code: 'document_encrypted' });
+  expect(again).toMatchObject({ status: 202, json: { success: true, queued: locked.length } });
+  await settled();
+  expect((await ask('GET', '/api/v1/documents/summary')).json).toEqual(summary);
+  expect((await ask('POST', '/api/v1/documents/reprocess', { code: 'nothing_of_this' })).json.queued).toBe(0);
 });

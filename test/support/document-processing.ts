@@ -3,12 +3,11 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DOCUMENT_LIMITS } from '../../src/documents/limits.ts';
-import { readPages, readTables } from '../../src/documents/result-files.ts';
+import { readPages } from '../../src/documents/result-files.ts';
 import type {
   DocumentContent,
   DocumentLimits,
   DocumentPage,
-  DocumentTable,
   ProcessedDocument,
   ProcessOptions,
   RefusedDocument,
@@ -17,7 +16,6 @@ import type {
 export interface Processing {
   readonly result: ProcessedDocument | RefusedDocument;
   readonly pages: readonly DocumentPage[];
-  readonly tables: readonly DocumentTable[];
   /** What was in the folder at the end. */
   readonly files: readonly string[];
 }
@@ -48,6 +46,7 @@ export async function processBytes(
         limits: { ...DOCUMENT_LIMITS, ...options.limits },
         ocr: options.ocr ?? 'off',
         thumbnail: options.thumbnail ?? false,
+        ...(options.timeZone === undefined ? {} : { timeZone: options.timeZone }),
         signal: options.signal ?? new AbortController().signal,
       },
     );
@@ -56,7 +55,6 @@ export async function processBytes(
     return {
       result,
       pages: processed === null ? [] : await Array.fromAsync(readPages(processed.pages.path)),
-      tables: processed?.tables ? await Array.fromAsync(readTables(processed.tables.path)) : [],
       files: readdirSync(folder).sort(),
     };
   } finally {

@@ -175,11 +175,27 @@ export const mail = (body: string): string =>
   ].join('\r\n');
 
 /** An Outlook message ([MS-OXMSG]): a property is a stream whose name is its number and type. */
-export function msgOf(message: { readonly subject: string; readonly from: string; readonly body: string }): Buffer {
+export function msgOf(message: {
+  readonly subject: string;
+  readonly from: string;
+  readonly body: string;
+  readonly sentAt?: string;
+  /** Of the mail as it was transported. */
+  readonly headers?: string | null;
+}): Buffer {
   const text = (id: string, value: string): Entry => stream(`__substg1.0_${id}001F`, Buffer.from(value, 'utf16le'));
   const attachment: Entry[] = [stream('__properties_version1.0', Buffer.alloc(8)), text('3707', 'scan.pdf')];
+  const sentAt: Buffer[] = [];
+  if (message.sentAt !== undefined) {
+    // PidTagClientSubmitTime, in tenths of microseconds since 1601.
+    const property = Buffer.alloc(16);
+    property.writeUInt32LE(0x00390040);
+    property.writeBigUInt64LE(BigInt(Date.parse(message.sentAt) + 11_644_473_600_000) * 10_000n, 8);
+    sentAt.push(property);
+  }
   const own = [
-    stream('__properties_version1.0', Buffer.alloc(32)),
+    stream('__properties_version1.0', Buffer.concat([Buffer.alloc(32), ...sentAt])),
+    ...(message.headers ? [text('007D', message.headers)] : []),
     text('001A', 'IPM.Note'),
     text('0037', message.subject),
     text('0C1A', message.from),

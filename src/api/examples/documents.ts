@@ -1,4 +1,5 @@
 /** Examples: documents – how far they are, their text, what is found in them. */
+import { ERROR_CATALOGUE } from '../../domain/errors.ts';
 import {
   BEGUN,
   CONNECTION,
@@ -25,6 +26,9 @@ const copy = (store: string, place: string) => ({
 });
 const TEXT = 'The fracture of the left wrist has healed without displacement.';
 
+/** One letter is not read yet. */
+const NOT_SEARCHED = { waiting: 1, failed: 0, withoutText: 0 };
+
 const search = {
   patientUuid: PATIENT,
   passages: [
@@ -45,6 +49,14 @@ const search = {
   ],
   next: null,
   byMeaning: false,
+  notSearched: NOT_SEARCHED,
+};
+
+const LOCKED = {
+  code: 'document_encrypted',
+  kind: 'failed',
+  error: ERROR_CATALOGUE.document_encrypted.summary,
+  remedy: ERROR_CATALOGUE.document_encrypted.remedy,
 };
 
 const CONCLUSION = 'The wrist has healed.';
@@ -63,6 +75,7 @@ const byModel = {
   ],
   answeredBy: 'model',
   reason: null,
+  notSearched: NOT_SEARCHED,
 };
 
 const full = {
@@ -83,6 +96,7 @@ const full = {
     message: 'No language model is configured.',
     remedy: 'Describe one under languageModel in chartsync.yaml, and restart; or take the passages.',
   },
+  notSearched: NOT_SEARCHED,
 };
 
 const medicalDocument = {
@@ -287,6 +301,7 @@ export const DOCUMENT_EXAMPLES: Examples = {
             sizeBytes: 48211,
             hash: HASH,
             pageCount: 3,
+            textPages: 3,
             documentDate: '2026-02-17',
             uploadDate: '2026-02-18T01:12:00.000Z',
             processedAt: ENDED,
@@ -350,6 +365,36 @@ export const DOCUMENT_EXAMPLES: Examples = {
   },
   documentDetails: { answers: { 200: medicalDocument } },
   documentMetadata: { answers: { 200: medicalDocument } },
+  documentsSummary: {
+    answers: {
+      200: {
+        waiting: 1,
+        processing: 0,
+        failed: 1,
+        without_text: 0,
+        causes: [{ ...LOCKED, items: 1 }],
+      },
+    },
+  },
+  unreadDocuments: {
+    answers: {
+      200: {
+        documents: [
+          {
+            document_uuid: SECOND_DOCUMENT,
+            patient_uuid: PATIENT,
+            patient_name: 'Example, Avery',
+            original_name: 'Operation report.pdf',
+            ...LOCKED,
+            warnings: [],
+            processed_at: ENDED,
+          },
+        ],
+        next: null,
+      },
+    },
+  },
+  reprocessDocuments: { body: { code: LOCKED.code }, answers: { 202: { success: true, queued: 1 } } },
   reprocessDocument: { answers: { 202: { success: true, documentUuid: DOCUMENT, status: 'queued' } } },
   setPatientInfo: {
     body: { patientName: 'Example, Avery', dateOfBirth: '1961-05-04' },
@@ -376,6 +421,7 @@ export const DOCUMENT_EXAMPLES: Examples = {
           writtenBy: 'model',
           model: 'sample-model',
           writtenAt: NOW,
+          notSearched: NOT_SEARCHED,
         },
         saved: true,
         summaryGenerationCount: 1,

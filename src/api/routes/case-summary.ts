@@ -9,7 +9,7 @@ import { PatientUuid, patientOf } from '../document-access.ts';
 import { HttpError } from '../errors.ts';
 import { isAsSeen, type Preconditions, summaryTag } from '../etag.ts';
 import { CITATION_FIELDS, citationOf, type ModelAnswers } from '../model-answers.ts';
-import { findPassages, type NamedPassage } from '../patient-passages.ts';
+import { findPassages, type NamedPassage, NotSearched } from '../patient-passages.ts';
 import { ACCESS_REFUSALS, refusals } from '../refusals.ts';
 import { SelectOrganization } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
@@ -34,6 +34,7 @@ const WrittenSummary = Type.Object(
       writtenBy: Type.Literal('model'),
       model: Type.String(),
       writtenAt: Type.String({ format: 'date-time' }),
+      notSearched: NotSearched,
     }),
     saved: Type.Boolean({ description: 'False: another one is saved, and stays.' }),
     summaryGenerationCount: Type.Integer({ minimum: 1, description: `Of at most ${MOST_GENERATIONS}.` }),
@@ -183,6 +184,7 @@ export function caseSummaryRoutes(
         request,
         { organizationId, action: 'case_summary.write', subject },
         async () => {
+          const notSearched = await services.unread.ofPatient(organizationId, patientUuid);
           const passages = await findSummaryPassages(services, place, model.maxPassages);
           if (passages.length === 0) {
             const message = 'The documents of this patient have no passages that a summary could be written from.';
@@ -206,6 +208,7 @@ export function caseSummaryRoutes(
               writtenBy: 'model',
               model: model.model,
               writtenAt: new Date().toISOString(),
+              notSearched,
             };
             // What a person saved, perhaps in this moment, is theirs.
             const isNone = (version: string | null) => version === null;

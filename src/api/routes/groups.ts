@@ -11,7 +11,7 @@ import { PatientUuid, patientOf } from '../document-access.ts';
 import { HttpError } from '../errors.ts';
 import { ACCESS_REFUSALS, refusals } from '../refusals.ts';
 import { SelectOrganization } from '../schemas.ts';
-import type { ApiServices } from '../services.ts';
+import { type ApiServices, timeZoneOf } from '../services.ts';
 
 const uuid = () => Type.String({ format: 'uuid' });
 const nullable = (schema: Parameters<typeof Type.Union>[0][number]) => Type.Union([schema, Type.Null()]);
@@ -289,7 +289,11 @@ export function groupRoutes(app: FastifyInstance, services: ApiServices, access:
       const { organizationId, patientUuid } = await patientOf(services, access, request, 'documents:read');
       const subject = { kind: 'patient', id: patientUuid };
       await access.note(request, { organizationId, action: 'group.proposals', subject });
-      const proposals = await services.groups.proposals(organizationId, patientUuid);
+      const proposals = await services.groups.proposals(
+        organizationId,
+        patientUuid,
+        timeZoneOf(services, organizationId),
+      );
       return {
         patientUuid,
         proposals: proposals.map(({ date, type, documents }) => ({

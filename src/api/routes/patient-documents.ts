@@ -40,11 +40,18 @@ const DocumentState = Type.Object(
     sizeBytes: Type.Integer({ minimum: 0 }),
     hash: Type.String({ description: 'SHA-256 of the content.' }),
     pageCount: nullable(Type.Integer({ minimum: 0 })),
+    textPages: nullable(
+      Type.Integer({
+        minimum: 0,
+        description:
+          'Pages with text. 0: nothing of it can be found. Null: not read yet, or some, in a document that was read before they were counted.',
+      }),
+    ),
     documentDate: nullable(Type.String({ description: 'A guess, YYYY-MM-DD.' })),
     uploadDate: instant(),
     processedAt: instant(),
     hasThumbnail: Type.Boolean(),
-    warnings: Type.Array(Type.String()),
+    warnings: Type.Array(Type.String(), { description: 'What is not in it, or not right: docs/documents.md.' }),
   },
   { $id: 'DocumentState' },
 );
@@ -152,6 +159,7 @@ function stateOf(document: DeskDocument) {
     sizeBytes: document.sizeBytes,
     hash: document.sha256,
     pageCount: made?.pageCount ?? null,
+    textPages: made?.textPages ?? null,
     documentDate: made?.documentDate?.date ?? null,
     uploadDate: document.uploadedAt,
     processedAt: document.processedAt,

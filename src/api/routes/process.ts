@@ -3,13 +3,14 @@ import { randomUUID } from 'node:crypto';
 import multipart from '@fastify/multipart';
 import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
+import { instantAt } from '../../domain/clinic-day.ts';
 import { normaliseUuid } from '../../domain/reference.ts';
 import type { Access } from '../access.ts';
 import { PatientUuid, patientOf } from '../document-access.ts';
 import { HttpError } from '../errors.ts';
 import { ACCESS_REFUSALS, refusals } from '../refusals.ts';
 import { SelectOrganization } from '../schemas.ts';
-import type { ApiServices } from '../services.ts';
+import { type ApiServices, timeZoneOf } from '../services.ts';
 import { type StoredFile, storeParts, type UploadedParts } from '../uploads.ts';
 
 const MOST_FILES = 500;
@@ -89,7 +90,7 @@ export async function processRoutes(app: FastifyInstance, services: ApiServices,
               metadata: {
                 type: 'string',
                 description:
-                  'JSON: vsrxReference, description, uploadDate, sourceSystem; createPatient true: a patient who is not known yet gets a fileset. Other fields are ignored.',
+                  'JSON: vsrxReference, description, uploadDate (without a zone: in that of the organisation), sourceSystem; createPatient true: a patient who is not known yet gets a fileset. Other fields are ignored.',
               },
             },
             ['file'],
@@ -120,7 +121,7 @@ export async function processRoutes(app: FastifyInstance, services: ApiServices,
               reference: referenceOf(metadata.vsrxReference),
               clientFileId: referenceOf(metadata.vsrxReference),
               title: textOf(metadata.description),
-              uploadedAt: instantOf(metadata.uploadDate),
+              uploadedAt: instantOf(metadata.uploadDate, timeZoneOf(services, organizationId)),
               sourceSystem: textOf(metadata.sourceSystem)?.slice(0, 50) ?? 'upload',
               ...(metadata.createPatient === true
                 ? { newPatient: { ownerUuid: normaliseUuid(String(request.headers['x-silknote-user-uuid'] ?? '')) } }
@@ -245,8 +246,28 @@ function textOf(value: unknown): string | null {
   return typeof value === 'string' && value.trim() !== '' ? value.replaceAll('\0', '').toWellFormed() : null;
 }
 
-function instantOf(value: unknown): string {
-  const at = typeof value === 'string' ? new Date(value) : null;
-  const known = at !== null && at.getTime() > 0 && at.getTime() < Date.now() + 86_400_000;
-  return (known ? at : new Date()).toISOString();
+const ZONE = /(?:Z|[+-]\d{2}:?\d{2}|\b(?:GMT|UTC?))\s*(?:\([^()]*\))?$/i;
+const ISO = /^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?)?$/;
+
+/** A time without a zone is one of the organisation. What was not, or cannot have been, is now. @throws HttpError 400 */
+function instantOf(value: unknown, timeZone: string): string {
+  if (value === undefined || value === null || value === '') return new Date().toISOString();
+  const text = typeof value === 'string' ? value.trim() : '';
+  const at = ZONE.test(text) ? Date.parse(text) : wallInstant(text, timeZone);
+  if (Number.isNaN(at)) {
+    throw new HttpError(400, 'invalid_request', '"uploadDate" is no time such as 2026-03-05T10:00:00+11:00.');
+  }
+  const isKnown = at > 0 && at < Date.now() + 86_400_000;
+  return new Date(isKnown ? at : Date.now()).toISOString();
+}
+
+function wallInstant(text: string, timeZone: string): number {
+  // Read as though it were in UTC, so that the zone of the machine has no part in it.
+  const wall = ISO.test(text) ? text : new Date(`${text} UTC`);
+  try {
+    return instantAt(typeof wall === 'string' ? wall : wall.toISOString().slice(0, -1), timeZone);
+  } catch {
+    // No such day, or one beyond all calendars.
+    return Number.NaN;
+  }
 }

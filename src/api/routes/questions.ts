@@ -12,7 +12,14 @@ import type { Access } from '../access.ts';
 import { PatientUuid, patientOf } from '../document-access.ts';
 import { HttpError } from '../errors.ts';
 import { CITATION_FIELDS, citationOf, isOfModel, type ModelAnswers } from '../model-answers.ts';
-import { type NamedPassage, SearchWords, searchPatient, stillThere } from '../patient-passages.ts';
+import {
+  type FoundPassages,
+  type NamedPassage,
+  NotSearched,
+  SearchWords,
+  searchPatient,
+  stillThere,
+} from '../patient-passages.ts';
 import { ACCESS_REFUSALS, refusals } from '../refusals.ts';
 import { SelectOrganization } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
@@ -60,6 +67,7 @@ const FullAnswer = Type.Object(
       ],
       { description: 'Why the passages are the answer; null: the model has answered.' },
     ),
+    notSearched: NotSearched,
   },
   { description: 'Without a language model, and when it fails, the passages are the answer.' },
 );
@@ -139,7 +147,7 @@ export function questionRoutes(
     },
     async (request) => {
       await access.authorize(request, 'documents:read');
-      throw notDone(services);
+      throw notDone();
     },
   );
 
@@ -157,7 +165,7 @@ export function questionRoutes(
     },
     async (request) => {
       await patientOf(services, access, request, 'documents:read');
-      throw notDone(services);
+      throw notDone();
     },
   );
 
@@ -186,7 +194,16 @@ export function questionRoutes(
   );
 
   async function fullAnswer(request: FastifyRequest, reply: FastifyReply, text: string | undefined) {
-    const { place, passages } = await searchPatient(services, access, request, { text, limit: FULL_PASSAGES });
+    const found = await searchPatient(services, access, request, { text, limit: FULL_PASSAGES });
+    return { ...(await answerOf(request, reply, text, found)), notSearched: found.notSearched };
+  }
+
+  async function answerOf(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    text: string | undefined,
+    { place, passages }: FoundPassages,
+  ) {
     const model = services.languageModel;
     if (model === null) return passagesAnswer(passages, NO_MODEL);
     if (passages.length === 0) return passagesAnswer(passages, NOTHING_FOUND);
@@ -237,9 +254,7 @@ function passagesAnswer(passages: readonly NamedPassage[], reason: Reason) {
   return { content, citations, answeredBy: 'passages', reason };
 }
 
-function notDone({ languageModel }: ApiServices): HttpError {
+function notDone(): HttpError {
   const instead = 'POST /api/vector-search/:uuid/query-full answers one question about one patient.';
-  return languageModel === null
-    ? new HttpError(501, 'language_model_missing', `This needs a language model, and none is configured. ${instead}`)
-    : new HttpError(501, 'not_available', `This is not done. ${instead}`);
+  return new HttpError(501, 'not_available', `This is not done, with or without a language model. ${instead}`);
 }

@@ -10,7 +10,7 @@ import { Type } from 'typebox';
 import type { FoundPassage } from '../../ports/search-index.ts';
 import type { Access } from '../access.ts';
 import { PatientUuid } from '../document-access.ts';
-import { SearchWords, searchPatient } from '../patient-passages.ts';
+import { NotSearched, SearchWords, searchPatient } from '../patient-passages.ts';
 import { ACCESS_REFUSALS, refusals } from '../refusals.ts';
 import { SelectOrganization } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
@@ -53,6 +53,7 @@ const SearchAnswer = Type.Object(
     passages: Type.Array(Passage),
     next: Type.Union([Type.String(), Type.Null()], { description: 'The place to go on "after".' }),
     byMeaning: Type.Boolean({ description: 'Whether meanings were compared as well as words.' }),
+    notSearched: NotSearched,
   },
   { description: 'The best passages first.' },
 );
@@ -105,7 +106,7 @@ export function searchRoutes(app: FastifyInstance, services: ApiServices, access
   );
 
   async function searchAnswer(request: FastifyRequest, asked: Asked) {
-    const { place, answer, passages } = await searchPatient(services, access, request, asked);
+    const { place, answer, passages, notSearched } = await searchPatient(services, access, request, asked);
     return {
       patientUuid: place.patientUuid,
       passages: passages.map(({ documentUuid, documentName, page, start, end, text, highlights, score }) => ({
@@ -121,6 +122,7 @@ export function searchRoutes(app: FastifyInstance, services: ApiServices, access
       })),
       next: answer.next,
       byMeaning: answer.byMeaning,
+      notSearched,
     };
   }
 }

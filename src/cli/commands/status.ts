@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { UnreadSummary } from '../../ports/unread-documents.ts';
 import { countOf } from '../arguments.ts';
 import { type CommandRunner, connectionNamed } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -52,6 +53,10 @@ export function registerStatus(program: Command, runner: CommandRunner): void {
         if (statuses.some((s) => s.heldItems > 0)) output.say('Deletions wait for a decision: chartsync held list');
         if (statuses.some((s) => s.openFailures > 0)) output.say('Items failed: chartsync failures <connection>');
         for (const { id } of chartsync.config.organizations) {
+          const summary = await chartsync.unread.summary(id);
+          output.emit('documents', { organizationId: id, ...summary });
+          const line = unreadLine(id, summary);
+          if (line !== null) output.say(line);
           const [report] = await chartsync.consistency.reports(id, 1);
           if (report === undefined) continue;
           output.emit('consistency', { organizationId: id, ...report });
@@ -122,4 +127,11 @@ export function registerStatus(program: Command, runner: CommandRunner): void {
         return EXIT.done;
       }),
     );
+}
+
+/** Null: every document is read, and has text. */
+function unreadLine(organizationId: string, { waiting, processing, causes }: UnreadSummary): string | null {
+  const codes = causes.map(({ code, failed, documents }) => `${documents} ${failed ? code : `without text (${code})`}`);
+  const parts = [...(waiting + processing > 0 ? [`${waiting + processing} to be read`] : []), ...codes];
+  return parts.length === 0 ? null : `Documents of ${organizationId} that no search finds: ${parts.join(', ')}.`;
 }

@@ -1,5 +1,5 @@
 /** What all converters have in common. */
-import type { DocumentTable, DocumentWarning } from '../../ports/document-content.ts';
+import type { DocumentWarning } from '../../ports/document-content.ts';
 import type { Job } from '../job.ts';
 
 export interface Source {
@@ -13,7 +13,6 @@ export interface Converted {
   readonly pdf: Uint8Array;
   /** Normalised text of each page of `pdf`; null when it has to be read from there. */
   readonly pages: readonly string[] | null;
-  readonly tables: readonly DocumentTable[] | null;
   /** When a mail was sent, as `YYYY-MM-DD`. */
   readonly mailDate: string | null;
   readonly warnings: readonly DocumentWarning[];

@@ -21,5 +21,5 @@ export async function convertImage({ bytes, type, job }: Source): Promise<Conver
     const size = { width: image.width * scale, height: image.height * scale };
     document.addPage([size.width, size.height]).drawImage(embedded, { x: 0, y: 0, ...size });
   }
-  return { pdf: await document.save(), pages: null, tables: null, mailDate: null, warnings: [] };
+  return { pdf: await document.save(), pages: null, mailDate: null, warnings: [] };
 }

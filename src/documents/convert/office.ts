@@ -54,5 +54,5 @@ export async function convertOffice({ bytes, type, job }: Source): Promise<Conve
   if (result === undefined) throw new Refusal('document_corrupt');
   // pdf.js wants no Buffer.
   const pdf = new Uint8Array(await readFile(join(output, result)));
-  return { pdf, pages: null, tables: null, mailDate: null, warnings: [] };
+  return { pdf, pages: null, mailDate: null, warnings: [] };
 }

@@ -1,5 +1,6 @@
 /** Outlook's .msg files. */
 import msgReader, { type FieldsData } from '@kenjiuno/msgreader';
+import { localDate } from '../../domain/clinic-day.ts';
 import { Refusal } from '../refusal.ts';
 import { decodeText } from '../text-encoding.ts';
 import type { Converted, Source } from './converter.ts';
@@ -11,15 +12,21 @@ export async function convertOutlook({ bytes, job }: Source): Promise<Converted>
     const reader = new msgReader.default(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength));
     const data = reader.getFileData();
     if (data.error !== undefined) throw new Refusal('document_corrupt');
-    mail = mailOf(data);
+    mail = mailOf(data, job.timeZone);
   } catch {
     throw new Refusal('document_corrupt');
   }
   return setMail(mail, job);
 }
 
-function mailOf(data: FieldsData): Mail {
-  const date = data.clientSubmitTime ?? data.messageDeliveryTime ?? data.creationTime ?? '';
+function mailOf(data: FieldsData, timeZone: string): Mail {
+  // As the sender's clock and zone had it. Outlook's own fields, and all that a mail has that was never sent, are instants.
+  const header = /^date:[ \t]*(.*(?:\r?\n[ \t].*)*)/im
+    .exec(data.headers ?? '')?.[1]
+    ?.replace(/\s+/g, ' ')
+    .trim();
+  const date = header || (data.clientSubmitTime ?? data.messageDeliveryTime ?? data.creationTime ?? '');
+  const instant = Date.parse(date);
   const to = (kind: 'to' | 'cc'): string =>
     (data.recipients ?? [])
       .filter((recipient) => (recipient.recipType ?? 'to') === kind)
@@ -36,7 +43,7 @@ function mailOf(data: FieldsData): Mail {
       .map((attachment) => attachment.fileName ?? attachment.name ?? 'attachment'),
     html: data.bodyHtml ?? (data.html === undefined ? null : decodeText(data.html)),
     text: data.body ?? null,
-    sentOn: calendarDate(date),
+    sentOn: header || Number.isNaN(instant) ? calendarDate(date) : localDate(instant, timeZone),
   };
 }
 

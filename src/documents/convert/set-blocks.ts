@@ -24,7 +24,7 @@ export async function setBlocks(
     maxPages: job.limits.pages,
   });
   if (missedGlyphs) warnings.add('glyphs_missing');
-  return { pdf, pages, tables: null, mailDate: extra.mailDate ?? null, warnings: [...warnings] };
+  return { pdf, pages, mailDate: extra.mailDate ?? null, warnings: [...warnings] };
 }
 
 async function* withImages(

@@ -1,7 +1,7 @@
-/** Workbooks and CSV: tables first, and a PDF of their beginning. */
+/** Workbooks and CSV: the text of all rows, and a PDF of the first of each sheet. */
 import { parse } from 'csv-parse/sync';
 import readWorkbook, { type CellValue } from 'read-excel-file/node';
-import type { DocumentTable, DocumentWarning } from '../../ports/document-content.ts';
+import type { DocumentWarning } from '../../ports/document-content.ts';
 import type { Job } from '../job.ts';
 import { Refusal } from '../refusal.ts';
 import type { HtmlBlock } from '../rendition/html-blocks.ts';
@@ -11,9 +11,16 @@ import { checkZip } from '../zip-check.ts';
 import type { Converted, Source } from './converter.ts';
 import { setBlocks } from './set-blocks.ts';
 
-/** Nobody pages through more; the tables have the rest. */
+/** Nobody pages through more: the rest is in the text of the page where the sheet breaks off. */
 const RENDERED_ROWS = 2_000;
 const MAX_COLUMNS = 512;
+
+interface Table {
+  /** Of the sheet; null in a CSV file. */
+  readonly name: string | null;
+  /** Cells as text. Rows may be of different length. */
+  readonly rows: readonly (readonly string[])[];
+}
 
 export async function convertWorkbook({ bytes, job }: Source): Promise<Converted> {
   await checkZip(bytes, job.limits.memoryBytes / 4);
@@ -45,20 +52,16 @@ export async function convertCsv({ bytes, job }: Source): Promise<Converted> {
   return setTables([{ name: null, rows }], job);
 }
 
-async function setTables(tables: readonly DocumentTable[], job: Job): Promise<Converted> {
+async function setTables(tables: readonly Table[], job: Job): Promise<Converted> {
   const warnings = new Set<DocumentWarning>();
   const kept = withinLimits(tables, job.limits.textBytes, warnings);
   if (kept.every((table) => table.rows.length === 0)) throw new Refusal('document_empty');
-  const converted = await setBlocks(tableBlocks(kept), job, { landscape: true, warnings: [...warnings] });
-  return { ...converted, tables: kept };
+  if (kept.some((table) => table.rows.length > RENDERED_ROWS)) warnings.add('rows_not_shown');
+  return setBlocks(tableBlocks(kept), job, { landscape: true, warnings: [...warnings] });
 }
 
 /** Without empty rows and cells at the ends, which workbooks have by the thousand. */
-function withinLimits(
-  tables: readonly DocumentTable[],
-  maxBytes: number,
-  warnings: Set<DocumentWarning>,
-): DocumentTable[] {
+function withinLimits(tables: readonly Table[], maxBytes: number, warnings: Set<DocumentWarning>): Table[] {
   let left = maxBytes;
   return tables.map((table) => {
     const rows: string[][] = [];
@@ -78,13 +81,14 @@ function withinLimits(
   });
 }
 
-function* tableBlocks(tables: readonly DocumentTable[]): Generator<HtmlBlock> {
+function* tableBlocks(tables: readonly Table[]): Generator<HtmlBlock> {
   for (const { name, rows } of tables) {
     if (rows.length === 0) continue;
     if (name !== null) yield { kind: 'heading', level: 2, text: name };
     yield { kind: 'table', rows: rows.slice(0, RENDERED_ROWS) };
     if (rows.length > RENDERED_ROWS) {
       yield { kind: 'paragraph', text: `… ${rows.length - RENDERED_ROWS} more rows`, indent: 0 };
+      yield { kind: 'unseen', rows: rows.slice(RENDERED_ROWS) };
     }
   }
 }

@@ -6,4 +6,6 @@ export type Block =
   | { readonly kind: 'paragraph'; readonly text: string; readonly indent: number }
   | { readonly kind: 'table'; readonly rows: readonly (readonly string[])[] }
   | { readonly kind: 'image'; readonly jpeg: Uint8Array }
-  | { readonly kind: 'rule' };
+  | { readonly kind: 'rule' }
+  /** Is in the text of the page, to be found, and nowhere on it. */
+  | { readonly kind: 'unseen'; readonly rows: readonly (readonly string[])[] };

@@ -75,6 +75,12 @@ export class PageWriter {
     this.#used += height;
   }
 
+  /** In the text of the page only. */
+  unseen(line: string): void {
+    this.makeRoom(0);
+    this.#lines.push(line);
+  }
+
   rule(): void {
     this.makeRoom(6);
     const y = number(this.#fromBottom(this.#used + 2));

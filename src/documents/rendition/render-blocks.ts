@@ -62,6 +62,9 @@ async function renderBlock(writer: PageWriter, block: Block): Promise<void> {
     case 'rule':
       writer.rule();
       writer.space(PARAGRAPH_SPACE);
+      return;
+    case 'unseen':
+      for (const row of block.rows) writer.unseen(row.map((cell) => printable(cell).replace(/\n/g, ' ')).join('\t'));
   }
 }
 

@@ -91,7 +91,8 @@ export function createDocumentGroups(database: Database): DocumentGroups {
         return true;
       }),
 
-    proposals: (organizationId, patientUuid) => ask(findProposals(db, organizationId, patientUuid)),
+    proposals: (organizationId, patientUuid, timeZone) =>
+      ask(findProposals(db, { organizationId, patientUuid, timeZone })),
   };
 }
 
@@ -241,15 +242,14 @@ function documentGroup(row: Selectable<Tables['document_groups']>, members: read
 
 async function findProposals(
   db: Kysely<Tables>,
-  organizationId: string,
-  patientUuid: string,
+  { organizationId, patientUuid, timeZone }: Readonly<Record<'organizationId' | 'patientUuid' | 'timeZone', string>>,
 ): Promise<GroupProposal[]> {
   const { rows } = await sql<GroupProposal>`
     SELECT date, type,
            json_agg(json_build_object('documentUuid', uuid, 'originalName', name) ORDER BY uploaded, uuid) AS documents
     FROM (
       SELECT d."silknoteDocumentUuid" AS uuid, d."originalName" AS name, d."uploadDate" AS uploaded,
-             coalesce(r.document_date, to_char(d."uploadDate" AT TIME ZONE 'UTC', 'YYYY-MM-DD')) AS date,
+             coalesce(r.document_date, to_char(d."uploadDate" AT TIME ZONE ${timeZone}, 'YYYY-MM-DD')) AS date,
              coalesce(d.category, r.detected_type) AS type
       FROM silknote_documents AS d
       JOIN document_renditions AS r ON r.organization_id = d."organizationId" AND r.sha256 = d.sha256

@@ -14,6 +14,7 @@ interface Taken {
   thumbnail_sha256: string | null;
   /** Why the content was refused. */
   code: string | null;
+  ocr_asked: boolean;
 }
 
 export async function findRendition(
@@ -62,6 +63,7 @@ function renditionOf(row: Selectable<Tables['document_renditions']>): Rendition 
     pages: part(row.pages_sha256, row.pages_size)!,
     thumbnail: part(row.thumbnail_sha256, row.thumbnail_size),
     pageCount: row.page_count ?? 0,
+    textPages: row.text_pages,
     documentDate: row.document_date === null ? null : { date: row.document_date, confidence: row.date_confidence ?? 0 },
     warnings: row.warnings,
   };
@@ -102,9 +104,11 @@ export async function putRendition(
       thumbnail_sha256: done?.thumbnail?.sha256 ?? null,
       thumbnail_size: done?.thumbnail?.size ?? null,
       page_count: done?.pageCount ?? null,
+      text_pages: done?.textPages ?? null,
       document_date: done?.documentDate?.date ?? null,
       date_confidence: done?.documentDate?.confidence ?? null,
       warnings: [...(done?.warnings ?? [])],
+      ocr_asked: before?.ocr_asked ?? false,
     })
     .execute();
   const after = [done?.pdf, done?.pages, done?.thumbnail].flatMap((part) => part?.sha256 ?? []);
@@ -149,7 +153,7 @@ async function hasDocument(trx: Trx, organizationId: string, sha256: string): Pr
 async function takeOut(trx: Trx, organizationId: string, sha256: string): Promise<Taken | null> {
   const { rows } = await sql<Taken>`
     DELETE FROM document_renditions WHERE organization_id = ${organizationId} AND sha256 = ${sha256}
-    RETURNING pdf_sha256, pages_sha256, thumbnail_sha256, code`.execute(trx);
+    RETURNING pdf_sha256, pages_sha256, thumbnail_sha256, code, ocr_asked`.execute(trx);
   return rows[0] ?? null;
 }
 

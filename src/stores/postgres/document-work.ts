@@ -1,6 +1,7 @@
 /** `DocumentWork` on PostgreSQL. */
 import { sql, type Transaction } from 'kysely';
 import { SyncError } from '../../domain/errors.ts';
+import type { DocumentProgram } from '../../ports/document-content.ts';
 import type { DocumentTask, DocumentWork, TaskEnd } from '../../ports/document-work.ts';
 import { announceBlobs } from './blob-references.ts';
 import type { Database } from './database.ts';
@@ -21,6 +22,9 @@ export interface DocumentWorkOptions {
 
 /** What waits for the index costs little, and the index takes many together as fast as one. */
 const INDEXED_PER_READ = 7;
+
+/** Reading a scan takes seconds for each page: they are not all put in the queue at once. */
+const SCANS_AT_ONCE = 500;
 
 /** The process that holds the task's lease is gone, or has it for too long. */
 const ABANDONED = sql`
@@ -131,22 +135,11 @@ export function createDocumentWork({ database, workerId, leaseMs = 900_000 }: Do
         assertHeld(numAffectedRows);
       }),
 
-    askForRefused: (installed) =>
-      database.transaction(async (trx) => {
-        const { rows } = await sql<{ organization_id: string; sha256: string }>`
-          DELETE FROM document_renditions WHERE missing = ANY (${[...installed]}::text[])
-          RETURNING organization_id, sha256`.execute(trx);
-        if (rows.length === 0) return 0;
-        const result = await sql`
-          INSERT INTO document_outbox (organization_id, document_uuid, patient_uuid, task)
-          SELECT d."organizationId", d."silknoteDocumentUuid", d."patientUuid", 'process'
-          FROM unnest(${rows.map((row) => row.organization_id)}::text[], ${rows.map((row) => row.sha256)}::text[])
-                 AS r (organization_id, sha256)
-          JOIN silknote_documents AS d
-            ON d."organizationId" = r.organization_id AND d.sha256 = r.sha256 AND d."deletedAt" IS NULL
-          ON CONFLICT (organization_id, document_uuid) DO NOTHING`.execute(trx);
-        return Number(result.numAffectedRows ?? 0n);
-      }),
+    askForRefused: async (installed) => {
+      const refused = await database.transaction((trx) => askForRefused(trx, installed));
+      const unread = installed.has('tesseract') ? await database.transaction(askForUnreadScans) : 0;
+      return refused + unread;
+    },
 
     async open(organizationId, patientUuid) {
       try {
@@ -162,6 +155,43 @@ export function createDocumentWork({ database, workerId, leaseMs = 900_000 }: Do
       }
     },
   };
+}
+
+async function askForRefused(trx: Trx, installed: ReadonlySet<DocumentProgram>): Promise<number> {
+  const { rows } = await sql<Content>`
+    DELETE FROM document_renditions WHERE missing = ANY (${[...installed]}::text[])
+    RETURNING organization_id, sha256`.execute(trx);
+  return askForContents(trx, rows, 1);
+}
+
+/** As if an older version of the service had read them: what there is stays until there is something new. */
+async function askForUnreadScans(trx: Trx): Promise<number> {
+  const { rows } = await sql<Content>`
+    UPDATE document_renditions AS r SET processor_version = 0, ocr_asked = true
+    FROM (SELECT organization_id, sha256 FROM document_renditions
+          WHERE warnings @> '{ocr_missing}' AND NOT ocr_asked
+          ORDER BY organization_id, sha256 LIMIT ${SCANS_AT_ONCE} FOR UPDATE SKIP LOCKED) AS s
+    WHERE r.organization_id = s.organization_id AND r.sha256 = s.sha256
+    RETURNING r.organization_id, r.sha256`.execute(trx);
+  return askForContents(trx, rows, 2);
+}
+
+interface Content {
+  organization_id: string;
+  sha256: string;
+}
+
+async function askForContents(trx: Trx, contents: readonly Content[], priority: 1 | 2): Promise<number> {
+  if (contents.length === 0) return 0;
+  const result = await sql`
+    INSERT INTO document_outbox (organization_id, document_uuid, patient_uuid, task, priority)
+    SELECT d."organizationId", d."silknoteDocumentUuid", d."patientUuid", 'process', ${priority}::int
+    FROM unnest(${contents.map((row) => row.organization_id)}::text[], ${contents.map((row) => row.sha256)}::text[])
+           AS r (organization_id, sha256)
+    JOIN silknote_documents AS d
+      ON d."organizationId" = r.organization_id AND d.sha256 = r.sha256 AND d."deletedAt" IS NULL
+    ON CONFLICT (organization_id, document_uuid) DO NOTHING`.execute(trx);
+  return Number(result.numAffectedRows ?? 0n);
 }
 
 interface Claim {

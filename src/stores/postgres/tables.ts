@@ -955,5 +955,7 @@ export interface Tables {
     date_confidence: Nullable<number>;
     warnings: Generated<string[]>;
     processed_at: GeneratedTimestamp;
+    text_pages: Nullable<number>;
+    ocr_asked: Generated<boolean>;
   };
 }

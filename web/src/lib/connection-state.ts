@@ -1,5 +1,5 @@
 /** How a connection is, in words: its state, how fresh it is, and what of it needs a person. */
-import type { Connection, Run } from './api/client.ts';
+import type { Connection, DocumentsSummary, Run } from './api/client.ts';
 import { length } from './time.ts';
 import { number, words } from './words.ts';
 
@@ -99,6 +99,26 @@ export function attentionOf(
     return items;
   });
   return found.sort((a, b) => a.rank - b.rank).map(({ rank: _, ...item }) => item);
+}
+
+/** Documents of all patients that a person can do something about. @param documents null: not known yet, or not to be seen */
+export function unreadAttention(documents: DocumentsSummary | null): Attention[] {
+  const say = words.overview.attention;
+  const causes = documents?.causes ?? [];
+  const lines = [
+    { say: say.unread, of: causes.filter(({ kind }) => kind === 'failed') },
+    // What has no words at all is nobody's fault.
+    { say: say.withoutText, of: causes.filter(({ kind, code }) => kind === 'without_text' && code !== 'no_text') },
+  ];
+  return lines
+    .filter(({ of }) => of.length > 0)
+    .map(({ say: text, of }) => ({
+      tone: 'warn',
+      text: text(of.reduce((sum, { items }) => sum + items, 0)),
+      detail: of.length === 1 ? `${of[0]!.error} ${of[0]!.remedy}` : null,
+      href: '/patients/unread',
+      action: say.look,
+    }));
 }
 
 const COUNTS = [

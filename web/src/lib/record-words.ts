@@ -179,6 +179,27 @@ export const recordWords = {
     byMeaning: 'Meanings were compared as well as words.',
     open: (name: string, page: number) => `${name}, page ${page}`,
     more: 'More passages',
+    /** Null: all documents were looked at. */
+    notSearched: ({ waiting, failed, withoutText }: Readonly<Record<'waiting' | 'failed' | 'withoutText', number>>) => {
+      const parts = [
+        waiting > 0 ? `${number(waiting)} still to be read` : '',
+        failed > 0 ? `${number(failed)} that could not be read` : '',
+        withoutText > 0 ? `${number(withoutText)} without text` : '',
+      ].filter((part) => part !== '');
+      const count = waiting + failed + withoutText;
+      return count === 0 ? null : `Not searched: ${many(count, 'document')} of this patient – ${parts.join(', ')}.`;
+    },
+  },
+
+  unread: {
+    title: 'Not searched',
+    text: 'Documents of all patients that no search finds: they could not be read, or have no text. The documents themselves are stored.',
+    none: 'Every document that was read can be found.',
+    waiting: (count: number) => `${many(count, 'document')} ${count === 1 ? 'waits' : 'wait'} to be read.`,
+    items: (count: number) => many(count, 'document'),
+    again: 'Read them again',
+    againOf: (cause: string) => `Read them again: ${cause}`,
+    queued: (count: number) => `${many(count, 'document')} will be read again.`,
   },
 
   copies: {

@@ -178,6 +178,9 @@ export const words = {
       failing: (id: string, count: number) => `${many(count, 'run')} of ${id} failed in a row`,
       failures: (id: string, count: number) => `${many(count, 'item')} of ${id} failed`,
       late: (id: string) => `${id} is overdue`,
+      unread: (count: number) => `${many(count, 'document')} could not be read`,
+      withoutText: (count: number) =>
+        `${many(count, 'scan')} could not be recognised, and ${count === 1 ? 'is' : 'are'} not found`,
       decide: 'Decide',
       look: 'Look',
       resume: 'Look, resume',

@@ -6,6 +6,7 @@ export const load: PageLoad = async ({ parent }) => {
   await parent();
   return {
     connections: new Live(async () => (await answerOf(api.GET('/api/v1/connections'))).connections),
+    documents: new Live(() => answerOf(api.GET('/api/v1/documents/summary'))),
     statistics: new Live(() => answerOf(api.GET('/api/v1/statistics'))),
   };
 };

@@ -1,0 +1,30 @@
+-- How many pages have text: a document of which nothing can be found says so. Null: some have, it was read before this was counted.
+ALTER TABLE document_renditions
+  ADD COLUMN text_pages integer,
+  -- Its pages without text were asked for once Tesseract was there. Where another machine, without it, took them, they are not asked
+  -- for again and again.
+  ADD COLUMN ocr_asked boolean NOT NULL DEFAULT false;
+CREATE INDEX document_renditions_unread_scans ON document_renditions (organization_id, sha256)
+  WHERE warnings @> '{ocr_missing}' AND NOT ocr_asked;
+
+-- A page without text is a line of 38 characters and its number: what is no longer than that has none at all.
+UPDATE document_renditions SET text_pages = 0
+WHERE verdict = 'processed'
+  AND pages_size = 38::bigint * page_count + page_count + greatest(page_count - 9, 0) + greatest(page_count - 99, 0)
+                   + greatest(page_count - 999, 0) + greatest(page_count - 9999, 0);
+
+-- What no search finds is counted for the overview, every few seconds.
+CREATE INDEX document_renditions_without_text ON document_renditions (organization_id, sha256) WHERE text_pages = 0;
+CREATE INDEX silknote_documents_failed ON silknote_documents ("organizationId", "silknoteDocumentUuid")
+  WHERE status = 'error' AND "deletedAt" IS NULL;
+
+-- Rows of a sheet beyond those of its PDF are read now: tables that are as long (2,000 rows fill 43 pages) are read again, one after
+-- another, after everything else.
+INSERT INTO document_outbox (organization_id, document_uuid, patient_uuid, task, priority, next_try_at)
+SELECT d."organizationId", d."silknoteDocumentUuid", d."patientUuid", 'process', 2,
+       now() + row_number() OVER (PARTITION BY d."organizationId" ORDER BY d."silknoteDocumentUuid") * interval '1 second'
+FROM document_renditions AS r
+JOIN silknote_documents AS d ON d."organizationId" = r.organization_id AND d.sha256 = r.sha256
+WHERE r.detected_type IN ('text/csv', 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet')
+  AND r.page_count > 42 AND d."deletedAt" IS NULL
+ON CONFLICT (organization_id, document_uuid) DO NOTHING;
