@@ -73,12 +73,14 @@ import type { UnreadDocuments } from './ports/unread-documents.ts';
 import type { Upkeep } from './ports/upkeep.ts';
 import type { AlertPorts } from './runs/alerts.ts';
 import type { ConsistencyPorts } from './runs/check-consistency.ts';
+import type { IndexPorts } from './runs/compare-index.ts';
 import type { RemotePorts } from './runs/compare-remote.ts';
-import type { Connection, FileConnection } from './runs/connections.ts';
+import { type Connection, type FileConnection, isKeyOf } from './runs/connections.ts';
 import { countWaits } from './runs/counted-waits.ts';
 import { type Tidied, tidy } from './runs/housekeeping.ts';
 import { logRuns } from './runs/logged-runs.ts';
 import type { Mirror } from './runs/mirror-tables.ts';
+import type { StorePorts } from './runs/verify-stores.ts';
 import { createFilesystemBlobStore } from './stores/blobs/filesystem.ts';
 import { preparedBeforePut } from './stores/blobs/prepared.ts';
 import { createAlertStore } from './stores/postgres/alert-store.ts';
@@ -452,6 +454,17 @@ export function remotePortsOf(chartsync: Chartsync, connection: FileConnection):
   if (target === undefined) return null;
   const { deliveries, desk } = chartsync;
   return { deliveries, desk, remote: target.remote, hashesDiffer: target.send === 'pdf' };
+}
+
+/** What a verification compares with the source besides records and contents. */
+export function storePortsOf(chartsync: Chartsync, connection: FileConnection, index: IndexPorts | null): StorePorts {
+  const { mirrorRecords: records, mirrors } = chartsync;
+  const mirror = mirrors.find(({ key }) => isKeyOf(connection, key));
+  return {
+    index,
+    remote: remotePortsOf(chartsync, connection),
+    mirror: mirror === undefined ? null : { records, mirror },
+  };
 }
 
 export function alertPorts(chartsync: Chartsync): AlertPorts {

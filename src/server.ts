@@ -29,6 +29,7 @@ import {
   consistencyPorts,
   openChartsync,
   type RecordDatabase,
+  storePortsOf,
   tidyOrganization,
 } from './main.ts';
 import type { SearchIndex } from './ports/search-index.ts';
@@ -146,7 +147,10 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       store: chartsync.inspections,
       clock: systemClock,
       random: systemRandom,
-      index: () => (search.capabilities.available ? { desk: chartsync.desk, search } : null),
+      storesOf: (connection) =>
+        storePortsOf(chartsync, connection, search.capabilities.available ? { desk: chartsync.desk, search } : null),
+      contents: { ...chartsync, names: chartsync.contentNames },
+      connections: chartsync.connections,
     });
     const works = role !== 'api';
     let worker: RunWorker | null = null;

@@ -1,7 +1,7 @@
 /** What the commands about the search index have in common. */
 import { SyncError } from '../domain/errors.ts';
 import type { Chartsync } from '../main.ts';
-import type { IndexDifference, IndexPorts } from '../runs/compare-index.ts';
+import type { IndexPorts } from '../runs/compare-index.ts';
 
 /** Null: no index is configured. @throws SyncError when it cannot be used */
 export async function indexPortsOf(chartsync: Chartsync): Promise<IndexPorts | null> {
@@ -19,9 +19,4 @@ export async function neededIndexPortsOf(chartsync: Chartsync): Promise<IndexPor
   const ports = await indexPortsOf(chartsync);
   if (ports === null) throw new SyncError('search_off');
   return ports;
-}
-
-/** In the shape of the differences between the other stores. */
-export function storeDifference({ kind, patientUuid, documentUuid, message }: IndexDifference) {
-  return { store: 'index', kind, message, unit: patientUuid, reference: null, documentUuid, sha256: null, code: null };
 }

@@ -7,7 +7,7 @@ export type InspectionKind = (typeof INSPECTIONS)[number];
 export interface InspectionOptions {
   /** Of a plan: how a run would be asked for. Null: the usual one. */
   readonly mode: string | null;
-  /** Of a verification: contents are read and hashed too. */
+  /** Of a verification and a repair: contents are read and hashed too. */
   readonly content: boolean;
   /** Of a repair: only what this earlier one said is done. Null: nothing is done, only said. */
   readonly preview: string | null;
@@ -20,6 +20,8 @@ export interface InspectionLine {
   readonly unit: string | null;
   readonly reference: string | null;
   readonly documentUuid: string | null;
+  /** Of a content that is no document, or none that is known. */
+  readonly sha256: string | null;
   readonly message: string | null;
   readonly code: ErrorCode | null;
   readonly remedy: string | null;

@@ -1,22 +1,19 @@
-/** What each kind of inspection does with each kind of connection. Changes nothing, but for the repair of the index. */
+/** What each kind of inspection does with each kind of connection. Changes nothing, but for a repair. */
 import { SyncError, toSyncError } from '../domain/errors.ts';
-import type { InspectionKind, InspectionOptions, InspectionResult } from '../domain/inspection.ts';
+import type { InspectionKind, InspectionResult } from '../domain/inspection.ts';
 import type { PlannedItemsWriter } from '../domain/planned-items.ts';
 import type { FileMode, RecordMode } from '../domain/run.ts';
 import type { ChangeLine } from '../engine/files/change-line.ts';
 import { deedOf, type Fate } from '../engine/files/judged-lines.ts';
 import { planFiles } from '../engine/files/plan-files.ts';
-import { verifyFiles } from '../engine/files/verify-files.ts';
 import { guard } from '../engine/guard.ts';
 import { DOCUMENTS_UNIT } from '../engine/records/bring-attachments.ts';
 import { planRecords } from '../engine/records/plan-records.ts';
 import { streamsOf } from '../engine/records/sync-records.ts';
 import { planBook } from '../engine/schedule/plan-book.ts';
 import { CALENDAR_UNIT } from '../engine/schedule/write-window.ts';
-import { compareIndex, type IndexPorts } from './compare-index.ts';
 import {
   type BookConnection,
-  type Connection,
   type FileConnection,
   isBookConnection,
   isFileConnection,
@@ -24,21 +21,13 @@ import {
 } from './connections.ts';
 import { createFindings, type Findings } from './inspection-findings.ts';
 import { checkMode, hasPlan, modeFor } from './modes.ts';
-import { repairIndex } from './repair-index.ts';
+import { type RepairWork, repair } from './repair-connection.ts';
+import { verifyStores } from './verify-stores.ts';
 
-export interface InspectionWork {
-  readonly connection: Connection;
+export interface InspectionWork extends RepairWork {
   readonly kind: InspectionKind;
-  readonly options: InspectionOptions;
-  /** Of a repair: the documents that its preview named; null: this is the preview. */
-  readonly repaired: ReadonlySet<string> | null;
-  /** Null: there is no index. */
-  readonly index: IndexPorts | null;
   /** Takes what a plan shows, all of it: a run that is started with the plan keeps to that. */
   readonly planned: PlannedItemsWriter;
-  readonly signal: AbortSignal;
-  /** Items looked at so far. */
-  readonly advance: (checked: number) => void;
 }
 
 /** @throws SyncError what ended it */
@@ -138,7 +127,8 @@ async function lookAtRecords(
   });
   const held = plans.filter((plan) => plan.held !== null);
   for (const { stream } of held) planned.add({ what: 'hold', unit: stream, reference: '' });
-  if (isPlan && ports.attachments !== null && streamsOf(ports, mode).includes('patient_attachments')) {
+  // Also of a comparison: an attachment without its document is a difference.
+  if (ports.attachments !== null && streamsOf(ports, mode).includes('patient_attachments')) {
     for (let after = ''; ; ) {
       const wanted = await ports.attachments.wanted.wanted(settings, after, WANTED_PER_LOOK);
       const last = wanted.at(-1);
@@ -227,64 +217,25 @@ async function test({ connection, signal }: InspectionWork): Promise<InspectionR
 }
 
 async function verify(work: InspectionWork): Promise<InspectionResult> {
-  const { connection, options, signal, advance, index } = work;
+  const { connection, options, signal, advance, storesOf } = work;
   if (isBookConnection(connection)) return lookAtBook(work, connection);
   if (!isFileConnection(connection)) return lookAtRecords(work, connection, 'comprehensive', false);
   const found = createFindings();
-  const { ports, settings } = connection;
-  const stores = await verifyFiles(
-    ports,
-    settings,
-    { content: options.content, signal, onProgress: advance },
-    ({ kind, store, unit, reference, documentUuid, code, message }) =>
-      found.add({ what: `${kind} ${store}`, unit, reference, documentUuid, code, message }),
+  const stores = storesOf(connection);
+  const request = { unit: null, content: options.content, signal, onProgress: advance };
+  const verified = await verifyStores(connection, stores, request, ({ kind, store, ...ids }) =>
+    found.add({ what: `${kind} ${store}`, ...ids }),
   );
-  const compared =
-    index === null ? null : await compareIndex(index, { ...scopeOf(connection), patientUuid: null, signal });
-  for (const difference of compared?.differences ?? []) found.add(indexLine(difference));
-  found.count('source items', stores.sourceItems);
-  found.count('documents', stores.documents);
-  found.count('blobs', stores.blobs);
-  if (compared !== null) found.count('indexed', compared.entries);
-  const { rows, blobs } = stores.checksums ?? {};
+  found.count('source items', verified.sourceItems);
+  found.count('documents', verified.documents);
+  found.count('blobs', verified.blobs);
+  if (verified.indexed !== null) found.count('indexed', verified.indexed);
+  if (verified.remote !== null) found.count('remote', verified.remote);
+  // Each as it should be, but for those that are named.
+  if (stores.mirror !== null) found.count('mirrored', verified.documents);
+  const { rows, blobs } = verified.checksums ?? {};
   return found.result({
-    complete: stores.complete,
+    complete: verified.complete,
     checksums: { ...(rows === undefined ? {} : { row: rows }), ...(blobs === undefined ? {} : { blob: blobs }) },
   });
-}
-
-/** What `verify` found in the index, set right; only what was said before, each looked at again at that moment. */
-async function repair({ connection, index, repaired, signal, advance }: InspectionWork): Promise<InspectionResult> {
-  if (!isFileConnection(connection) || index === null) throw new SyncError('search_off');
-  const found = createFindings();
-  const scope = { ...scopeOf(connection), signal };
-  const { differences } = await compareIndex(index, { ...scope, patientUuid: null });
-  let done = 0;
-  for (const difference of differences) {
-    signal.throwIfAborted();
-    if (repaired === null) {
-      const message = difference.kind === 'surplus' ? 'Would be taken out of the index.' : 'Would be indexed again.';
-      found.add({ ...indexLine(difference), message });
-    } else if (repaired.has(difference.documentUuid)) {
-      const result = await repairIndex(index, scope, difference);
-      found.add({ ...indexLine(difference), what: result, message: DONE[result] });
-    }
-    advance(++done);
-  }
-  return found.result();
-}
-
-const DONE = {
-  asked: 'It is being indexed again.',
-  removed: 'It was taken out of the index.',
-  settled: 'It was right by then.',
-} as const;
-
-function scopeOf({ organizationId }: Connection) {
-  return { organizationId };
-}
-
-function indexLine(difference: { kind: string; patientUuid: string; documentUuid: string; message: string }) {
-  const { kind, patientUuid, documentUuid, message } = difference;
-  return { what: `${kind} index`, unit: patientUuid, documentUuid, message };
 }

@@ -21,7 +21,8 @@ export function createFindings(): Findings {
       counts[line.what] = seen + 1;
       if (seen >= LISTED) return;
       const remedy = line.code == null ? null : ERROR_CATALOGUE[line.code].remedy;
-      lines.push({ unit: null, reference: null, documentUuid: null, message: null, code: null, remedy, ...line });
+      const nothing = { unit: null, reference: null, documentUuid: null, sha256: null, message: null, code: null };
+      lines.push({ ...nothing, remedy, ...line });
     },
     count(name, value) {
       counts[name] = value;

@@ -4,9 +4,8 @@ import type { Inspection, InspectionKind, InspectionOptions } from '../domain/in
 import { createPlannedItems } from '../domain/planned-items.ts';
 import type { Clock, Random } from '../ports/clock.ts';
 import type { InspectionStore } from '../ports/inspection-store.ts';
-import type { IndexPorts } from './compare-index.ts';
 import type { Connection } from './connections.ts';
-import { inspect } from './inspect-connection.ts';
+import { type InspectionWork, inspect } from './inspect-connection.ts';
 
 export interface Inspections {
   /** @returns its id; it goes on by itself. Null: one of its kind runs already, or this process has enough to do */
@@ -33,10 +32,11 @@ export function createInspections(options: {
   readonly store: InspectionStore;
   readonly clock: Clock;
   readonly random: Random;
-  /** Null: there is no index. */
-  readonly index: () => IndexPorts | null;
+  readonly storesOf: InspectionWork['storesOf'];
+  readonly contents: InspectionWork['contents'];
+  readonly connections: InspectionWork['connections'];
 }): Inspections {
-  const { store, clock, random } = options;
+  const { store, clock, random, storesOf, contents, connections } = options;
   const ended = new AbortController();
   const working = new Set<Promise<void>>();
 
@@ -70,7 +70,9 @@ export function createInspections(options: {
         kind,
         options: request.options,
         repaired: request.repaired,
-        index: options.index(),
+        storesOf,
+        contents,
+        connections,
         planned,
         signal,
         advance: (items) => {

@@ -1,4 +1,4 @@
-/** Inspections of a connection to Cliniko over HTTP: a plan that writes nothing, a test, a comparison; there is no index to repair. */
+/** Inspections of a connection to Cliniko over HTTP: a plan that writes nothing, a test, a comparison; there is nothing to repair. */
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { defaultFaults } from '../../simulators/cliniko/faults.ts';
 import { loadConfig } from '../../src/config/load.ts';
@@ -172,10 +172,10 @@ test('a test of the connection tells where it leads, or why the key is refused',
   expect(await setup.query('SELECT state FROM connections')).toEqual([{ state: 'active' }]);
 });
 
-test('there is no index to repair and no content to read', async () => {
+test('there is nothing of it to repair here and no content to read', async () => {
   expect(await inspector.inspected({ kind: 'repair' })).toMatchObject({
     state: 'failed',
-    error: { code: 'search_off' },
+    error: { code: 'settings_invalid' },
   });
   expect((await inspector.ask({ kind: 'verify', content: true })).status).toBe(400);
   expect((await inspector.ask({ kind: 'plan', mode: 'checksum' })).status).toBe(400);

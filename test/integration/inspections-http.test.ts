@@ -1,5 +1,5 @@
 /** Inspections over HTTP: a plan that changes nothing, a test that says what failed, a verification with its sums, a repair. */
-import { readdir, rename, rm } from 'node:fs/promises';
+import { chmod, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -174,6 +174,41 @@ test('a verification compares all stores, and its sums differ when a content is 
   expect(inspections.map(({ id }: { id: string }) => id)).toEqual([broken.id, whole.id]);
 });
 
+test('a repair brings a lost content back from the share, after its preview said so, and one that is damaged in the same size', async () => {
+  await synchronise();
+  const [one, other] = Object.values(await storedState(setup.connection)).flatMap((unit) => Object.values(unit));
+  const blobs = join(setup.folder, 'home', 'blobs');
+  const names = await readdir(blobs, { recursive: true });
+  const pathOf = (sha256: string) => join(blobs, names.find((name) => name.endsWith(sha256))!);
+  for (const name of names.filter((name) => name.endsWith(one!))) await rm(join(blobs, name));
+  const preview = await inspected({ kind: 'repair' });
+  expect(preview.lines).toContainEqual(
+    expect.objectContaining({
+      what: 'missing blob',
+      sha256: one,
+      message: 'Would be read from the share again, if the file there still has this content.',
+    }),
+  );
+  // Damaged after the preview, and only to be seen by reading it.
+  const whole = await readFile(pathOf(other!));
+  await chmod(pathOf(other!), 0o600);
+  await writeFile(pathOf(other!), Buffer.alloc(whole.length));
+  const done = await inspected({ kind: 'repair', preview: preview.id });
+  expect(done.lines).toContainEqual(expect.objectContaining({ what: 'copied blob', sha256: one }));
+  expect((await inspected({ kind: 'verify' })).counts['missing blob']).toBeUndefined();
+
+  const read = await inspected({ kind: 'repair', content: true });
+  expect(read.lines).toEqual(
+    expect.arrayContaining([expect.objectContaining({ what: 'different blob', sha256: other })]),
+  );
+  const mended = await inspected({ kind: 'repair', preview: read.id });
+  expect([mended.content, mended.lines]).toEqual([
+    true,
+    expect.arrayContaining([expect.objectContaining({ what: 'copied blob', sha256: other })]),
+  ]);
+  expect((await readFile(pathOf(other!))).equals(whole)).toBe(true);
+});
+
 test('a repair does what its preview said and no more', async () => {
   const [unit] = Object.keys(await storedState(setup.connection));
   const search = await server.chartsync.search();
@@ -240,6 +275,7 @@ test('who may only look begins none, and options that make no sense are refused'
   for (const body of [
     { kind: 'plan', mode: 'incremental' },
     { kind: 'test', content: true },
+    { kind: 'repair', preview: 'x', content: true },
     { kind: 'plan', preview: 'x' },
   ]) {
     expect((await ask(body)).status).toBe(400);

@@ -122,7 +122,7 @@ test('a test of the connection says that the portal lets us in, or why it does n
 test('there is no index to repair and no content to read', async () => {
   expect(await inspector.inspected({ kind: 'repair' })).toMatchObject({
     state: 'failed',
-    error: { code: 'search_off' },
+    error: { code: 'settings_invalid' },
   });
   expect((await inspector.ask({ kind: 'verify', content: true })).status).toBe(400);
   expect((await inspector.ask({ kind: 'plan', mode: 'checksum' })).status).toBe(400);

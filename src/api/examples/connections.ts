@@ -91,7 +91,15 @@ const settings = {
   ],
   mistakes: [],
 };
-const line = { unit: PATIENT, reference: REFERENCE, document_uuid: DOCUMENT, message: null, code: null, remedy: null };
+const line = {
+  unit: PATIENT,
+  reference: REFERENCE,
+  document_uuid: DOCUMENT,
+  sha256: null,
+  message: null,
+  code: null,
+  remedy: null,
+};
 
 export const CONNECTION_EXAMPLES: Examples = {
   connectionSettings: { answers: { 200: settings } },

@@ -1,9 +1,10 @@
 /** `/api/v1/connections/:connectionId/inspections`: what a run would do, whether a source can be reached, whether all stores agree. */
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
-import { INSPECTIONS, type Inspection, type InspectionKind } from '../../domain/inspection.ts';
+import { INSPECTIONS, type Inspection, type InspectionKind, type InspectionResult } from '../../domain/inspection.ts';
 import { isFileConnection } from '../../runs/connections.ts';
 import { checkMode, hasPlan } from '../../runs/modes.ts';
+import { repairedOf } from '../../runs/repair-connection.ts';
 import type { Access } from '../access.ts';
 import { HttpError } from '../errors.ts';
 import { ACCESS_REFUSALS, refusals } from '../refusals.ts';
@@ -21,6 +22,7 @@ const Line = Type.Object({
   unit: Type.Union([Type.String(), Type.Null()], { description: 'Patient, list, or date.' }),
   reference: Type.Union([Type.String(), Type.Null()], { description: 'Of the item in the source.' }),
   document_uuid: NullableText,
+  sha256: Type.Union([Type.String(), Type.Null()], { description: 'Of a content, where it is about one.' }),
   message: NullableText,
   code: Type.Union([Type.String(), Type.Null()], { description: 'Of docs/errors.md, when something is wrong.' }),
   remedy: NullableText,
@@ -32,7 +34,7 @@ const SUMMARY = {
   kind: Type.Enum([...INSPECTIONS]),
   state: Type.Enum(['running', 'done', 'failed', 'cancelled']),
   mode: Type.Union([Type.String(), Type.Null()], { description: 'Of a plan; null: the usual one.' }),
-  content: Type.Boolean({ description: 'Of a verification: contents were read and hashed too.' }),
+  content: Type.Boolean({ description: 'Of a verification or a repair: contents were read and hashed too.' }),
   preview: Type.Union([Type.String(), Type.Null()], {
     description: 'Of a repair: the inspection that it carries out. Null: it only says what it would do.',
   }),
@@ -60,10 +62,15 @@ const Request = Type.Object(
   {
     kind: Type.Enum([...INSPECTIONS], {
       description:
-        'plan: what a run would do; test: can it be reached; verify: do all stores agree; repair: set the search index right.',
+        'plan: what a run would do; test: can it be reached; verify: do all stores agree; repair: set contents, search index, and what is on other machines right.',
     }),
     mode: Type.Optional(Type.String({ maxLength: 32, description: 'Of a plan: one of the modes of the connection.' })),
-    content: Type.Optional(Type.Boolean({ description: 'Of a verification: also read and hash every file and blob.' })),
+    content: Type.Optional(
+      Type.Boolean({
+        description:
+          'Of a verification: also read and hash every file and blob. Of the preview of a repair: every blob.',
+      }),
+    ),
     preview: Type.Optional(
       Type.String({ maxLength: 64, description: 'Of a repair: do what this one said. Absent: only say it.' }),
     ),
@@ -120,7 +127,9 @@ export function inspectionRoutes(app: FastifyInstance, services: ApiServices, ac
       const connection = configured(organizationId, request.params.connectionId);
       const { kind, mode = null, content = false, preview = null } = request.body;
       const misplaced =
-        (mode !== null && kind !== 'plan') || (content && kind !== 'verify') || (preview !== null && kind !== 'repair');
+        (mode !== null && kind !== 'plan') ||
+        (content && kind !== 'verify' && (kind !== 'repair' || preview !== null)) ||
+        (preview !== null && kind !== 'repair');
       if (misplaced) throw new HttpError(400, 'invalid_request', `An inspection "${kind}" has no such option.`);
       if (mode !== null) checkRequestMode(connection, mode);
       if (mode !== null && !hasPlan(mode)) {
@@ -130,13 +139,14 @@ export function inspectionRoutes(app: FastifyInstance, services: ApiServices, ac
         throw new HttpError(400, 'invalid_request', 'Only a connection that copies files has contents.');
       }
       await access.countStart(request, reply);
-      const repaired = preview === null ? null : await documentsOf(organizationId, connection.id, preview);
+      const said = preview === null ? null : await previewOf(organizationId, connection.id, preview);
+      const repaired = said === null ? null : repairedOf(said.result);
       const { kind: by, id: who } = access.principalOf(request);
       const id = await access.audited(
         request,
         { organizationId, action: `inspection.${kind}`, subject: { kind: 'connection', id: connection.id } },
         async () => {
-          const options = { mode, content, preview };
+          const options = { mode, content: said?.content ?? content, preview };
           const askedBy = `${by} ${who}`;
           const begun = await services.inspections.begin({ connection, kind, options, askedBy, repaired });
           if (begun !== null) return begun;
@@ -230,17 +240,17 @@ export function inspectionRoutes(app: FastifyInstance, services: ApiServices, ac
   );
 
   /** What a repair may touch: what its preview told, of the same connection. */
-  async function documentsOf(organizationId: string, connectionId: string, preview: string): Promise<Set<string>> {
+  async function previewOf(
+    organizationId: string,
+    connectionId: string,
+    preview: string,
+  ): Promise<{ content: boolean; result: InspectionResult }> {
     const said = await known(organizationId, preview);
-    if (
-      said.kind !== 'repair' ||
-      said.connectionId !== connectionId ||
-      said.options.preview !== null ||
-      said.result === null
-    ) {
+    const { kind, options, result } = said;
+    if (kind !== 'repair' || said.connectionId !== connectionId || options.preview !== null || result === null) {
       throw new HttpError(409, 'no_preview', 'That is no finished preview of a repair of this connection.');
     }
-    return new Set(said.result.lines.flatMap(({ documentUuid }) => (documentUuid === null ? [] : [documentUuid])));
+    return { content: options.content, result };
   }
 }
 
@@ -279,6 +289,8 @@ function whole(inspection: Inspection) {
     ...summary(inspection),
     lines: (inspection.result?.lines ?? []).map(({ documentUuid, ...line }) => ({
       ...line,
+      // Those of earlier versions had none.
+      sha256: line.sha256 ?? null,
       document_uuid: documentUuid,
     })),
   };

@@ -7,14 +7,14 @@ import { isKeyOf } from '../../runs/connections.ts';
 import { compareMirror, repairMirror } from '../../runs/mirror-tables.ts';
 import { rebuildIndex } from '../../runs/rebuild-index.ts';
 import { repairIndex } from '../../runs/repair-index.ts';
+import { ofPatient } from '../../runs/verify-stores.ts';
 import { organizationNamed, patientOf } from '../arguments.ts';
 import { lookAtBlobs, repairBlobs, tellBlobs } from '../blob-repair.ts';
 import { type CommandRunner, fileConnectionNamed, UsageError } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { Output } from '../output.ts';
 import { auditedCommand } from '../person.ts';
-import { mirrorDifference, remoteDifference } from '../remote-documents.ts';
-import { indexPortsOf, neededIndexPortsOf, storeDifference } from '../search-index.ts';
+import { indexPortsOf, neededIndexPortsOf } from '../search-index.ts';
 import { presentStrays, releaseStray, type StrayBlob, strayDifference, tellStrays } from '../stray-blobs.ts';
 
 const TELL_EVERY = 500;
@@ -92,7 +92,7 @@ export function registerRepair(program: Command, runner: CommandRunner): void {
             repairMirror(mirrorRecords, mirror, unlike, signal),
           );
           for (const difference of unlike)
-            output.emit('repaired', { ...mirrorDifference(difference), result: 'written' });
+            output.emit('repaired', { ...ofPatient('mirror', difference), result: 'written' });
           output.say(`${unlike.length} differences of the mirrored tables were written again.`);
         }
         const strays = await presentStrays(chartsync, organizationId, found.strays, signal);
@@ -104,7 +104,7 @@ export function registerRepair(program: Command, runner: CommandRunner): void {
         if (ports === null) return left === 0 ? EXIT.done : EXIT.partial;
         const { entries, differences } = await compareIndex(ports, { organizationId, patientUuid, signal });
         if (options.plan === true) {
-          for (const difference of differences) output.emit('difference', storeDifference(difference));
+          for (const difference of differences) output.emit('difference', ofPatient('index', difference));
           output.table(
             ['difference', 'patient', 'document', 'what would be done'],
             differences.map(({ kind, patientUuid: patient, documentUuid }) => [
@@ -126,7 +126,7 @@ export function registerRepair(program: Command, runner: CommandRunner): void {
             for (const difference of differences) {
               const result = await repairIndex(ports, { organizationId, signal }, difference);
               counts[result]++;
-              output.emit('repaired', { ...storeDifference(difference), result });
+              output.emit('repaired', { ...ofPatient('index', difference), result });
             }
           },
         );
@@ -170,7 +170,7 @@ export function registerRepair(program: Command, runner: CommandRunner): void {
     const { chartsync, output, ports, scope, apply } = repair;
     const { documents, differences } = await compareRemote(ports, scope);
     if (!apply) {
-      for (const difference of differences) output.emit('difference', remoteDifference(difference));
+      for (const difference of differences) output.emit('difference', ofPatient('remote', difference));
       output.table(
         ['difference', 'patient', 'reference', 'what would be done'],
         differences.map(({ kind, patientUuid, reference, documentUuid }) => [
@@ -194,7 +194,7 @@ export function registerRepair(program: Command, runner: CommandRunner): void {
       for (const difference of differences) {
         const result = await repairRemote(ports, scope.key, difference);
         counts[result]++;
-        output.emit('repaired', { ...remoteDifference(difference), result });
+        output.emit('repaired', { ...ofPatient('remote', difference), result });
       }
     });
     output.say(

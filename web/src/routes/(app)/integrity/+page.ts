@@ -8,6 +8,7 @@ export const load: PageLoad = async ({ parent }) => {
   await parent();
   return {
     connections: new Live(async () => (await answerOf(api.GET('/api/v1/connections'))).connections),
+    nightly: new Live(async () => (await answerOf(api.GET('/api/v1/consistency'))).reports),
     search: session.can('audit:read')
       ? new AuditSearch(async (query) => (await answerOf(api.GET('/api/v1/audit', { params: { query } }))).entries)
       : null,

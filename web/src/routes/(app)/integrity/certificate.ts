@@ -2,7 +2,7 @@
 import type { InspectionSummary } from '#lib/api/client.ts';
 
 /** How many items each store has; everything else that is counted is a difference. */
-export const STORES = ['source items', 'documents', 'blobs', 'indexed', 'same'] as const;
+export const STORES = ['source items', 'documents', 'blobs', 'indexed', 'remote', 'mirrored', 'same'] as const;
 
 /** What loses something comes first. */
 export const ORDER = [
@@ -16,6 +16,13 @@ export const ORDER = [
   'missing index',
   'different index',
   'surplus index',
+  'missing remote',
+  'different remote',
+  'surplus remote',
+  'missing mirror',
+  'different mirror',
+  'surplus mirror',
+  'bring',
   'add',
   'update',
   'move',
