@@ -1,12 +1,15 @@
 /** The book of a clinic by the command line, as a person uses it. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { CalendarEvent } from '../../simulators/idexx/world.ts';
 import { runCli } from '../support/cli.ts';
 import { runCommand } from '../support/command.ts';
-import { type IdexxSetup, setUpIdexx } from '../support/idexx-setup.ts';
+import { appointmentOfToday, type IdexxSetup, setUpIdexx } from '../support/idexx-setup.ts';
 
 let setup: IdexxSetup;
+let appointment: CalendarEvent;
 beforeAll(async () => {
   setup = await setUpIdexx({ credentials: null, settings: { daysAhead: 5 } });
+  appointment = appointmentOfToday(setup);
 });
 afterAll(() => setup?.close());
 
@@ -46,10 +49,9 @@ test('stored credentials, plan, sync, verify: each says what it did', { timeout:
 });
 
 test('consultations: what is read, and which of them nobody can place', { timeout: 240_000 }, async () => {
-  const [event] = setup.clinic.events.filter((e) => e.kind === 'appointment' && e.start.startsWith(setup.window.from));
   const common = { patientId: setup.clinic.patients[0]!.id, providerId: null, status: 'Completed' as const };
   const written = { reason: 'Sample', clinicalNotes: 'Sample note.', dischargeSummary: '', vitals: null, lines: [] };
-  setup.clinic.consultations = [event!.id, null].map((appointmentId, i) => ({
+  setup.clinic.consultations = [appointment.id, null].map((appointmentId, i) => ({
     ...common,
     ...written,
     id: `77000${i}`,

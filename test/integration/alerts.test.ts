@@ -121,6 +121,8 @@ test('two processes tell a problem once, signed and without personal data, then 
   await bothLook();
   await until(() => hookEvents(id).length > 0);
   await bothLook();
+  // Written down after the receiver has it.
+  await until(async () => (await status(id)).last_delivery.state === 'sent');
   const [first] = hooks.got.filter(({ message }) => message.alert_id === id);
   expect(isSigned(secret, first!)).toBe(true);
   expect(isSigned('whsec_AAAA', first!)).toBe(false);
@@ -142,9 +144,11 @@ test('two processes tell a problem once, signed and without personal data, then 
   await resume();
   await until(() => hookEvents(id).length > 1);
   await bothLook();
+  const states = async () =>
+    (await records.query('SELECT state FROM alert_outbox WHERE alert_id = $1', [id])).rows.map(({ state }) => state);
+  await until(async () => !(await states()).includes('waiting'));
+  expect(await states()).toEqual(['sent', 'sent']);
   expect(hookEvents(id)).toEqual(['problem', 'resolved']);
-  const { rows } = await records.query('SELECT state FROM alert_outbox WHERE alert_id = $1', [id]);
-  expect(rows).toEqual([{ state: 'sent' }, { state: 'sent' }]);
   expect((await status(id)).problems).toEqual([]);
   await remove(id);
 });
@@ -168,6 +172,8 @@ test('a receiver that refuses gets the same message again, later and in order', 
   try {
     await pause();
     await until(async () => (await status(id)).last_delivery?.code === 'alert_not_accepted');
+    // However long the rest takes: no second try before it is wanted.
+    await records.query(`UPDATE alert_outbox SET due_at = now() + interval '1 hour' WHERE alert_id = $1`, [id]);
     expect((await status(id)).last_delivery).toMatchObject({
       state: 'waiting',
       detail: 'It answered with the status 500.',
@@ -293,7 +299,7 @@ test('held removals, partial runs, failures, age, differences and a broken audit
   await records.query(`SET session_replication_role = DEFAULT`);
   await records.query(`DELETE FROM upkeep WHERE task = 'audit.verify'`);
   for (const kind of kinds) {
-    await until(() => mail.got.some(({ text }) => text.includes(ids.get(kind)!)), 30_000);
+    await until(() => mail.got.some(({ text }) => text.includes(ids.get(kind)!)));
   }
   const textOf = (kind: string) =>
     mail.got.filter(({ text }) => text.includes(ids.get(kind)!)).map(({ text }) => text.replaceAll('=\r\n', ''));
@@ -315,9 +321,10 @@ test('a test really sends, and says what failed exactly', async () => {
   const { id } = await add(webhook({ kind: 'stores_differ' }));
   const run = async (alert: string) => (await call('POST', `${ONE}/test`, `${PATH}/${alert}/test`)).body;
   expect(await run(id)).toMatchObject({ delivered: true, code: null, message: null });
-  expect(hooks.got.at(-1)?.message).toMatchObject({ event: 'test', alert_id: id });
+  // The stores do differ: the real alert may come at any time between.
+  const tests = () => hookEvents(id).filter((event) => event === 'test');
+  expect(tests()).toHaveLength(1);
   hooks.answer(302, { location: hooks.url });
-  const before = hooks.got.length;
   expect(await run(id)).toMatchObject({
     delivered: false,
     code: 'alert_not_accepted',
@@ -325,7 +332,7 @@ test('a test really sends, and says what failed exactly', async () => {
     remedy: expect.stringMatching(/./),
   });
   // A redirect could lead to where nothing may go.
-  expect(hooks.got.length).toBe(before + 1);
+  expect(tests()).toHaveLength(2);
   hooks.answer(204);
   const closed = await add(webhook({ target: { channel: 'webhook', url: `http://127.0.0.1:${await freePort()}/` } }));
   expect(await run(closed.id)).toMatchObject({
@@ -338,7 +345,9 @@ test('a test really sends, and says what failed exactly', async () => {
   expect(await run(letter.id)).toMatchObject({ code: 'alert_not_accepted', message: expect.stringContaining('550') });
   mail.refuse(null);
   expect(await run(letter.id)).toMatchObject({ delivered: true });
-  expect(mail.got.at(-1)?.text).toContain('Subject: [Chartsync] Test');
+  const letters = mail.got.filter(({ to, text }) => to.includes(target.recipients[0]!) && text.includes('] Test'));
+  expect(letters).toHaveLength(1);
+  expect(letters[0]?.text).toContain('Subject: [Chartsync] Test');
   const { entries } = (await call('GET', '/api/v1/audit', '/api/v1/audit?action=alert.test')).body;
   expect(entries[0]).toMatchObject({ subject: { kind: 'alert', id: letter.id }, details: { code: null } });
   for (const made of [id, closed.id, letter.id]) await remove(made);

@@ -8,8 +8,8 @@ import { type ClinicOptions, createClinic } from '../../simulators/idexx/clinic.
 import { expectedAppointments, expectedSlotCounts, rulesOf } from '../../simulators/idexx/oracle.ts';
 import { startIdexx } from '../../simulators/idexx/server.ts';
 import type { IdexxOptions, IdexxSimulator } from '../../simulators/idexx/simulator.ts';
-import { daysBetween } from '../../simulators/idexx/wall.ts';
-import type { Clinic } from '../../simulators/idexx/world.ts';
+import { at, daysBetween, timeOf, wallAt } from '../../simulators/idexx/wall.ts';
+import { type CalendarEvent, type Clinic, newEvent } from '../../simulators/idexx/world.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { DateWindow } from '../../src/domain/reconcile-appointments.ts';
 import type { RunResult } from '../../src/engine/run-session.ts';
@@ -23,6 +23,8 @@ export const ORGANIZATION = 'org_test';
 export const CONNECTION = 'front-desk';
 export const CLINIC_ID = '5c0a1f2e-3b4d-4c5e-8f60-718293a4b5c6';
 const TIME_ZONE = 'America/Los_Angeles';
+/** Its clock shows an hour more all year. */
+const NEXT_ZONE = 'America/Denver';
 
 export interface IdexxSetup {
   readonly portal: IdexxSimulator;
@@ -60,7 +62,10 @@ export async function setUpIdexx(options: IdexxSetupOptions = {}): Promise<Idexx
   const { clinic: clinicOptions, settings, sections, now = Date.now, ...portalOptions } = options;
   const folder = await mkdtemp(join(tmpdir(), 'chartsync-idexx-'));
   const records = await testDatabase();
-  const clinic = createClinic({ seed: 3, now: now(), timeZone: TIME_ZONE, ...clinicOptions });
+  // Where the present is the real one, midnight must not come in the middle of a test.
+  const isNearMidnight = options.now === undefined && timeOf(wallAt(now(), TIME_ZONE)) >= '23:30';
+  const timeZone = isNearMidnight ? NEXT_ZONE : TIME_ZONE;
+  const clinic = createClinic({ seed: 3, now: now(), timeZone, ...clinicOptions });
   const portal = await startIdexx({ ...portalOptions, clinics: [clinic], now });
   const environment = Object.fromEntries(
     Object.entries({
@@ -175,6 +180,17 @@ export async function setUpIdexx(options: IdexxSetupOptions = {}): Promise<Idexx
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Before the clinic opens: it takes no slot. The clinic may have no other that day, as it is closed on Sundays. */
+export function appointmentOfToday({ clinic, window }: Pick<IdexxSetup, 'clinic' | 'window'>): CalendarEvent {
+  return newEvent(clinic, {
+    kind: 'appointment',
+    start: at(window.from, '07:00'),
+    roomId: clinic.rooms[0]!.id,
+    typeId: clinic.types[0]!.id,
+    patientId: clinic.patients[0]!.id,
+  });
 }
 
 type Query = <Row extends object>(text: string, values?: unknown[]) => Promise<Row[]>;

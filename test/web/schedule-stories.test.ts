@@ -68,7 +68,7 @@ test('a day by room, and a place that is held while somebody looks on', async ()
   const { page, go, complaints, close } = await visit(scene, { key: server.adminKey });
   await go('/');
   await page.getByRole('link', { name: 'Schedule' }).click();
-  await page.getByText('All times are the clinic’s, America/Los_Angeles.').waitFor();
+  await page.getByText(`All times are the clinic’s, ${setup.clinic.timeZone}.`).waitFor();
   await page.getByLabel('Date').fill(date);
   await page.waitForURL(`**/schedule?*date=${date}`);
   for (const { name } of setup.clinic.rooms) await page.getByRole('columnheader', { name, exact: true }).waitFor();
