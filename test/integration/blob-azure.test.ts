@@ -433,13 +433,16 @@ describe('azure blob store whose server stops', () => {
     await azurite.stop();
     const stoppedAt = performance.now();
     begun.release();
-    const unavailable = { code: 'blob_unavailable', action: 'retry' };
-    await expect(put).rejects.toMatchObject(unavailable);
-    await expect(readAll(stream)).rejects.toMatchObject(unavailable);
     const small = heldContent(Buffer.from('x'));
-    await expect(store.put(nameOf('org', small), small)).rejects.toMatchObject(unavailable);
-    await expect(store.stat(nameOf('org', small))).rejects.toMatchObject(unavailable);
-    await expect(store.prepare()).rejects.toMatchObject(unavailable);
-    expect(performance.now() - stoppedAt).toBeLessThan(2_000);
+    const name = nameOf('org', small);
+    // Beside each other: the time of one is not spent on the others.
+    const calls = [put, readAll(stream), store.put(name, small), store.stat(name), store.prepare()];
+    const times = await Promise.all(
+      calls.map(async (call) => {
+        await expect(call).rejects.toMatchObject({ code: 'blob_unavailable', action: 'retry' });
+        return performance.now() - stoppedAt;
+      }),
+    );
+    for (const ms of times) expect(ms).toBeLessThan(2_000);
   });
 });

@@ -89,7 +89,7 @@ async function ran(body: object) {
   expect(begun.status).toBe(202);
   const run = async () =>
     (await call('GET', RUNS, runs)).body.runs.find((r: { sync_id: string }) => r.sync_id === begun.body.sync_id);
-  await until(async () => (await run())?.completed_at !== null);
+  await until(async () => (await run())?.completed_at != null);
   return run();
 }
 

@@ -83,7 +83,7 @@ export async function createInspector(
         const { runs } = (await call('GET', RUNS, path)).body;
         return runs.find(({ sync_id }: { sync_id: string }) => sync_id === begun.body.sync_id);
       };
-      await until(async () => (await run())?.completed_at !== null, 60_000);
+      await until(async () => (await run())?.completed_at != null);
       return run();
     },
     list: async (kind) => (await call('GET', OF_CONNECTION, `${at}?kind=${kind}`)).body.inspections,
