@@ -28,3 +28,11 @@ JOIN silknote_documents AS d ON d."organizationId" = r.organization_id AND d.sha
 WHERE r.detected_type IN ('text/csv', 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet')
   AND r.page_count > 42 AND d."deletedAt" IS NULL
 ON CONFLICT (organization_id, document_uuid) DO NOTHING;
+
+-- Who watches a patient hears that a case summary is being written, and how that ended.
+ALTER TABLE document_events
+  -- Of that writing.
+  ADD COLUMN job_id text,
+  DROP CONSTRAINT document_events_kind_check,
+  ADD CONSTRAINT document_events_kind_check CHECK (kind IN
+    ('status', 'updated', 'deleted', 'patient_deleted', 'summary', 'summary_begun', 'summary_written', 'summary_failed'));
