@@ -23,7 +23,7 @@ export interface PatientWatcher {
 
 /** @returns ends it */
 export function watchPatient(
-  services: Pick<ApiServices, 'desk' | 'documentWatch'>,
+  services: Pick<ApiServices, 'desk' | 'patients' | 'documentWatch'>,
   access: Access,
   caller: Asking,
   watcher: PatientWatcher,

@@ -1,6 +1,7 @@
 /** A document in the shape that clients of earlier servers know. What only a language model could tell is empty. */
 import { type TSchema, Type } from 'typebox';
 import { ALERT_TYPES } from '../domain/document-alert.ts';
+import { NO_CATEGORY } from '../domain/document-category.ts';
 import { blobName } from '../ports/blob-store.ts';
 import type { DeskDocument } from '../ports/document-desk.ts';
 
@@ -27,7 +28,7 @@ export const MedicalDocument = Type.Object(
     originalName: Type.String(),
     storedPath: Type.String(),
     status: Type.String(),
-    category: text(),
+    category: Type.String({ description: `${NO_CATEGORY}: nobody has said it.` }),
     uploadDate: instant(),
     type: text(),
     size: Type.Integer({ minimum: 0 }),
@@ -69,7 +70,7 @@ export function medicalDocumentOf(organizationId: string, document: DeskDocument
     originalName: document.originalName,
     storedPath: blobName(organizationId, document.sha256),
     status: document.status,
-    category: document.category,
+    category: document.category ?? NO_CATEGORY,
     uploadDate: document.uploadedAt,
     type: mimeType,
     size: document.sizeBytes,

@@ -7,8 +7,10 @@
  *   any more. It is back when a document is brought or taken back, or when a source that is synchronised still lists one.
  * - Changes that matter to others write their audit entry in the same transaction.
  */
+
 import type { AuditEntry } from '../domain/audit-entry.ts';
 import type { AlertType, PatientInfo } from '../domain/document-alert.ts';
+import type { DocumentCategory } from '../domain/document-category.ts';
 
 export interface PatientRecord {
   readonly patientUuid: string;
@@ -93,6 +95,13 @@ export interface PatientDesk {
     patientUuid: string,
     documentUuid: string,
     info: PatientInfo,
+  ): Promise<boolean>;
+  /** Null: as nobody has said it. @param patientUuid null: of any. @returns false: no such document */
+  setCategory(
+    organizationId: string,
+    documentUuid: string,
+    category: DocumentCategory | null,
+    patientUuid: string | null,
   ): Promise<boolean>;
   acknowledge(
     organizationId: string,

@@ -4,7 +4,7 @@
  */
 import { toSyncError } from '../domain/errors.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { DocumentEvent, DocumentEvents } from '../ports/document-events.ts';
+import type { DocumentEvent, DocumentEvents, SummaryNews } from '../ports/document-events.ts';
 
 export interface DocumentFollower {
   readonly organizationId: string;
@@ -18,6 +18,8 @@ export interface DocumentFollower {
 export interface DocumentWatch {
   /** @returns ends it */
   follow(follower: DocumentFollower): () => void;
+  /** Tells those who follow the patient, wherever they are. */
+  tell(organizationId: string, patientUuid: string, news: SummaryNews): Promise<void>;
   isPlace(text: string): boolean;
   /** Aborted when the process stops following. */
   readonly closed: AbortSignal;
@@ -85,6 +87,7 @@ export function createDocumentWatch(options: { events: DocumentEvents; clock: Cl
       else void keepLooking();
       return () => void followers.delete(follower);
     },
+    tell: (organizationId, patientUuid, news) => events.tell(organizationId, patientUuid, news),
     isPlace: (text) => events.isPlace(text),
     closed: closed.signal,
     close: () => closed.abort(),

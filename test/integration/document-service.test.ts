@@ -1,7 +1,7 @@
 /** A document followed from the share to a search hit and back to nothing; all stores are counted after every step. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
@@ -156,6 +156,51 @@ test('a document is found, changes, goes and leaves nothing, and all counts agre
     [REFERENCE],
   );
   expect(made.n).toBe(0);
+  await expectEqualCounts();
+});
+
+test('the record has pages and date of the present content, and keeps what somebody else has written there', async () => {
+  const letter = (day: number) => `Date of report: ${day} March 2024.\nZoe Sample came.\n`;
+  const facts = () =>
+    row('SELECT "pageCount" AS pages, "documentDate" AS date FROM silknote_documents WHERE "vsrxReference" = $1', [
+      REFERENCE,
+    ]);
+  const change = async (day: number) => {
+    await writeShare(letter(day));
+    await sync('deep');
+    await work();
+  };
+  await addFile(letter(5));
+  await sync();
+  await work();
+  expect(await facts()).toEqual({ pages: 1, date: '2024-03-05' });
+  await change(16);
+  expect(await facts()).toEqual({ pages: 1, date: '2024-03-16' });
+  const write = (date: string | null) =>
+    records.query('UPDATE silknote_documents SET "documentDate" = $1, "pageCount" = NULL WHERE "vsrxReference" = $2', [
+      date,
+      REFERENCE,
+    ]);
+  await write('2001-02-03');
+  await change(7);
+  expect(await facts()).toEqual({ pages: 1, date: '2001-02-03' });
+  // The same content, read by a version that finds another date.
+  await write('1999-12-31');
+  await records.query(`UPDATE document_renditions SET document_date = '1999-12-31', processor_version = 0`);
+  const { id } = await row<{ id: string }>(
+    'SELECT "silknoteDocumentUuid" AS id FROM silknote_documents WHERE "vsrxReference" = $1',
+    [REFERENCE],
+  );
+  expect(await setup.chartsync.desk.askAgain(ORGANIZATION, id)).toBe(true);
+  await work();
+  expect(await facts()).toEqual({ pages: 1, date: '2024-03-07' });
+
+  // What was read before the update.
+  await write(null);
+  const file = new URL('../../src/stores/postgres/migrations/0037_unread_documents.sql', import.meta.url);
+  const statements = (await readFile(file, 'utf8')).split(';');
+  await records.query(statements.find((statement) => statement.includes('UPDATE silknote_documents'))!);
+  expect(await facts()).toEqual({ pages: 1, date: '2024-03-07' });
   await expectEqualCounts();
 });
 

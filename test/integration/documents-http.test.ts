@@ -274,6 +274,46 @@ test('what is not a form, has no file or names nobody is refused', async () => {
   expect(broken.status).toBe(400);
 });
 
+test('who accepts PDFs only is given the PDF of a document, as earlier servers had it', async () => {
+  const docx = docxOf(['Dear colleague, a wallaroo was seen.']);
+  const form = formOf({ patientUuid: patient }, { 'wallaroo.docx': new Blob([docx]) });
+  const { documentUuid } = (await ask('POST', '/api/process', form)).json;
+  await settled();
+  const path = `/api/documents/${documentUuid}`;
+  const get = async (accept: string, method = 'GET') => {
+    const headers = { authorization: `Bearer ${server.adminKey}`, accept };
+    const response = await fetch(`${server.url}${path}`, { method, headers });
+    return { headers: response.headers, bytes: Buffer.from(await response.arrayBuffer()) };
+  };
+  const made = await ask('GET', `${path}/pdf`);
+  for (const accept of [
+    'application/pdf',
+    'application/pdf;q=0.9, text/plain',
+    'image/png, application/pdf, */*;q=0.1',
+  ]) {
+    const answer = await get(accept);
+    expect(answer.headers.get('content-type'), accept).toBe('application/pdf');
+    expect(answer.headers.get('content-disposition')).toContain('wallaroo.docx.pdf');
+    expect(answer.bytes.equals(made.bytes)).toBe(true);
+  }
+  expect((await get('application/pdf', 'HEAD')).headers.get('content-length')).toBe(String(made.bytes.length));
+  for (const accept of ['*/*', 'text/html, */*', 'application/pdf;q=0, */*']) {
+    const answer = await get(accept);
+    expect(answer.bytes.equals(Buffer.from(docx)), accept).toBe(true);
+    expect(answer.headers.get('vary')).toMatch(/accept/i);
+  }
+  const { json } = await ask(
+    'POST',
+    '/api/process',
+    formOf({ patientUuid: patient }, { 'no.bin': new Blob([new Uint8Array([1, 2, 3, 4])]) }),
+  );
+  await settled();
+  const none = await ask('GET', `/api/documents/${json.documentUuid}`, undefined, { accept: 'application/pdf' });
+  expect(none).toMatchObject({ status: 409, json: { details: { error_type: 'document_type_unsupported' } } });
+  const either = await ask('GET', `/api/documents/${json.documentUuid}`, undefined, { accept: 'application/pdf, */*' });
+  expect([...either.bytes]).toEqual([1, 2, 3, 4]);
+});
+
 test('the time of an upload without a zone is one of the organisation, and what is no time is refused', async () => {
   const bring = (uploadDate: unknown) => {
     const metadata = JSON.stringify({ vsrxReference: randomUUID(), uploadDate });

@@ -5,6 +5,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
+import { io } from 'socket.io-client';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { askService } from '../support/ask-service.ts';
 import { type CliProcess, startCli } from '../support/cli.ts';
@@ -449,6 +450,62 @@ test('a summary wants the right to read, and documents that it could be written 
   expect([nothing.status, nothing.json.details.error_type]).toEqual([409, 'nothing_found']);
   expect(model.questions).toEqual([]);
   expect((await ask('GET', `/api/patients/${empty}`)).json.patient.summaryGenerationCount).toBe(0);
+});
+
+test('those who watch a patient hear that a summary is being written, and how that ended', async () => {
+  const path = `/api/patients/${patient}/case-summary`;
+  await bring('course', 'Diagnosis: the wombat has a broken wrist.', { organization: OTHER });
+  const socket = io(url, {
+    auth: {
+      token: setup.environment.CHARTSYNC_ADMIN_KEY,
+      organizationId: OTHER,
+      silknotePatientUuid: patient,
+    },
+    forceNew: true,
+    reconnection: false,
+  });
+  // biome-ignore lint/suspicious/noExplicitAny: JSON of any shape
+  const heard: { event: string; data: any }[] = [];
+  socket.onAny((event: string, data) => heard.push({ event, data }));
+  try {
+    await new Promise((resolve) => socket.once('connect', () => resolve(undefined)));
+    expect(await socket.emitWithAck('joinPatientRoom', patient)).toMatchObject({ status: 'ok' });
+    const end = async (event: string) => {
+      await until(() => heard.some((one) => one.event === event));
+      return heard.splice(0).filter((one) => one.event !== 'caseSummaryChanged');
+    };
+    const jobId = expect.stringMatching(/^summary_/);
+    const begun = {
+      event: 'caseSummaryStatus',
+      data: { patientId: patient, jobId, status: 'processing', message: expect.any(String) },
+    };
+    model.does((_, response) => says(response, 'It is no JSON.'));
+    expect((await ask('POST', path, undefined, { organization: OTHER })).status).toBe(502);
+    expect(await end('caseSummaryError')).toEqual([
+      begun,
+      {
+        event: 'caseSummaryError',
+        data: { patientId: patient, jobId, error: 'language_model_unreadable', details: expect.any(String) },
+      },
+    ]);
+    model.does(states({ text: 'It swam.', passages: [1] }));
+    const { json } = await ask('POST', path, undefined, { organization: OTHER });
+    const { caseSummary } = json;
+    expect(json).toMatchObject({ saved: true, caseSummary: { text: 'It swam. [1]' } });
+    const told = await end('caseSummaryComplete');
+    expect(told).toEqual([
+      begun,
+      { event: 'caseSummaryComplete', data: { patientId: patient, jobId, saved: true, caseSummary } },
+    ]);
+    expect(told[1]!.data.jobId).toBe(told[0]!.data.jobId);
+    expect((await ask('POST', path, undefined, { organization: OTHER })).json.saved).toBe(false);
+    expect(await end('caseSummaryComplete')).toEqual([
+      begun,
+      { event: 'caseSummaryComplete', data: { patientId: patient, jobId, saved: false, caseSummary: null } },
+    ]);
+  } finally {
+    socket.disconnect();
+  }
 });
 
 test('conversations, and questions about all patients, are not done, and nobody says that a model is missing', async () => {

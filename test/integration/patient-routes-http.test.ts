@@ -136,6 +136,32 @@ test('a document about somebody else has an alert, which stays acknowledged', as
   expect((await ask('PATCH', neighbours, { patientName: 'x' })).status).toBe(404);
 });
 
+test('what a document is about is said by a person, written down, and taken back', async () => {
+  const documentUuid = await bring('routes-category', 'An X-ray of a wrist.');
+  await settled();
+  const path = `/api/documents/${documentUuid}`;
+  const say = (category: unknown, secret?: string) => ask('PATCH', path, { category }, secret);
+  const listed = async () =>
+    (await ask('GET', `/api/patients/${one.ids.patient}/documents?limit=1000`)).json.documents.find(
+      (d: { silknoteDocumentUuid: string }) => d.silknoteDocumentUuid === documentUuid,
+    ).category;
+  expect((await ask('GET', `${path}/details`)).json.category).toBe('UNPROCESSED');
+  expect(await say('IMAGING_REPORT')).toMatchObject({ status: 200, json: { category: 'IMAGING_REPORT' } });
+  expect(await listed()).toBe('IMAGING_REPORT');
+  const { rows } = await records.query(
+    `SELECT details FROM audit_log WHERE action = 'document.categorise' AND subject_id = $1`,
+    [documentUuid],
+  );
+  expect(rows).toMatchObject([{ details: { category: 'IMAGING_REPORT' } }]);
+  for (const wrong of ['imaging', 17, undefined]) expect((await say(wrong)).status).toBe(400);
+  expect((await say('UNKNOWN', other.secret)).status).toBe(404);
+  const made = await ask('POST', '/api/v1/keys', { name: 'only reads', scopes: ['documents:read'] });
+  expect((await say('UNKNOWN', made.json.secret)).status).toBe(403);
+  expect(await listed()).toBe('IMAGING_REPORT');
+  expect((await say(null)).json.category).toBe('UNPROCESSED');
+  expect(await listed()).toBeNull();
+});
+
 test('a document is read again when somebody asks for it', async () => {
   const documentUuid = await bring('routes-3', 'A letter about a bilby.');
   await settled();

@@ -106,7 +106,7 @@ const medicalDocument = {
   originalName: 'Specialist report.docx',
   storedPath: `${ORGANIZATION}/${HASH}`,
   status: 'complete',
-  category: null,
+  category: 'UNPROCESSED',
   uploadDate: '2026-02-18T01:12:00.000Z',
   type: 'application/vnd.openxmlformats-officedocument.wordprocessingml.document',
   size: 48211,
@@ -365,6 +365,10 @@ export const DOCUMENT_EXAMPLES: Examples = {
   },
   documentDetails: { answers: { 200: medicalDocument } },
   documentMetadata: { answers: { 200: medicalDocument } },
+  setDocumentCategory: {
+    body: { category: 'IMAGING_REPORT' },
+    answers: { 200: { ...medicalDocument, category: 'IMAGING_REPORT' } },
+  },
   documentsSummary: {
     answers: {
       200: {

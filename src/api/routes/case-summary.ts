@@ -1,8 +1,10 @@
 /** `/api/patients/:uuid/case-summary`: kept as a client saves it, or as a language model writes the first one. */
+import { randomUUID } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { summaryTask } from '../../domain/cited-answer.ts';
 import { toSyncError } from '../../domain/errors.ts';
+import type { SummaryNews } from '../../ports/document-events.ts';
 import type { SearchPlace } from '../../ports/search-index.ts';
 import type { Access } from '../access.ts';
 import { PatientUuid, patientOf } from '../document-access.ts';
@@ -199,7 +201,12 @@ export function caseSummaryRoutes(
             const message = `For this patient ${MOST_GENERATIONS} summaries were written, and no more are. One can be saved with PUT.`;
             throw new HttpError(429, 'summary_limit', message);
           }
+          const jobId = `summary_${randomUUID()}`;
+          const tell = (news: Omit<SummaryNews, 'jobId'>) =>
+            // Whether those who watch hear of it decides nothing.
+            services.documentWatch.tell(organizationId, patientUuid, { ...news, jobId }).catch(toSyncError);
           try {
+            await tell({ kind: 'summary_begun' });
             const asked = { ...place, purpose: 'summary' as const, passages, task: summaryTask };
             const { content, citations } = await answers.write(request, reply, asked);
             const caseSummary = {
@@ -219,8 +226,10 @@ export function caseSummaryRoutes(
               isNone,
             );
             const saved = result === 'saved';
+            await tell({ kind: 'summary_written', status: saved ? 'saved' : 'not_saved' });
             return { silknotePatientUuid: patientUuid, caseSummary, saved, summaryGenerationCount };
           } catch (error) {
+            await tell({ kind: 'summary_failed', errorCode: toSyncError(error).code });
             // Whoever hangs up has had one written: nobody could count them otherwise.
             if (toSyncError(error).code !== 'cancelled') {
               await services.patients.uncountSummary(organizationId, patientUuid).catch(() => undefined);

@@ -2,6 +2,7 @@
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import { ALERT_TYPES, type AlertType } from '../../domain/document-alert.ts';
+import { DOCUMENT_CATEGORIES, type DocumentCategory, NO_CATEGORY } from '../../domain/document-category.ts';
 import { normaliseUuid } from '../../domain/reference.ts';
 import type { Access } from '../access.ts';
 import { DocumentId, PatientUuid, patientOf, readDocument, SelectPatient } from '../document-access.ts';
@@ -19,6 +20,15 @@ const InfoBody = Type.Object(
     dateOfBirth: Type.Optional(
       Type.Union([Type.String({ maxLength: 20, description: 'DD/MM/YYYY or YYYY-MM-DD.' }), Type.Null()]),
     ),
+  },
+  { additionalProperties: false },
+);
+
+const CategoryBody = Type.Object(
+  {
+    category: Type.Union([Type.Enum([...DOCUMENT_CATEGORIES]), Type.Null()], {
+      description: `null, as ${NO_CATEGORY}: as though nobody had said it.`,
+    }),
   },
   { additionalProperties: false },
 );
@@ -68,6 +78,44 @@ export function documentDetailRoutes(app: FastifyInstance, services: ApiServices
       },
     );
   }
+
+  app.patch<{ Params: { documentId: string }; Body: { category: DocumentCategory | null } }>(
+    '/api/documents/:documentId',
+    {
+      config: { component: 'document' },
+      schema: {
+        tags: ['documents'],
+        headers: SelectOrganization,
+        params: DocumentId,
+        summary: 'Say what a document is about',
+        operationId: 'setDocumentCategory',
+        body: CategoryBody,
+        response: { 200: answer, ...refusals(...ACCESS_REFUSALS) },
+      },
+    },
+    async (request) => {
+      const organizationId = await access.authorize(request, 'documents:write');
+      const documentUuid = normaliseUuid(request.params.documentId);
+      if (documentUuid === null) throw noDocument();
+      const { category } = request.body;
+      return access.audited(
+        request,
+        {
+          organizationId,
+          action: 'document.categorise',
+          subject: { kind: 'document', id: documentUuid },
+          details: { category: category ?? NO_CATEGORY },
+        },
+        async () => {
+          const only = access.patientOf(request);
+          const known = await services.patients.setCategory(organizationId, documentUuid, category, only);
+          const document = known ? await services.desk.find(organizationId, documentUuid) : null;
+          if (document === null) throw noDocument();
+          return medicalDocumentOf(organizationId, document);
+        },
+      );
+    },
+  );
 
   app.post<{ Params: { documentId: string } }>(
     '/api/documents/:documentId/reprocess',

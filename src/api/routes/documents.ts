@@ -6,7 +6,7 @@ import { normaliseUuid } from '../../domain/reference.ts';
 import { blobName } from '../../ports/blob-store.ts';
 import type { DocumentRecord } from '../../ports/reports.ts';
 import type { Access } from '../access.ts';
-import { mayRead } from '../document-access.ts';
+import { mayRead, renditionOf } from '../document-access.ts';
 import { HttpError } from '../errors.ts';
 import { isNamed } from '../etag.ts';
 import { ACCESS_REFUSALS, refusals } from '../refusals.ts';
@@ -24,6 +24,7 @@ const input = {
   }),
   params: Type.Object({ documentId: Type.String({ description: 'UUID of the document.' }) }),
 };
+const PDF = 'application/pdf';
 const unchanged = { description: 'The caller has it already.', type: 'null' };
 
 export function documentRoutes(app: FastifyInstance, services: ApiServices, access: Access): void {
@@ -36,7 +37,7 @@ export function documentRoutes(app: FastifyInstance, services: ApiServices, acce
         ...input,
         summary: 'Content of a document',
         description:
-          'The stored bytes with their own content type. With the header x-silknote-patient-uuid only a document of that patient is given out.',
+          'The stored bytes with their own content type. Where Accept names application/pdf, the PDF that was made of it: 409 where there is none (yet), or the document itself when */* is named too. With the header x-silknote-patient-uuid only a document of that patient is given out.',
         operationId: 'documentContent',
         response: {
           200: {
@@ -44,12 +45,12 @@ export function documentRoutes(app: FastifyInstance, services: ApiServices, acce
             content: { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } },
           },
           304: unchanged,
-          ...refusals(...ACCESS_REFUSALS),
+          ...refusals(...ACCESS_REFUSALS, 409),
         },
       },
     },
     async (request, reply) => {
-      const document = await find(request);
+      const document = await wanted(request, await find(request));
       if (has(request, document)) return announce(document, reply).status(304).send();
       const content = await services.blobs.get(blobName(document.organizationId, document.sha256));
       return announce(document, reply)
@@ -71,12 +72,12 @@ export function documentRoutes(app: FastifyInstance, services: ApiServices, acce
         response: {
           200: { description: 'The headers of the content.', type: 'null' },
           304: unchanged,
-          ...refusals(...ACCESS_REFUSALS),
+          ...refusals(...ACCESS_REFUSALS, 409),
         },
       },
     },
     async (request, reply) => {
-      const document = await find(request);
+      const document = await wanted(request, await find(request));
       if (has(request, document)) return announce(document, reply).status(304).send();
       const info = await services.blobs.stat(blobName(document.organizationId, document.sha256));
       if (info === null) throw new SyncError('blob_missing');
@@ -86,6 +87,19 @@ export function documentRoutes(app: FastifyInstance, services: ApiServices, acce
         .send();
     },
   );
+
+  /** The document itself, or its PDF as though it were the document: earlier servers had PDFs only. */
+  async function wanted(request: DocumentRequest, document: DocumentRecord): Promise<DocumentRecord> {
+    const accepted = acceptedTypes(request.headers.accept);
+    if (!accepted.has(PDF) || document.mimeType === PDF) return document;
+    const known = await services.desk.find(document.organizationId, document.documentUuid);
+    if (accepted.has('*/*') && known?.rendition?.verdict !== 'processed') return document;
+    if (known === null) throw new HttpError(404, 'not_found', 'No such document.');
+    const { pdf } = renditionOf(known);
+    // Its bytes are a PDF, whatever it was declared to be.
+    if (pdf === null) return { ...document, mimeType: PDF };
+    return { ...document, sha256: pdf.sha256, mimeType: PDF, originalName: `${document.originalName}.pdf` };
+  }
 
   async function find(request: DocumentRequest): Promise<DocumentRecord> {
     const organizationId = await access.authorize(request, 'documents:read');
@@ -105,11 +119,18 @@ export function documentRoutes(app: FastifyInstance, services: ApiServices, acce
   }
 }
 
+/** Without those that are refused by `q=0`. */
+function acceptedTypes(accept: string | undefined): ReadonlySet<string> {
+  const types = (accept ?? '').toLowerCase().split(',');
+  return new Set(types.filter((type) => !/;\s*q=0(?:\.0*)?\s*$/.test(type)).map((type) => type.split(';')[0]!.trim()));
+}
+
 /** Last of all: an error must not carry the tag and the name of a document. */
 function announce(document: DocumentRecord, reply: FastifyReply): FastifyReply {
   return (
     reply
       .header('etag', etagOf(document))
+      .header('vary', 'accept')
       .header('cache-control', 'private, no-cache')
       // A document is shown, never run: it came from somebody else's file share.
       .header('x-content-type-options', 'nosniff')

@@ -52,7 +52,7 @@ export function patientEventRoutes(app: FastifyInstance, services: ApiServices, 
       schema: {
         summary: 'Follow the documents of a patient',
         description:
-          'Server-sent events: fileStatus, documentUpdated, fileDeleted, patientDeleted, caseSummaryChanged with the data of the socket. "ready" says that nothing is missed from now on; "reset": some events are forgotten, list the documents again. With Last-Event-ID it goes on after that event, for a day. A fetch that reads the stream can send Authorization; no token belongs into the address.',
+          'Server-sent events: fileStatus, documentUpdated, fileDeleted, patientDeleted, caseSummaryChanged, caseSummaryStatus, caseSummaryComplete, caseSummaryError with the data of the socket. "ready" says that nothing is missed from now on; "reset": some events are forgotten, list the documents again. With Last-Event-ID it goes on after that event, for a day. A fetch that reads the stream can send Authorization; no token belongs into the address.',
         operationId: 'patientEvents',
         tags: ['documents'],
         headers: Type.Object({

@@ -35,6 +35,7 @@ interface Row {
   status: string | null;
   stage: string | null;
   error_code: string | null;
+  job_id: string | null;
 }
 
 export function createDocumentEvents(database: Database): DocumentEvents {
@@ -48,6 +49,15 @@ export function createDocumentEvents(database: Database): DocumentEvents {
       PLACE.exec(text)
         ?.slice(1)
         .every((part) => BigInt(part) <= LARGEST) ?? false,
+    async tell(organizationId, patientUuid, { kind, jobId, status, errorCode }) {
+      await ask(
+        sql`
+          INSERT INTO document_events (organization_id, patient_uuid, kind, job_id, status, error_code)
+          VALUES (${organizationId}, ${patientUuid}, ${kind}, ${jobId}, ${status ?? null}, ${errorCode ?? null})`.execute(
+          database.kysely,
+        ),
+      );
+    },
     async since(patients) {
       if (patients.length === 0) return [];
       const parts = patients.map(({ place }) => PLACE.exec(place) ?? ['', '0', '0']);
@@ -59,7 +69,8 @@ export function createDocumentEvents(database: Database): DocumentEvents {
                  WITH ORDINALITY AS p (organization_id, patient_uuid, transaction, id, n)
           CROSS JOIN document_events_forgotten AS f
           LEFT JOIN LATERAL (
-            SELECT e.transaction, e.id, e.kind, e.document_uuid, e.client_file_id, e.status, e.stage, e.error_code
+            SELECT e.transaction, e.id, e.kind, e.document_uuid, e.client_file_id, e.status, e.stage, e.error_code,
+                   e.job_id
             FROM document_events AS e
             WHERE e.organization_id = p.organization_id AND e.patient_uuid = p.patient_uuid
               AND (e.transaction, e.id) > (p.transaction, p.id) AND e.transaction < ${ENDED}
@@ -99,5 +110,6 @@ function eventOf(row: Row): DocumentEvent {
     status: row.status,
     stage: row.stage,
     errorCode: row.error_code,
+    jobId: row.job_id,
   };
 }

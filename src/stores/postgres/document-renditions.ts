@@ -15,6 +15,8 @@ interface Taken {
   /** Why the content was refused. */
   code: string | null;
   ocr_asked: boolean;
+  page_count: number | null;
+  document_date: string | null;
 }
 
 export async function findRendition(
@@ -116,9 +118,26 @@ export async function putRendition(
   for (const hash of after) deltas.set(hash, (deltas.get(hash) ?? 0) + 1);
   for (const hash of partsOf(before)) deltas.set(hash, (deltas.get(hash) ?? 0) - 1);
   await countReferences(trx, organizationId, deltas, new Set(after));
+  if (before !== null) await forgetFacts(trx, organizationId, sha256, before);
   return (
     before !== null && (before.pages_sha256 !== (done?.pages.sha256 ?? null) || before.code !== (refused?.code ?? null))
   );
+}
+
+/**
+ * What documents say by this content as it was read before; what a source or a person says stays. The end of their tasks writes
+ * down what it is by now. Those that others hold are being worked on themselves.
+ */
+async function forgetFacts(trx: Trx, organizationId: string, sha256: string, before: Taken): Promise<void> {
+  await sql`
+    UPDATE silknote_documents AS d
+    SET "pageCount" = nullif(d."pageCount", ${before.page_count}::int),
+        "documentDate" = nullif(d."documentDate", ${before.document_date}::text)
+    FROM (SELECT "silknoteDocumentUuid" AS uuid FROM silknote_documents
+          WHERE "organizationId" = ${organizationId} AND sha256 = ${sha256} AND "deletedAt" IS NULL
+            AND ("pageCount" = ${before.page_count}::int OR "documentDate" = ${before.document_date}::text)
+          FOR UPDATE SKIP LOCKED) AS s
+    WHERE d."silknoteDocumentUuid" = s.uuid AND d."organizationId" = ${organizationId}`.execute(trx);
 }
 
 /** Of those contents that no live document has any more. */
@@ -153,7 +172,7 @@ async function hasDocument(trx: Trx, organizationId: string, sha256: string): Pr
 async function takeOut(trx: Trx, organizationId: string, sha256: string): Promise<Taken | null> {
   const { rows } = await sql<Taken>`
     DELETE FROM document_renditions WHERE organization_id = ${organizationId} AND sha256 = ${sha256}
-    RETURNING pdf_sha256, pages_sha256, thumbnail_sha256, code, ocr_asked`.execute(trx);
+    RETURNING pdf_sha256, pages_sha256, thumbnail_sha256, code, ocr_asked, page_count, document_date`.execute(trx);
   return rows[0] ?? null;
 }
 

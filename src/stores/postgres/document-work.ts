@@ -318,7 +318,8 @@ async function endTask(trx: Trx, task: DocumentTask, end: TaskEnd): Promise<void
     await sql`
       UPDATE silknote_documents
       SET status = ${end.status}, stage = NULL, "errorCode" = ${end.status === 'error' ? end.code : null},
-          "processedAt" = now()
+          "processedAt" = now(), "pageCount" = coalesce("pageCount", ${ofRendition('page_count')}),
+          "documentDate" = coalesce("documentDate", ${ofRendition('document_date')})
       WHERE ${ofRecord(task)} AND ${unchanged}`.execute(trx);
   }
   const { numAffectedRows } = await sql`
@@ -329,6 +330,13 @@ async function endTask(trx: Trx, task: DocumentTask, end: TaskEnd): Promise<void
     UPDATE document_outbox SET state = 'waiting', worker_id = NULL, lease = NULL, expires_at = NULL, attempts = 0
     WHERE ${ofTask(task)}`.execute(trx);
   assertHeld(again);
+}
+
+/** For a document of whom nobody has said it. */
+function ofRendition(column: 'page_count' | 'document_date') {
+  return sql`(
+    SELECT ${sql.ref(column)} FROM document_renditions AS r
+    WHERE r.organization_id = silknote_documents."organizationId" AND r.sha256 = silknote_documents.sha256)`;
 }
 
 /** What was written before it is undone: another process may be done with the document already. */

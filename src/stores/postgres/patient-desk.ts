@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { type Selectable, sql, type Transaction } from 'kysely';
 import { type DocumentAlert, readAlerts, withPatientCheck } from '../../domain/document-alert.ts';
+import { NO_CATEGORY } from '../../domain/document-category.ts';
 import type { PatientDesk, PatientRecord } from '../../ports/patient-desk.ts';
 import { NAME_LENGTH, storedText } from '../stored-text.ts';
 import { appendAudit } from './audit-log.ts';
@@ -135,6 +136,20 @@ export function createPatientDesk(database: Database): PatientDesk {
           info,
         });
         return true;
+      }),
+
+    setCategory: (organizationId, documentUuid, category, patientUuid) =>
+      ask(async () => {
+        const { numUpdatedRows } = await db
+          .updateTable('silknote_documents')
+          .set({ category: category === NO_CATEGORY ? null : category, updatedAt: sql<Date>`now()` })
+          .where('organizationId', '=', organizationId)
+          .where('silknoteDocumentUuid', '=', documentUuid)
+          .where(patientUuid === null ? sql<boolean>`true` : sql<boolean>`"patientUuid" = ${patientUuid}`)
+          .where('deletedAt', 'is', null)
+          .where('sha256', 'is not', null)
+          .executeTakeFirst();
+        return numUpdatedRows > 0n;
       }),
 
     acknowledge: (organizationId, patientUuid, documentUuid, type) =>

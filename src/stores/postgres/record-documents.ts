@@ -234,6 +234,10 @@ async function updateDocuments(
         "sourceSize" = w.source_size, "sourceModifiedAt" = w.modified, "missingSince" = NULL, "keptSince" = NULL,
         status = CASE WHEN d.sha256 IS DISTINCT FROM w.sha256 THEN 'queued' ELSE d.status END,
         stage = CASE WHEN d.sha256 IS DISTINCT FROM w.sha256 THEN NULL ELSE d.stage END,
+        "pageCount" = CASE WHEN d.sha256 = w.sha256 THEN d."pageCount"
+                           ELSE nullif(d."pageCount", ${ofFormerContent('page_count')}) END,
+        "documentDate" = CASE WHEN d.sha256 = w.sha256 THEN d."documentDate"
+                              ELSE nullif(d."documentDate", ${ofFormerContent('document_date')}) END,
         "errorCode" = CASE WHEN d.sha256 IS DISTINCT FROM w.sha256 THEN NULL ELSE d."errorCode" END,
         "updatedAt" = now()
     FROM unnest(
@@ -250,4 +254,11 @@ async function updateDocuments(
 
 function textOf(text: string | null, maxCharacters: number): string | null {
   return text === null ? null : storedText(text, maxCharacters);
+}
+
+/** What the content of the document said until now: that is no longer true, unlike what somebody has said of the document. */
+function ofFormerContent(column: 'page_count' | 'document_date') {
+  return sql`(
+    SELECT r.${sql.raw(column)} FROM document_renditions AS r
+    WHERE r.organization_id = d."organizationId" AND r.sha256 = d.sha256)`;
 }

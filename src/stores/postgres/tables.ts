@@ -912,12 +912,21 @@ export interface Tables {
     patient_uuid: string;
     transaction: GeneratedInt8;
     id: Generated<string>;
-    kind: 'status' | 'updated' | 'deleted' | 'patient_deleted' | 'summary';
+    kind:
+      | 'status'
+      | 'updated'
+      | 'deleted'
+      | 'patient_deleted'
+      | 'summary'
+      | 'summary_begun'
+      | 'summary_written'
+      | 'summary_failed';
     document_uuid: Nullable<string>;
     client_file_id: Nullable<string>;
     status: Nullable<string>;
     stage: Nullable<string>;
     error_code: Nullable<string>;
+    job_id: Nullable<string>;
     at: GeneratedTimestamp;
   };
   document_events_forgotten: {

@@ -28,3 +28,21 @@ JOIN silknote_documents AS d ON d."organizationId" = r.organization_id AND d.sha
 WHERE r.detected_type IN ('text/csv', 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet')
   AND r.page_count > 42 AND d."deletedAt" IS NULL
 ON CONFLICT (organization_id, document_uuid) DO NOTHING;
+
+-- Who watches a patient hears that a case summary is being written, and how that ended.
+ALTER TABLE document_events
+  -- Of that writing.
+  ADD COLUMN job_id text,
+  DROP CONSTRAINT document_events_kind_check,
+  ADD CONSTRAINT document_events_kind_check CHECK (kind IN
+    ('status', 'updated', 'deleted', 'patient_deleted', 'summary', 'summary_begun', 'summary_written', 'summary_failed'));
+
+-- Applications that read the table find the pages and the date of a document there, as the copies in source databases have them.
+-- That is no news to anybody who watches.
+ALTER TABLE silknote_documents DISABLE TRIGGER USER;
+UPDATE silknote_documents AS d
+SET "pageCount" = coalesce(d."pageCount", r.page_count), "documentDate" = coalesce(d."documentDate", r.document_date)
+FROM document_renditions AS r
+WHERE r.organization_id = d."organizationId" AND r.sha256 = d.sha256 AND r.verdict = 'processed' AND d."deletedAt" IS NULL
+  AND ((d."pageCount" IS NULL AND r.page_count IS NOT NULL) OR (d."documentDate" IS NULL AND r.document_date IS NOT NULL));
+ALTER TABLE silknote_documents ENABLE TRIGGER USER;
