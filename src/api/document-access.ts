@@ -64,7 +64,11 @@ export function selectedPatient(request: FastifyRequest): string | null {
 }
 
 /** What was made of the document. @throws HttpError 409 while there is nothing, or when its content cannot be read */
-export function renditionOf({ rendition, errorCode }: DeskDocument): ProcessedRendition {
+/** @param host of the machine that keeps it instead of this one; null: it is kept here */
+export function renditionOf({ rendition, errorCode }: DeskDocument, host: string | null): ProcessedRendition {
+  if (rendition === null && host !== null && errorCode === null) {
+    throw new HttpError(409, 'document_elsewhere', `The document is kept on ${host}, and was not read here.`);
+  }
   if (rendition === null) {
     throw new HttpError(409, errorCode ?? 'document_not_ready', 'The content of this document was not read yet.');
   }

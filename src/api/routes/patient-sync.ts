@@ -1,6 +1,7 @@
 /** `/api/patients/:uuid/sync`: how the fileset of one patient keeps up with its source, and a run for it. */
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
+import { ERROR_CATALOGUE } from '../../domain/errors.ts';
 import { type FileConnection, isFileConnection } from '../../runs/connections.ts';
 import type { Access } from '../access.ts';
 import { PatientUuid, patientOf } from '../document-access.ts';
@@ -24,9 +25,15 @@ const SyncState = Type.Object(
     lastSuccessfulSync: instant(),
     consecutiveFailures: Type.Integer({ minimum: 0 }),
     paused: Type.Boolean({ description: 'One of its connections is paused.' }),
-    errors: Type.Array(Type.Object({ fileId: Type.String(), code: Type.String(), error: Type.String() }), {
-      description: `Files that failed; at most ${MOST_ERRORS}.`,
-    }),
+    errors: Type.Array(
+      Type.Object({
+        fileId: Type.String({ description: 'Its reference in the source.' }),
+        code: Type.String(),
+        error: Type.String(),
+        remedy: Type.String({ description: 'What a person can do.' }),
+      }),
+      { description: `Files that failed; at most ${MOST_ERRORS}.` },
+    ),
   },
   { description: 'By what is written down; the source is not asked.' },
 );
@@ -73,7 +80,12 @@ export function patientSyncRoutes(app: FastifyInstance, services: ApiServices, a
         errors: failures
           .flat()
           .slice(0, MOST_ERRORS)
-          .map(({ reference, code, message }) => ({ fileId: reference, code, error: message })),
+          .map(({ reference, code, message }) => ({
+            fileId: reference,
+            code,
+            error: message,
+            remedy: ERROR_CATALOGUE[code].remedy,
+          })),
       };
     },
   );
