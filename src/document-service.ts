@@ -106,7 +106,8 @@ export function remoteTargets(config: Config): RemoteTargets {
     if (connection.connector !== 'vsrx' || connection.settings.documents === null) continue;
     const { documents } = connection.settings;
     const remote = createRemoteDocuments({ ...documents, apiKey: connection.credentials.documentsApiKey });
-    targets.set(`${organizationId}/${id}`, { connectionId: id, remote, send: documents.send });
+    const { host } = new URL(documents.endpoint);
+    targets.set(`${organizationId}/${id}`, { connectionId: id, host, remote, send: documents.send });
   }
   return targets;
 }

@@ -187,6 +187,8 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
         browsers: () => ({ ...chartsync.browsers.stats(), installed: chartsync.browserInstalled() }),
         blobs: chartsync.blobs,
         desk: chartsync.desk,
+        deliveries: chartsync.deliveries,
+        keptOn: (organizationId, id) => chartsync.remotes.get(`${organizationId}/${id}`)?.host ?? null,
         patients: chartsync.patients,
         unread: chartsync.unread,
         groups: chartsync.groups,

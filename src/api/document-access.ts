@@ -63,8 +63,15 @@ export function selectedPatient(request: FastifyRequest): string | null {
   return selected === undefined ? null : (normaliseUuid(String(selected)) ?? '');
 }
 
-/** What was made of the document. @throws HttpError 409 while there is nothing, or when its content cannot be read */
-export function renditionOf({ rendition, errorCode }: DeskDocument): ProcessedRendition {
+/**
+ * What was made of the document.
+ * @param host of the machine that keeps it instead of this one; null: it is kept here
+ * @throws HttpError 409 while there is nothing, or when its content cannot be read
+ */
+export function renditionOf({ rendition, errorCode }: DeskDocument, host: string | null): ProcessedRendition {
+  if (rendition === null && host !== null && errorCode === null) {
+    throw new HttpError(409, 'document_elsewhere', `The document is kept on ${host}, and was not read here.`);
+  }
   if (rendition === null) {
     throw new HttpError(409, errorCode ?? 'document_not_ready', 'The content of this document was not read yet.');
   }

@@ -13,6 +13,7 @@ import type { ClinicReports } from '../ports/clinic-reports.ts';
 import type { ConnectionSettings } from '../ports/connection-settings.ts';
 import type { ConsistencyStore } from '../ports/consistency-store.ts';
 import type { ConsultationBook } from '../ports/consultation-book.ts';
+import type { DocumentDeliveries } from '../ports/document-deliveries.ts';
 import type { DocumentDesk } from '../ports/document-desk.ts';
 import type { DocumentGroups } from '../ports/document-groups.ts';
 import type { FilesetMigrations } from '../ports/fileset-migrations.ts';
@@ -100,6 +101,9 @@ export interface ApiServices {
   };
   readonly blobs: BlobStore;
   readonly desk: DocumentDesk;
+  readonly deliveries: Pick<DocumentDeliveries, 'ofDocument'>;
+  /** Host of the document service that keeps the documents of a connection; null: they are kept here. */
+  readonly keptOn: (organizationId: string, connectionId: string | null) => string | null;
   readonly patients: PatientDesk;
   readonly unread: UnreadDocuments;
   readonly groups: DocumentGroups;

@@ -91,7 +91,7 @@ describe('a PDF', () => {
 
   test('says that a page without text waits for Tesseract', async () => {
     const { result } = await processBytes(content, await pdfOf(['']), { ocr: 'auto' });
-    expect(result).toMatchObject({ verdict: 'processed', warnings: ['ocr_missing'] });
+    expect(result).toMatchObject({ verdict: 'processed', warnings: ['no_text', 'ocr_missing'] });
   });
 
   test('runs none of its scripts', async () => {

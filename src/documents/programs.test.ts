@@ -129,14 +129,14 @@ test('the programs of this machine read what they are for; without them the docu
   const picture = await processBytes(content, await pictureOf('Letter about Zoe Sample'), { ocr: 'auto' });
   if (installed.has('tesseract')) {
     expect(picture.pages).toEqual([{ number: 1, text: 'Letter about Zoe Sample', source: 'ocr' }]);
-  } else expect(picture.result).toMatchObject({ warnings: ['ocr_missing'] });
+  } else expect(picture.result).toMatchObject({ warnings: ['no_text', 'ocr_missing'] });
 });
 
 test('a page that Tesseract fails on is a page without text', async () => {
   content = createDocumentProcessor({ workers: 1, searchPath: folder });
   install('tesseract', 'exit 1');
   const { result, pages } = await processBytes(content, await pdfOf(['']), { ocr: 'auto' });
-  expect(result).toMatchObject({ verdict: 'processed', warnings: ['ocr_failed'] });
+  expect(result).toMatchObject({ verdict: 'processed', warnings: ['no_text', 'ocr_failed'] });
   expect(pages).toEqual([{ number: 1, text: '', source: 'none' }]);
 });
 

@@ -38,8 +38,9 @@ export async function readPdf(
     throw new Refusal('document_too_large', `It has ${document.numPages} pages; the limit is ${job.limits.pages}.`);
   }
   if (await hasActiveContent(document)) warnings.add('active_content');
-  const { firstPage, readable, ...pages } = await writePages(document, known, job, warnings);
+  const { firstPage, readable, hasText, ...pages } = await writePages(document, known, job, warnings);
   if (readable === 0) throw new Refusal('document_corrupt');
+  if (!hasText) warnings.add('no_text');
   return {
     pageCount: document.numPages,
     pages,
@@ -53,13 +54,14 @@ async function writePages(
   known: readonly string[] | null,
   job: Job,
   warnings: Set<DocumentWarning>,
-): Promise<ReadPdf['pages'] & { firstPage: string; readable: number }> {
+): Promise<ReadPdf['pages'] & { firstPage: string; readable: number; hasText: boolean }> {
   const path = join(job.folder, PAGES_FILE);
   await using file = await open(path, 'w');
   const bySource = { text: 0, ocr: 0, none: 0 };
   let left = job.limits.textBytes;
   let firstPage = '';
   let readable = 0;
+  let hasText = false;
   for (let number = 1; number <= document.numPages; number++) {
     let page: DocumentPage = { number, text: '', source: 'none' };
     try {
@@ -72,13 +74,14 @@ async function writePages(
     const text = withinBytes(page.text, left);
     if (text !== page.text) warnings.add('text_truncated');
     left -= Buffer.byteLength(text);
+    hasText ||= text.trim() !== '';
     bySource[page.source]++;
     if (number === 1) firstPage = text;
     await file.write(jsonLine({ ...page, text }));
     const crowded = process.memoryUsage.rss() > job.limits.memoryBytes * CLEAN_UP_FROM_SHARE;
     if (crowded && number % CLEAN_UP_EVERY === 0) await document.cleanup();
   }
-  return { path, textBytes: job.limits.textBytes - left, bySource, firstPage, readable };
+  return { path, textBytes: job.limits.textBytes - left, bySource, firstPage, readable, hasText };
 }
 
 async function contentOf(

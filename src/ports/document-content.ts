@@ -70,6 +70,8 @@ export type DocumentWarning =
   /** The rendition shows a box for characters that its font lacks. The text has them. */
   | 'glyphs_missing'
   | 'image_left_out'
+  /** No page has text: nothing of it can be found. */
+  | 'no_text'
   /** Pages without text could not be read because Tesseract is not installed. */
   | 'ocr_missing'
   | 'ocr_failed'

@@ -53,7 +53,10 @@ export interface DeliveryCounts {
 export interface DocumentDeliveries {
   /** Null: no document, or none that a connection brought. Also of removed documents. */
   subject(task: DocumentTask): Promise<DeliverySubject | null>;
-  ofDocument(task: DocumentTask, connectionId: string): Promise<readonly Delivery[]>;
+  ofDocument(
+    document: Pick<DocumentTask, 'organizationId' | 'documentUuid'>,
+    connectionId: string,
+  ): Promise<readonly Delivery[]>;
   /** Takes the place for the task. @returns what was there before: null when it is new */
   take(task: DocumentTask, connectionId: string, place: DeliveryPlace): Promise<Delivery | 'busy' | null>;
   /** What is, or is about to be, at a place that the task has taken. */

@@ -23,6 +23,8 @@ export interface SentContent {
 
 export interface DeliveryTarget {
   readonly connectionId: string;
+  /** Of the other machine, for people. */
+  readonly host: string;
   readonly remote: RemoteDocuments;
   /** `pdf`: what is none is sent as the PDF that was made of it. */
   readonly send: 'original' | 'pdf';

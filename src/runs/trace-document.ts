@@ -7,6 +7,7 @@ import { type ErrorCode, SyncError, toSyncError } from '../domain/errors.ts';
 import { readLine } from '../engine/files/change-line.ts';
 import { readChanges } from '../engine/files/read-changes.ts';
 import { type BlobStore, blobName } from '../ports/blob-store.ts';
+import type { DocumentDeliveries } from '../ports/document-deliveries.ts';
 import type { DocumentDesk } from '../ports/document-desk.ts';
 import type { SourceFile } from '../ports/ehr-database.ts';
 import type { DocumentRow } from '../ports/fileset-reports.ts';
@@ -20,7 +21,7 @@ import { type FileConnection, isFileConnection, type RecordConnection } from './
 export type CopyVerdict = 'same' | 'different' | 'missing' | 'surplus' | 'unknown' | 'none';
 
 export interface DocumentCopy {
-  readonly store: 'source' | 'row' | 'blob' | 'index';
+  readonly store: 'source' | 'row' | 'blob' | 'remote' | 'index';
   readonly verdict: CopyVerdict;
   /** A sentence without personal data. */
   readonly message: string;
@@ -36,21 +37,28 @@ export interface TracePorts {
   readonly blobs: BlobStore;
   readonly desk: DocumentDesk;
   readonly search: SearchIndex;
+  readonly deliveries: Pick<DocumentDeliveries, 'ofDocument'>;
 }
 
-/** @param connection the one that the document came from; null: it was uploaded, or its connection is not configured */
+/**
+ * @param connection the one that the document came from; null: it was uploaded, or its connection is not configured
+ * @param host of the machine to whose document service it goes; null: it is kept here
+ */
 export async function traceDocument(
   ports: TracePorts,
   connection: FileConnection | RecordConnection | null,
   organizationId: string,
   row: DocumentRow,
   signal: AbortSignal,
+  host: string | null,
 ): Promise<readonly DocumentCopy[]> {
+  const { deliveries } = ports;
   return Promise.all([
     looked('source', signal, () => sourceCopy(connection, row, signal)),
     rowCopy(row),
     looked('blob', signal, () => blobCopy(ports.blobs, organizationId, row, signal)),
-    looked('index', signal, () => indexCopy(ports, organizationId, row, signal)),
+    ...(host === null ? [] : [looked('remote', signal, () => remoteCopy(deliveries, organizationId, row, host))]),
+    looked('index', signal, () => indexCopy(ports, organizationId, row, signal, host)),
   ]);
 }
 
@@ -202,11 +210,37 @@ async function blobCopy(
   return { verdict: 'same', message, ...read };
 }
 
+/** What was heard when it was sent, and written down. */
+async function remoteCopy(
+  deliveries: TracePorts['deliveries'],
+  organizationId: string,
+  row: DocumentRow,
+  host: string,
+): Promise<Found> {
+  const { documentUuid, connectionId, removedAt, sha256 } = row;
+  const sent = await deliveries.ofDocument({ organizationId, documentUuid }, connectionId ?? '');
+  const [delivery] = sent;
+  if (delivery === undefined) {
+    return removedAt === null
+      ? { verdict: 'missing', message: `It was not sent to ${host} yet.` }
+      : { verdict: 'none', message: `Nothing of it is on ${host}.` };
+  }
+  if (removedAt !== null) return { verdict: 'surplus', message: `It is still to be removed on ${host}.` };
+  if (delivery.remoteUuid === null) {
+    return { verdict: 'unknown', message: `It was sent to ${host}, which has not answered yet.` };
+  }
+  const found = { sha256: delivery.sha256, place: delivery.remoteUuid };
+  return delivery.sha256 === sha256
+    ? { verdict: 'same', message: `${host} took it.`, ...found }
+    : { verdict: 'different', message: `${host} took another content of it.`, ...found };
+}
+
 async function indexCopy(
   { desk, search }: TracePorts,
   organizationId: string,
   row: DocumentRow,
   signal: AbortSignal,
+  host: string | null,
 ): Promise<Found> {
   if (!search.capabilities.available) return { verdict: 'none', message: 'There is no search index.' };
   let version: string | null = null;
@@ -228,6 +262,9 @@ async function indexCopy(
   }
   if (open) return { verdict: 'unknown', message: 'It waits to be read and indexed.' };
   return version === null && !unread
-    ? { verdict: 'none', message: 'There is nothing to index.' }
+    ? {
+        verdict: 'none',
+        message: host === null ? 'There is nothing to index.' : `It is found on ${host}, not here.`,
+      }
     : { verdict: 'missing', message: 'The index does not have it.' };
 }

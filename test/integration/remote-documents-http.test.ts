@@ -12,6 +12,7 @@ import { isFileConnection } from '../../src/runs/connections.ts';
 import { type RunningServer, serve } from '../../src/server.ts';
 import { askService } from '../support/ask-service.ts';
 import { runCli } from '../support/cli.ts';
+import { createInspector } from '../support/inspections.ts';
 import { testDatabase } from '../support/postgres.ts';
 import { CONNECTION, ORGANIZATION, type PracticeSetup, setUpPractice, wantedState } from '../support/practice-setup.ts';
 import { until } from '../support/until.ts';
@@ -277,6 +278,41 @@ describe('documents that are kept on another machine', () => {
     expect(await referencesOf(elsewhere, former)).toContain(reference);
     expect((await found()).passages).toEqual([]);
     expect(await differences()).toEqual([]);
+  });
+
+  test('say on which machine they are kept: in the list, where they cannot be shown, and where they are traced', async () => {
+    await synchronise();
+    await settled();
+    const { host } = new URL(elsewhere.url);
+    const [one] = await listed(server, former);
+    expect(one).toMatchObject({ status: 'complete', keptOn: host, pageCount: null });
+    expect((await listed(elsewhere, former))[0]).toMatchObject({ keptOn: null });
+    const path = `/api/documents/${one!.silknoteDocumentUuid}`;
+    const shown = await ask(server, 'GET', `${path}/pdf`);
+    expect(shown.status).toBe(409);
+    expect(shown.json.details).toMatchObject({
+      error_type: 'document_elsewhere',
+      message: `The document is kept on ${host}, and was not read here.`,
+    });
+    const traced = (await ask(server, 'GET', `${path}/copies`)).json;
+    expect(traced.agree).toBe(true);
+    const copies = Object.fromEntries(traced.copies.map((copy: { store: string }) => [copy.store, copy]));
+    expect(copies.remote).toMatchObject({ verdict: 'same', message: `${host} took it.`, sha256: one!.hash });
+    expect(copies.index).toMatchObject({ verdict: 'none', message: `It is found on ${host}, not here.` });
+    // A verification in the pages compares with that machine as the command does, and its repair sends again what is lost.
+    const inspector = await createInspector(server, ORGANIZATION, CONNECTION);
+    const there = (await listed(elsewhere, former)).find((d) => d.vsrxReference === one!.vsrxReference);
+    expect((await ask(elsewhere, 'DELETE', `/api/documents/${there!.silknoteDocumentUuid}`)).status).toBe(204);
+    const verified = await inspector.inspected({ kind: 'verify' });
+    expect(verified.counts).toMatchObject({ 'missing remote': 1, remote: expect.any(Number) });
+    const preview = await inspector.inspected({ kind: 'repair' });
+    expect(preview.lines).toEqual([
+      expect.objectContaining({ what: 'missing remote', unit: former, message: 'Would be sent again.' }),
+    ]);
+    const repaired = await inspector.inspected({ kind: 'repair', preview: preview.id });
+    expect(repaired.lines).toEqual([expect.objectContaining({ what: 'asked remote', unit: former })]);
+    await settled();
+    expect((await inspector.inspected({ kind: 'verify' })).counts['missing remote']).toBeUndefined();
   });
 
   test('are named by the comparison at night when they are lost or changed there, and sent again by repair', async () => {

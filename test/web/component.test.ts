@@ -1,5 +1,6 @@
 /** The component in a page of another origin, which uses jQuery and knows nothing of Chartsync but a token for one patient. */
 import { gzipSync } from 'node:zlib';
+import { PDFDocument } from 'pdf-lib';
 import pg from 'pg';
 import type { BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -60,13 +61,13 @@ async function isSlow(page: Page): Promise<void> {
 }
 
 /** Waits for a window with a document in it. A Chromium that has no reader of PDFs hands the document over as a download. */
-async function whatOpens(context: BrowserContext, deed: () => Promise<void>): Promise<Page> {
-  const saved: string[] = [];
+async function whatOpens(context: BrowserContext, deed: () => Promise<void>, saved: string[] = []): Promise<Page> {
   const listen = (shown: Page) => shown.on('download', (download) => saved.push(download.url()));
   context.on('page', listen);
   const [shown] = await Promise.all([context.waitForEvent('page'), deed()]);
   await until(async () => [shown.url(), ...saved].some((url) => url.startsWith('blob:')));
   context.off('page', listen);
+  saved.push(shown.url());
   return shown;
 }
 
@@ -84,7 +85,7 @@ test('documents are shown, brought, found and followed in a jQuery page that has
     mimeType: 'text/plain',
     buffer: Buffer.from(TEXT),
   });
-  await page.getByRole('button', { name: 'Upload' }).click();
+  await page.getByRole('button', { name: 'Upload', exact: true }).click();
   await page.getByText('1 document uploaded.').waitFor();
   // It becomes ready without anybody asking again.
   await page.getByRole('button', { name: 'Open Wombat.txt in a new window' }).waitFor();
@@ -143,7 +144,7 @@ test('a patient is activated after the price was confirmed, alerts are acknowled
     documents[0].silknoteDocumentUuid,
   ]);
   await database.end();
-  const { page, close, complaints } = await open();
+  const { page, close, complaints, context } = await open();
   await page.getByLabel('Patient', { exact: true }).selectOption(patients[1]);
 
   await page.getByRole('button', { name: 'Activate for $25' }).click();
@@ -173,6 +174,8 @@ test('a patient is activated after the price was confirmed, alerts are acknowled
   await page.getByRole('button', { name: 'Group 2 documents' }).click();
   await page.getByRole('button', { name: 'Ungroup Invented set' }).waitFor();
   expect(await boxes.nth(0).isDisabled()).toBe(true);
+  const merged = page.getByRole('button', { name: 'Open Invented set in a new window' });
+  await (await whatOpens(context, () => merged.click())).close();
   await page.getByRole('button', { name: 'Ungroup Invented set' }).click();
   await page.getByRole('button', { name: 'Ungroup Invented set' }).waitFor({ state: 'hidden' });
 
@@ -180,12 +183,114 @@ test('a patient is activated after the price was confirmed, alerts are acknowled
     await page
       .getByLabel('Add documents')
       .setInputFiles({ name, mimeType: 'text/plain', buffer: Buffer.from('The same.\n') });
-    await page.getByRole('button', { name: 'Upload' }).click();
+    await page.getByRole('button', { name: 'Upload', exact: true }).click();
     await page.getByRole('button', { name: `Open ${name} in a new window` }).waitFor();
   }
   await page.getByText(/here more than once/).waitFor();
   expect(await violations(page)).toEqual([]);
   expect(complaints).toEqual([]);
+  await close();
+});
+
+test('many files are sent in portions; one that is lost is sent again, and nothing is there twice', async () => {
+  const { page, close } = await open();
+  let requests = 0;
+  await page.route('**/process', async (route) => {
+    requests++;
+    if (requests !== 2) return route.continue();
+    // It arrives, and its answer does not.
+    await route.fetch();
+    return route.abort();
+  });
+  const files = Array.from({ length: 45 }, (_, i) => ({
+    name: `Portion ${i}.txt`,
+    mimeType: 'text/plain',
+    buffer: Buffer.from(`Portion number ${i}.\n`),
+  }));
+  await page.getByLabel('Add documents').setInputFiles(files);
+  await page.getByRole('button', { name: 'Upload', exact: true }).click();
+  await page.getByText('25 documents uploaded.').waitFor();
+  await page.getByText('20 documents could not be sent and wait here: upload again.').waitFor();
+  await page.getByRole('alert').filter({ hasText: 'The document service does not answer.' }).waitFor();
+  await page.getByRole('button', { name: 'Upload', exact: true }).click();
+  await page.getByText('20 documents uploaded.').waitFor();
+  expect(requests).toBe(4);
+  const { documents } = (await scene.ask('GET', `/api/patients/${patients[0]}/documents?limit=1000`)).body;
+  const brought = documents.filter(({ originalName }: { originalName: string }) => originalName.startsWith('Portion '));
+  expect(brought).toHaveLength(45);
+  await page.getByLabel('Search in these documents').fill('portion number');
+  // As soon as enough of them are read.
+  await until(async () => (await scene.server.chartsync.documentWork.open('org_test')) === 0, 120_000);
+  await page.getByRole('button', { name: 'Search' }).click();
+  await page.getByText('The best 20 passages').waitFor();
+  await page.getByRole('button', { name: 'More passages' }).click();
+  await page.getByText('The best 40 passages').waitFor();
+  await close();
+  await Promise.all(
+    brought.map(({ silknoteDocumentUuid: id }: { silknoteDocumentUuid: string }) =>
+      fetch(`${scene.server.url}/api/documents/${id}`, {
+        method: 'DELETE',
+        headers: { authorization: `Bearer ${scene.server.adminKey}` },
+      }),
+    ),
+  );
+});
+
+test('a document says what of it was not read, is read again, and opens at the page that was found', async () => {
+  const { page, context, close } = await open();
+  const blank = await PDFDocument.create();
+  blank.addPage([200, 200]);
+  const two = await PDFDocument.create();
+  two.addPage([300, 200]).drawText('The first page of it.', { size: 12, x: 20, y: 100 });
+  two.addPage([300, 200]).drawText('Quokka on the second.', { size: 12, x: 20, y: 100 });
+  const mail = [
+    'From: someone@example.com',
+    'To: practice@example.com',
+    'Date: Mon, 2 Mar 2026 09:00:00 +0000',
+    'MIME-Version: 1.0',
+    'Subject: With an attachment',
+    'Content-Type: multipart/mixed; boundary="b"',
+    '',
+    '--b',
+    'Content-Type: text/plain',
+    '',
+    'See the file.',
+    '--b',
+    'Content-Type: text/plain; name="inner.txt"',
+    'Content-Disposition: attachment; filename="inner.txt"',
+    '',
+    'Not read.',
+    '--b--',
+    '',
+  ].join('\r\n');
+  await page.getByLabel('Add documents').setInputFiles([
+    { name: 'Blank.pdf', mimeType: 'application/pdf', buffer: Buffer.from(await blank.save()) },
+    { name: 'Two.pdf', mimeType: 'application/pdf', buffer: Buffer.from(await two.save()) },
+    { name: 'Letter.eml', mimeType: 'message/rfc822', buffer: Buffer.from(mail) },
+  ]);
+  await page.getByRole('button', { name: 'Upload', exact: true }).click();
+  await page.getByText('3 documents uploaded.').waitFor();
+  const of = (name: string) => page.getByRole('listitem').filter({ has: page.getByText(name, { exact: true }) });
+  await of('Blank.pdf').getByText('ready; no text to search').waitFor();
+  await of('Blank.pdf').getByText('None of its pages has text, so no search finds it.').waitFor();
+  await of('Letter.eml').getByText('ready, but not all of it was read').waitFor();
+  await of('Letter.eml').getByText('The mail has attachments; only their names are in the document.').waitFor();
+  expect(await violations(page)).toEqual([]);
+  await page.getByRole('button', { name: 'Read again: Letter.eml' }).click();
+  await page
+    .getByRole('listitem')
+    .filter({ hasText: /^chartsync-file-status .*"status":"queued"/ })
+    .first()
+    .waitFor();
+  await of('Two.pdf').getByText('ready', { exact: true }).waitFor();
+
+  await page.getByLabel('Search in these documents').fill('quokka');
+  await page.getByRole('button', { name: 'Search' }).click();
+  const addresses: string[] = [];
+  await (
+    await whatOpens(context, () => page.getByRole('button', { name: 'Two.pdf, page 2' }).click(), addresses)
+  ).close();
+  expect(addresses.some((url) => url.startsWith('blob:') && url.endsWith('#page=2'))).toBe(true);
   await close();
 });
 
@@ -318,7 +423,7 @@ test('what was refused stays until it was read, and nobody is charged twice', as
   await page.route('**/process', (route) => route.abort());
   const picked = { name: 'Lost.txt', mimeType: 'text/plain', buffer: Buffer.from('Lost on the way.\n') };
   await page.getByLabel('Add documents').setInputFiles(picked);
-  await page.getByRole('button', { name: 'Upload' }).click();
+  await page.getByRole('button', { name: 'Upload', exact: true }).click();
   const refusal = page.getByRole('alert').filter({ hasText: 'The document service does not answer.' });
   await refusal.waitFor();
   // Something else works meanwhile.
@@ -333,7 +438,7 @@ test('what was refused stays until it was read, and nobody is charged twice', as
   await page.getByRole('heading', { name: `${documents.length - 1} document` }).waitFor();
   expect(await refusal.count()).toBe(1);
   await page.unroute('**/process');
-  await page.getByRole('button', { name: 'Upload' }).click();
+  await page.getByRole('button', { name: 'Upload', exact: true }).click();
   await page.getByText('1 document uploaded.').waitFor();
   expect(await refusal.count()).toBe(0);
   await close();

@@ -1,4 +1,5 @@
 /** What people do with patients and their documents, in a real browser: find, read, trace, remove, restore. */
+import { PDFDocument } from 'pdf-lib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
   openScene,
@@ -34,10 +35,10 @@ beforeAll(async () => {
 });
 afterAll(() => scene?.close());
 
-async function bring(name: string, clientFileId: string): Promise<void> {
+async function bring(name: string, clientFileId: string, content: string | Buffer<ArrayBuffer> = TEXT): Promise<void> {
   const form = new FormData();
   form.append('clientFileId', clientFileId);
-  form.append('file', new Blob([TEXT]), name);
+  form.append('file', new Blob([content]), name);
   const answer = await fetch(`${scene.server.url}/api/patients/${patient.uuid}/process`, {
     method: 'POST',
     headers: { authorization: `Bearer ${scene.server.adminKey}` },
@@ -136,6 +137,37 @@ test('every document that a run brought has a source, a record, a content and an
   await close();
 });
 
+test('what was not read of a document is said, an alert about it is acknowledged, and it is read again', async () => {
+  const blank = await PDFDocument.create();
+  blank.addPage([200, 200]);
+  await bring('Blank.pdf', 'blank', Buffer.from(await blank.save()));
+  await read();
+  const { documents } = (await scene.ask('GET', `/api/patients/${patient.uuid}/documents?limit=1000`)).body;
+  const { silknoteDocumentUuid: id } = documents.find((d: { originalName: string }) => d.originalName === 'Blank.pdf');
+  const info = { method: 'PATCH', body: JSON.stringify({ patientName: 'Quentin Quokka' }) };
+  const headers = { authorization: `Bearer ${scene.server.adminKey}`, 'content-type': 'application/json' };
+  const path = `/api/patients/${patient.uuid}/documents/${id}/patient-info`;
+  expect((await fetch(`${scene.server.url}${path}`, { ...info, headers })).status).toBe(200);
+
+  const { page, go, complaints, close } = await visit(scene, { key: scene.server.adminKey });
+  await go(`/patients/${patient.uuid}`);
+  const item = page.getByRole('listitem').filter({ has: page.getByText('Blank.pdf', { exact: true }) });
+  await item.getByText('read; no text to search').waitFor();
+  await item.getByText('None of its pages has text, so no search finds it.').waitFor();
+  await item.getByText(/^Perhaps of another patient: The name in the document differs/).waitFor();
+  expect(await violations(page)).toEqual([]);
+  await item.getByRole('button', { name: 'Acknowledge the alert about Blank.pdf' }).click();
+  await page.getByText('The alert is acknowledged.').waitFor();
+  await item.getByText(/^Perhaps of another patient/).waitFor({ state: 'hidden' });
+  await item.getByRole('button', { name: 'Read again: Blank.pdf' }).click();
+  await page.getByText('It waits to be read again.').waitFor();
+  await read();
+  await item.getByText('read; no text to search').waitFor();
+  expect(complaints).toEqual([]);
+  await close();
+  await fetch(`${scene.server.url}/api/documents/${id}`, { method: 'DELETE', headers });
+});
+
 test('documents are put together and apart, duplicates told, and all moved to another fileset and back', async () => {
   const { filesets } = (await scene.ask('POST', '/api/v1/filesets/search', {})).body;
   const target = filesets.find((f: { silknotePatientUuid: string }) => f.silknotePatientUuid !== patient.uuid);
@@ -153,6 +185,8 @@ test('documents are put together and apart, duplicates told, and all moved to an
   await page.getByRole('button', { name: 'Group 2 documents', exact: true }).click();
   const groups = page.getByRole('region', { name: 'Groups' });
   await groups.getByText('Invented scans').waitFor();
+  // What is in a group is offered to no other.
+  await until(() => page.getByRole('checkbox', { name: `Select ${FILE}` }).isDisabled());
   await groups.getByText('one PDF', { exact: true }).waitFor({ timeout: 60_000 });
   const [download] = await Promise.all([
     page.waitForEvent('download'),
@@ -171,13 +205,20 @@ test('documents are put together and apart, duplicates told, and all moved to an
   await page.getByRole('button', { name: 'Ungroup: Invented scans' }).click();
   await groups.getByText('Invented scans').waitFor({ state: 'hidden' });
 
-  await page.getByLabel('UUID of the new fileset').fill('nobody');
-  await page.getByRole('button', { name: 'See what would move' }).click();
-  await page.getByText('This is no UUID.').waitFor();
-  await page.getByLabel('UUID of the new fileset').fill(target.silknotePatientUuid);
-  await page.getByRole('button', { name: 'See what would move' }).click();
+  const sought = page.getByLabel('Name or UUID of the other patient');
+  await sought.fill('Nobody of this name');
+  await page.getByRole('button', { name: 'Find the patient' }).click();
+  await page.getByText('No other patient is called that here.').waitFor();
+  await sought.fill(target.patientName);
+  await page.getByRole('button', { name: 'Find the patient' }).click();
+  await page.getByRole('button', { name: `See what would move to ${target.patientName}` }).click();
   const dialog = page.getByRole('dialog', { name: 'Move to another fileset' });
   await dialog.getByText(`${here} documents would move.`).waitFor();
+  // Both stand side by side, and that they are not one person is said before anything moves.
+  await dialog.getByText(patient.name, { exact: true }).waitFor();
+  await dialog.getByText(target.patientName, { exact: true }).waitFor();
+  await dialog.getByText(target.silknotePatientUuid).waitFor();
+  await dialog.getByText(/The names differ\..*They may be two people\./).waitFor();
   expect(await countOf(patient.uuid)).toBe(here);
   expect(await violations(page)).toEqual([]);
   await dialog.getByRole('button', { name: 'Move them' }).click();
@@ -185,6 +226,9 @@ test('documents are put together and apart, duplicates told, and all moved to an
   await page.getByText('This patient has no documents.').waitFor();
   expect([await countOf(patient.uuid), await countOf(target.silknotePatientUuid)]).toEqual([0, here + there]);
   await page.getByRole('button', { name: 'Take it back' }).click();
+  const back = page.getByRole('dialog', { name: 'Take the move back?' });
+  await back.getByText(`${here} documents that moved go back to where they were.`).waitFor();
+  await back.getByRole('button', { name: 'Take it back' }).click();
   await page.getByText(`${here} documents went back.`).waitFor();
   expect([await countOf(patient.uuid), await countOf(target.silknotePatientUuid)]).toEqual([here, there]);
   const moves = page.getByRole('region', { name: 'Move to another fileset of the same person' });

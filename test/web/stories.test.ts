@@ -186,6 +186,13 @@ test('inspect held deletions, keep some of them at first, then reject the others
     .getByRole('button', { name: /^Details: / })
     .first()
     .click();
+  const item = (await scene.ask('GET', `/api/v1/held/${set}`)).body.items[0];
+  const { originalName } = (await scene.ask('GET', `/api/documents/${item.document_uuid}/details`)).body;
+  await page.getByText(originalName, { exact: true }).waitFor();
+  const patient = page.locator('dl').getByRole('link');
+  expect(await patient.getAttribute('href')).toBe(`/patients/${item.patient_uuid}`);
+  expect(await page.title()).not.toContain(originalName);
+  expect(await violations(page)).toEqual([]);
   const [download] = await Promise.all([
     page.waitForEvent('download'),
     page.getByRole('button', { name: 'Download the document' }).click(),

@@ -4,10 +4,11 @@ import {
   type Asked,
   asFailure,
   type Duplicate,
+  type Found,
   type Group,
-  type Passage,
   type Patient,
   type PatientFile,
+  type Proposal,
   type Service,
   ServiceFailure,
   type SyncState,
@@ -17,6 +18,9 @@ import { words } from './words.ts';
 const PAGE = 500;
 /** The component is for people who look at one patient; beyond that they search. */
 const MOST_FILES = 5000;
+const PASSAGES = 20;
+/** Files that are sent in one request. */
+const PORTION = 20;
 const GATHER_MS = 300;
 const WATCH_RUN_MS = 2000;
 const FIRST_WAIT_MS = 1000;
@@ -29,9 +33,15 @@ export class PatientView {
   files = $state.raw<readonly PatientFile[] | null>(null);
   sync = $state.raw<SyncState | null>(null);
   patient = $state.raw<Patient | null>(null);
-  /** Those that nobody has acknowledged. */
-  alerts = $state.raw<readonly OpenAlert[]>([]);
+  /** Those that nobody has acknowledged, of the documents that are listed. */
+  readonly alerts = $derived(
+    (this.files ?? []).flatMap(({ silknoteDocumentUuid: documentId, originalName: name, alerts }) =>
+      alerts.map(({ type, description, timestamp }) => ({ documentId, name, type, description, timestamp })),
+    ),
+  );
   groups = $state.raw<readonly Group[]>([]);
+  /** Documents that may belong together. */
+  proposals = $state.raw<readonly Proposal[]>([]);
   duplicates = $state.raw<readonly Duplicate[]>([]);
   /** There are more documents than are listed. */
   more = $state(false);
@@ -51,8 +61,10 @@ export class PatientView {
   readonly service: Service;
   readonly #tell: Tell;
   readonly #gone = new AbortController();
+  readonly #ids = new WeakMap<File, string>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #runTimer: ReturnType<typeof setTimeout> | undefined;
+  #groupTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(uuid: string, service: Service, tell: Tell) {
     this.uuid = uuid;
@@ -68,6 +80,7 @@ export class PatientView {
     this.#gone.abort();
     clearTimeout(this.#timer);
     clearTimeout(this.#runTimer);
+    clearTimeout(this.#groupTimer);
   }
 
   /** What a person asks for. @returns whether it worked; when not, why is shown */
@@ -121,25 +134,30 @@ export class PatientView {
 
   async #reloadRest(): Promise<void> {
     const params = { path: { uuid: this.uuid } };
-    const [{ patient, files }, { groups }, { duplicates }] = await Promise.all([
+    const [{ patient }, { groups }, { proposals }, { duplicates }] = await Promise.all([
       this.service.ask((client) => client.GET('/api/patients/{uuid}', { params, ...this.#signal })),
       this.service.ask((client) => client.GET('/api/patients/{uuid}/groups', { params, ...this.#signal })),
+      this.service.ask((client) => client.GET('/api/patients/{uuid}/group-proposals', { params, ...this.#signal })),
       this.service.ask((client) => client.GET('/api/patients/{uuid}/duplicates', { params, ...this.#signal })),
     ]);
     this.patient = patient;
     this.groups = groups;
+    this.proposals = proposals;
     this.duplicates = duplicates;
-    this.alerts = files.flatMap(({ silknoteDocumentUuid, originalName, alerts }) =>
-      alerts
-        .filter(({ acknowledged }) => !acknowledged)
-        .map(({ type, description, timestamp }) => ({
-          documentId: silknoteDocumentUuid,
-          name: originalName,
-          type,
-          description,
-          timestamp,
-        })),
-    );
+    this.#watchGroups();
+  }
+
+  /** No event tells that the PDF of a group is made. */
+  #watchGroups(): void {
+    clearTimeout(this.#groupTimer);
+    if (this.#gone.signal.aborted || !this.groups.some(({ status }) => status === 'waiting')) return;
+    this.#groupTimer = setTimeout(() => {
+      void this.#look(async () => {
+        const asked = { params: { path: { uuid: this.uuid } }, ...this.#signal };
+        this.groups = (await this.service.ask((client) => client.GET('/api/patients/{uuid}/groups', asked))).groups;
+        this.#watchGroups();
+      });
+    }, WATCH_RUN_MS);
   }
 
   /** @param cost for whoever listens; the service asks for no money */
@@ -160,7 +178,21 @@ export class PatientView {
       const body = { patientId: this.uuid, documentId, alertType };
       await this.service.ask((client) => client.POST('/api/alerts/acknowledge', { body }));
       this.#tell('alert-acknowledged', { documentUuid: documentId, alertType });
-      await this.#renew();
+      this.files =
+        this.files?.map((file) =>
+          file.silknoteDocumentUuid === documentId
+            ? { ...file, alerts: file.alerts.filter(({ type }) => type !== alertType) }
+            : file,
+        ) ?? null;
+    });
+  }
+
+  readAgain(documentId: string): Promise<boolean> {
+    return this.attempt(async () => {
+      await this.service.ask((client) =>
+        client.POST('/api/documents/{documentId}/reprocess', { params: { path: { documentId } } }),
+      );
+      this.#soon();
     });
   }
 
@@ -246,40 +278,84 @@ export class PatientView {
     });
   }
 
-  async search(query: string): Promise<readonly Passage[]> {
-    const found = await this.service.ask((client) =>
-      client.POST('/api/patients/{uuid}/search', { params: { path: { uuid: this.uuid } }, body: { query, limit: 20 } }),
+  /** @param after `next` of the answer before; null: from the beginning */
+  search(query: string, after: string | null): Promise<Found> {
+    const body = { query, limit: PASSAGES, ...(after === null ? {} : { after }) };
+    return this.service.ask((client) =>
+      client.POST('/api/patients/{uuid}/search', { params: { path: { uuid: this.uuid } }, body }),
     );
-    return found.passages;
   }
 
-  /** @returns what was not accepted, and how many were */
-  async upload(chosen: readonly File[]): Promise<{ accepted: number; refused: { name: string; why: string }[] }> {
+  /**
+   * In portions: what the service has it keeps, also when another portion is lost on its way.
+   * @param onProgress how many have been sent so far
+   * @returns what was not accepted, how many were, and what could not be sent, with why
+   */
+  async upload(chosen: readonly File[], onProgress: (sent: number) => void): Promise<Uploaded> {
+    const uploaded: Uploaded = { accepted: 0, refused: [], left: [], failure: null };
+    for (let from = 0; from < chosen.length; from += PORTION) {
+      const portion = chosen.slice(from, from + PORTION);
+      try {
+        const { accepted, refused } = await this.#send(portion);
+        uploaded.accepted += accepted;
+        uploaded.refused.push(...refused);
+      } catch (error) {
+        uploaded.left.push(...portion);
+        uploaded.failure ??= asFailure(error);
+      }
+      onProgress(Math.min(from + PORTION, chosen.length) - uploaded.left.length);
+    }
+    this.#soon();
+    return uploaded;
+  }
+
+  async #send(files: readonly File[]): Promise<Pick<Uploaded, 'accepted' | 'refused'>> {
     const form = new FormData();
-    for (const file of chosen) {
-      form.append('clientFileId', crypto.randomUUID());
+    for (const file of files) {
+      form.append('clientFileId', this.#idOf(file));
       form.append('file', file, file.name);
     }
-    const answer = await this.service.ask((client) =>
-      client.POST('/api/patients/{uuid}/process', {
-        params: { path: { uuid: this.uuid } },
-        body: form as never,
-        bodySerializer: (body) => body as unknown as FormData,
-      }),
+    const { accepted, documents } = await this.service
+      .ask((client) =>
+        client.POST('/api/patients/{uuid}/process', {
+          params: { path: { uuid: this.uuid } },
+          body: form as never,
+          bodySerializer: (body) => body as unknown as FormData,
+        }),
+      )
+      .catch((error: unknown) => {
+        // None was taken: as when some were.
+        if (error instanceof ServiceFailure && error.documents !== null)
+          return { accepted: 0, documents: error.documents };
+        throw error;
+      });
+    const refused = documents.flatMap(({ error }, i) =>
+      error === null ? [] : [{ name: files[i]?.name ?? '', why: error }],
     );
-    const refused = answer.documents.flatMap(({ error }, i) =>
-      error === null ? [] : [{ name: chosen[i]?.name ?? '', why: error }],
-    );
-    const ids = answer.documents.flatMap(({ documentUuid }) => (documentUuid === null ? [] : [documentUuid]));
+    const ids = documents.flatMap(({ documentUuid }) => (documentUuid === null ? [] : [documentUuid]));
     if (ids.length > 0) this.#tell('uploaded', { documentUuids: ids });
-    this.#soon();
-    return { accepted: answer.accepted, refused };
+    return { accepted, refused };
+  }
+
+  /** The same each time that a file is sent: an answer that was lost makes no second document of it. */
+  #idOf(file: File): string {
+    const known = this.#ids.get(file) ?? crypto.randomUUID();
+    this.#ids.set(file, known);
+    return known;
   }
 
   /** The content as a PDF. */
   pdf(documentId: string): Promise<Blob> {
     return this.service.ask((client) =>
       client.GET('/api/documents/{documentId}/pdf', { params: { path: { documentId } }, parseAs: 'blob' }),
+    ) as unknown as Promise<Blob>;
+  }
+
+  /** Of its documents, one after another. */
+  groupPdf(groupId: string): Promise<Blob> {
+    const params = { path: { uuid: this.uuid, groupId } };
+    return this.service.ask((client) =>
+      client.GET('/api/patients/{uuid}/groups/{groupId}/pdf', { params, parseAs: 'blob' }),
     ) as unknown as Promise<Blob>;
   }
 
@@ -339,12 +415,14 @@ export class PatientView {
   }
 }
 
-export interface OpenAlert {
-  readonly documentId: string;
-  readonly name: string;
-  readonly type: AlertType;
-  readonly description: string;
-  readonly timestamp: string;
+export interface Uploaded {
+  accepted: number;
+  /** The service took them not, and would not if they came again. */
+  readonly refused: { name: string; why: string }[];
+  /** They can be sent again. */
+  readonly left: File[];
+  /** Why not all could be sent. */
+  failure: ServiceFailure | null;
 }
 
 interface Heard {

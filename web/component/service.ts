@@ -10,21 +10,33 @@ type Answer<P extends keyof paths, M extends 'get' | 'post'> =
 export type PatientFile = Answer<'/api/patients/{uuid}/documents', 'get'>['documents'][number];
 export type SyncState = Answer<'/api/patients/{uuid}/sync', 'get'>;
 export type Patient = Answer<'/api/patients/{uuid}', 'get'>['patient'];
-export type MedicalDocument = Answer<'/api/patients/{uuid}', 'get'>['files'][number];
-export type AlertType = MedicalDocument['alerts'][number]['type'];
+export type AlertType = PatientFile['alerts'][number]['type'];
 export type Group = Answer<'/api/patients/{uuid}/groups', 'get'>['groups'][number];
 export type Duplicate = Answer<'/api/patients/{uuid}/duplicates', 'get'>['duplicates'][number];
+export type Proposal = Answer<'/api/patients/{uuid}/group-proposals', 'get'>['proposals'][number];
+export type Found = Answer<'/api/patients/{uuid}/search', 'post'>;
 export type Passage = Answer<'/api/patients/{uuid}/search', 'post'>['passages'][number];
+
+type BroughtFile =
+  paths['/api/patients/{uuid}/process']['post']['responses'][202]['content']['application/json']['documents'][number];
 
 /** What was refused, in words for people. */
 export class ServiceFailure extends Error {
   /** 0: the service did not answer. */
   readonly status: number;
   readonly remedy: string | null;
-  constructor(status: number, message: string, remedy: string | null = null) {
+  /** Of files that were brought: why each was refused. */
+  readonly documents: readonly BroughtFile[] | null;
+  constructor(
+    status: number,
+    message: string,
+    remedy: string | null = null,
+    documents: readonly BroughtFile[] | null = null,
+  ) {
     super(message);
     this.status = status;
     this.remedy = remedy;
+    this.documents = documents;
   }
 }
 
@@ -70,8 +82,12 @@ export function createService(server: string, tokens: Tokens, userUuid: () => st
       }
       const { response, error, data } = answer;
       if (response.ok) return data as never;
-      const { details } = (error ?? {}) as { details?: { message?: string; remedy?: string } };
-      throw new ServiceFailure(response.status, details?.message ?? words.refused, details?.remedy ?? null);
+      const { details, documents = null } = (error ?? {}) as {
+        details?: { message?: string; remedy?: string };
+        documents?: readonly BroughtFile[];
+      };
+      const { message = words.refused, remedy = null } = details ?? {};
+      throw new ServiceFailure(response.status, message, remedy, documents);
     },
     async events(uuid, after, signal) {
       const headers = after === null ? {} : { 'last-event-id': after };

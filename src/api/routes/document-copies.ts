@@ -24,7 +24,9 @@ const CopiesAnswer = Type.Object(
     agree: nullable(Type.Boolean({ description: 'Null: a store could not be looked at.' })),
     copies: Type.Array(
       Type.Object({
-        store: Type.Enum(['source', 'row', 'blob', 'index']),
+        store: Type.Enum(['source', 'row', 'blob', 'remote', 'index'], {
+          description: 'remote: the document service on another machine, where the connection sends its documents.',
+        }),
         verdict: Type.Enum(['same', 'different', 'missing', 'surplus', 'unknown', 'none'], {
           description: 'Beside what the record says. none: there is nothing to compare.',
         }),
@@ -76,7 +78,14 @@ export function documentCopyRoutes(app: FastifyInstance, services: ApiServices, 
       const gone = new AbortController();
       request.raw.socket.once('close', () => gone.abort());
       const signal = AbortSignal.any([AbortSignal.timeout(LONGEST_LOOK_MS), gone.signal]);
-      const copies = await traceDocument(services, connection, organizationId, row, signal);
+      const copies = await traceDocument(
+        services,
+        connection,
+        organizationId,
+        row,
+        signal,
+        services.keptOn(organizationId, row.connectionId),
+      );
       const unknown = copies.some(({ verdict }) => verdict === 'unknown');
       return {
         documentUuid: row.documentUuid,

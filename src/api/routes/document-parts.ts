@@ -2,6 +2,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { Type } from 'typebox';
 import { blobName } from '../../ports/blob-store.ts';
+import type { DeskDocument } from '../../ports/document-desk.ts';
 import { readPageLines } from '../../runs/page-lines.ts';
 import type { Access } from '../access.ts';
 import { DocumentId, readDocument, renditionOf, SelectPatient } from '../document-access.ts';
@@ -42,6 +43,9 @@ const TextQuery = Type.Object(
 );
 
 export function documentPartRoutes(app: FastifyInstance, services: ApiServices, access: Access): void {
+  const madeOf = (organizationId: string, document: DeskDocument) =>
+    renditionOf(document, services.keptOn(organizationId, document.connectionId));
+
   app.get(
     '/api/documents/:documentId/pdf',
     {
@@ -56,7 +60,7 @@ export function documentPartRoutes(app: FastifyInstance, services: ApiServices, 
     },
     async (request, reply) => {
       const { organizationId, document } = await readDocument(services, access, request, 'pdf');
-      const { pdf } = renditionOf(document);
+      const { pdf } = madeOf(organizationId, document);
       return send(reply, organizationId, pdf?.sha256 ?? document.sha256, 'application/pdf');
     },
   );
@@ -74,7 +78,7 @@ export function documentPartRoutes(app: FastifyInstance, services: ApiServices, 
     },
     async (request, reply) => {
       const { organizationId, document } = await readDocument(services, access, request, 'thumbnail');
-      const { thumbnail } = renditionOf(document);
+      const { thumbnail } = madeOf(organizationId, document);
       if (thumbnail === null) throw new HttpError(404, 'not_found', 'No picture could be made of this document.');
       return send(reply, organizationId, thumbnail.sha256, 'image/png');
     },
@@ -96,7 +100,7 @@ export function documentPartRoutes(app: FastifyInstance, services: ApiServices, 
     async (request) => {
       const { from = 1, limit = TEXT_PAGES } = request.query;
       const { organizationId, document } = await readDocument(services, access, request, 'text');
-      const { pages, pageCount } = renditionOf(document);
+      const { pages, pageCount } = madeOf(organizationId, document);
       const { stream } = await services.blobs.get(blobName(organizationId, pages.sha256));
       const found = [];
       for await (const page of readPageLines(stream)) {

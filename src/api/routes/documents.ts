@@ -95,7 +95,7 @@ export function documentRoutes(app: FastifyInstance, services: ApiServices, acce
     const known = await services.desk.find(document.organizationId, document.documentUuid);
     if (accepted.has('*/*') && known?.rendition?.verdict !== 'processed') return document;
     if (known === null) throw new HttpError(404, 'not_found', 'No such document.');
-    const { pdf } = renditionOf(known);
+    const { pdf } = renditionOf(known, services.keptOn(document.organizationId, known.connectionId));
     // Its bytes are a PDF, whatever it was declared to be.
     if (pdf === null) return { ...document, mimeType: PDF };
     return { ...document, sha256: pdf.sha256, mimeType: PDF, originalName: `${document.originalName}.pdf` };

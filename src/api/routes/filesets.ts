@@ -61,7 +61,9 @@ const RemovedAnswer = Type.Object(
         silknoteDocumentUuid: Type.String({ format: 'uuid' }),
         originalName: Type.String(),
         removedAt: Type.String({ format: 'date-time' }),
-        reason: nullable(Type.String({ description: 'person, or why a run removed it.' })),
+        reason: nullable(
+          Type.String({ description: 'person, or why a run removed it: deleted, missing, gone or reassigned.' }),
+        ),
         syncId: nullable(Type.String({ description: 'The run that removed it.' })),
         restorable: Type.Boolean({ description: 'Its content is still stored.' }),
         contentUntil: nullable(

@@ -25,7 +25,7 @@ const group = {
   status: Type.Enum(['waiting', 'complete', 'error'], {
     description: 'waiting: the PDF of the present documents is still to be made; error: it cannot be made.',
   }),
-  error: nullable(Type.Object({ code: Type.String(), message: Type.String() })),
+  error: nullable(Type.Object({ code: Type.String(), message: Type.String(), remedy: nullable(Type.String()) })),
   pageCount: nullable(Type.Integer({ minimum: 1 })),
   documents: Type.Array(
     Type.Object({
@@ -331,7 +331,8 @@ function answerOf(found: DocumentGroup) {
     createdAt: found.createdAt,
     createdBy: found.createdBy,
     status: found.status,
-    error: found.code === null ? null : { code: found.code, message: sentenceOf(found.code) },
+    error:
+      found.code === null ? null : { code: found.code, message: sentenceOf(found.code), remedy: remedyOf(found.code) },
     pageCount: found.pageCount,
     documents: found.members.map(({ documentUuid, originalName, live, firstPage }) => ({
       silknoteDocumentUuid: documentUuid,
@@ -344,6 +345,10 @@ function answerOf(found: DocumentGroup) {
 
 function sentenceOf(code: string): string {
   return ERROR_CATALOGUE[code as ErrorCode]?.summary ?? code;
+}
+
+function remedyOf(code: string): string | null {
+  return ERROR_CATALOGUE[code as ErrorCode]?.remedy ?? null;
 }
 
 function noGroup(): HttpError {

@@ -8,6 +8,7 @@ import { DOCUMENT_STAGES } from '../../ports/document-work.ts';
 import type { Access } from '../access.ts';
 import { PatientUuid, patientOf } from '../document-access.ts';
 import { HttpError } from '../errors.ts';
+import { Alert } from '../medical-document.ts';
 import { decodeKey, encodeKey } from '../page-key.ts';
 import { ACCESS_REFUSALS, refusals } from '../refusals.ts';
 import { SelectOrganization } from '../schemas.ts';
@@ -51,7 +52,16 @@ const DocumentState = Type.Object(
     uploadDate: instant(),
     processedAt: instant(),
     hasThumbnail: Type.Boolean(),
-    warnings: Type.Array(Type.String(), { description: 'What is not in it, or not right: docs/documents.md.' }),
+    warnings: Type.Array(Type.String(), {
+      description: 'What was not read or shown, though the rest was. See docs/documents.md.',
+    }),
+    keptOn: nullable(
+      Type.String({
+        description: 'The machine to whose document service it goes, which reads and finds it. Null: that is here.',
+      }),
+    ),
+    groupingStatus: Type.String({ description: 'ungrouped or grouped.' }),
+    alerts: Type.Array(Alert, { description: 'Those that nobody has acknowledged.' }),
   },
   { $id: 'DocumentState' },
 );
@@ -129,7 +139,12 @@ export function patientDocumentRoutes(app: FastifyInstance, services: ApiService
         { organizationId, action: 'document.list', subject: { kind: 'patient', id: patientUuid } },
         async () => {
           const { documents, total, next } = await page(organizationId, patientUuid);
-          return { patientUuid, count: total, documents: documents.map(stateOf), next };
+          return {
+            patientUuid,
+            count: total,
+            documents: documents.map((one) => stateOf(one, organizationId, services)),
+            next,
+          };
         },
         ({ documents }) => ({ details: { documents: documents.length } }),
       );
@@ -140,7 +155,7 @@ export function patientDocumentRoutes(app: FastifyInstance, services: ApiService
 /** Of a key: when it was uploaded, and its UUID. */
 const NEWEST_KEY = [/^-?\d{1,18}$/, /^[0-9a-fA-F-]{36}$/];
 
-function stateOf(document: DeskDocument) {
+function stateOf(document: DeskDocument, organizationId: string, { keptOn }: Pick<ApiServices, 'keptOn'>) {
   const { rendition, errorCode } = document;
   const made = rendition?.verdict === 'processed' ? rendition : null;
   return {
@@ -165,6 +180,9 @@ function stateOf(document: DeskDocument) {
     processedAt: document.processedAt,
     hasThumbnail: made !== null && made.thumbnail !== null,
     warnings: [...(made?.warnings ?? [])],
+    keptOn: keptOn(organizationId, document.connectionId),
+    groupingStatus: document.groupingStatus,
+    alerts: document.alerts.filter(({ acknowledged }) => !acknowledged),
   };
 }
 

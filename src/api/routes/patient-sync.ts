@@ -1,6 +1,7 @@
 /** `/api/patients/:uuid/sync`: how the fileset of one patient keeps up with its source, and a run for it. */
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
+import { ERROR_CATALOGUE } from '../../domain/errors.ts';
 import { RUN_STATES } from '../../domain/run.ts';
 import type { RunRecord } from '../../ports/run-store.ts';
 import { type Connection, isFileConnection, isRecordConnection } from '../../runs/connections.ts';
@@ -35,9 +36,15 @@ const SyncState = Type.Object(
           'Why the last run of one of its connections failed as a whole, so that nothing is known since. Null: none did.',
       }),
     ),
-    errors: Type.Array(Type.Object({ fileId: Type.String(), code: Type.String(), error: Type.String() }), {
-      description: `Files that failed; at most ${MOST_ERRORS}.`,
-    }),
+    errors: Type.Array(
+      Type.Object({
+        fileId: Type.String({ description: 'Its reference in the source.' }),
+        code: Type.String(),
+        error: Type.String(),
+        remedy: Type.String({ description: 'What a person can do.' }),
+      }),
+      { description: `Files that failed; at most ${MOST_ERRORS}.` },
+    ),
   },
   { description: 'By what is written down; the source is not asked.' },
 );
@@ -98,7 +105,12 @@ export function patientSyncRoutes(app: FastifyInstance, services: ApiServices, a
         errors: failures
           .flat()
           .slice(0, MOST_ERRORS)
-          .map(({ reference, code, message }) => ({ fileId: reference, code, error: message })),
+          .map(({ reference, code, message }) => ({
+            fileId: reference,
+            code,
+            error: message,
+            remedy: ERROR_CATALOGUE[code].remedy,
+          })),
       };
     },
   );

@@ -37,14 +37,14 @@ export function createDocumentDeliveries(database: Database): DocumentDeliveries
         return { ...subject, uploadedAt: uploaded?.toISOString() ?? null };
       }),
 
-    ofDocument: (task, connectionId) =>
+    ofDocument: (document, connectionId) =>
       ask(async () => {
         const rows = await db
           .selectFrom('document_deliveries')
           .select(['patient_uuid', 'reference', 'document_uuid', 'sha256', 'remote_uuid'])
-          .where('organization_id', '=', task.organizationId)
+          .where('organization_id', '=', document.organizationId)
           .where('connection_id', '=', connectionId)
-          .where('document_uuid', '=', task.documentUuid)
+          .where('document_uuid', '=', document.documentUuid)
           .orderBy('patient_uuid')
           .orderBy('reference')
           .execute();

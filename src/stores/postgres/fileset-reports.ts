@@ -72,7 +72,8 @@ export function createFilesetReports(database: Database, options: { readonly rel
           documentUuid: row.uuid,
           originalName: row.name,
           removedAt: row.removed.toISOString(),
-          reason: row.reason,
+          // Runs say where they know it from.
+          reason: row.reason?.replace(/^source:/, '') ?? null,
           runId: row.run,
           restorable: row.state === 'stored',
           contentUntil: until(row.touched, row.refs ?? 0),

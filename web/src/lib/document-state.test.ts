@@ -2,12 +2,28 @@ import { expect, test } from 'vitest';
 import { copyToneOf, documentStateOf } from './document-state.ts';
 import { partsOf } from './highlights.ts';
 
+const one = { status: 'complete', stage: null, warnings: [], keptOn: null };
+
 test('a document at work says at what', () => {
-  expect(documentStateOf({ status: 'processing', stage: 'analyzing' })).toEqual({
+  expect(documentStateOf({ ...one, status: 'processing', stage: 'analyzing' })).toEqual({
     text: 'being read: reading',
     tone: 'busy',
   });
-  expect(documentStateOf({ status: 'error', stage: null }).tone).toBe('warn');
+  expect(documentStateOf({ ...one, status: 'error' }).tone).toBe('warn');
+});
+
+test('a document of which something cannot be found is not called searchable', () => {
+  const read = (...warnings: string[]) => documentStateOf({ ...one, warnings });
+  expect(read()).toEqual({ text: 'read and searchable', tone: 'good' });
+  expect(read('active_content', 'thumbnail_failed')).toEqual(read());
+  expect(read('ocr_missing')).toEqual({ text: 'read, but not all of it', tone: 'warn' });
+  expect(read('no_text', 'ocr_missing')).toEqual({ text: 'read; no text to search', tone: 'warn' });
+});
+
+test('a document that is kept on another machine says where', () => {
+  const there = { ...one, keptOn: 'documents.example.org' };
+  expect(documentStateOf(there)).toEqual({ text: 'kept on documents.example.org', tone: 'good' });
+  expect(documentStateOf({ ...there, status: 'queued' }).tone).toBe('off');
 });
 
 test('what could not be looked at is neither good nor bad', () => {

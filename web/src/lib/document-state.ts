@@ -1,13 +1,24 @@
 /** How far a document is, and how one of its copies is, in words and colour. */
 import type { Copies, Group, PatientDocument } from './api/client.ts';
 import type { Shown } from './connection-state.ts';
+import { readingOf } from './warning-words.ts';
 import { words } from './words.ts';
 
-export function documentStateOf({ status, stage }: Pick<PatientDocument, 'status' | 'stage'>): Shown {
+export function documentStateOf({
+  status,
+  stage,
+  warnings,
+  keptOn,
+}: Pick<PatientDocument, 'status' | 'stage' | 'warnings' | 'keptOn'>): Shown {
   const text = words.documents.states[status] ?? status;
   switch (status) {
-    case 'complete':
-      return { text, tone: 'good' };
+    case 'complete': {
+      // Also when a PDF was made of it here: it is found there, not here.
+      if (keptOn !== null) return { text: words.documents.keptOn(keptOn), tone: 'good' };
+      const reading = readingOf(warnings);
+      if (reading === 'whole') return { text, tone: 'good' };
+      return { text: reading === 'partly' ? words.documents.partly : words.documents.noText, tone: 'warn' };
+    }
     case 'error':
       return { text, tone: 'warn' };
     case 'processing':

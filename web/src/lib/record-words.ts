@@ -57,6 +57,21 @@ export const recordWords = {
     none: 'This patient has no documents.',
     count: (count: number) => many(count, 'document'),
     states: documentStates,
+    partly: 'read, but not all of it',
+    noText: 'read; no text to search',
+    keptOn: (host: string) => `kept on ${host}`,
+    again: 'Read again',
+    readAgain: 'It waits to be read again.',
+    inGroup: 'in a group',
+    alerts: {
+      ERROR: 'Error',
+      ALERT: 'Alert',
+      DELAYED: 'Delayed',
+      INCORRECT_PATIENT: 'Perhaps of another patient',
+    } as Record<string, string>,
+    acknowledge: 'Acknowledge',
+    acknowledgeNamed: (name: string) => `Acknowledge the alert about ${name}`,
+    acknowledged: 'The alert is acknowledged.',
     stages: {
       initializing: 'fetching',
       analyzing: 'reading',
@@ -133,13 +148,27 @@ export const recordWords = {
   migrate: {
     title: 'Move to another fileset of the same person',
     text: 'For a patient whom the source booked anew under another UUID. Nothing moves by itself.',
-    target: 'UUID of the new fileset',
-    noUuid: 'This is no UUID.',
+    target: 'Name or UUID of the other patient',
+    find: 'Find the patient',
+    nobody: 'No other patient is called that here.',
+    more: (count: number) => `There are more than these ${number(count)}: say more of the name, or the UUID.`,
     look: 'See what would move',
+    lookTo: (name: string) => `See what would move to ${name}`,
     move: 'Move them',
+    here: 'This patient',
+    there: 'The other patient',
+    warnings: {
+      name: 'The names differ.',
+      birthDate: 'The birth dates differ.',
+    },
+    unknown: 'Name or birth date of one of them is not known: nothing tells that they are the same person.',
+    otherPerson: 'They may be two people. Move nothing before that is clear.',
+    documentsAfter: 'Documents, before → after',
+    undoTitle: 'Take the move back?',
+    undoText: (count: number) => `${many(count, 'document')} that moved go back to where they were.`,
+    undoKeep: 'Leave it',
     plan: (count: number) => `${many(count, 'document')} would move.`,
-    counts: (from: number, fromAfter: number, to: number, toAfter: number) =>
-      `Here ${number(from)} → ${number(fromAfter)}, there ${number(to)} → ${number(toAfter)} documents.`,
+    counts: (before: number, after: number) => `${number(before)} → ${number(after)}`,
     same: (count: number) => `${many(count, 'content')} of them are there already.`,
     stay: (count: number) => `${many(count, 'document')} would stay here:`,
     reasons: {
@@ -189,6 +218,7 @@ export const recordWords = {
       const count = waiting + failed + withoutText;
       return count === 0 ? null : `Not searched: ${many(count, 'document')} of this patient – ${parts.join(', ')}.`;
     },
+    elsewhere: (hosts: string) => `Documents that are kept on ${hosts} are searched there, not here.`,
   },
 
   unread: {
@@ -210,7 +240,13 @@ export const recordWords = {
     differ: 'The copies do not agree.',
     unknown: 'Not every store could be looked at, so nothing is sure.',
     store: 'Store',
-    stores: { source: 'Source', row: 'Record', blob: 'Content', index: 'Search index' } as Record<string, string>,
+    stores: {
+      source: 'Source',
+      row: 'Record',
+      blob: 'Content',
+      remote: 'Other machine',
+      index: 'Search index',
+    } as Record<string, string>,
     verdict: 'Verdict',
     verdicts: {
       same: 'as it should be',

@@ -576,6 +576,8 @@ export const words = {
     } as Record<string, string>,
     itemStates: { held: 'held', applied: 'removed', kept: 'kept' } as Record<string, string>,
     details: 'Details',
+    file: 'File',
+    documentDate: 'Date of the document',
     type: 'Type',
     size: 'Size',
     download: 'Download the document',
