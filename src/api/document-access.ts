@@ -5,6 +5,7 @@ import { normaliseUuid } from '../domain/reference.ts';
 import type { Scope } from '../domain/scopes.ts';
 import type { DeskDocument } from '../ports/document-desk.ts';
 import type { ProcessedRendition } from '../ports/document-work.ts';
+import type { Fileset } from '../ports/fileset-reports.ts';
 import type { Access } from './access.ts';
 import { HttpError } from './errors.ts';
 import { SelectOrganization } from './schemas.ts';
@@ -70,6 +71,21 @@ export function renditionOf({ rendition, errorCode }: DeskDocument): ProcessedRe
   }
   if (rendition.verdict === 'refused') throw new HttpError(409, rendition.code, rendition.reason);
   return rendition;
+}
+
+/** Also one that was removed. @throws HttpError 404 */
+export async function knownPatientOf(
+  services: ApiServices,
+  access: Access,
+  request: FastifyRequest,
+  scope: Scope,
+): Promise<{ readonly organizationId: string; readonly patientUuid: string; readonly fileset: Fileset }> {
+  const organizationId = await access.authorize(request, scope);
+  const { uuid } = request.params as { uuid: string };
+  const patientUuid = normaliseUuid(uuid);
+  const fileset = patientUuid === null ? null : await services.filesets.fileset(organizationId, patientUuid);
+  if (patientUuid === null || fileset === null) throw new HttpError(404, 'not_found', 'No such patient.');
+  return { organizationId, patientUuid, fileset };
 }
 
 /** @throws HttpError 404 */

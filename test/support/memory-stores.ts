@@ -51,7 +51,9 @@ export async function memoryStores(): Promise<StoresUnderTest> {
     async putFileset(organizationId, unit, fileset) {
       const key = keyOf(organizationId, unit);
       const empty = { activated: false, userUuid: '', patientName: null, syncLog: null, errors: null };
-      world.filesets.set(key, { organizationId, unit, ...empty, ...world.filesets.get(key), ...fileset });
+      const former = world.filesets.get(key);
+      const wasActivated = fileset.activated ?? former?.wasActivated ?? false;
+      world.filesets.set(key, { organizationId, unit, ...empty, ...former, ...fileset, wasActivated });
     },
     async document(documentUuid) {
       const document = world.documents.get(documentUuid);

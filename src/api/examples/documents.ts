@@ -158,6 +158,7 @@ const fileset = {
   activatedUseTime: '2026-02-18T01:00:00.000Z',
   documents: 1,
   connections: [CONNECTION],
+  removedAt: null,
   updatedAt: ENDED,
 };
 const group = {
@@ -342,6 +343,7 @@ export const DOCUMENT_EXAMPLES: Examples = {
         activatedUseTime: BEGUN,
         activatedBy: `key ${KEY}`,
         activatedBefore: false,
+        removedBefore: false,
         message: 'The patient is activated.',
       },
     },

@@ -10,6 +10,7 @@ import type {
   DocumentWrite,
   DocumentWriteResult,
   Fence,
+  PatientWrite,
   StoredDocument,
   UnitResult,
 } from '../../ports/document-records.ts';
@@ -21,7 +22,7 @@ import {
   touchedFilesetErrors,
   touchedSyncLog,
 } from '../postgres/fileset-mirror.ts';
-import { MIME_TYPE_LENGTH, NAME_LENGTH, PATIENT_NAME_LENGTH, storedText } from '../stored-text.ts';
+import { isStorableUnit, MIME_TYPE_LENGTH, NAME_LENGTH, PATIENT_NAME_LENGTH, storedText } from '../stored-text.ts';
 import { addToBlobs, releaseMemoryBlobs, reserveMemoryBlobs, unlocked } from './blob-rows.ts';
 import { holdFence, keyOf, type MemoryDocument, type MemoryWorld } from './world.ts';
 
@@ -46,6 +47,27 @@ export function createMemoryDocumentRecords(options: MemoryRecordsOptions): Docu
     async activatedFilesets(organizationId) {
       const filesets = [...world.filesets.values()].filter((f) => f.organizationId === organizationId && f.activated);
       return new Set(filesets.map((fileset) => fileset.unit.toLowerCase()));
+    },
+
+    async knownPatients({ organizationId, connectionId }) {
+      const own = [...world.connectionFilesets.values()].filter(
+        (known) => known.organizationId === organizationId && known.connectionId === connectionId,
+      );
+      return new Map(own.flatMap(({ unit, given }) => (given === null ? [] : [[unit, given] as const])));
+    },
+
+    async knowPatients(fence, patients) {
+      holdFence(world, fence);
+      let unknown = 0;
+      for (const patient of patients.filter(({ unit }) => isStorableUnit(unit))) {
+        if (!world.filesets.has(keyOf(fence.organizationId, patient.unit))) unknown++;
+        putFileset(world, fence, patient, patient.activated);
+        const { organizationId, connectionId } = fence;
+        const { unit, given } = patient;
+        const key = keyOf(organizationId, connectionId, unit);
+        world.connectionFilesets.set(key, { organizationId, connectionId, unit, given });
+      }
+      return unknown;
     },
 
     async reserveBlobs(fence, blobs) {
@@ -105,6 +127,8 @@ export function createMemoryDocumentRecords(options: MemoryRecordsOptions): Docu
         const key = keyOf(own.organizationId, own.unit);
         const fileset = world.filesets.get(key);
         if (fileset === undefined) continue;
+        // Nobody activates anything by hand here.
+        if (liveDocuments(world, own, own.unit).length === 0) continue;
         world.filesets.set(key, {
           ...fileset,
           syncLog: JSON.stringify(touchedSyncLog(readSyncLog(fileset.syncLog), iso)),
@@ -317,29 +341,48 @@ function removeDocument(
 
 function ensureFileset(world: MemoryWorld, fence: Fence, write: DocumentWrite): void {
   const { organizationId, connectionId } = fence;
-  const { unit } = write;
+  const key = keyOf(organizationId, write.unit);
+  const before = world.filesets.get(key);
+  const ours = world.connectionFilesets.has(keyOf(organizationId, connectionId, write.unit));
+  if (before !== undefined && ours && !before.wasActivated) {
+    world.filesets.set(key, { ...before, activated: true, wasActivated: true });
+  }
+  putFileset(world, fence, write, true);
+}
+
+/** @param activated of a new one */
+function putFileset(
+  world: MemoryWorld,
+  { organizationId, connectionId }: Fence,
+  { unit, ownerUuid, patientName: name }: Pick<PatientWrite, 'unit' | 'ownerUuid' | 'patientName'>,
+  activated: boolean,
+): void {
   const key = keyOf(organizationId, unit);
   const fileset = world.filesets.get(key);
-  const patientName = write.patientName === null ? null : storedText(write.patientName, PATIENT_NAME_LENGTH);
+  const patientName = name === null ? null : storedText(name, PATIENT_NAME_LENGTH);
   world.filesets.set(
     key,
     fileset === undefined
       ? {
           organizationId,
           unit,
-          userUuid: write.ownerUuid ?? '',
-          activated: true,
+          userUuid: ownerUuid ?? '',
+          activated,
+          wasActivated: activated,
           patientName,
           syncLog: null,
           errors: null,
         }
       : {
           ...fileset,
-          userUuid: fileset.userUuid === '' ? (write.ownerUuid ?? '') : fileset.userUuid,
+          userUuid: fileset.userUuid === '' ? (ownerUuid ?? '') : fileset.userUuid,
           patientName: fileset.patientName ?? patientName,
         },
   );
-  world.connectionFilesets.set(keyOf(organizationId, connectionId, unit), { organizationId, connectionId, unit });
+  const own = keyOf(organizationId, connectionId, unit);
+  if (!world.connectionFilesets.has(own)) {
+    world.connectionFilesets.set(own, { organizationId, connectionId, unit, given: null });
+  }
 }
 
 function finishUnit(world: MemoryWorld, fence: Fence, result: UnitResult, at: number): void {
