@@ -64,6 +64,26 @@ export function selectedPatient(request: FastifyRequest): string | null {
   return selected === undefined ? null : (normaliseUuid(String(selected)) ?? '');
 }
 
+/**
+ * The patient for whom something is brought, named in one place or several: a document must not come to the wrong one because
+ * a client contradicts itself.
+ * @returns null: nobody is named. @throws HttpError 400 when two are
+ */
+export function onlyPatient(request: FastifyRequest, others: readonly string[]): string | null {
+  const header = request.headers[PATIENT_HEADER];
+  const named = [...others, ...(header === undefined || header === '' ? [] : [String(header)])];
+  const uuids = new Set(named.map((text) => normaliseUuid(text) ?? ''));
+  if (uuids.size > 1) {
+    throw new HttpError(
+      400,
+      'invalid_request',
+      `The header ${PATIENT_HEADER} and the rest of the request name different patients. Nothing was brought.`,
+    );
+  }
+  const [only] = uuids;
+  return only === undefined || only === '' ? null : only;
+}
+
 /** What was made of the document. @throws HttpError 409 while there is nothing, or when its content cannot be read */
 export function renditionOf({ rendition, errorCode }: DeskDocument): ProcessedRendition {
   if (rendition === null) {
