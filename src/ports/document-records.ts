@@ -51,6 +51,9 @@ export interface PatientWrite {
   readonly unit: string;
   readonly ownerUuid: string | null;
   readonly patientName: string | null;
+  /** Replaces what the connection gave before, and nothing that others did; null: it says nothing. */
+  readonly dateOfBirth: string | null;
+  readonly gender: string | null;
   /** Another text whenever the source says something else of the patient. */
   readonly given: string;
   /** Of a fileset that is new. */

@@ -34,6 +34,9 @@ export interface SourcePatient {
   /** UUID of the owner (VSRX: staff), or null. */
   readonly ownerUuid: string | null;
   readonly patientName: string | null;
+  /** DD/MM/YYYY where the source has a date, else as it writes it; null where the mapping names no column. */
+  readonly dateOfBirth: string | null;
+  readonly gender: string | null;
 }
 
 export interface SourcePatients {

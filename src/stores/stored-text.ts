@@ -25,4 +25,6 @@ export function isStorableUnit(unit: string): boolean {
 const UNIT_LENGTH = 36;
 export const NAME_LENGTH = 500;
 export const PATIENT_NAME_LENGTH = 255;
+export const BIRTH_DATE_LENGTH = 20;
+export const GENDER_LENGTH = 50;
 export const MIME_TYPE_LENGTH = 100;

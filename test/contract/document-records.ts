@@ -201,6 +201,8 @@ export function describeDocumentRecords(name: string, makeStores: () => Promise<
           unit,
           ownerUuid: null,
           patientName: null,
+          dateOfBirth: null,
+          gender: null,
           given: 'once',
           activated: false,
           ...more,
@@ -244,12 +246,47 @@ export function describeDocumentRecords(name: string, makeStores: () => Promise<
         });
       });
 
+      it('takes over date of birth and gender, and a change of what it gave, but nothing that others wrote', async () => {
+        const fence = await begin();
+        const { organizationId } = fence;
+        const say = async (dateOfBirth: string | null, gender: string | null) => {
+          const said = { ownerUuid: null, patientName: null, dateOfBirth, gender, activated: false };
+          await records.knowPatients(fence, [{ unit: PATIENT, given: `${dateOfBirth} ${gender}`, ...said }]);
+          const fileset = await stores.fileset(organizationId, PATIENT);
+          return [fileset?.dateOfBirth, fileset?.gender];
+        };
+        expect(await say(null, null)).toEqual([null, null]);
+        expect(await say('04/05/1961', 'Other')).toEqual(['04/05/1961', 'Other']);
+        expect(await say('05/05/1961', 'Other')).toEqual(['05/05/1961', 'Other']);
+        expect(await say(null, 'Female')).toEqual(['05/05/1961', 'Female']);
+        expect(await say('x'.repeat(21), 'y'.repeat(51))).toEqual(['x'.repeat(20), 'y'.repeat(50)]);
+        await stores.putFileset(organizationId, PATIENT, { dateOfBirth: '06/05/1961' });
+        expect(await say('07/05/1961', 'Male')).toEqual(['06/05/1961', 'Male']);
+        expect(await say('08/05/1961', 'Male')).toEqual(['06/05/1961', 'Male']);
+      });
+
       it('activates who was only known with the first document, and mirrors nothing for them before', async () => {
         const fence = await begin();
         const { organizationId } = fence;
         await records.knowPatients(fence, [
-          { unit: PATIENT, ownerUuid: null, patientName: null, given: 'once', activated: false },
-          { unit: OTHER_PATIENT, ownerUuid: null, patientName: null, given: 'once', activated: false },
+          {
+            unit: PATIENT,
+            ownerUuid: null,
+            patientName: null,
+            dateOfBirth: null,
+            gender: null,
+            given: 'once',
+            activated: false,
+          },
+          {
+            unit: OTHER_PATIENT,
+            ownerUuid: null,
+            patientName: null,
+            dateOfBirth: null,
+            gender: null,
+            given: 'once',
+            activated: false,
+          },
         ]);
         await records.touchFilesets(fence, 20);
         expect(await stores.fileset(organizationId, PATIENT)).toMatchObject({ syncLog: null, errors: null });
@@ -456,7 +493,15 @@ export function describeDocumentRecords(name: string, makeStores: () => Promise<
             ]),
           knowPatients: () =>
             records.knowPatients(fence, [
-              { unit: 'new', ownerUuid: null, patientName: null, given: 'once', activated: true },
+              {
+                unit: 'new',
+                ownerUuid: null,
+                patientName: null,
+                dateOfBirth: null,
+                gender: null,
+                given: 'once',
+                activated: true,
+              },
             ]),
           markMissing: () => records.markMissing(fence, [kept.documentUuid], 20),
           clearMissing: () => records.clearMissing(fence, [other.documentUuid]),

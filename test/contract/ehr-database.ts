@@ -876,17 +876,27 @@ export function describeEhrDatabase(name: string, startServer: () => Promise<Ehr
         await patient(3, null);
         await patient(4, '  ');
         await patient(5, ADA);
-        await source.execute(`UPDATE candidates SET full_name = 'Ada Example 𝒜' WHERE candidate_id = 1`);
+        await source.execute(`ALTER TABLE candidates ADD COLUMN born date`);
+        await source.execute(`ALTER TABLE candidates ADD COLUMN sex varchar(60)`);
+        await source.execute(
+          `UPDATE candidates SET full_name = 'Ada Example 𝒜', born = '1961-05-04', sex = ' Other ' WHERE candidate_id = 1`,
+        );
         await source.execute('UPDATE candidates SET staff_id = NULL WHERE candidate_id = 2');
         await files({ id: 7, of: 1 });
-        const db = open({ mapping: { preset: 'vsrx', patient: { name: 'full_name' } } });
+        const db = open({
+          mapping: { preset: 'vsrx', patient: { name: 'full_name', birthDate: 'born', gender: 'sex' } },
+        });
+        await db.check();
+        const nothing = { patientName: null, dateOfBirth: null, gender: null };
         expect(await all(db)).toEqual([
           [
-            { unit: ADA, ownerUuid: OWNER, patientName: 'Ada Example 𝒜' },
-            { unit: 'spaced-2', ownerUuid: null, patientName: null },
-            { unit: ADA, ownerUuid: OWNER, patientName: null },
+            { unit: ADA, ownerUuid: OWNER, patientName: 'Ada Example 𝒜', dateOfBirth: '04/05/1961', gender: 'Other' },
+            { unit: 'spaced-2', ownerUuid: null, ...nothing },
+            { unit: ADA, ownerUuid: OWNER, ...nothing },
           ],
         ]);
+        // What the mapping does not name is not read.
+        expect((await open().patients(null)).patients[0]).toEqual({ unit: ADA, ownerUuid: OWNER, ...nothing });
       });
 
       it('gives nobody where there is nobody, also without owners', async () => {

@@ -13,10 +13,15 @@ let call: DescribedCall;
 let patient: string;
 let other: string;
 
+const MAPPING = {
+  preset: 'vsrx',
+  file: { deleted: 'deleted' },
+  patient: { name: 'last_name', birthDate: 'dob', gender: 'gender' },
+};
 const SEARCH = '/api/v1/filesets/search';
 
 beforeAll(async () => {
-  setup = await setUpPractice({ patients: 6, attachments: 24, settings: { activate: 'recorded' } });
+  setup = await setUpPractice({ patients: 6, attachments: 24, settings: { activate: 'recorded', mapping: MAPPING } });
   // Somebody who was booked anew: there is no file yet.
   await setup.source.execute(
     `INSERT INTO candidates (candidate_id, staff_id, first_name, last_name, "silknotePatientUuid")
@@ -131,4 +136,28 @@ test('who was removed stays removed, until somebody activates the patient again'
   expect(await fileset(patient)).toMatchObject({ documents: 0, activatedUse: true });
   await synchroniseOne(patient);
   expect((await fileset(patient)).documents).toBe(documents);
+});
+
+test('date of birth and gender come from the source, and follow it', async () => {
+  const say = (dob: string) =>
+    setup.source.execute(`UPDATE candidates SET dob = '${dob}', gender = 'Other' WHERE candidate_id = 900`);
+  expect(await fileset(NOBODY)).toMatchObject({ patientDob: null, gender: null });
+  await say('1961-05-04');
+  await synchronise();
+  expect(await fileset(NOBODY)).toMatchObject({ patientDob: '04/05/1961', gender: 'Other', patientName: 'Sample' });
+  await say('1961-05-05');
+  await synchronise();
+  expect(await fileset(NOBODY)).toMatchObject({ patientDob: '05/05/1961' });
+
+  // What a document says of somebody else is noticed.
+  await activate(patient);
+  const { files } = (await call('GET', '/api/patients/{uuid}', `/api/patients/${patient}`)).body;
+  const id = files[0].silknoteDocumentUuid;
+  const said = await call(
+    'PATCH',
+    '/api/patients/{uuid}/documents/{documentId}/patient-info',
+    `/api/patients/${patient}/documents/${id}/patient-info`,
+    { patientName: null, dateOfBirth: '01/01/1901' },
+  );
+  expect(said.body.alerts).toMatchObject([{ type: 'INCORRECT_PATIENT' }]);
 });

@@ -45,12 +45,13 @@ export async function memoryStores(): Promise<StoresUnderTest> {
     async fileset(organizationId, unit) {
       const fileset = world.filesets.get(keyOf(organizationId, unit));
       if (fileset === undefined) return null;
-      const { activated, userUuid, patientName, syncLog, errors } = fileset;
-      return { activated, userUuid, patientName, syncLog, errors };
+      const { activated, userUuid, patientName, dateOfBirth, gender, syncLog, errors } = fileset;
+      return { activated, userUuid, patientName, dateOfBirth, gender, syncLog, errors };
     },
     async putFileset(organizationId, unit, fileset) {
       const key = keyOf(organizationId, unit);
-      const empty = { activated: false, userUuid: '', patientName: null, syncLog: null, errors: null };
+      const unknown = { patientName: null, dateOfBirth: null, gender: null };
+      const empty = { activated: false, userUuid: '', ...unknown, syncLog: null, errors: null };
       const former = world.filesets.get(key);
       const wasActivated = fileset.activated ?? former?.wasActivated ?? false;
       world.filesets.set(key, { organizationId, unit, ...empty, ...former, ...fileset, wasActivated });

@@ -6,7 +6,7 @@ import { checkMapping } from './ehr-check.ts';
 import type { EhrDriver, EhrSession, SourceColumn } from './ehr-session.ts';
 import { createFileRead } from './file-read.ts';
 import { requiredColumns, type TableMapping } from './mapping.ts';
-import { isTrue, type SourceRow, textOf, unitOf } from './source-row.ts';
+import { birthDateOf, isTrue, type SourceRow, textOf, unitOf } from './source-row.ts';
 import { createTimeReader } from './source-time.ts';
 import { ACTIVATION, activationStatement, type Condition, createStatements } from './sql.ts';
 
@@ -98,11 +98,18 @@ export function createEhrReader(options: EhrReaderOptions): EhrDatabase {
     const { rows } = await session.query(select.sql, select.values);
     const patients: SourcePatient[] = [];
     let last: string | null = null;
-    for (const [id, uuid, name, ownerUuid] of rows) {
+    for (const [id, uuid, name, ownerUuid, born, gender] of rows) {
       // Rows without an id are first in one server's order, and last in the other's.
       last = textOf(id) ?? last;
       const unit = unitOf(textOf(uuid));
-      if (unit !== null) patients.push({ unit, ownerUuid: unitOf(textOf(ownerUuid)), patientName: textOf(name) });
+      if (unit === null) continue;
+      patients.push({
+        unit,
+        ownerUuid: unitOf(textOf(ownerUuid)),
+        patientName: textOf(name),
+        dateOfBirth: birthDateOf(textOf(born)),
+        gender: textOf(gender)?.trim() || null,
+      });
     }
     return { patients, next: rows.length < PATIENTS_AT_ONCE ? null : last };
   }

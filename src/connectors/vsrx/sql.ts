@@ -66,7 +66,7 @@ export function numbered(sql: string): string {
 export interface Statements {
   /** id, uuid, name, owner's uuid of patients. */
   patients(where?: Condition): Condition;
-  /** As `patients`: the next so many in the order of their ids. */
+  /** As `patients`, with date of birth and gender: the next so many in the order of their ids. */
   patientsInOrder(after: Condition | null, limit: number): Condition;
   /** The condition for patients whose UUID is, after normalisation, one of these – and a few odd ones more. */
   patientsOfUnits(units: readonly string[]): Condition;
@@ -117,17 +117,19 @@ export function createStatements(mapping: TableMapping, dialect: Dialect): State
     return { sql: `(${listed.sql} OR ${dialect.odd(column)})`, values: listed.values };
   };
 
+  const fromPatients = ` FROM ${q(patient.table)}${ownerJoin}`;
   const patients =
     `SELECT ${patientId}, ${patientUuid}, ${orNull(patient.table, patient.name)}, ` +
-    `${ownerJoin && owner ? name(owner.table, owner.uuid) : 'NULL'} FROM ${q(patient.table)}${ownerJoin}`;
+    (ownerJoin && owner ? name(owner.table, owner.uuid) : 'NULL');
+  const described = [patient.birthDate, patient.gender].map((column) => orNull(patient.table, column)).join(', ');
 
   return {
     patientId,
     fileId,
     fileUuid,
-    patients: (where) => statement(patients, where),
+    patients: (where) => statement(patients + fromPatients, where),
     patientsInOrder(after, limit) {
-      const { sql, values } = statement(patients, after);
+      const { sql, values } = statement(`${patients}, ${described}${fromPatients}`, after);
       return { sql: `${sql} ORDER BY ${patientId} LIMIT ${limit}`, values };
     },
     patientsOfUnits: (units) => lowerIn(patientUuid, units),

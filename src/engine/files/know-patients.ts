@@ -55,6 +55,6 @@ export async function knowPatients(
 const SEEN = '';
 
 /** 66 bits of SHA-256: compared only with the one before of the same patient. */
-function hashOf({ ownerUuid, patientName }: SourcePatient): string {
-  return hash('sha256', JSON.stringify([ownerUuid, patientName]), 'base64url').slice(0, 11);
+function hashOf({ ownerUuid, patientName, dateOfBirth, gender }: SourcePatient): string {
+  return hash('sha256', JSON.stringify([ownerUuid, patientName, dateOfBirth, gender]), 'base64url').slice(0, 11);
 }

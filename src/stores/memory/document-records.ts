@@ -22,7 +22,15 @@ import {
   touchedFilesetErrors,
   touchedSyncLog,
 } from '../postgres/fileset-mirror.ts';
-import { isStorableUnit, MIME_TYPE_LENGTH, NAME_LENGTH, PATIENT_NAME_LENGTH, storedText } from '../stored-text.ts';
+import {
+  BIRTH_DATE_LENGTH,
+  GENDER_LENGTH,
+  isStorableUnit,
+  MIME_TYPE_LENGTH,
+  NAME_LENGTH,
+  PATIENT_NAME_LENGTH,
+  storedText,
+} from '../stored-text.ts';
 import { addToBlobs, releaseMemoryBlobs, reserveMemoryBlobs, unlocked } from './blob-rows.ts';
 import { holdFence, keyOf, type MemoryDocument, type MemoryWorld } from './world.ts';
 
@@ -62,10 +70,7 @@ export function createMemoryDocumentRecords(options: MemoryRecordsOptions): Docu
       for (const patient of patients.filter(({ unit }) => isStorableUnit(unit))) {
         if (!world.filesets.has(keyOf(fence.organizationId, patient.unit))) unknown++;
         putFileset(world, fence, patient, patient.activated);
-        const { organizationId, connectionId } = fence;
-        const { unit, given } = patient;
-        const key = keyOf(organizationId, connectionId, unit);
-        world.connectionFilesets.set(key, { organizationId, connectionId, unit, given });
+        describePatient(world, fence, patient);
       }
       return unknown;
     },
@@ -350,6 +355,28 @@ function ensureFileset(world: MemoryWorld, fence: Fence, write: DocumentWrite): 
   putFileset(world, fence, write, true);
 }
 
+/** What others have written stays, and what the source says nothing about. */
+function describePatient(world: MemoryWorld, fence: Fence, patient: PatientWrite): void {
+  const { organizationId, connectionId } = fence;
+  const { unit, given } = patient;
+  const own = keyOf(organizationId, connectionId, unit);
+  const before = world.connectionFilesets.get(own)!.gave;
+  const key = keyOf(organizationId, unit);
+  const fileset = world.filesets.get(key)!;
+  const said = {
+    dateOfBirth: patient.dateOfBirth === null ? null : storedText(patient.dateOfBirth, BIRTH_DATE_LENGTH),
+    gender: patient.gender === null ? null : storedText(patient.gender, GENDER_LENGTH),
+  };
+  const next = (name: 'dateOfBirth' | 'gender') =>
+    said[name] !== null && (fileset[name] === null || fileset[name] === before[name]) ? said[name] : fileset[name];
+  world.filesets.set(key, { ...fileset, dateOfBirth: next('dateOfBirth'), gender: next('gender') });
+  const gave = {
+    dateOfBirth: said.dateOfBirth ?? before.dateOfBirth,
+    gender: said.gender ?? before.gender,
+  };
+  world.connectionFilesets.set(own, { organizationId, connectionId, unit, given, gave });
+}
+
 /** @param activated of a new one */
 function putFileset(
   world: MemoryWorld,
@@ -370,6 +397,8 @@ function putFileset(
           activated,
           wasActivated: activated,
           patientName,
+          dateOfBirth: null,
+          gender: null,
           syncLog: null,
           errors: null,
         }
@@ -381,7 +410,13 @@ function putFileset(
   );
   const own = keyOf(organizationId, connectionId, unit);
   if (!world.connectionFilesets.has(own)) {
-    world.connectionFilesets.set(own, { organizationId, connectionId, unit, given: null });
+    world.connectionFilesets.set(own, {
+      organizationId,
+      connectionId,
+      unit,
+      given: null,
+      gave: { dateOfBirth: null, gender: null },
+    });
   }
 }
 

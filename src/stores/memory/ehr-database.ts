@@ -80,6 +80,8 @@ export function createMemoryEhrDatabase(options: { readonly model: EhrModel }): 
         unit,
         ownerUuid: files.get(unit)?.ownerUuid ?? null,
         patientName: files.get(unit)?.patientName ?? null,
+        dateOfBirth: null,
+        gender: null,
       }));
       return { patients, next: units.length > part.length ? (part.at(-1) ?? null) : null };
     },

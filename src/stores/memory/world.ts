@@ -33,6 +33,8 @@ export interface MemoryFileset {
   /** It was activated once, whether or not it is. */
   readonly wasActivated: boolean;
   readonly patientName: string | null;
+  readonly dateOfBirth: string | null;
+  readonly gender: string | null;
   readonly syncLog: string | null;
   readonly errors: unknown;
 }
@@ -41,6 +43,7 @@ export interface MemoryConnectionFileset extends ConnectionKey {
   readonly unit: string;
   /** What the source said of the patient, as text; null: nobody looked. */
   readonly given: string | null;
+  readonly gave: { readonly dateOfBirth: string | null; readonly gender: string | null };
 }
 
 export interface MemoryDocument {
