@@ -5,6 +5,7 @@ import { normaliseUuid } from '../domain/reference.ts';
 import type { Scope } from '../domain/scopes.ts';
 import type { DeskDocument } from '../ports/document-desk.ts';
 import type { ProcessedRendition } from '../ports/document-work.ts';
+import type { Fileset } from '../ports/fileset-reports.ts';
 import type { Access } from './access.ts';
 import { HttpError } from './errors.ts';
 import { SelectOrganization } from './schemas.ts';
@@ -64,6 +65,26 @@ export function selectedPatient(request: FastifyRequest): string | null {
 }
 
 /**
+ * The patient for whom something is brought, named in one place or several: a document must not come to the wrong one because
+ * a client contradicts itself.
+ * @returns null: nobody is named. @throws HttpError 400 when two are
+ */
+export function onlyPatient(request: FastifyRequest, others: readonly string[]): string | null {
+  const header = request.headers[PATIENT_HEADER];
+  const named = [...others, ...(header === undefined || header === '' ? [] : [String(header)])];
+  const uuids = new Set(named.map((text) => normaliseUuid(text) ?? ''));
+  if (uuids.size > 1) {
+    throw new HttpError(
+      400,
+      'invalid_request',
+      `The header ${PATIENT_HEADER} and the rest of the request name different patients. Nothing was brought.`,
+    );
+  }
+  const [only] = uuids;
+  return only === undefined || only === '' ? null : only;
+}
+
+/**
  * What was made of the document.
  * @param host of the machine that keeps it instead of this one; null: it is kept here
  * @throws HttpError 409 while there is nothing, or when its content cannot be read
@@ -77,6 +98,21 @@ export function renditionOf({ rendition, errorCode }: DeskDocument, host: string
   }
   if (rendition.verdict === 'refused') throw new HttpError(409, rendition.code, rendition.reason);
   return rendition;
+}
+
+/** Also one that was removed. @throws HttpError 404 */
+export async function knownPatientOf(
+  services: ApiServices,
+  access: Access,
+  request: FastifyRequest,
+  scope: Scope,
+): Promise<{ readonly organizationId: string; readonly patientUuid: string; readonly fileset: Fileset }> {
+  const organizationId = await access.authorize(request, scope);
+  const { uuid } = request.params as { uuid: string };
+  const patientUuid = normaliseUuid(uuid);
+  const fileset = patientUuid === null ? null : await services.filesets.fileset(organizationId, patientUuid);
+  if (patientUuid === null || fileset === null) throw new HttpError(404, 'not_found', 'No such patient.');
+  return { organizationId, patientUuid, fileset };
 }
 
 /** @throws HttpError 404 */

@@ -465,7 +465,8 @@ export const ERROR_CATALOGUE = {
   fileset_not_activated: {
     action: 'stop',
     summary: 'The fileset of this patient is not activated, so it is not synchronised.',
-    remedy: 'Activate the fileset, or set "activate: all" in the connection settings.',
+    remedy:
+      'Activate the patient: on the patient\'s page, in the component, or with POST /api/patients/{uuid}/activate. Who is not found there is known after the next run of the whole connection. Or set "activate: all" in the connection settings.',
   },
   unit_not_linkable: {
     action: 'skip',

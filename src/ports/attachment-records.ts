@@ -41,4 +41,8 @@ export interface AttachmentRecords {
   dropMoved(fence: Fence, at: number): Promise<number>;
   /** Documents that a person kept against the source, and that the source lists again, are the source's again. */
   clearKept(fence: Fence): Promise<void>;
+  /**
+   * Date of birth and gender of the patients, in their filesets: where there is none, or what the connection wrote there before.
+   */
+  describePatients(fence: Fence): Promise<void>;
 }

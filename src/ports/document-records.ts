@@ -10,6 +10,9 @@
  *   it over. What a person brought is never removed, and never replaced by another content: it then stays beside the item's
  *   document, without the reference. What a program brought as a connection would (`SYNCHRONISED_SYSTEMS`) is the connection's
  *   in every respect.
+ * - A patient may be known before there is a document. `knowPatients` changes no activation, and brings nobody back who was
+ *   removed. Is a document recorded for somebody who was only known, and never activated, that activates the fileset: only those
+ *   who are synchronised get documents.
  * - A blob is never released while a live document names it; its row's count always equals the number of such documents.
  */
 import type { StoredItem } from '../domain/change-set.ts';
@@ -41,6 +44,20 @@ export interface StoredDocument extends StoredItem {
   readonly sourceModifiedAt: number | null;
   /** Somebody brought it before the connection did: it stays when the source loses it. */
   readonly uploaded: boolean;
+}
+
+/** A patient whom the source has; each once. */
+export interface PatientWrite {
+  readonly unit: string;
+  readonly ownerUuid: string | null;
+  readonly patientName: string | null;
+  /** Replaces what the connection gave before, and nothing that others did; null: it says nothing. */
+  readonly dateOfBirth: string | null;
+  readonly gender: string | null;
+  /** Another text whenever the source says something else of the patient. */
+  readonly given: string;
+  /** Of a fileset that is new. */
+  readonly activated: boolean;
 }
 
 /** One document as it shall be. */
@@ -108,6 +125,14 @@ export interface DocumentRecords {
   /** Activated filesets of the organisation (`activatedUse`), in lower case. */
   activatedFilesets(organizationId: string): Promise<ReadonlySet<string>>;
 
+  /** Patients whom the source of the connection had, with what `knowPatients` was given last. */
+  knownPatients(key: ConnectionKey): Promise<ReadonlyMap<string, string>>;
+  /**
+   * Makes patients of the source filesets of the connection, and completes what is not known of them.
+   * @returns how many had no fileset before
+   */
+  knowPatients(fence: Fence, patients: readonly PatientWrite[]): Promise<number>;
+
   /**
    * Announces content that is about to be stored, so that the care of blobs leaves it alone.
    * @returns for each hash, whether its blob is already in the store
@@ -130,8 +155,9 @@ export interface DocumentRecords {
   /** Unit checkpoint of the run, with the mirror in `syncLog` and `errors` of the fileset. */
   finishUnits(fence: Fence, units: readonly UnitResult[], at: number): Promise<void>;
   /**
-   * Mirrors the time of a complete read into the filesets of the connection, or into the one of the patient that was read:
-   * those for which nothing waits for another try.
+   * Mirrors the time of a complete read into the filesets of the connection, or into the one of the patient that was read: those
+   * that have documents or that a person activated, not those of everybody whom the source has, and of which nothing waits for
+   * another try.
    */
   touchFilesets(fence: Fence, at: number, unit?: string): Promise<void>;
 

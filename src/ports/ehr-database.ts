@@ -7,6 +7,8 @@
  *   `summary()` may be called after the stream ended and tells what was counted in the same snapshot. Rows of patients
  *   without UUID are counted as `unlinkable`, not delivered. Stopping early or aborting frees the connection.
  * - `presence` looks items up again by reference, at the moment of acting.
+ * - `patients` gives every patient with a UUID, part by part; one whom the source has twice may come twice. The parts are not of
+ *   one snapshot: who is added meanwhile may be missing.
  * - `absentPatients` returns those units for which the source has no patient row any more.
  * - Errors: `source_unreachable`, `source_credentials`, `source_permission`, `source_mapping`, `source_timeout`,
  *   `source_changed_during_read`, `cancelled`. Never the driver's text.
@@ -25,6 +27,22 @@ export interface SourceFile extends SourceItem {
   /** UUID of the owner (VSRX: staff), or null. */
   readonly ownerUuid: string | null;
   readonly patientName: string | null;
+}
+
+export interface SourcePatient {
+  readonly unit: string;
+  /** UUID of the owner (VSRX: staff), or null. */
+  readonly ownerUuid: string | null;
+  readonly patientName: string | null;
+  /** DD/MM/YYYY where the source has a date, else as it writes it; null where the mapping names no column. */
+  readonly dateOfBirth: string | null;
+  readonly gender: string | null;
+}
+
+export interface SourcePatients {
+  readonly patients: readonly SourcePatient[];
+  /** For `after`; null: that was all. */
+  readonly next: string | null;
 }
 
 export interface FileReadSummary {
@@ -55,6 +73,8 @@ export interface EhrDatabase {
    * @throws SyncError `source_mapping` when the source has no such table
    */
   activatedPatients(signal?: AbortSignal): Promise<ReadonlySet<string>>;
+  /** Some thousand patients. @param after `next` of the part before; null: from the beginning */
+  patients(after: string | null, signal?: AbortSignal): Promise<SourcePatients>;
   absentPatients(units: readonly string[], signal?: AbortSignal): Promise<ReadonlySet<string>>;
   close(): Promise<void>;
 }

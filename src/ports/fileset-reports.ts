@@ -14,6 +14,8 @@ export interface Fileset {
   /** Live documents. */
   readonly documents: number;
   readonly connectionIds: readonly string[];
+  /** Null: it is not removed. */
+  readonly removedAt: string | null;
   readonly updatedAt: string;
 }
 
@@ -21,6 +23,10 @@ export interface FilesetQuery {
   readonly organizationId: string;
   /** Part of a name, in any case, or a whole UUID. Null: all. */
   readonly text: string | null;
+  /** Only those with live documents. */
+  readonly withDocuments: boolean;
+  /** True: those who were removed, and only those. */
+  readonly removed: boolean;
   readonly limit: number;
   /** UUID of the last one of the page before; null: from the beginning. */
   readonly after: string | null;
@@ -82,6 +88,7 @@ export interface DocumentRow {
 
 export interface FilesetReports {
   filesets(query: FilesetQuery): Promise<FilesetPage>;
+  /** Also one that was removed. */
   fileset(organizationId: string, patientUuid: string): Promise<Fileset | null>;
   /** @param page `after`: `next` of the page before */
   removed(

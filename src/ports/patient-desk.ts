@@ -2,7 +2,7 @@
  * The fileset of a patient as people see and handle it, and what they say about its documents.
  *
  * Contract:
- * - What was removed is not there, for any of these. `remove` takes all documents of the patient away as if each was removed by
+ * - What was removed is not there, for any of these but an activation that is meant for removed ones as well. `remove` takes all documents of the patient away as if each was removed by
  *   a person, in one transaction: hidden at once, contents and index by the usual durable work. The fileset is not activated
  *   any more. It is back when a document is brought or taken back, or when a source that is synchronised still lists one.
  * - Changes that matter to others write their audit entry in the same transaction.
@@ -64,15 +64,24 @@ export interface DuplicateQuestion {
   readonly after?: string;
 }
 
+export interface BeforeActivation {
+  /** It was activated already. */
+  readonly already: boolean;
+  /** It was removed. */
+  readonly removed: boolean;
+}
+
 export interface PatientDesk {
   find(organizationId: string, patientUuid: string): Promise<PatientRecord | null>;
-  /** @returns null: there is no such patient. Was it activated before, it stays as it was */
+  /**
+   * @param which `removed`: also one that was removed, who then is back without documents
+   * @returns null: there is no such patient. Was it activated before, it stays as it was
+   */
   activate(
-    organizationId: string,
-    patientUuid: string,
+    which: { readonly organizationId: string; readonly patientUuid: string; readonly removed: boolean },
     by: string,
-    audit: (already: boolean) => AuditEntry,
-  ): Promise<(PatientRecord & { readonly already: boolean }) | null>;
+    audit: (before: BeforeActivation) => AuditEntry,
+  ): Promise<(PatientRecord & BeforeActivation) | null>;
   /** @returns how many documents were removed with it; null: there never was such a patient */
   remove(organizationId: string, patientUuid: string, audit: (documents: number) => AuditEntry): Promise<number | null>;
   /**

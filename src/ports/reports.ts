@@ -37,6 +37,8 @@ export interface DocumentRecord extends ConnectionKey {
 
 export interface FilesetStatus {
   readonly connectionIds: readonly string[];
+  /** Null: it is not activated, or nobody knows since when. */
+  readonly activatedAt: string | null;
   readonly lastSyncAttempt: string | null;
   readonly lastSuccessfulSync: string | null;
   readonly consecutiveFailures: number;
@@ -47,7 +49,7 @@ export interface ConnectionStatus extends ConnectionKey {
   readonly state: string;
   readonly stateReason: string | null;
   readonly documents: number;
-  /** Patients: filesets, or copied patients. */
+  /** Patients: activated filesets, or copied patients. */
   readonly filesets: number;
   readonly appointments: number;
   readonly openFailures: number;

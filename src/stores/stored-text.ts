@@ -17,6 +17,14 @@ export function storedText(text: string, maxCharacters: number): string {
   return clean;
 }
 
+/** A patient whose id has no place in a column is nobody's. */
+export function isStorableUnit(unit: string): boolean {
+  return storedText(unit, UNIT_LENGTH) === unit;
+}
+
+const UNIT_LENGTH = 36;
 export const NAME_LENGTH = 500;
 export const PATIENT_NAME_LENGTH = 255;
+export const BIRTH_DATE_LENGTH = 20;
+export const GENDER_LENGTH = 50;
 export const MIME_TYPE_LENGTH = 100;

@@ -3,7 +3,7 @@
  * suite of their own beside it.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ConnectionKey, DocumentRecords, Fence } from '../../src/ports/document-records.ts';
+import type { ConnectionKey, DocumentRecords, Fence, PatientWrite } from '../../src/ports/document-records.ts';
 import {
   countsOf,
   OTHER_PATIENT,
@@ -192,6 +192,110 @@ export function describeDocumentRecords(name: string, makeStores: () => Promise<
           patientName: 'Otto Sample',
         });
         expect(await records.activatedFilesets(organizationId)).toEqual(new Set([PATIENT]));
+      });
+
+      it('makes patients known without a document, and leaves those who are known as they are', async () => {
+        const fence = await begin();
+        const { organizationId } = fence;
+        const known = (unit: string, more: Partial<PatientWrite> = {}) => ({
+          unit,
+          ownerUuid: null,
+          patientName: null,
+          dateOfBirth: null,
+          gender: null,
+          given: 'once',
+          activated: false,
+          ...more,
+        });
+        expect(await records.knownPatients(fence)).toEqual(new Map());
+        await stores.putFileset(organizationId, 'theirs', { activated: true, patientName: 'Otto Sample' });
+        const patients = [
+          known(PATIENT, { patientName: 'Tessa\0 Sample', ownerUuid: 'owner' }),
+          known(OTHER_PATIENT, { activated: true }),
+          known('theirs', { patientName: 'Somebody else', ownerUuid: 'owner' }),
+          known('x'.repeat(37)),
+          known('nu\0l'),
+        ];
+        expect(await records.knowPatients(fence, patients)).toBe(2);
+        expect(await records.knowPatients(fence, patients)).toBe(0);
+        const other = await begin();
+        expect(await records.knowPatients(other, patients)).toBe(3);
+        expect(await records.knowPatients(fence, [])).toBe(0);
+        const units = [PATIENT, OTHER_PATIENT, 'theirs'];
+        expect(await records.knownPatients(fence)).toEqual(new Map(units.map((unit) => [unit, 'once'])));
+        expect(await stores.fileset(organizationId, PATIENT)).toMatchObject({ activated: false, syncLog: null });
+        expect(await stores.fileset(organizationId, 'theirs')).toMatchObject({
+          activated: true,
+          userUuid: 'owner',
+          patientName: 'Otto Sample',
+        });
+        expect(await records.activatedFilesets(organizationId)).toEqual(new Set([OTHER_PATIENT, 'theirs']));
+        expect(await storedOf(records, fence)).toEqual([]);
+
+        const changed = [
+          known(PATIENT, { activated: true, patientName: 'Tessa Sample', given: 'twice' }),
+          known(OTHER_PATIENT, { patientName: 'Otto Sample' }),
+        ];
+        expect(await records.knowPatients(fence, changed)).toBe(0);
+        expect((await records.knownPatients(fence)).get(PATIENT)).toBe('twice');
+        expect((await records.knownPatients(other)).get(PATIENT)).toBe('once');
+        expect(await stores.fileset(organizationId, PATIENT)).toMatchObject({ activated: false, userUuid: 'owner' });
+        expect(await stores.fileset(organizationId, OTHER_PATIENT)).toMatchObject({
+          activated: true,
+          patientName: 'Otto Sample',
+        });
+      });
+
+      it('takes over date of birth and gender, and a change of what it gave, but nothing that others wrote', async () => {
+        const fence = await begin();
+        const { organizationId } = fence;
+        const say = async (dateOfBirth: string | null, gender: string | null) => {
+          const said = { ownerUuid: null, patientName: null, dateOfBirth, gender, activated: false };
+          await records.knowPatients(fence, [{ unit: PATIENT, given: `${dateOfBirth} ${gender}`, ...said }]);
+          const fileset = await stores.fileset(organizationId, PATIENT);
+          return [fileset?.dateOfBirth, fileset?.gender];
+        };
+        expect(await say(null, null)).toEqual([null, null]);
+        expect(await say('04/05/1961', 'Other')).toEqual(['04/05/1961', 'Other']);
+        expect(await say('05/05/1961', 'Other')).toEqual(['05/05/1961', 'Other']);
+        expect(await say(null, 'Female')).toEqual(['05/05/1961', 'Female']);
+        expect(await say('x'.repeat(21), 'y'.repeat(51))).toEqual(['x'.repeat(20), 'y'.repeat(50)]);
+        await stores.putFileset(organizationId, PATIENT, { dateOfBirth: '06/05/1961' });
+        expect(await say('07/05/1961', 'Male')).toEqual(['06/05/1961', 'Male']);
+        expect(await say('08/05/1961', 'Male')).toEqual(['06/05/1961', 'Male']);
+      });
+
+      it('activates who was only known with the first document, and mirrors nothing for them before', async () => {
+        const fence = await begin();
+        const { organizationId } = fence;
+        await records.knowPatients(fence, [
+          {
+            unit: PATIENT,
+            ownerUuid: null,
+            patientName: null,
+            dateOfBirth: null,
+            gender: null,
+            given: 'once',
+            activated: false,
+          },
+          {
+            unit: OTHER_PATIENT,
+            ownerUuid: null,
+            patientName: null,
+            dateOfBirth: null,
+            gender: null,
+            given: 'once',
+            activated: false,
+          },
+        ]);
+        await records.touchFilesets(fence, 20);
+        expect(await stores.fileset(organizationId, PATIENT)).toMatchObject({ syncLog: null, errors: null });
+        await record(records, fence, sampleWrite('f1', 'one'));
+        expect(await records.activatedFilesets(organizationId)).toEqual(new Set([PATIENT]));
+        expect(await stores.fileset(organizationId, PATIENT)).toMatchObject({ patientName: 'Tessa Sample' });
+        await records.touchFilesets(fence, 30);
+        expect((await stores.fileset(organizationId, PATIENT))?.syncLog).not.toBeNull();
+        expect((await stores.fileset(organizationId, OTHER_PATIENT))?.syncLog).toBeNull();
       });
 
       it('names activated filesets in lower case', async () => {
@@ -386,6 +490,18 @@ export function describeDocumentRecords(name: string, makeStores: () => Promise<
             records.recordDocuments(fence, [
               { ...kept, path: 'zombie.pdf' },
               sampleWrite('f9', 'one', { unit: OTHER_PATIENT }),
+            ]),
+          knowPatients: () =>
+            records.knowPatients(fence, [
+              {
+                unit: 'new',
+                ownerUuid: null,
+                patientName: null,
+                dateOfBirth: null,
+                gender: null,
+                given: 'once',
+                activated: true,
+              },
             ]),
           markMissing: () => records.markMissing(fence, [kept.documentUuid], 20),
           clearMissing: () => records.clearMissing(fence, [other.documentUuid]),

@@ -9,7 +9,7 @@ import { createEhrDatabase } from '../../src/connectors/vsrx/database.ts';
 import type { EhrDatabaseOptions } from '../../src/connectors/vsrx/mysql.ts';
 import { SyncError } from '../../src/domain/errors.ts';
 import { compareKeys, fileReference, type Reference, storedReference } from '../../src/domain/reference.ts';
-import type { EhrDatabase, FileRead, SourceFile } from '../../src/ports/ehr-database.ts';
+import type { EhrDatabase, FileRead, SourceFile, SourcePatient, SourcePatients } from '../../src/ports/ehr-database.ts';
 import { startSqlProxy } from '../support/sql-proxy.ts';
 
 /** An empty database on a real server. */
@@ -854,6 +854,81 @@ export function describeEhrDatabase(name: string, startServer: () => Promise<Ehr
         const answers = Object.values(await ask(open(), ...references));
         expect(answers.filter((a) => a.state === 'present')).toHaveLength(1200);
         expect(answers.filter((a) => a.state === 'absent')).toHaveLength(100);
+      });
+    });
+
+    describe('patients', () => {
+      const all = async (db: EhrDatabase) => {
+        const parts: SourcePatient[][] = [];
+        for (let after: string | null = null; ; ) {
+          const part: SourcePatients = await db.patients(after);
+          parts.push([...part.patients]);
+          if (part.next === null) return parts;
+          after = part.next;
+        }
+      };
+
+      it('gives whoever has a UUID, with or without files', async () => {
+        await createVsrx();
+        await source.execute(`ALTER TABLE candidates ADD COLUMN full_name varchar(100)`);
+        await patient(1, ADA.toUpperCase());
+        await patient(2, ' \tSpaced-2 ');
+        await patient(3, null);
+        await patient(4, '  ');
+        await patient(5, ADA);
+        await source.execute(`ALTER TABLE candidates ADD COLUMN born date`);
+        await source.execute(`ALTER TABLE candidates ADD COLUMN sex varchar(60)`);
+        await source.execute(
+          `UPDATE candidates SET full_name = 'Ada Example 𝒜', born = '1961-05-04', sex = ' Other ' WHERE candidate_id = 1`,
+        );
+        await source.execute('UPDATE candidates SET staff_id = NULL WHERE candidate_id = 2');
+        await files({ id: 7, of: 1 });
+        const db = open({
+          mapping: { preset: 'vsrx', patient: { name: 'full_name', birthDate: 'born', gender: 'sex' } },
+        });
+        await db.check();
+        const nothing = { patientName: null, dateOfBirth: null, gender: null };
+        expect(await all(db)).toEqual([
+          [
+            { unit: ADA, ownerUuid: OWNER, patientName: 'Ada Example 𝒜', dateOfBirth: '04/05/1961', gender: 'Other' },
+            { unit: 'spaced-2', ownerUuid: null, ...nothing },
+            { unit: ADA, ownerUuid: OWNER, ...nothing },
+          ],
+        ]);
+        // What the mapping does not name is not read.
+        expect((await open().patients(null)).patients[0]).toEqual({ unit: ADA, ownerUuid: OWNER, ...nothing });
+      });
+
+      it('gives nobody where there is nobody, also without owners', async () => {
+        for (const sql of genericSchema(server.dialect)) await source.execute(sql);
+        expect(await open({ mapping: 'generic' }).patients(null)).toEqual({ patients: [], next: null });
+      });
+
+      it.each(['bigint', 'varchar(40)'])('gives many in parts, everybody once, ids of type %s', async (type) => {
+        const count = 41_000;
+        await source.execute(`CREATE TABLE own_people (person_no ${type} PRIMARY KEY, person_key varchar(100))`);
+        await source.execute('CREATE TABLE own_scans (scan_no bigint, person_no bigint)');
+        const numbers = Array.from({ length: count }, (_, i) => i - 3);
+        const values = numbers.map((n) => `(${type === 'bigint' ? n : `'${n % 2 ? 'a' : 'B'}-${n}'`}, 'p${n}')`);
+        await source.execute(`INSERT INTO own_people VALUES ${values}`);
+        const mapping = {
+          patient: { table: 'own_people', id: 'person_no', uuid: 'person_key' },
+          file: { table: 'own_scans', id: 'scan_no', path: 'scan_no' },
+          fileToPatient: [['own_scans.person_no', 'own_people.person_no'] as [string, string]],
+          sourceTimeZone: 'UTC',
+        };
+        const parts = await all(open({ mapping }));
+        expect(parts.length).toBeGreaterThan(1);
+        const units = parts.flat().map(({ unit }) => unit);
+        expect(units).toHaveLength(count);
+        expect(new Set(units)).toEqual(new Set(numbers.map((n) => `p${n}`)));
+      });
+
+      it('tells what the source says when it cannot be read', async () => {
+        await createVsrx();
+        expect((await failureOf(open().patients(null, AbortSignal.abort()))).code).toBe('cancelled');
+        const mapping = { preset: 'vsrx' as const, patient: { name: 'full_name' } };
+        expect((await failureOf(open({ mapping }).patients(null))).code).toBe('source_mapping');
       });
     });
 

@@ -186,3 +186,44 @@ test('a document that a program brought takes the content that the source has no
   expect(await found('vermilion')).toEqual([documentUuid]);
   expect(await found('zaffre')).toEqual([]);
 });
+
+test('nothing is brought to either of two patients who are named at once', async () => {
+  const other = setup.practice.patientUuids[1]!;
+  await sync();
+  const send = async (path: string, header: string | null, fields: readonly (readonly [string, string])[]) => {
+    const form = new FormData();
+    for (const [name, value] of fields) form.append(name, value);
+    form.append('file', new Blob([TEXT]), 'brought.txt');
+    const headers = {
+      authorization: `Bearer ${server.adminKey}`,
+      ...(header === null ? {} : { 'x-silknote-patient-uuid': header }),
+    };
+    const answer = await fetch(`${server.url}${path}`, { method: 'POST', headers, body: form });
+    return { status: answer.status, text: await answer.text() };
+  };
+  const named = (uuid: string) => ['patientUuid', uuid] as const;
+  const ofPatient = `/api/patients/${patient}/process`;
+  const client = ['clientFileId', 'c-1'] as const;
+  for (const [path, header, fields] of [
+    ['/api/process', other, [named(patient)]],
+    ['/api/vsrx-sync', 'nobody', [named(patient)]],
+    ['/api/process', null, [named(patient), named(other)]],
+    [ofPatient, other, [client]],
+    [ofPatient, 'nobody', [client]],
+  ] as const) {
+    const refused = await send(path, header, fields);
+    expect(refused.status, path).toBe(400);
+    expect(refused.text).toContain('name different patients');
+  }
+  const { rows } = await records.query(`SELECT 1 FROM silknote_documents WHERE "originalName" = 'brought.txt'`);
+  expect(rows).toEqual([]);
+  for (const [path, header, fields, status] of [
+    ['/api/process', patient.toUpperCase(), [named(patient)], 200],
+    ['/api/process', patient, [], 200],
+    [ofPatient, patient.toUpperCase(), [client], 202],
+    [ofPatient, '', [client], 202],
+  ] as const) {
+    expect((await send(path, header, fields)).status, path).toBe(status);
+  }
+  expect((await send('/api/process', null, [])).text).toContain('is missing, or no UUID');
+});

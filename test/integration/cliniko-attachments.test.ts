@@ -49,6 +49,15 @@ test('each file becomes one document of its patient, and a second run fetches no
   }
   expect(downloads()).toBe(live().length);
   await setup.expectCopy();
+  const described = () =>
+    setup.query<{ born: string; known: string; gender: string; sex: string }>(
+      `SELECT f."patientDob" AS born, to_char(p.birth_date, 'DD/MM/YYYY') AS known, f.gender, p.sex
+       FROM silknote_patient_filesets AS f JOIN patients AS p ON p.id::text = f."silknotePatientUuid"
+       ORDER BY f."silknotePatientUuid"`,
+    );
+  const people = await described();
+  expect(people.some(({ known, sex }) => known !== null && sex !== null)).toBe(true);
+  for (const { born, known, gender, sex } of people) expect([born, gender]).toEqual([known, sex]);
   const [work] = await setup.query<{ n: number }>(
     "SELECT count(*)::int AS n FROM document_outbox WHERE task = 'process'",
   );

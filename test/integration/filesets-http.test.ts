@@ -200,6 +200,41 @@ test('removed documents come page by page, the last first', async () => {
   expect(wrong.status).toBe(400);
 });
 
+test('a removed patient is hidden with the name, and found again by whoever asks for removed ones', async () => {
+  const { documents, patientUuid } = await documentsOfSomebody();
+  const path = `/api/v1/filesets/${patientUuid}`;
+  const { body: before } = await call('GET', '/api/v1/filesets/{uuid}', path);
+  const ids = documents.map((d) => d.silknoteDocumentUuid);
+  expect((await call('DELETE', '/api/patients/{uuid}', `/api/patients/${patientUuid}`)).status).toBe(204);
+  await settled();
+  const uuidsOf = ({ filesets }: { filesets: { silknotePatientUuid: string }[] }) =>
+    filesets.map((f) => f.silknotePatientUuid);
+  for (const body of [{}, { query: patientUuid }, { query: before.patientName }, { withDocuments: true }]) {
+    expect(uuidsOf(await find(body))).not.toContain(patientUuid);
+  }
+  for (const body of [{ removed: true }, { removed: true, query: patientUuid }]) {
+    expect(uuidsOf(await find(body))).toEqual([patientUuid]);
+  }
+  const { body: gone } = await call('GET', '/api/v1/filesets/{uuid}', path);
+  expect(gone).toMatchObject({ documents: 0, activatedUse: false, patientName: before.patientName });
+  expect(Date.parse(gone.removedAt)).toBeGreaterThan(Date.now() - 60_000);
+  const removed = await call(
+    'GET',
+    '/api/patients/{uuid}/removed-documents',
+    `/api/patients/${patientUuid}/removed-documents?limit=500`,
+  );
+  const together = removed.body.documents.filter((d: { removedAt: string }) => d.removedAt === gone.removedAt);
+  expect(together.map((d: { silknoteDocumentUuid: string }) => d.silknoteDocumentUuid).sort()).toEqual(ids.sort());
+  expect((await call('GET', '/api/patients/{uuid}', `/api/patients/${patientUuid}`)).status).toBe(404);
+
+  await call('POST', '/api/documents/{documentId}/restore', `/api/documents/${ids[0]}/restore`);
+  const { body: back } = await call('GET', '/api/v1/filesets/{uuid}', path);
+  expect(back).toMatchObject({ documents: 1, removedAt: null });
+  expect(uuidsOf(await find({ query: patientUuid }))).toEqual([patientUuid]);
+  for (const id of ids) await call('POST', '/api/documents/{documentId}/restore', `/api/documents/${id}/restore`);
+  await settled();
+});
+
 interface Listed {
   silknoteDocumentUuid: string;
   silknotePatientUuid: string;

@@ -18,12 +18,15 @@ export const DIALECT: Dialect = {
   ...MYSQL,
   quote: (identifier) => identifier,
   anyOf: (column, values) => ({ sql: `ANY OF ${column}`, values: [values] }),
+  above: (column, value) => ({ sql: `ABOVE ${column}`, values: [value] }),
   odd: (column) => `ODD ${column}`,
 };
 
-const STATEMENT = /^SELECT (?<columns>.+?) FROM (?<from>.+?)(?: WHERE (?<where>.+?))?(?: GROUP BY (?<group>\S+))?$/;
+const STATEMENT =
+  /^SELECT (?<columns>.+?) FROM (?<from>.+?)(?: WHERE (?<where>.+?))?(?: GROUP BY (?<group>\S+))?(?: ORDER BY (?<order>\S+) LIMIT (?<limit>\d+))?$/;
 const JOIN = /^(?<table>\w+) ON (?<left>\S+) = (?<right>\S+)$/;
 const LISTED = /^\(?ANY OF (?<column>LOWER\(\S+\)|\S+?)(?: OR ODD \S+\))?$/;
+const ABOVE = /^ABOVE (?<column>\S+)$/;
 const NUMBER = /(?:^|_)id$/;
 
 /** @throws Error for a statement that is not understood */
@@ -31,7 +34,8 @@ export function answer(tables: Tables, sql: string, values: readonly unknown[]):
   const statement = STATEMENT.exec(sql)?.groups;
   if (statement === undefined) throw new Error(`Not understood: ${sql}`);
   const columns = statement.columns!.split(', ');
-  const rows = joined(tables, statement.from!).filter((row) => holds(row, statement.where, values));
+  const found = joined(tables, statement.from!).filter((row) => holds(row, statement.where, values));
+  const rows = statement.order === undefined ? found : firstOf(found, statement.order, Number(statement.limit));
   const kinds = columns.map((column) => ({
     kind: NUMBER.test(column) || column.endsWith('.id') ? ('number' as const) : ('text' as const),
     isUtc: false,
@@ -88,6 +92,8 @@ function partsOf(column: string): readonly [table: string, key: string] {
 function holds(row: Joined, where: string | undefined, values: readonly unknown[]): boolean {
   if (where === undefined) return true;
   if (where === '1 = 0') return false;
+  const above = ABOVE.exec(where)?.groups?.column;
+  if (above !== undefined) return Number(cellOf(row, above)) > Number(values[0]);
   const column = LISTED.exec(where)?.groups?.column;
   if (column === undefined) throw new Error(`Not understood: ${where}`);
   const lower = /^LOWER\((\S+)\)$/.exec(column)?.[1];
@@ -95,6 +101,11 @@ function holds(row: Joined, where: string | undefined, values: readonly unknown[
   if (value === null) return false;
   const text = lower === undefined ? String(value) : String(value).toLowerCase();
   return (values[0] as readonly unknown[]).map(String).includes(text);
+}
+
+/** Ordered by ids, which are numbers. */
+function firstOf(rows: readonly Joined[], column: string, limit: number): readonly Joined[] {
+  return rows.toSorted((a, b) => Number(cellOf(a, column)) - Number(cellOf(b, column))).slice(0, limit);
 }
 
 function listed(rows: readonly Joined[], columns: readonly string[]): readonly SourceRow[] {

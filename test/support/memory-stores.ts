@@ -45,13 +45,16 @@ export async function memoryStores(): Promise<StoresUnderTest> {
     async fileset(organizationId, unit) {
       const fileset = world.filesets.get(keyOf(organizationId, unit));
       if (fileset === undefined) return null;
-      const { activated, userUuid, patientName, syncLog, errors } = fileset;
-      return { activated, userUuid, patientName, syncLog, errors };
+      const { activated, userUuid, patientName, dateOfBirth, gender, syncLog, errors } = fileset;
+      return { activated, userUuid, patientName, dateOfBirth, gender, syncLog, errors };
     },
     async putFileset(organizationId, unit, fileset) {
       const key = keyOf(organizationId, unit);
-      const empty = { activated: false, userUuid: '', patientName: null, syncLog: null, errors: null };
-      world.filesets.set(key, { organizationId, unit, ...empty, ...world.filesets.get(key), ...fileset });
+      const unknown = { patientName: null, dateOfBirth: null, gender: null };
+      const empty = { activated: false, userUuid: '', ...unknown, syncLog: null, errors: null };
+      const former = world.filesets.get(key);
+      const wasActivated = fileset.activated ?? former?.wasActivated ?? false;
+      world.filesets.set(key, { organizationId, unit, ...empty, ...former, ...fileset, wasActivated });
     },
     async document(documentUuid) {
       const document = world.documents.get(documentUuid);

@@ -65,7 +65,8 @@ export async function postgresStores(): Promise<StoresUnderTest & { readonly url
     },
     async fileset(organizationId, unit) {
       const found = await rows<FilesetView>(
-        `SELECT "activatedUse" AS activated, "silknoteUserUuid" AS "userUuid", "patientName", "syncLog", errors
+        `SELECT "activatedUse" AS activated, "silknoteUserUuid" AS "userUuid", "patientName",
+                "patientDob" AS "dateOfBirth", gender, "syncLog", errors
          FROM silknote_patient_filesets WHERE "organizationId" = $1 AND "silknotePatientUuid" = $2`,
         [organizationId, unit],
       );
@@ -81,6 +82,8 @@ export async function postgresStores(): Promise<StoresUnderTest & { readonly url
         activatedUse: fileset.activated,
         silknoteUserUuid: fileset.userUuid,
         patientName: fileset.patientName,
+        patientDob: fileset.dateOfBirth,
+        gender: fileset.gender,
         syncLog: fileset.syncLog,
         errors: fileset.errors === undefined ? undefined : JSON.stringify(fileset.errors),
       };

@@ -14,6 +14,8 @@ export interface FilesetView {
   readonly activated: boolean;
   readonly userUuid: string;
   readonly patientName: string | null;
+  readonly dateOfBirth: string | null;
+  readonly gender: string | null;
   readonly syncLog: string | null;
   readonly errors: unknown;
 }

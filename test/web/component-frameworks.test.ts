@@ -34,7 +34,7 @@ beforeAll(async () => {
   scene = await openScene({ sections: { limits: { retryDelay: '10ms' }, components: { origins: [origin] } } });
   await scene.synchronise();
   await until(async () => (await scene.server.chartsync.documentWork.open('org_test')) === 0, 120_000);
-  const { filesets } = (await scene.ask('POST', '/api/v1/filesets/search', {})).body;
+  const { filesets } = (await scene.ask('POST', '/api/v1/filesets/search', { withDocuments: true })).body;
   const withDocuments = filesets.filter((f: { documents: number }) => f.documents > 1);
   host.settings.chartsync = scene.server.url;
   host.settings.patients = withDocuments.slice(0, 2).map((f: { silknotePatientUuid: string }) => f.silknotePatientUuid);

@@ -25,7 +25,7 @@ beforeAll(async () => {
   });
   await scene.synchronise();
   await until(async () => (await scene.server.chartsync.documentWork.open('org_test')) === 0, 120_000);
-  const { filesets } = (await scene.ask('POST', '/api/v1/filesets/search', {})).body;
+  const { filesets } = (await scene.ask('POST', '/api/v1/filesets/search', { withDocuments: true })).body;
   const withDocuments = filesets.filter((f: { documents: number }) => f.documents > 1);
   patients = withDocuments.slice(0, 2).map((f: { silknotePatientUuid: string }) => f.silknotePatientUuid);
   const other = (await scene.ask('GET', `/api/patients/${patients[1]}/documents`)).body.documents;

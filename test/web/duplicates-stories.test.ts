@@ -22,7 +22,7 @@ beforeAll(async () => {
     settings: { mapping: { preset: 'vsrx', file: { deleted: 'deleted' }, patient: { name: 'last_name' } } },
   });
   await scene.synchronise();
-  const { filesets } = (await scene.ask('POST', '/api/v1/filesets/search', {})).body;
+  const { filesets } = (await scene.ask('POST', '/api/v1/filesets/search', { withDocuments: true })).body;
   const patients = filesets.map((f: { silknotePatientUuid: string; patientName: string }) => ({
     uuid: f.silknotePatientUuid,
     name: f.patientName,

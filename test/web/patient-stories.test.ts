@@ -27,7 +27,7 @@ beforeAll(async () => {
     sections: { stores: { search: { kind: 'lancedb' } }, limits: { retryDelay: '10ms' } },
   });
   await scene.synchronise();
-  const { filesets } = (await scene.ask('POST', '/api/v1/filesets/search', {})).body;
+  const { filesets } = (await scene.ask('POST', '/api/v1/filesets/search', { withDocuments: true })).body;
   const [fileset] = filesets;
   patient = { uuid: fileset.silknotePatientUuid, name: fileset.patientName };
   await bring(FILE, 'wombat-1');
@@ -45,6 +45,12 @@ async function bring(name: string, clientFileId: string, content: string | Buffe
     body: form,
   });
   expect(answer.status).toBe(202);
+}
+
+async function removePatient(uuid: string): Promise<void> {
+  const headers = { authorization: `Bearer ${scene.server.adminKey}` };
+  const answer = await fetch(`${scene.server.url}/api/patients/${uuid}`, { method: 'DELETE', headers });
+  expect(answer.status).toBe(204);
 }
 
 const read = () => until(async () => (await scene.server.chartsync.documentWork.open('org_test')) === 0, 120_000);
@@ -169,7 +175,7 @@ test('what was not read of a document is said, an alert about it is acknowledged
 });
 
 test('documents are put together and apart, duplicates told, and all moved to another fileset and back', async () => {
-  const { filesets } = (await scene.ask('POST', '/api/v1/filesets/search', {})).body;
+  const { filesets } = (await scene.ask('POST', '/api/v1/filesets/search', { withDocuments: true })).body;
   const target = filesets.find((f: { silknotePatientUuid: string }) => f.silknotePatientUuid !== patient.uuid);
   const countOf = async (uuid: string) => (await scene.ask('GET', `/api/v1/filesets/${uuid}`)).body.documents as number;
   await bring('Copy of wombat.txt', 'wombat-2');
@@ -307,3 +313,48 @@ function darkPixels(page: Awaited<ReturnType<typeof visit>>['page']): Promise<nu
     return dark;
   })()`);
 }
+
+test('a removed patient is found, and brought back with all documents; one who is only known is activated', async () => {
+  const { filesets } = (await scene.ask('POST', '/api/v1/filesets/search', { withDocuments: true })).body;
+  const removed = filesets.find(
+    (f: { silknotePatientUuid: string; documents: number }) =>
+      f.silknotePatientUuid !== patient.uuid && f.documents > 1,
+  );
+  const uuid: string = removed.silknotePatientUuid;
+  await removePatient(uuid);
+  const { page, go, complaints, close } = await visit(scene, { key: scene.server.adminKey });
+  await go('/patients');
+  const table = page.getByRole('table', { name: 'Patients' });
+  await page.getByLabel('Name or UUID').fill(uuid);
+  await page.getByRole('button', { name: 'Search' }).click();
+  await page.getByText('Nobody is called that here.').waitFor();
+  await page.getByLabel('Who is shown').selectOption('Removed patients');
+  await table.getByRole('link', { name: removed.patientName }).click();
+  await page.getByText('This patient was removed with all documents.').waitFor();
+  expect(await page.getByRole('region', { name: 'Search in these documents' }).count()).toBe(0);
+  expect(await violations(page)).toEqual([]);
+  await page.getByRole('button', { name: `Restore ${removed.documents} documents removed with the patient` }).click();
+  await page.getByText(`${removed.documents} documents are back, and so is the patient.`).waitFor();
+  await page.getByText('This patient was removed with all documents.').waitFor({ state: 'hidden' });
+  await page.getByRole('region', { name: 'Documents', exact: true }).getByRole('checkbox').first().waitFor();
+  const { body } = await scene.ask('GET', `/api/v1/filesets/${uuid}`);
+  expect(body).toMatchObject({ documents: removed.documents, removedAt: null, activatedUse: false });
+
+  // The removal took the activation back.
+  await page.getByText('not activated', { exact: true }).waitFor();
+  await page.getByRole('button', { name: 'Activate' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Activate this patient?' });
+  expect(await violations(page)).toEqual([]);
+  await dialog.getByRole('button', { name: 'Activate' }).click();
+  await page.getByText('The patient is activated.').waitFor();
+  await page.getByText('not activated', { exact: true }).waitFor({ state: 'hidden' });
+  expect((await scene.ask('GET', `/api/v1/filesets/${uuid}`)).body.activatedUse).toBe(true);
+  expect(complaints).toEqual([]);
+  await close();
+  const watching = await visit(scene, { key: await scene.key('operator') });
+  await removePatient(uuid);
+  await watching.go(`/patients/${uuid}`);
+  await watching.page.getByText('This patient was removed with all documents.').waitFor();
+  expect(await watching.page.getByRole('button', { name: /Activate|^Restore/ }).count()).toBe(0);
+  await watching.close();
+});

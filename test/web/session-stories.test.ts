@@ -128,7 +128,7 @@ test('a page that nobody looks at for half an hour is covered, and shows what is
 
 test('the documents of a patient follow what happens elsewhere', async () => {
   const { page, go, complaints, close } = await visit(scene, { key: scene.server.adminKey });
-  const { filesets } = (await scene.ask('POST', '/api/v1/filesets/search', {})).body;
+  const { filesets } = (await scene.ask('POST', '/api/v1/filesets/search', { withDocuments: true })).body;
   const patient = filesets.find((fileset: { documents: number }) => fileset.documents > 1).silknotePatientUuid;
   const [first] = (await scene.ask('GET', `/api/patients/${patient}/documents`)).body.documents;
   await go(`/patients/${patient}`);

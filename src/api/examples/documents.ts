@@ -172,6 +172,7 @@ const fileset = {
   activatedUseTime: '2026-02-18T01:00:00.000Z',
   documents: 1,
   connections: [CONNECTION],
+  removedAt: null,
   updatedAt: ENDED,
 };
 const group = {
@@ -369,6 +370,7 @@ export const DOCUMENT_EXAMPLES: Examples = {
         activatedUseTime: BEGUN,
         activatedBy: `key ${KEY}`,
         activatedBefore: false,
+        removedBefore: false,
         message: 'The patient is activated.',
       },
     },

@@ -1,11 +1,10 @@
 /** `/api/v1/filesets`: patients that documents are kept of, and what was removed of one. */
 import type { FastifyInstance } from 'fastify';
-import { Type } from 'typebox';
+import { type Static, Type } from 'typebox';
 import { normaliseUuid } from '../../domain/reference.ts';
 import type { Fileset } from '../../ports/fileset-reports.ts';
 import type { Access } from '../access.ts';
-import { PatientUuid, patientOf } from '../document-access.ts';
-import { HttpError } from '../errors.ts';
+import { knownPatientOf, PatientUuid } from '../document-access.ts';
 import { decodeKey, encodeKey } from '../page-key.ts';
 import { ACCESS_REFUSALS, refusals } from '../refusals.ts';
 import { SelectOrganization } from '../schemas.ts';
@@ -28,7 +27,8 @@ const FilesetAnswer = Type.Object(
     activatedUse: Type.Boolean(),
     activatedUseTime: instant(),
     documents: Type.Integer({ minimum: 0, description: 'Live ones.' }),
-    connections: Type.Array(Type.String(), { description: 'That fill it.' }),
+    connections: Type.Array(Type.String(), { description: 'That fill it, or would when it is activated.' }),
+    removedAt: nullable(Type.String({ format: 'date-time', description: 'Null: it is not removed.' })),
     updatedAt: Type.String({ format: 'date-time' }),
   },
   { $id: 'Fileset' },
@@ -42,10 +42,17 @@ const FilesetsAnswer = Type.Object(
   { description: 'A page, in the order of names.' },
 );
 
+type SearchBody = Static<typeof SearchBody>;
 const SearchBody = Type.Object(
   {
     query: Type.Optional(
       Type.String({ minLength: 1, maxLength: 200, description: 'Part of a name, or a whole UUID. Absent: all.' }),
+    ),
+    withDocuments: Type.Optional(
+      Type.Boolean({ description: 'True: only those with documents. A source may have many others.' }),
+    ),
+    removed: Type.Optional(
+      Type.Boolean({ description: 'True: those who were removed, and only those; else they are not found.' }),
     ),
     limit,
     after: Type.Optional(Type.String({ format: 'uuid', description: '"next" of the page before.' })),
@@ -79,13 +86,14 @@ const RemovedAnswer = Type.Object(
 export function filesetRoutes(app: FastifyInstance, services: ApiServices, access: Access): void {
   const shared = { tags: ['documents'], headers: SelectOrganization };
 
-  app.post<{ Body: { query?: string; limit?: number; after?: string } }>(
+  app.post<{ Body: SearchBody }>(
     '/api/v1/filesets/search',
     {
       schema: {
         ...shared,
-        summary: 'Find patients that documents are kept of',
-        description: 'What is asked for is personal data: it stands in the body, and in no log.',
+        summary: 'Find patients',
+        description:
+          'Everybody whom a source has is among them once a run has read it, also without documents. What is asked for is personal data: it stands in the body, and in no log.',
         operationId: 'searchFilesets',
         body: SearchBody,
         response: { 200: FilesetsAnswer, ...refusals(...ACCESS_REFUSALS) },
@@ -93,7 +101,7 @@ export function filesetRoutes(app: FastifyInstance, services: ApiServices, acces
     },
     async (request) => {
       const organizationId = await access.authorize(request, 'documents:read');
-      const { query, limit = DEFAULT_LIMIT, after } = request.body;
+      const { query, withDocuments = false, removed = false, limit = DEFAULT_LIMIT, after } = request.body;
       const wanted = query?.trim() ?? '';
       return access.audited(
         request,
@@ -102,6 +110,8 @@ export function filesetRoutes(app: FastifyInstance, services: ApiServices, acces
           const page = await services.filesets.filesets({
             organizationId,
             text: wanted === '' ? null : wanted,
+            withDocuments,
+            removed,
             limit,
             after: after === undefined ? null : normaliseUuid(after),
           });
@@ -118,15 +128,15 @@ export function filesetRoutes(app: FastifyInstance, services: ApiServices, acces
       schema: {
         ...shared,
         summary: 'The fileset of a patient',
+        description: 'Also of one that was removed: removedAt says so.',
         operationId: 'fileset',
         params: PatientUuid,
         response: { 200: { ...FilesetAnswer, description: 'The fileset.' }, ...refusals(...ACCESS_REFUSALS) },
       },
     },
     async (request) => {
-      const { organizationId, patientUuid } = await patientOf(services, access, request, 'documents:read');
-      const fileset = await services.filesets.fileset(organizationId, patientUuid);
-      if (fileset === null) throw new HttpError(404, 'not_found', 'No such patient.');
+      const known = await knownPatientOf(services, access, request, 'documents:read');
+      const { organizationId, patientUuid, fileset } = known;
       const subject = { kind: 'patient', id: patientUuid };
       await access.note(request, { organizationId, action: 'fileset.read', subject });
       return answerOf(fileset);
@@ -139,6 +149,7 @@ export function filesetRoutes(app: FastifyInstance, services: ApiServices, acces
       schema: {
         ...shared,
         summary: 'Documents of a patient that were removed',
+        description: 'Also of a removed patient, whom each of them brings back when it is restored.',
         operationId: 'removedDocuments',
         params: PatientUuid,
         querystring: Type.Object(
@@ -149,7 +160,7 @@ export function filesetRoutes(app: FastifyInstance, services: ApiServices, acces
       },
     },
     async (request) => {
-      const { organizationId, patientUuid } = await patientOf(services, access, request, 'documents:read');
+      const { organizationId, patientUuid } = await knownPatientOf(services, access, request, 'documents:read');
       const { limit = DEFAULT_LIMIT, after } = request.query;
       const page = { limit, after: decodeKey(after) };
       return access.audited(
@@ -183,6 +194,7 @@ function answerOf(fileset: Fileset) {
     activatedUseTime: fileset.activatedAt,
     documents: fileset.documents,
     connections: [...fileset.connectionIds],
+    removedAt: fileset.removedAt,
     updatedAt: fileset.updatedAt,
   };
 }

@@ -14,6 +14,9 @@ import { askForRun } from '../run-start.ts';
 import { SelectOrganization } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
 
+type Fileset = Awaited<ReturnType<ApiServices['reports']['fileset']>>;
+type State = Awaited<ReturnType<ApiServices['reports']['connections']>>[number];
+
 const MOST_ERRORS = 20;
 const nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) => Type.Union([schema, Type.Null()]);
 const instant = () => nullable(Type.String({ format: 'date-time' }));
@@ -92,13 +95,14 @@ export function patientSyncRoutes(app: FastifyInstance, services: ApiServices, a
       const failures = await Promise.all(
         own.filter(isFileConnection).map(({ ports, settings }) => ports.runs.openFailures(settings, patientUuid)),
       );
+      const lookedAt = whenEmpty(fileset, states);
       return {
         patientUuid,
         timeZone: services.organizations.find(({ id }) => id === organizationId)?.timeZone ?? 'UTC',
         synchronised: (fileset?.connectionIds.length ?? 0) > 0,
         running: states.some(({ runningRunId }) => runningRunId !== null),
-        lastSyncAttempt: fileset?.lastSyncAttempt ?? null,
-        lastSuccessfulSync: fileset?.lastSuccessfulSync ?? null,
+        lastSyncAttempt: fileset?.lastSyncAttempt ?? lookedAt,
+        lastSuccessfulSync: fileset?.lastSuccessfulSync ?? lookedAt,
         consecutiveFailures: fileset?.consecutiveFailures ?? 0,
         paused: states.some(({ state }) => state === 'paused'),
         problem: last.map(problemOf).find((problem) => problem !== null) ?? null,
@@ -186,4 +190,12 @@ function problemOf({ state, error }: RunRecord): { code: string; message: string
   if (state !== 'failed' || error === null) return null;
   const { code, message, remedy } = error;
   return { code, message, remedy };
+}
+
+/** Runs write nothing down of an activated patient without documents: what counts is when they read the whole source since. */
+function whenEmpty(fileset: Fileset, states: readonly State[]): string | null {
+  const since = fileset?.activatedAt ?? null;
+  if (since === null) return null;
+  const [first] = states.map(({ lastCompleteReadAt }) => lastCompleteReadAt ?? '').sort();
+  return first !== undefined && Date.parse(first) > Date.parse(since) ? first : null;
 }

@@ -76,6 +76,7 @@ const ActivateAnswer = Type.Object(
     activatedUseTime: instant(),
     activatedBy: text(),
     activatedBefore: Type.Boolean({ description: 'It was activated already; this call changed nothing.' }),
+    removedBefore: Type.Boolean({ description: 'It was removed, and is back.' }),
     message: Type.String(),
   },
   { description: 'It is activated, since when and by whom.' },
@@ -201,23 +202,28 @@ export function patientRoutes(app: FastifyInstance, services: ApiServices, acces
       schema: {
         ...common,
         summary: 'Activate a patient',
-        description: 'Recorded by the server: when, and by which key. It cannot be taken back here.',
+        description:
+          'Recorded by the server: when, and by which key. It cannot be taken back here. Whoever the source of a connection has is known after its next run, and can be activated. A removed patient is back by it, without the documents that were removed: those that a source lists come with the next run, others can be restored. A component token brings nobody back.',
         operationId: 'activatePatient',
         body: ActivateBody,
         response: { 200: ActivateAnswer, ...refusals(...ACCESS_REFUSALS) },
       },
     },
     async (request) => {
-      const { organizationId, patientUuid } = await patientOf(services, access, request, 'documents:write');
+      const organizationId = await access.authorize(request, 'documents:write');
+      const patientUuid = normaliseUuid(request.params.uuid);
+      if (patientUuid === null) throw noPatient();
       if (!request.body.activatedUse) throw new HttpError(400, 'invalid_request', 'An activation is not taken back.');
       const { kind, id } = access.principalOf(request);
-      const activated = await services.patients.activate(organizationId, patientUuid, `${kind} ${id}`, (already) =>
+      // A page of a clinic system that shows one patient does not undo what somebody decided about patients.
+      const which = { organizationId, patientUuid, removed: access.patientOf(request) === null };
+      const activated = await services.patients.activate(which, `${kind} ${id}`, ({ already, removed }) =>
         auditEntry(
           access.deedOf(request, {
             organizationId,
             action: 'patient.activate',
             subject: { kind: 'patient', id: patientUuid },
-            details: { already },
+            details: { already, removed },
           }),
         ),
       );
@@ -229,7 +235,12 @@ export function patientRoutes(app: FastifyInstance, services: ApiServices, acces
         activatedUseTime: activated.activatedUseTime,
         activatedBy: activated.activatedBy,
         activatedBefore: activated.already,
-        message: activated.already ? 'The patient was activated before.' : 'The patient is activated.',
+        removedBefore: activated.removed,
+        message: activated.already
+          ? 'The patient was activated before.'
+          : activated.removed
+            ? 'The patient was removed; it is back, and activated.'
+            : 'The patient is activated.',
       };
     },
   );

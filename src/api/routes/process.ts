@@ -6,7 +6,7 @@ import { type Static, Type } from 'typebox';
 import { instantAt } from '../../domain/clinic-day.ts';
 import { normaliseUuid } from '../../domain/reference.ts';
 import type { Access } from '../access.ts';
-import { PatientUuid, patientOf } from '../document-access.ts';
+import { onlyPatient, PatientUuid, patientOf } from '../document-access.ts';
 import { HttpError } from '../errors.ts';
 import { ACCESS_REFUSALS, refusals } from '../refusals.ts';
 import { SelectOrganization } from '../schemas.ts';
@@ -65,7 +65,12 @@ export async function processRoutes(app: FastifyInstance, services: ApiServices,
   app.setValidatorCompiler(() => () => true);
   const headers = Type.Object({
     ...SelectOrganization.properties,
-    'x-silknote-patient-uuid': Type.Optional(Type.String({ description: 'The patient, when no field names it.' })),
+    'x-silknote-patient-uuid': Type.Optional(
+      Type.String({
+        description:
+          'The patient, when nothing else names it. Another one than the rest of the request names is refused.',
+      }),
+    ),
   });
 
   // Workers were told the one by their program, and the other by its documents.
@@ -104,9 +109,7 @@ export async function processRoutes(app: FastifyInstance, services: ApiServices,
       async (request) => {
         const organizationId = await access.authorize(request, 'documents:write');
         const parts = await storeParts(services, request, organizationId, 1);
-        const patientUuid = normaliseUuid(
-          parts.fields.get('patientUuid')?.[0] ?? String(request.headers['x-silknote-patient-uuid'] ?? ''),
-        );
+        const patientUuid = onlyPatient(request, parts.fields.get('patientUuid') ?? []);
         if (patientUuid === null) throw new HttpError(400, 'invalid_request', '"patientUuid" is missing, or no UUID.');
         const [stored] = parts.files;
         if (stored === undefined) throw new HttpError(400, 'invalid_request', '"file" is missing.');
@@ -146,7 +149,7 @@ export async function processRoutes(app: FastifyInstance, services: ApiServices,
         description: `At most ${MOST_FILES} files. Each needs a clientFileId, in the order of the files; one without is not accepted. The same clientFileId of a patient again answers with the document that is there; with another content it is not accepted, since nothing is replaced. When no file is accepted the answer is 400, with the same "documents".`,
         operationId: 'processDocuments',
         tags: ['documents'],
-        headers: SelectOrganization,
+        headers,
         params: PatientUuid,
         ...form({ file: { type: 'array', items: file }, clientFileId: { type: 'array', items: { type: 'string' } } }, [
           'file',
@@ -156,6 +159,7 @@ export async function processRoutes(app: FastifyInstance, services: ApiServices,
     },
     async (request, reply) => {
       const { organizationId, patientUuid } = await patientOf(services, access, request, 'documents:write');
+      onlyPatient(request, [patientUuid]);
       const parts = await storeParts(services, request, organizationId, MOST_FILES);
       if (parts.files.length === 0) throw new HttpError(400, 'invalid_request', '"file" is missing.');
       const answer = await access.audited(

@@ -1,16 +1,17 @@
 /** The {@link EhrDatabase} over any driver that can hold a snapshot. */
 import { SyncError } from '../../domain/errors.ts';
 import { fileReference, type Reference } from '../../domain/reference.ts';
-import type { EhrDatabase, Presence } from '../../ports/ehr-database.ts';
+import type { EhrDatabase, Presence, SourcePatient, SourcePatients } from '../../ports/ehr-database.ts';
 import { checkMapping } from './ehr-check.ts';
 import type { EhrDriver, EhrSession, SourceColumn } from './ehr-session.ts';
 import { createFileRead } from './file-read.ts';
 import { requiredColumns, type TableMapping } from './mapping.ts';
-import { isTrue, type SourceRow, textOf, unitOf } from './source-row.ts';
+import { birthDateOf, isTrue, type SourceRow, textOf, unitOf } from './source-row.ts';
 import { createTimeReader } from './source-time.ts';
 import { ACTIVATION, activationStatement, type Condition, createStatements } from './sql.ts';
 
 const VALUES_PER_STATEMENT = 500;
+const PATIENTS_AT_ONCE = 20_000;
 const ID_REFERENCE = 'id:';
 
 export interface EhrReaderOptions {
@@ -67,6 +68,11 @@ export function createEhrReader(options: EhrReaderOptions): EhrDatabase {
         return new Set(active.filter((unit) => unit !== null));
       }),
 
+    patients: (after, signal) => {
+      const wanted = [mapping.patient.table, ...(mapping.owner ? [mapping.owner.table] : [])];
+      return within(wanted, signal, (session) => readPatients(session, after));
+    },
+
     absentPatients: (units, signal) =>
       units.length === 0
         ? Promise.resolve(new Set<string>())
@@ -81,6 +87,32 @@ export function createEhrReader(options: EhrReaderOptions): EhrDatabase {
 
     close: () => driver.close(),
   };
+
+  async function readPatients(session: EhrSession, after: string | null): Promise<SourcePatients> {
+    let from: Condition | null = null;
+    if (after !== null) {
+      const [id] = (await session.query(statements.patientsInOrder(null, 0).sql)).columns;
+      from = dialect.above(statements.patientId, after, id?.kind ?? 'text');
+    }
+    const select = statements.patientsInOrder(from, PATIENTS_AT_ONCE);
+    const { rows } = await session.query(select.sql, select.values);
+    const patients: SourcePatient[] = [];
+    let last: string | null = null;
+    for (const [id, uuid, name, ownerUuid, born, gender] of rows) {
+      // Rows without an id are first in one server's order, and last in the other's.
+      last = textOf(id) ?? last;
+      const unit = unitOf(textOf(uuid));
+      if (unit === null) continue;
+      patients.push({
+        unit,
+        ownerUuid: unitOf(textOf(ownerUuid)),
+        patientName: textOf(name),
+        dateOfBirth: birthDateOf(textOf(born)),
+        gender: textOf(gender)?.trim() || null,
+      });
+    }
+    return { patients, next: rows.length < PATIENTS_AT_ONCE ? null : last };
+  }
 
   /**
    * Looks with the indexes first. What they do not find is searched again in every spelling, because "absent" lets a

@@ -63,7 +63,7 @@ describe('own mappings', () => {
   it('need no more than ids, patient UUID, path, join path and zone', () => {
     expect(resolveMapping(OWN)).toEqual({
       owner: null,
-      patient: { ...OWN.patient, owner: null, name: null },
+      patient: { ...OWN.patient, owner: null, name: null, birthDate: null, gender: null },
       file: {
         ...OWN.file,
         uuid: null,

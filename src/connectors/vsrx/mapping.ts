@@ -29,6 +29,8 @@ const Patient = Type.Object(
     uuid: Name,
     owner: Type.Optional(NameOrNone),
     name: Type.Optional(NameOrNone),
+    birthDate: Type.Optional(NameOrNone),
+    gender: Type.Optional(NameOrNone),
   },
   closed,
 );
@@ -99,6 +101,8 @@ export interface TableMapping {
     readonly uuid: string;
     readonly owner: string | null;
     readonly name: string | null;
+    readonly birthDate: string | null;
+    readonly gender: string | null;
   };
   readonly file: {
     readonly table: string;
@@ -169,7 +173,7 @@ export function resolveMapping(settings: TableMappingSettings, timeZone?: string
   const zone = timeZone ?? sourceTimeZone;
   const mapping: TableMapping = {
     owner: owner ?? null,
-    patient: { owner: null, name: null, ...patient },
+    patient: { owner: null, name: null, birthDate: null, gender: null, ...patient },
     file: { uuid: null, description: null, createdAt: null, updatedAt: null, deleted: null, uploader: null, ...file },
     fileToPatient: fileToPatient.map(([from, to]) => [column(from), column(to)] as const),
     sourceTimeZone: zone,
@@ -204,7 +208,7 @@ export function requiredColumns(mapping: TableMapping): Map<string, Set<string>>
     file.uploader,
   );
   for (const pair of mapping.fileToPatient) for (const { table, column } of pair) need(table, column);
-  need(patient.table, patient.id, patient.uuid, patient.owner, patient.name);
+  need(patient.table, patient.id, patient.uuid, patient.owner, patient.name, patient.birthDate, patient.gender);
   if (owner) need(owner.table, owner.id, owner.uuid);
   return required;
 }

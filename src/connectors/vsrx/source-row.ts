@@ -51,6 +51,16 @@ export function unitOf(uuid: string | null): string | null {
   return uuid?.trim().toLowerCase() || null;
 }
 
+const DATE = /^(\d{4})-(\d\d)-(\d\d)(?:[ T].*)?$/;
+
+/** As the silknote tables keep it; what is no date stays as it is, but for that of MySQL which says that there is none. */
+export function birthDateOf(text: string | null): string | null {
+  const date = text === null ? null : DATE.exec(text.trim());
+  if (!date) return text?.trim() || null;
+  const [, year, month, day] = date;
+  return year === '0000' ? null : `${day}/${month}/${year}`;
+}
+
 export function textOf(value: SourceValue | undefined): string | null {
   if (value === null || value === undefined) return null;
   if (typeof value === 'string') return value;

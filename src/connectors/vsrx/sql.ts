@@ -12,6 +12,8 @@ export interface Dialect {
   text(column: string): string;
   /** `column = one of`, usable with an index. @param kind of the column, which decides how the values are passed */
   anyOf(column: string, values: readonly string[], kind: 'number' | 'uuid' | 'text'): Condition;
+  /** `column > value`, usable with an index. @param kind as of `anyOf` */
+  above(column: string, value: string, kind: 'number' | 'uuid' | 'text'): Condition;
   /** True for text with blanks, control characters or non-ASCII: only JavaScript can say how that is normalised. */
   odd(column: string): string;
 }
@@ -34,6 +36,10 @@ export const MYSQL: Dialect = {
     const usable = kind === 'number' ? values.filter((v) => WHOLE_NUMBER.test(v)).map(BigInt) : values;
     return usable.length === 0 ? NEVER : { sql: `${column} IN (?)`, values: [usable] };
   },
+  above: (column, value, kind) => ({
+    sql: `${column} > ?`,
+    values: [kind === 'number' && WHOLE_NUMBER.test(value) ? BigInt(value) : value],
+  }),
   odd: (column) => `${column} REGEXP '[^!-~]'`,
 };
 
@@ -47,6 +53,7 @@ export const POSTGRES: Dialect = {
     const usable = values.filter((v) => shape.test(v));
     return usable.length === 0 ? NEVER : { sql: `${column} = ANY(?)`, values: [usable] };
   },
+  above: (column, value) => ({ sql: `${column} > ?`, values: [value] }),
   odd: (column) => `${column}::text COLLATE "C" ~ '[^!-~]'`,
 };
 
@@ -59,6 +66,8 @@ export function numbered(sql: string): string {
 export interface Statements {
   /** id, uuid, name, owner's uuid of patients. */
   patients(where?: Condition): Condition;
+  /** As `patients`, with date of birth and gender: the next so many in the order of their ids. */
+  patientsInOrder(after: Condition | null, limit: number): Condition;
   /** The condition for patients whose UUID is, after normalisation, one of these – and a few odd ones more. */
   patientsOfUnits(units: readonly string[]): Condition;
   /** uuid of patients only. */
@@ -108,16 +117,21 @@ export function createStatements(mapping: TableMapping, dialect: Dialect): State
     return { sql: `(${listed.sql} OR ${dialect.odd(column)})`, values: listed.values };
   };
 
+  const fromPatients = ` FROM ${q(patient.table)}${ownerJoin}`;
+  const patients =
+    `SELECT ${patientId}, ${patientUuid}, ${orNull(patient.table, patient.name)}, ` +
+    (ownerJoin && owner ? name(owner.table, owner.uuid) : 'NULL');
+  const described = [patient.birthDate, patient.gender].map((column) => orNull(patient.table, column)).join(', ');
+
   return {
     patientId,
     fileId,
     fileUuid,
-    patients: (where) =>
-      statement(
-        `SELECT ${patientId}, ${patientUuid}, ${orNull(patient.table, patient.name)}, ` +
-          `${ownerJoin && owner ? name(owner.table, owner.uuid) : 'NULL'} FROM ${q(patient.table)}${ownerJoin}`,
-        where,
-      ),
+    patients: (where) => statement(patients + fromPatients, where),
+    patientsInOrder(after, limit) {
+      const { sql, values } = statement(`${patients}, ${described}${fromPatients}`, after);
+      return { sql: `${sql} ORDER BY ${patientId} LIMIT ${limit}`, values };
+    },
     patientsOfUnits: (units) => lowerIn(patientUuid, units),
     patientUuids: (where) => statement(`SELECT ${patientUuid} FROM ${q(patient.table)}`, where),
     counts(patientIds) {

@@ -107,6 +107,7 @@ export function createStoredCredentialsDatabase(options: StoredCredentialsOption
     },
     presence: (references, signal) => ask((database) => database.presence(references, signal)),
     activatedPatients: (signal) => ask((database) => database.activatedPatients(signal)),
+    patients: (after, signal) => ask((database) => database.patients(after, signal)),
     absentPatients: (units, signal) => ask((database) => database.absentPatients(units, signal)),
     async close() {
       closed = true;

@@ -44,6 +44,11 @@ export interface ChangesRead {
   readonly settledFailures: readonly { readonly unit: string; readonly reference: string }[];
 }
 
+export interface SourceRead extends ChangesRead {
+  /** Whose files were read. */
+  readonly selection: FilesetSelection;
+}
+
 export function failureKey(item: { readonly unit: string; readonly reference: string }): string {
   return `${item.unit} ${item.reference}`;
 }
@@ -55,7 +60,7 @@ export async function readChanges(
   request: ReadRequest,
   signal: AbortSignal,
   onRows?: (rows: number) => void,
-): Promise<ChangesRead> {
+): Promise<SourceRead> {
   const startedAt = ports.clock.now();
   const shareBefore = await ports.share.probe(signal);
   if (shareBefore === null) throw new SyncError('share_unavailable');
@@ -145,6 +150,7 @@ export async function readChanges(
     });
     const orphans = emptied.size > 0 ? await ports.source.absentPatients([...emptied], signal) : new Set<string>();
     return {
+      selection,
       read,
       compared,
       lines: await writer.end(),

@@ -308,6 +308,34 @@ describe('a patient', () => {
     expect((await sync()).counts).toMatchObject({ same: 1 });
     expect(await practice.references()).toEqual(['b']);
   });
+
+  test.each(['all', 'recorded', 'source'] as const)('is known without files, activated as by %s', async (activate) => {
+    const units = ['p1', 'p2', 'p3', 'p4', 'p5', 'p6', 'p7'];
+    for (const unit of units) practice.model.patients.add(unit);
+    practice.model.activated = new Set(['p2', 'p7']);
+    practice.settings = { ...practice.settings, activate };
+    expect((await sync('quick', { unit: 'p2' }).catch(() => null))?.counts.added ?? 0).toBe(0);
+    expect(practice.world.filesets.size).toBe(0);
+    expect(await sync()).toMatchObject({ outcome: 'success', counts: { added: 0 } });
+    const activated = { all: units, recorded: [], source: ['p2', 'p7'] }[activate];
+    const filesets = [...practice.world.filesets.values()];
+    expect(filesets.map(({ unit }) => unit)).toEqual(units);
+    expect(filesets.filter((fileset) => fileset.activated).map(({ unit }) => unit)).toEqual(activated);
+    expect(practice.world.connectionFilesets.size).toBe(units.length);
+  });
+
+  test('who the source cannot be asked for makes the run fail', async () => {
+    file('a', 'one');
+    practice.ports = {
+      ...practice.ports,
+      source: {
+        ...practice.ports.source,
+        patients: () => Promise.reject(new SyncError('source_unreachable')),
+      },
+    };
+    expect(await sync()).toMatchObject({ state: 'failed', error: { code: 'source_unreachable' } });
+    expect(await practice.references()).toEqual([]);
+  });
 });
 
 describe('many removals', () => {

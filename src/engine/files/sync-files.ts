@@ -15,7 +15,8 @@ import { copyItems } from './copy-items.ts';
 import { copyTogether } from './copy-together.ts';
 import { failureOf } from './item-failure.ts';
 import { keepToPlan } from './judged-lines.ts';
-import { type ChangesRead, failureKey, readChanges } from './read-changes.ts';
+import { knowPatients } from './know-patients.ts';
+import { type ChangesRead, failureKey, readChanges, type SourceRead } from './read-changes.ts';
 import { removeItems } from './remove-items.ts';
 import type { FilePorts, FileSettings } from './settings.ts';
 
@@ -68,6 +69,7 @@ export function syncFiles(ports: FilePorts, settings: FileSettings, request: Fil
       const changes = await readWithRetry(ports, settings, request, session);
       try {
         if (planned !== null) await keepToPlan(ports, changes, planned, session.signal);
+        else if (request.unit === undefined) await knowPatients(ports, settings, session, changes.selection);
         return await applyChanges(ports, settings, session, changes, {
           rehash: request.mode === 'checksum',
           unit: request.unit ?? null,
@@ -87,7 +89,7 @@ function readWithRetry(
   settings: FileSettings,
   request: FileSyncRequest,
   session: RunSession,
-): Promise<ChangesRead> {
+): Promise<SourceRead> {
   let told = 0;
   return withRetry(
     () =>

@@ -115,6 +115,7 @@ export async function bringAttachments(
   // Archived, removed or mended otherwise since: nobody wants them any more.
   await resolve(work, [...open]);
   await own.wanted.dropMoved(session.fence, ports.clock.now());
+  await own.wanted.describePatients(session.fence);
   const { failed, ...counts } = work.counts;
   const outcome = failed === 0 ? 'success' : counts.added + counts.updated > 0 ? 'partial' : 'failed';
   await ports.records.finishUnit(

@@ -10,6 +10,7 @@ import type {
   DocumentWrite,
   DocumentWriteResult,
   Fence,
+  PatientWrite,
   StoredDocument,
   UnitResult,
 } from '../../ports/document-records.ts';
@@ -21,7 +22,15 @@ import {
   touchedFilesetErrors,
   touchedSyncLog,
 } from '../postgres/fileset-mirror.ts';
-import { MIME_TYPE_LENGTH, NAME_LENGTH, PATIENT_NAME_LENGTH, storedText } from '../stored-text.ts';
+import {
+  BIRTH_DATE_LENGTH,
+  GENDER_LENGTH,
+  isStorableUnit,
+  MIME_TYPE_LENGTH,
+  NAME_LENGTH,
+  PATIENT_NAME_LENGTH,
+  storedText,
+} from '../stored-text.ts';
 import { addToBlobs, releaseMemoryBlobs, reserveMemoryBlobs, unlocked } from './blob-rows.ts';
 import { holdFence, keyOf, type MemoryDocument, type MemoryWorld } from './world.ts';
 
@@ -46,6 +55,24 @@ export function createMemoryDocumentRecords(options: MemoryRecordsOptions): Docu
     async activatedFilesets(organizationId) {
       const filesets = [...world.filesets.values()].filter((f) => f.organizationId === organizationId && f.activated);
       return new Set(filesets.map((fileset) => fileset.unit.toLowerCase()));
+    },
+
+    async knownPatients({ organizationId, connectionId }) {
+      const own = [...world.connectionFilesets.values()].filter(
+        (known) => known.organizationId === organizationId && known.connectionId === connectionId,
+      );
+      return new Map(own.flatMap(({ unit, given }) => (given === null ? [] : [[unit, given] as const])));
+    },
+
+    async knowPatients(fence, patients) {
+      holdFence(world, fence);
+      let unknown = 0;
+      for (const patient of patients.filter(({ unit }) => isStorableUnit(unit))) {
+        if (!world.filesets.has(keyOf(fence.organizationId, patient.unit))) unknown++;
+        putFileset(world, fence, patient, patient.activated);
+        describePatient(world, fence, patient);
+      }
+      return unknown;
     },
 
     async reserveBlobs(fence, blobs) {
@@ -107,6 +134,8 @@ export function createMemoryDocumentRecords(options: MemoryRecordsOptions): Docu
         const key = keyOf(own.organizationId, own.unit);
         const fileset = world.filesets.get(key);
         if (fileset === undefined) continue;
+        // Nobody activates anything by hand here.
+        if (liveDocuments(world, own, own.unit).length === 0) continue;
         world.filesets.set(key, {
           ...fileset,
           syncLog: JSON.stringify(touchedSyncLog(readSyncLog(fileset.syncLog), iso)),
@@ -329,29 +358,78 @@ function removeDocument(
 
 function ensureFileset(world: MemoryWorld, fence: Fence, write: DocumentWrite): void {
   const { organizationId, connectionId } = fence;
-  const { unit } = write;
+  const key = keyOf(organizationId, write.unit);
+  const before = world.filesets.get(key);
+  const ours = world.connectionFilesets.has(keyOf(organizationId, connectionId, write.unit));
+  if (before !== undefined && ours && !before.wasActivated) {
+    world.filesets.set(key, { ...before, activated: true, wasActivated: true });
+  }
+  putFileset(world, fence, write, true);
+}
+
+/** What others have written stays, and what the source says nothing about. */
+function describePatient(world: MemoryWorld, fence: Fence, patient: PatientWrite): void {
+  const { organizationId, connectionId } = fence;
+  const { unit, given } = patient;
+  const own = keyOf(organizationId, connectionId, unit);
+  const before = world.connectionFilesets.get(own)!.gave;
+  const key = keyOf(organizationId, unit);
+  const fileset = world.filesets.get(key)!;
+  const said = {
+    dateOfBirth: patient.dateOfBirth === null ? null : storedText(patient.dateOfBirth, BIRTH_DATE_LENGTH),
+    gender: patient.gender === null ? null : storedText(patient.gender, GENDER_LENGTH),
+  };
+  const next = (name: 'dateOfBirth' | 'gender') =>
+    said[name] !== null && (fileset[name] === null || fileset[name] === before[name]) ? said[name] : fileset[name];
+  world.filesets.set(key, { ...fileset, dateOfBirth: next('dateOfBirth'), gender: next('gender') });
+  const gave = {
+    dateOfBirth: said.dateOfBirth ?? before.dateOfBirth,
+    gender: said.gender ?? before.gender,
+  };
+  world.connectionFilesets.set(own, { organizationId, connectionId, unit, given, gave });
+}
+
+/** @param activated of a new one */
+function putFileset(
+  world: MemoryWorld,
+  { organizationId, connectionId }: Fence,
+  { unit, ownerUuid, patientName: name }: Pick<PatientWrite, 'unit' | 'ownerUuid' | 'patientName'>,
+  activated: boolean,
+): void {
   const key = keyOf(organizationId, unit);
   const fileset = world.filesets.get(key);
-  const patientName = write.patientName === null ? null : storedText(write.patientName, PATIENT_NAME_LENGTH);
+  const patientName = name === null ? null : storedText(name, PATIENT_NAME_LENGTH);
   world.filesets.set(
     key,
     fileset === undefined
       ? {
           organizationId,
           unit,
-          userUuid: write.ownerUuid ?? '',
-          activated: true,
+          userUuid: ownerUuid ?? '',
+          activated,
+          wasActivated: activated,
           patientName,
+          dateOfBirth: null,
+          gender: null,
           syncLog: null,
           errors: null,
         }
       : {
           ...fileset,
-          userUuid: fileset.userUuid === '' ? (write.ownerUuid ?? '') : fileset.userUuid,
+          userUuid: fileset.userUuid === '' ? (ownerUuid ?? '') : fileset.userUuid,
           patientName: fileset.patientName ?? patientName,
         },
   );
-  world.connectionFilesets.set(keyOf(organizationId, connectionId, unit), { organizationId, connectionId, unit });
+  const own = keyOf(organizationId, connectionId, unit);
+  if (!world.connectionFilesets.has(own)) {
+    world.connectionFilesets.set(own, {
+      organizationId,
+      connectionId,
+      unit,
+      given: null,
+      gave: { dateOfBirth: null, gender: null },
+    });
+  }
 }
 
 function finishUnit(world: MemoryWorld, fence: Fence, result: UnitResult, at: number): void {

@@ -1,7 +1,10 @@
 /** An EHR database in memory: a model that a test or the simulation changes between, and during, reads. */
 import { SyncError, toSyncError } from '../../domain/errors.ts';
-import { compareKeys, type Reference } from '../../domain/reference.ts';
+import { compareBytes, compareKeys, type Reference } from '../../domain/reference.ts';
 import type { EhrDatabase, FileRead, FilesetSelection, Presence, SourceFile } from '../../ports/ehr-database.ts';
+
+/** Few, so that tests have several parts. */
+const PATIENTS_AT_ONCE = 3;
 
 export interface EhrFault {
   /** No call is answered. */
@@ -66,6 +69,21 @@ export function createMemoryEhrDatabase(options: { readonly model: EhrModel }): 
       answer(signal);
       if (model.activated === null) throw new SyncError('source_mapping');
       return new Set(model.activated);
+    },
+
+    async patients(after, signal) {
+      answer(signal);
+      const files = new Map([...model.files.values()].map((file) => [file.unit, file]));
+      const units = [...model.patients].sort(compareBytes).filter((unit) => after === null || unit > after);
+      const part = units.slice(0, PATIENTS_AT_ONCE);
+      const patients = part.map((unit) => ({
+        unit,
+        ownerUuid: files.get(unit)?.ownerUuid ?? null,
+        patientName: files.get(unit)?.patientName ?? null,
+        dateOfBirth: null,
+        gender: null,
+      }));
+      return { patients, next: units.length > part.length ? (part.at(-1) ?? null) : null };
     },
 
     async absentPatients(units, signal) {

@@ -30,9 +30,20 @@ export interface MemoryFileset {
   readonly unit: string;
   readonly userUuid: string;
   readonly activated: boolean;
+  /** It was activated once, whether or not it is. */
+  readonly wasActivated: boolean;
   readonly patientName: string | null;
+  readonly dateOfBirth: string | null;
+  readonly gender: string | null;
   readonly syncLog: string | null;
   readonly errors: unknown;
+}
+
+export interface MemoryConnectionFileset extends ConnectionKey {
+  readonly unit: string;
+  /** What the source said of the patient, as text; null: nobody looked. */
+  readonly given: string | null;
+  readonly gave: { readonly dateOfBirth: string | null; readonly gender: string | null };
 }
 
 export interface MemoryDocument {
@@ -93,7 +104,7 @@ export interface MemoryWorld {
   readonly runs: Map<string, RunRecord>;
   readonly units: Map<string, MemoryUnitResult>;
   readonly filesets: Map<string, MemoryFileset>;
-  readonly connectionFilesets: Map<string, ConnectionKey & { readonly unit: string }>;
+  readonly connectionFilesets: Map<string, MemoryConnectionFileset>;
   /** By UUID, removed ones included. */
   readonly documents: Map<string, MemoryDocument>;
   /** UUIDs of the live documents by (organisation, connection, unit, reference). */

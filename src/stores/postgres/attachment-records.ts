@@ -120,6 +120,33 @@ export function createAttachmentRecords(database: Database): AttachmentRecords {
         return rows.length;
       }),
 
+    describePatients: (fence) =>
+      database.transaction(async (trx) => {
+        await holdFence(trx, fence);
+        await sql`
+          WITH said AS (
+            SELECT c.unit, c.given_dob AS dob_before, c.given_gender AS gender_before,
+                   coalesce(to_char(p.birth_date, 'DD/MM/YYYY'), c.given_dob) AS dob,
+                   coalesce(left(p.sex, 50), c.given_gender) AS gender
+            FROM connection_filesets AS c
+            JOIN patients AS p ON p.organization_id = c.organization_id AND p.connection_id = c.connection_id
+              AND p.id::text = c.unit
+            WHERE c.organization_id = ${fence.organizationId} AND c.connection_id = ${fence.connectionId}
+              AND (coalesce(to_char(p.birth_date, 'DD/MM/YYYY'), c.given_dob) IS DISTINCT FROM c.given_dob
+                OR coalesce(left(p.sex, 50), c.given_gender) IS DISTINCT FROM c.given_gender)),
+          told AS (
+            UPDATE silknote_patient_filesets AS f
+            SET "patientDob" = CASE WHEN f."patientDob" IS NULL OR f."patientDob" = s.dob_before THEN s.dob
+                                    ELSE f."patientDob" END,
+                gender = CASE WHEN f.gender IS NULL OR f.gender = s.gender_before THEN s.gender ELSE f.gender END
+            FROM said AS s
+            WHERE f."organizationId" = ${fence.organizationId} AND f."silknotePatientUuid" = s.unit)
+          UPDATE connection_filesets AS c SET given_dob = s.dob, given_gender = s.gender
+          FROM said AS s
+          WHERE c.organization_id = ${fence.organizationId} AND c.connection_id = ${fence.connectionId}
+            AND c.unit = s.unit`.execute(trx);
+      }),
+
     clearKept: (fence) =>
       database.transaction(async (trx) => {
         await holdFence(trx, fence);

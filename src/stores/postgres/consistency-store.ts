@@ -39,8 +39,11 @@ export function createConsistencyStore(database: Database): ConsistencyStore {
 
     async patients(organizationId, after, limit) {
       const rows = await ask(sql<{ patient: string }>`
-        SELECT "silknotePatientUuid" AS patient FROM silknote_patient_filesets
+        SELECT "silknotePatientUuid" AS patient FROM silknote_patient_filesets AS f
         WHERE "organizationId" = ${organizationId} AND "silknotePatientUuid" COLLATE "C" > ${after}
+          -- Of those who are only known there is nothing to compare, and they can be everybody of a clinic.
+          AND EXISTS (SELECT 1 FROM silknote_documents AS d
+                      WHERE d."organizationId" = f."organizationId" AND d."patientUuid" = f."silknotePatientUuid")
         ORDER BY "silknotePatientUuid" COLLATE "C" LIMIT ${limit}`);
       return rows.map(({ patient }) => patient);
     },

@@ -21,6 +21,7 @@ import { afterRemoval, IS_SYNCHRONISED } from './document-removal.ts';
 import { addEffects } from './effects.ts';
 import { holdFence } from './fence.ts';
 import { nextFilesetErrors, nextSyncLog, readFilesetErrors, readSyncLog } from './fileset-mirror.ts';
+import { knownPatients, knowPatients } from './known-patients.ts';
 import { markForMirror } from './mirror-marks.ts';
 import { recordAll } from './record-documents.ts';
 import { streamRows } from './stream-rows.ts';
@@ -58,6 +59,9 @@ export function createDocumentRecords(database: Database): DocumentRecords {
         throw databaseError(error);
       }
     },
+
+    knownPatients: (key) => knownPatients(database, key),
+    knowPatients: (fence, patients) => knowPatients(database, fence, patients),
 
     reserveBlobs: (fence, blobs) =>
       database.transaction(async (trx) => {
@@ -133,14 +137,23 @@ export function createDocumentRecords(database: Database): DocumentRecords {
                          WHEN 'array' THEN jsonb_build_object('validationErrors', f.errors) ELSE '{}' END
                 || jsonb_build_object('syncErrors', '[]'::jsonb, 'lastSyncAttempt', ${text}::text,
                                       'lastSuccessfulSync', ${text}::text, 'consecutiveFailures', 0)
-          FROM connection_filesets AS c
-          WHERE c.organization_id = ${fence.organizationId} AND c.connection_id = ${fence.connectionId}
-            AND f."organizationId" = c.organization_id AND f."silknotePatientUuid" = c.unit
-            AND ${unit === undefined ? sql`true` : sql`c.unit = ${unit}`}
+          FROM (
+            SELECT c.unit FROM connection_filesets AS c
+            WHERE c.organization_id = ${fence.organizationId} AND c.connection_id = ${fence.connectionId}
+              AND EXISTS (SELECT 1 FROM silknote_documents AS d
+                          WHERE d."organizationId" = c.organization_id AND d."patientUuid" = c.unit)
+            UNION
+            SELECT c.unit FROM connection_filesets AS c
+            JOIN silknote_patient_filesets AS a
+              ON a."organizationId" = c.organization_id AND a."silknotePatientUuid" = c.unit
+            WHERE c.organization_id = ${fence.organizationId} AND c.connection_id = ${fence.connectionId}
+              AND a."activatedUse" AND a."activatedBy" IS NOT NULL) AS own
+          WHERE f."organizationId" = ${fence.organizationId} AND f."silknotePatientUuid" = own.unit
+            AND ${unit === undefined ? sql`true` : sql`own.unit = ${unit}`}
             AND NOT EXISTS (
               SELECT 1 FROM sync_failures AS n
-              WHERE n.organization_id = c.organization_id AND n.connection_id = c.connection_id AND n.unit = c.unit
-                AND n.state = 'waiting')`.execute(trx);
+              WHERE n.organization_id = ${fence.organizationId} AND n.connection_id = ${fence.connectionId}
+                AND n.unit = own.unit AND n.state = 'waiting')`.execute(trx);
       }),
 
     blobRows: (organizationId, signal) => streamBlobRows(database, organizationId, signal),
@@ -282,6 +295,7 @@ function storedDocument(row: DocumentRow): StoredDocument {
   };
 }
 
+/** Before the connection's filesets are written: known are those that it has already. */
 async function createFilesets(trx: Trx, fence: Fence, writes: readonly DocumentWrite[]): Promise<void> {
   const units = [...new Map(writes.map((w) => [w.unit, w])).values()].sort((a, b) => (a.unit < b.unit ? -1 : 1));
   await sql`
@@ -294,10 +308,12 @@ async function createFilesets(trx: Trx, fence: Fence, writes: readonly DocumentW
       SET "silknoteUserUuid" = CASE WHEN f."silknoteUserUuid" = '' THEN excluded."silknoteUserUuid"
                                     ELSE f."silknoteUserUuid" END,
           "patientName" = coalesce(f."patientName", excluded."patientName"),
+          "activatedUse" = f."activatedUse" OR ${wasOnlyKnown(fence)},
+          "activatedUseTime" = CASE WHEN ${wasOnlyKnown(fence)} THEN now() ELSE f."activatedUseTime" END,
           -- A removed patient whose documents the source still lists is there again.
           "deletedAt" = NULL
       WHERE f."deletedAt" IS NOT NULL OR (f."silknoteUserUuid" = '' AND excluded."silknoteUserUuid" <> '')
-         OR (f."patientName" IS NULL AND excluded."patientName" IS NOT NULL)`.execute(trx);
+         OR (f."patientName" IS NULL AND excluded."patientName" IS NOT NULL) OR ${wasOnlyKnown(fence)}`.execute(trx);
   const { rows } = await sql<{ unit: string }>`
     INSERT INTO connection_filesets (organization_id, connection_id, unit)
     SELECT ${fence.organizationId}, ${fence.connectionId}, u.unit FROM unnest(${units.map((u) => u.unit)}::text[]) AS u (unit)
@@ -308,6 +324,12 @@ async function createFilesets(trx: Trx, fence: Fence, writes: readonly DocumentW
     rows.map(({ unit }) => unit),
   );
 }
+
+const wasOnlyKnown = ({ organizationId, connectionId }: Fence) => sql`
+  (NOT f."activatedUse" AND f."activatedUseTime" IS NULL AND EXISTS (
+    SELECT 1 FROM connection_filesets AS c
+    WHERE c.organization_id = ${organizationId} AND c.connection_id = ${connectionId}
+      AND c.unit = f."silknotePatientUuid"))`;
 
 /** How many of each result there are. */
 function effectsOf(results: readonly DocumentWriteResult[]): Record<string, number> {

@@ -20,7 +20,7 @@ export function createFilesetReports(database: Database, options: { readonly rel
     touched === null || references > 0 ? null : new Date(touched.getTime() + options.releasedMs).toISOString();
 
   return {
-    async filesets({ organizationId, text, limit, after }) {
+    async filesets({ organizationId, text, withDocuments, removed, limit, after }) {
       const wanted =
         text === null
           ? sql`true`
@@ -37,6 +37,7 @@ export function createFilesetReports(database: Database, options: { readonly rel
       const rows = await run(
         sql<FilesetRow>`
           ${selectFilesets} WHERE f."organizationId" = ${organizationId} AND ${wanted} AND ${from}
+            AND (f."deletedAt" IS NOT NULL) = ${removed} ${withDocuments ? sql`AND ${hasDocuments}` : sql``}
           ORDER BY lower(coalesce(f."patientName", '')), f."silknotePatientUuid" LIMIT ${limit + 1}`,
       );
       const filesets = rows.slice(0, limit).map(filesetOf);
@@ -128,9 +129,14 @@ export function createFilesetReports(database: Database, options: { readonly rel
   };
 }
 
+const hasDocuments = sql`EXISTS (
+  SELECT 1 FROM silknote_documents AS d WHERE d."organizationId" = f."organizationId"
+    AND d."patientUuid" = f."silknotePatientUuid" AND d."deletedAt" IS NULL AND d.sha256 IS NOT NULL)`;
+
 const selectFilesets = sql`
   SELECT f."silknotePatientUuid" AS uuid, f."patientName" AS name, f."patientDob" AS born, f.gender,
          f."activatedUse" AS activated, f."activatedUseTime" AS "activatedAt", f."updatedAt" AS updated,
+         f."deletedAt" AS removed,
          (SELECT count(*) FROM silknote_documents AS d WHERE d."organizationId" = f."organizationId"
             AND d."patientUuid" = f."silknotePatientUuid" AND d."deletedAt" IS NULL AND d.sha256 IS NOT NULL) AS documents,
          ARRAY(SELECT c.connection_id FROM connection_filesets AS c
@@ -144,6 +150,7 @@ interface FilesetRow {
   gender: string | null;
   activated: boolean;
   activatedAt: Date | null;
+  removed: Date | null;
   updated: Date;
   documents: string;
   connections: string[];
@@ -190,6 +197,7 @@ function filesetOf(row: FilesetRow): Fileset {
     activatedAt: row.activatedAt?.toISOString() ?? null,
     documents: Number(row.documents),
     connectionIds: row.connections,
+    removedAt: row.removed?.toISOString() ?? null,
     updatedAt: row.updated.toISOString(),
   };
 }

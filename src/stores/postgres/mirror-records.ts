@@ -21,6 +21,10 @@ const FILESET = `json_build_object(
   'activatedUseTime', ${utc('f."activatedUseTime"')}, 'patientName', f."patientName", 'patientDob', f."patientDob",
   'gender', f.gender, 'errors', f.errors::text, 'syncLog', f."syncLog", 'createdAt', ${utc('f."createdAt"')},
   'updatedAt', ${utc('f."updatedAt"')})`;
+/** A patient of whom there never was a document, and who was never activated, is only known: those can be everybody. */
+const IS_MIRRORED = `(f."activatedUse" OR f."activatedUseTime" IS NOT NULL OR EXISTS (
+  SELECT 1 FROM silknote_documents AS k
+  WHERE k."organizationId" = f."organizationId" AND k."patientUuid" = f."silknotePatientUuid"))`;
 /** Live documents of the patients that the connection fills. */
 const DOCUMENTS = `silknote_documents AS d
   JOIN connection_filesets AS c ON c.organization_id = d."organizationId" AND c.unit = d."patientUuid"
@@ -82,7 +86,8 @@ export function createMirrorRecords(database: Database): MirrorRecords {
       const filesets = await query<{ fileset: MirroredFileset }>(
         `SELECT ${FILESET} AS fileset FROM silknote_patient_filesets AS f
          JOIN connection_filesets AS c ON c.organization_id = f."organizationId" AND c.unit = f."silknotePatientUuid"
-         WHERE c.organization_id = $1 AND c.connection_id = $2 AND f."silknotePatientUuid" = ANY ($3::text[])`,
+         WHERE c.organization_id = $1 AND c.connection_id = $2 AND f."silknotePatientUuid" = ANY ($3::text[])
+           AND ${IS_MIRRORED}`,
         [...ofKey(key), [...patients]],
       );
       return {

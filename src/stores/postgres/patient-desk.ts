@@ -30,20 +30,21 @@ export function createPatientDesk(database: Database): PatientDesk {
         return row === undefined ? null : patientRecord(row);
       }),
 
-    activate: (organizationId, patientUuid, by, audit) =>
+    activate: ({ organizationId, patientUuid, removed: evenRemoved }, by, audit) =>
       database.transaction(async (trx) => {
         const row = await trx
           .selectFrom('silknote_patient_filesets')
           .selectAll()
           .where('organizationId', '=', organizationId)
           .where('silknotePatientUuid', '=', patientUuid)
-          .where('deletedAt', 'is', null)
           .forUpdate()
           .executeTakeFirst();
-        if (row === undefined) return null;
-        if (row.activatedUse) {
-          await appendAudit(trx, [audit(true)]);
-          return { ...patientRecord(row), already: true };
+        const removed = row !== undefined && row.deletedAt !== null;
+        if (row === undefined || (removed && !evenRemoved)) return null;
+        const before = { already: row.activatedUse && !removed, removed };
+        if (before.already) {
+          await appendAudit(trx, [audit(before)]);
+          return { ...patientRecord(row), ...before };
         }
         const activated = await trx
           .updateTable('silknote_patient_filesets')
@@ -51,14 +52,15 @@ export function createPatientDesk(database: Database): PatientDesk {
             activatedUse: true,
             activatedUseTime: sql<Date>`now()`,
             activatedBy: by,
+            deletedAt: null,
             updatedAt: sql<Date>`now()`,
           })
           .where('organizationId', '=', organizationId)
           .where('silknotePatientUuid', '=', patientUuid)
           .returningAll()
           .executeTakeFirstOrThrow();
-        await appendAudit(trx, [audit(false)]);
-        return { ...patientRecord(activated), already: false };
+        await appendAudit(trx, [audit(before)]);
+        return { ...patientRecord(activated), ...before };
       }),
 
     remove: (organizationId, patientUuid, audit) =>

@@ -6,6 +6,11 @@ import { ask } from './database-error.ts';
 import { readFilesetErrors, readSyncLog } from './fileset-mirror.ts';
 import { unitOf } from './unit-rows.ts';
 
+/** A connection's record of a source knows everybody whom the source has; its filesets are those that it keeps in step. */
+const whoseFilesetIsActivated = sql`
+  JOIN silknote_patient_filesets AS a
+    ON a."organizationId" = n.organization_id AND a."silknotePatientUuid" = n.unit AND a."activatedUse"`;
+
 export function createReports(database: Database): Reports {
   const db = database.kysely;
   return {
@@ -24,9 +29,9 @@ export function createReports(database: Database): Reports {
           unit: string | null;
         }>`
           SELECT r.started_at AS started, r.finished_at AS finished, r.unit,
-                 (SELECT count(*) FROM connection_filesets AS c
-                  WHERE c.organization_id = r.organization_id AND c.connection_id = r.connection_id
-                    AND (r.unit IS NULL OR c.unit = r.unit)) AS filesets,
+                 (SELECT count(*) FROM connection_filesets AS n ${whoseFilesetIsActivated}
+                  WHERE n.organization_id = r.organization_id AND n.connection_id = r.connection_id
+                    AND (r.unit IS NULL OR n.unit = r.unit)) AS filesets,
                  coalesce(sum((u.counts ->> 'added')::int), 0) AS added,
                  coalesce(sum((u.counts ->> 'removed')::int), 0) AS removed,
                  coalesce(sum(jsonb_array_length(u.errors)), 0) AS errors,
@@ -94,7 +99,7 @@ export function createReports(database: Database): Reports {
       ask(async () => {
         const row = await db
           .selectFrom('silknote_patient_filesets')
-          .select(['syncLog', 'errors'])
+          .select(['syncLog', 'errors', 'activatedUse', 'activatedUseTime'])
           .where('organizationId', '=', organizationId)
           .where('silknotePatientUuid', '=', patientUuid)
           .executeTakeFirst();
@@ -108,6 +113,7 @@ export function createReports(database: Database): Reports {
         const log = readSyncLog(row.syncLog);
         return {
           connectionIds: connections.map((c) => c.connection_id),
+          activatedAt: row.activatedUse ? (row.activatedUseTime?.toISOString() ?? null) : null,
           lastSyncAttempt: log.lastSyncAttempt,
           lastSuccessfulSync: log.lastSuccessfulSync,
           consecutiveFailures: readFilesetErrors(row.errors).consecutiveFailures,
@@ -136,8 +142,8 @@ export function createReports(database: Database): Reports {
                  c.consecutive_failures,
                  (SELECT count(*) FROM silknote_documents AS d WHERE d."organizationId" = c.organization_id
                     AND d."connectionId" = c.id AND d."deletedAt" IS NULL) AS documents,
-                 (SELECT count(*) FROM connection_filesets AS f WHERE f.organization_id = c.organization_id
-                    AND f.connection_id = c.id)
+                 (SELECT count(*) FROM connection_filesets AS n ${whoseFilesetIsActivated}
+                  WHERE n.organization_id = c.organization_id AND n.connection_id = c.id)
                  + (SELECT count(*) FROM patients AS p WHERE p.organization_id = c.organization_id
                     AND p.connection_id = c.id AND p.deleted_at IS NULL) AS filesets,
                  (SELECT count(*) FROM appointments AS a WHERE a.organization_id = c.organization_id

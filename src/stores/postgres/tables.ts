@@ -384,6 +384,9 @@ export interface Tables {
     organization_id: string;
     connection_id: string;
     unit: string;
+    given: Nullable<string>;
+    given_dob: Nullable<string>;
+    given_gender: Nullable<string>;
   };
   blobs: {
     organization_id: string;

@@ -32,7 +32,11 @@ export const recordWords = {
   },
 
   patients: {
-    lead: 'Patients that documents are kept of. Search by a part of the name, or by the UUID.',
+    lead: 'Patients whom a clinic system has, or documents are kept of. Search by a part of the name, or by the UUID.',
+    which: 'Who is shown',
+    all: 'Everybody',
+    withDocuments: 'With documents',
+    removedOnes: 'Removed patients',
     query: 'Name or UUID',
     find: 'Search',
     list: 'Patients',
@@ -45,6 +49,16 @@ export const recordWords = {
     uuid: 'UUID',
     activated: 'Activated',
     notActivated: 'not activated',
+    activate: 'Activate',
+    activateTitle: 'Activate this patient?',
+    activateText:
+      'It is recorded with the time and your name, and is not taken back. A connection that copies the files of activated patients does so from its next run on.',
+    activateRemoved:
+      'The patient is back by it. Documents that were removed are not: restore them, or let the source bring them.',
+    activateDone: 'The patient is activated.',
+    removed: 'Removed',
+    removedText:
+      'This patient was removed with all documents. Restoring one of them, or activating the patient, brings the patient back.',
     gender: 'Gender',
     sources: 'Filled by',
     uploadsOnly: 'uploads only',
@@ -104,6 +118,12 @@ export const recordWords = {
     contentGone: 'Its content is gone: it cannot be brought back.',
     restore: 'Restore',
     restored: 'The document is back. It is read and indexed again.',
+    restoreAll: (count: number) => `Restore ${many(count, 'document')} removed with the patient`,
+    restoreEvery: 'Restore all documents removed with the patient',
+    restoredAll: (count: number) => `${many(count, 'document is', 'documents are')} back, and so is the patient.`,
+    restoredSome: (count: number, left: number) =>
+      `${many(count, 'document is', 'documents are')} back, and so is the patient. ${number(left)} could not be brought back.`,
+    restoredNone: 'None of the documents could be brought back.',
     byRun: 'by this run',
   },
 

@@ -4,15 +4,22 @@ import type { PageLoad } from './$types';
 
 const LIMIT = 500;
 
+export type Which = 'all' | 'withDocuments' | 'removed';
+
 export const load: PageLoad = async ({ parent }) => {
   await parent();
   // What somebody looks for is personal data: it is in memory and in the body of a request, never in an address.
-  const question = { text: '' };
+  const question = { text: '', which: 'all' as Which };
   const list = new KeysetList<Fileset>(
     ({ silknotePatientUuid }) => silknotePatientUuid,
     async (after) => {
-      const { text } = question;
-      const body = { limit: LIMIT, ...(text === '' ? {} : { query: text }), ...(after === null ? {} : { after }) };
+      const { text, which } = question;
+      const body = {
+        limit: LIMIT,
+        ...(text === '' ? {} : { query: text }),
+        ...(which === 'all' ? {} : { [which]: true }),
+        ...(after === null ? {} : { after }),
+      };
       const { filesets, next } = await answerOf(api.POST('/api/v1/filesets/search', { body }));
       return { items: filesets, next };
     },
@@ -20,8 +27,9 @@ export const load: PageLoad = async ({ parent }) => {
   void list.restart();
   return {
     list,
-    find: (text: string) => {
+    find: (text: string, which: Which) => {
       question.text = text.trim();
+      question.which = which;
       return list.restart();
     },
   };
