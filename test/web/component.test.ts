@@ -187,6 +187,17 @@ test('a patient is activated after the price was confirmed, alerts are acknowled
     await page.getByRole('button', { name: `Open ${name} in a new window` }).waitFor();
   }
   await page.getByText(/here more than once/).waitFor();
+
+  // What may belong together is proposed, and taken.
+  const halves = ['Half one.txt', 'Half two.txt'].map((name) => ({
+    name,
+    mimeType: 'text/plain',
+    buffer: Buffer.from(`Date: 3 March 2025\n\n${name} of a report.`),
+  }));
+  await page.getByLabel('Add documents').setInputFiles(halves);
+  await page.getByRole('button', { name: 'Upload', exact: true }).click();
+  await page.getByRole('button', { name: /^Group 2 documents: .*Half/ }).click();
+  await page.getByRole('button', { name: /^Ungroup .*Half/ }).waitFor();
   expect(await violations(page)).toEqual([]);
   expect(complaints).toEqual([]);
   await close();

@@ -85,6 +85,8 @@ test('find out why a run was partial, retry what failed, compare', async () => {
   await page.getByText('Restore the file on the share').first().waitFor();
   await page.getByRole('list', { name: 'Log of this run' }).getByText('Ended: done in part').waitFor();
   const { failures } = (await scene.ask('GET', `/api/v1/failures?sync_id=${firstRun}`)).body;
+  const units = page.getByRole('table', { name: 'Units' });
+  expect(await units.getByRole('link').first().getAttribute('href')).toMatch(/^\/patients\/[\da-f-]{36}$/);
   const release = await scene.holdSource();
   await page.getByRole('button', { name: 'Retry what failed' }).click();
   await page.waitForURL((url) => url.pathname.startsWith('/runs/') && !url.pathname.endsWith(firstRun));
@@ -93,6 +95,9 @@ test('find out why a run was partial, retry what failed, compare', async () => {
   await page.getByText('The run has ended: done in part.').waitFor();
   await page.getByRole('link', { name: 'The one before' }).waitFor();
   expect(await page.getByRole('row', { name: /^added/ }).textContent()).toMatch(/added\s*0\s*\d+\s*−\d+/);
+  await go('/failures');
+  const ofPatient = failures.find((failure: { patient_uuid: string }) => /^[\da-f-]{36}$/.test(failure.patient_uuid));
+  await page.locator(`a[href="/patients/${ofPatient.patient_uuid}"]`).first().waitFor();
   expect(complaints).toEqual([]);
   await close();
 });
