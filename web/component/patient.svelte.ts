@@ -23,6 +23,7 @@ const PASSAGES = 20;
 const PORTION = 20;
 const GATHER_MS = 300;
 const WATCH_RUN_MS = 2000;
+const OPEN_RUN: ReadonlySet<string> = new Set(['queued', 'starting', 'running']);
 const FIRST_WAIT_MS = 1000;
 const LONGEST_WAIT_MS = 15_000;
 
@@ -64,6 +65,8 @@ export class PatientView {
   readonly #ids = new WeakMap<File, string>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #runTimer: ReturnType<typeof setTimeout> | undefined;
+  /** Runs that were asked for here and have not ended, as far as is known. */
+  #asked: readonly string[] = [];
   #groupTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(uuid: string, service: Service, tell: Tell) {
@@ -256,24 +259,42 @@ export class PatientView {
   async reloadSync(): Promise<void> {
     clearTimeout(this.#runTimer);
     const was = this.sync?.running === true;
+    let success: boolean | null = null;
     await this.#look(async () => {
-      this.sync = await this.service.ask((client) =>
+      const asked = this.#asked;
+      // Before the patient: what they did is in what it says.
+      const runs = await Promise.all(asked.map((syncId) => this.#run(syncId)));
+      const sync = await this.service.ask((client) =>
         client.GET('/api/patients/{uuid}/sync', { params: { path: { uuid: this.uuid } }, ...this.#signal }),
       );
+      const open = runs.some(({ state }) => OPEN_RUN.has(state));
+      this.sync = { ...sync, running: open || (asked.length === 0 && sync.running) };
+      if (this.sync.running) return;
+      this.#asked = [];
+      // Of runs that nobody asked for here only what they left is known.
+      if (asked.length > 0)
+        success = runs.every(({ state, outcome }) => state === 'completed' && outcome === 'success');
+      else if (was) success = sync.problem === null && sync.consecutiveFailures === 0;
     });
     if (this.#gone.signal.aborted) return;
     if (this.sync?.running === true) this.#runTimer = setTimeout(() => void this.reloadSync(), WATCH_RUN_MS);
-    else if (was) this.#tell('synced', { success: this.sync?.consecutiveFailures === 0 });
+    if (success !== null) this.#tell('synced', { success });
+  }
+
+  #run(syncId: string) {
+    const params = { path: { uuid: this.uuid, syncId } };
+    return this.service.ask((client) => client.GET('/api/patients/{uuid}/sync/{syncId}', { params, ...this.#signal }));
   }
 
   startSync(): Promise<boolean> {
     return this.attempt(async () => {
-      await this.service.ask((client) =>
+      const { syncIds } = await this.service.ask((client) =>
         client.POST('/api/patients/{uuid}/sync', { params: { path: { uuid: this.uuid } } }),
       );
+      this.#asked = syncIds;
       this.sync = this.sync === null ? null : { ...this.sync, running: true };
       if (this.#gone.signal.aborted) return;
-      // Only after a while does the run have what it needs to be seen.
+      clearTimeout(this.#runTimer);
       this.#runTimer = setTimeout(() => void this.reloadSync(), WATCH_RUN_MS);
     });
   }

@@ -40,6 +40,7 @@ export const words = {
     tried: (time: string) => `Looked at ${time}, but not everything could be read.`,
     failing: (count: number) => `The last ${many(count, 'try', 'tries')} failed.`,
     paused: 'The connection is paused.',
+    problem: 'The last try failed as a whole; what has changed since is not known.',
     errors: (count: number) => many(count, 'file could not be read', 'files could not be read'),
     failed: (file: string, why: string) => `${file}: ${why}`,
     start: 'Sync this patient',
