@@ -83,6 +83,10 @@ export function documentDetailRoutes(app: FastifyInstance, services: ApiServices
     '/api/documents/:documentId',
     {
       config: { component: 'document' },
+      // The address `/api/documents/delete` is another one, which has no PATCH, whatever the body.
+      preValidation: async (request) => {
+        if (request.params.documentId === 'delete') throw noDocument();
+      },
       schema: {
         tags: ['documents'],
         headers: SelectOrganization,
