@@ -109,7 +109,7 @@ test('documents are shown, brought, found and followed in a jQuery page that has
   await shown.close();
 
   const synced = (success: boolean) =>
-    page.getByRole('listitem').filter({ hasText: new RegExp(`^chartsync-synced \\{"success":${success}\\}`) });
+    page.getByRole('listitem').filter({ hasText: new RegExp(`^chartsync-synced .*"success":${success}`) });
   await page.getByRole('button', { name: 'Sync this patient' }).click();
   const { failures } = (await scene.ask('GET', '/api/v1/failures')).body;
   await synced(!failures.some((one: { patient_uuid: string }) => one.patient_uuid === patients[0])).waitFor();

@@ -195,7 +195,7 @@ function problemOf({ state, error }: RunRecord): { code: string; message: string
 /** Runs write nothing down of an activated patient without documents: what counts is when they read the whole source since. */
 function whenEmpty(fileset: Fileset, states: readonly State[]): string | null {
   const since = fileset?.activatedAt ?? null;
-  if (since === null) return null;
+  if (since === null || fileset?.lastSyncAttempt != null) return null;
   const [first] = states.map(({ lastCompleteReadAt }) => lastCompleteReadAt ?? '').sort();
   return first !== undefined && Date.parse(first) > Date.parse(since) ? first : null;
 }
