@@ -1,10 +1,15 @@
 /** The audit log on PostgreSQL: one chain whatever happens, and nothing can be taken from it unnoticed. */
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type AuditEntry, CHAIN_START } from '../../src/domain/audit-entry.ts';
 import type { AuditLog } from '../../src/ports/audit-log.ts';
 import { createAuditLog } from '../../src/stores/postgres/audit-log.ts';
 import { type Database, openDatabase } from '../../src/stores/postgres/database.ts';
 import { type TestDatabase, testDatabase } from '../support/postgres.ts';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage: () => void = runInNewContext('gc');
 
 let testing: TestDatabase;
 let database: Database;
@@ -195,13 +200,17 @@ describe('purge', () => {
   });
 });
 
-test('a hundred thousand entries are verified in constant memory', { timeout: 120_000 }, async () => {
+test('a hundred thousand entries are verified in constant memory', async () => {
   for (let i = 0; i < 100; i++) await append(1000);
-  global.gc?.();
-  const before = process.memoryUsage().heapUsed;
+  // What nobody holds any more does not count: when it goes is up to the machine.
+  const held = () => {
+    collectGarbage();
+    return process.memoryUsage().heapUsed;
+  };
+  const before = held();
   let most = 0;
   const watch = setInterval(() => {
-    most = Math.max(most, process.memoryUsage().heapUsed - before);
+    most = Math.max(most, held() - before);
   }, 20);
   const started = performance.now();
   const verdict = await log.verify();

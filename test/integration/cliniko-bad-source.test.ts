@@ -9,7 +9,8 @@ import { type ClinikoSetup, setUpCliniko } from '../support/cliniko-setup.ts';
 describe('an account that was copied before', () => {
   let setup: ClinikoSetup;
   beforeAll(async () => {
-    setup = await setUpCliniko();
+    // So many tries that refusals at random fail no run.
+    setup = await setUpCliniko({ sections: { limits: { retryDelay: '1ms', retryAttempts: 8, documentsAtOnce: 0 } } });
     await setup.run('comprehensive');
   });
   afterAll(() => setup.close());

@@ -35,21 +35,30 @@ test('the reserved share is for urgent requests', async () => {
   expect(urgent.filter((wait) => wait === 0)).toHaveLength(4);
 });
 
+/** By the clock that decides. */
+async function lastSent(key: string): Promise<number> {
+  const { rows } = await databases[0]!.pool.query<{ at: number }>(
+    'SELECT sent[cardinality(sent)]::float8 AS at FROM outbound_limits WHERE key = $1',
+    [key],
+  );
+  return rows[0]!.at;
+}
+
 test('the window slides: after it as many again, never more in any window', async () => {
   const limit = createOutboundLimit(databases[0]!);
   const rule = { requests: 5, windowMs: 400, reserved: 0 };
   const sent: number[] = [];
   while (sent.length < 15) {
     const wait = await limit.take('sliding', rule, true);
-    if (wait === 0) sent.push(performance.now());
+    if (wait === 0) sent.push(await lastSent('sliding'));
     else await new Promise((resolve) => setTimeout(resolve, wait));
   }
-  for (let i = 5; i < sent.length; i++) expect(sent[i]! - sent[i - 5]!).toBeGreaterThan(350);
+  for (let i = 5; i < sent.length; i++) expect(sent[i]! - sent[i - 5]!).toBeGreaterThanOrEqual(rule.windowMs);
 });
 
 test('a block holds for everybody, and another user is not concerned', async () => {
   const [one, other] = databases.map(createOutboundLimit);
-  await one!.block('blocked', 3000);
+  await one!.block('blocked', 60_000);
   expect(await other!.take('blocked', RULE, true)).toBeGreaterThan(1000);
   expect(await other!.take('free', RULE, true)).toBe(0);
 });

@@ -34,7 +34,7 @@ let helper: Process;
 let key: { organizationId: string; connectionId: string };
 let fence: Fence;
 
-async function openProcess(options: { leaseMs?: number } = {}): Promise<Process> {
+async function openProcess(): Promise<Process> {
   const presence = await announceWorker({ url: testing.url });
   const database = openDatabase({ url: testing.url });
   const board = createJobBoard(testing.url);
@@ -45,7 +45,7 @@ async function openProcess(options: { leaseMs?: number } = {}): Promise<Process>
   });
   const work = { database, board, random: systemRandom, workerId: presence.workerId };
   return {
-    batches: createRunBatches({ ...work, ...options }),
+    batches: createRunBatches(work),
     runs: createRunStore(work),
     queue: createRunQueue(work),
     async die() {
@@ -100,9 +100,9 @@ describe('taking', () => {
     const got = taken.flatMap((batch) => (batch === null ? [] : [batch]));
     expect(got.map((b) => b.fence.batch.n).sort((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, n) => n));
     expect(got[0]!.changes).toBe(`changes ${got[0]!.fence.batch.n}`);
-    await helper.batches.giveBack(taken[0]!.fence);
+    await helper.batches.giveBack(got[0]!.fence);
     expect(await owner.batches.take(fence, 'owner')).toMatchObject({
-      fence: { batch: { n: taken[0]!.fence.batch.n, attempt: 2 } },
+      fence: { batch: { n: got[0]!.fence.batch.n, attempt: 2 } },
     });
   });
 
@@ -135,18 +135,21 @@ describe('taking', () => {
   });
 
   test('a batch that is renewed stays; one whose process is silent goes to another one', async () => {
-    const silent = await openProcess({ leaseMs: 150 });
+    const silent = await openProcess();
     await owner.batches.offer(fence, () => offered(2));
     await join(silent);
     const first = (await silent.batches.take(fence, 'helper'))!;
     const second = (await silent.batches.take(fence, 'helper'))!;
-    let stolen: Awaited<ReturnType<RunBatches['take']>> = null;
-    await until(async () => {
-      await silent.batches.renew(fence, [first.fence]);
-      stolen = await owner.batches.take(fence, 'owner');
-      return stolen !== null;
+    expect(await owner.batches.take(fence, 'owner')).toBeNull();
+    // So much later that both were due to be renewed, and one of them was.
+    await admin.pool.query(`UPDATE sync_run_batches SET expires_at = now() - interval '1 second' WHERE run_id = $1`, [
+      fence.runId,
+    ]);
+    await silent.batches.renew(fence, [first.fence]);
+    expect(await owner.batches.take(fence, 'owner')).toMatchObject({
+      fence: { batch: { n: second.fence.batch.n, attempt: 2 } },
     });
-    expect(stolen).toMatchObject({ fence: { batch: { n: second.fence.batch.n, attempt: 2 } } });
+    expect(await owner.batches.take(fence, 'owner')).toBeNull();
     await silent.batches.complete(first.fence, '');
   });
 

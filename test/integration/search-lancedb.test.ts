@@ -240,7 +240,7 @@ describe('lancedb', () => {
   describe('with embeddings', () => {
     let service: Awaited<ReturnType<typeof startOpenAi>>;
     let hybrid: SearchIndex;
-    const open = (dimensions: number, model = 'sample'): SearchIndex =>
+    const open = (dimensions: number, model = 'sample', questionTimeoutMs = 60_000): SearchIndex =>
       createLanceSearchIndex({
         folder,
         embeddings: createEmbeddings({
@@ -249,7 +249,7 @@ describe('lancedb', () => {
           model,
           dimensions,
           retryDelayMs: 1,
-          questionTimeoutMs: 500,
+          questionTimeoutMs,
         }),
       });
 
@@ -280,12 +280,14 @@ describe('lancedb', () => {
       const place = newPlace();
       const documentUuid = randomUUID();
       await hybrid.put(entryOf(place, documentUuid, 'knee'));
+      const impatient = open(64, 'sample', 500);
       for (const fault of [{ kind: 'silence' }, { kind: 'answer', status: 503 }] as const) {
         service.plan = () => fault;
-        const { passages, byMeaning } = await hybrid.search({ ...place, text: 'knee', limit: 10 });
+        const { passages, byMeaning } = await impatient.search({ ...place, text: 'knee', limit: 10 });
         expect(byMeaning).toBe(false);
         expect(passages.map((passage) => passage.documentUuid)).toEqual([documentUuid]);
       }
+      await impatient.close();
     });
 
     it('does not index without vectors while the endpoint is away', async () => {

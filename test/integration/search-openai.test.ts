@@ -21,13 +21,7 @@ describe('openai', () => {
 
   beforeEach(async () => {
     service = await startOpenAi({ apiKey });
-    index = createOpenAiSearchIndex({
-      apiKey,
-      endpoint: service.url,
-      pollMs: 2,
-      indexingTimeoutMs: 300,
-      leftOverMs: -1_000,
-    });
+    index = createOpenAiSearchIndex({ apiKey, endpoint: service.url, pollMs: 2, leftOverMs: -1_000 });
   });
   afterEach(async () => {
     await index.close();
@@ -163,7 +157,8 @@ describe('openai', () => {
 
   it('does not wait for ever for the indexing of a file', async () => {
     service.stuck = true;
-    const put = index.put(entryOf(newPlace(), randomUUID(), 'words'));
+    const impatient = createOpenAiSearchIndex({ apiKey, endpoint: service.url, pollMs: 2, indexingTimeoutMs: 300 });
+    const put = impatient.put(entryOf(newPlace(), randomUUID(), 'words'));
     await expect(put).rejects.toMatchObject({ code: 'search_unavailable', action: 'retry' });
     expect(service.fileCount()).toBe(0);
   });

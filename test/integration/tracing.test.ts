@@ -31,7 +31,7 @@ test('a run and the requests about it', async () => {
   await (await call('GET', '/no-such-route/with-a-name')).arrayBuffer();
   // A span ends after the answer has gone.
   const names = () => exporter.getFinishedSpans().map(({ name }) => name);
-  await until(() => names().includes('run') && names().includes('GET /api/sync/status/:patientId'));
+  await until(() => ['run', 'GET /api/sync/status/:patientId', 'GET none'].every((name) => names().includes(name)));
   const spans = exporter.getFinishedSpans().map(({ name, attributes }) => ({ name, attributes }));
   expect(spans).toContainEqual({
     name: 'run',

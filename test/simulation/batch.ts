@@ -55,20 +55,29 @@ export interface Shrunk {
 /**
  * Makes the history of a seed as small as it can while it still breaks a rule.
  * @param path of a shrunk history: replays just that one
+ * @param attempts in place of a limit of time: the same history however slow the machine is
  * @returns null when no rule is broken
  */
 export async function shrink(
   seed: number,
-  options: { readonly mutant?: Mutant | null; readonly path?: string; readonly timeLimitMs?: number } = {},
+  options: {
+    readonly mutant?: Mutant | null;
+    readonly path?: string;
+    readonly timeLimitMs?: number;
+    readonly attempts?: number;
+  } = {},
 ): Promise<Shrunk | null> {
+  let attempts = options.attempts ?? Number.POSITIVE_INFINITY;
   const property = fc.asyncProperty(histories, async (history) => {
+    // The rest, which is not tried, is taken for no smaller one.
+    if (attempts-- <= 0) return;
     const [first] = (await runHistory(history, options.mutant ?? null)).violations;
     if (first !== undefined) throw first;
   });
   const details = await fc.check(property, {
     seed,
     numRuns: 1,
-    interruptAfterTimeLimit: options.timeLimitMs ?? 60_000,
+    ...(options.attempts === undefined ? { interruptAfterTimeLimit: options.timeLimitMs ?? 60_000 } : {}),
     ...(options.path === undefined ? {} : { path: options.path, endOnFailure: true }),
   });
   if (details.counterexample === null) return null;

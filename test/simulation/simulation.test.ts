@@ -7,14 +7,14 @@ import { runHistory } from './run-history.ts';
 import { REGRESSIONS } from './seeds.ts';
 
 test('five thousand fixed histories break no rule, and every fault meets every step', {
-  timeout: 300_000,
+  timeout: 900_000,
 }, async () => {
   const result = await runSeeds(seedsFrom(1, 5000));
   expect(result).toMatchObject({ histories: 5000, failure: null });
   expect(holes(result.coverage)).toEqual([]);
 });
 
-test('nor do a thousand fresh ones', { timeout: 120_000 }, async () => {
+test('nor do a thousand fresh ones', async () => {
   const first = randomInt(2 ** 31);
   console.log(`Fresh histories from seed ${first}`);
   const { failure } = await runSeeds(seedsFrom(first, 1000));
@@ -40,7 +40,7 @@ test('one seed is one history, whenever it is run', async () => {
 });
 
 describe('a planted bug', () => {
-  test.each(Object.keys(MUTANTS))('%s is found', { timeout: 120_000 }, async (name) => {
+  test.each(Object.keys(MUTANTS))('%s is found', async (name) => {
     const { failure, histories } = await runSeeds(seedsFrom(1, 5000), {
       mutant: MUTANTS[name]!,
       rules: FOUND_BY[name]!,
@@ -49,10 +49,10 @@ describe('a planted bug', () => {
     console.log(`${name}: found at history ${histories}`);
   });
 
-  test('shrinks to a history that replays by its path', { timeout: 60_000 }, async () => {
+  test('shrinks to a history that replays by its path', async () => {
     const mutant = MUTANTS['early-release']!;
     const { failure } = await runSeeds(seedsFrom(1, 5000), { mutant });
-    const shrunk = await shrink(failure!.seed, { mutant, timeLimitMs: 5000 });
+    const shrunk = await shrink(failure!.seed, { mutant, attempts: 400 });
     expect(shrunk!.history.split('\n').length).toBeLessThan(40);
     const replayed = await shrink(failure!.seed, { mutant, path: shrunk!.path });
     expect(replayed).toMatchObject({ history: shrunk!.history, message: shrunk!.message });

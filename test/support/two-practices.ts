@@ -111,8 +111,9 @@ export async function setUpTwoPractices(limits?: Record<string, unknown>): Promi
     database: { url: setup.environment.DATABASE_URL, urlOf: () => null, close: async () => undefined },
   });
   const records = setup.environment.DATABASE_URL;
-  const one = await furnish(server, NAMES.one, setup.sourceUrl, records);
-  const other = await furnish(server, NAMES.other, secondDatabase.url, records);
+  const common = { server, recordsUrl: records, isRead: limits !== undefined };
+  const one = await furnish(NAMES.one, setup.sourceUrl, common);
+  const other = await furnish(NAMES.other, secondDatabase.url, common);
   return {
     server,
     databaseUrl: records,
@@ -149,7 +150,14 @@ async function furnishClinic(recordsUrl: string, organization: string, connectio
   }
 }
 
-async function furnish(server: RunningServer, name: string, sourceUrl: string, recordsUrl: string): Promise<Tenant> {
+interface Furnished {
+  readonly server: RunningServer;
+  readonly recordsUrl: string;
+  /** Somebody reads the documents. */
+  readonly isRead: boolean;
+}
+
+async function furnish(name: string, sourceUrl: string, { server, recordsUrl, isRead }: Furnished): Promise<Tenant> {
   const organization = `org_${name}`;
   const connection = `${name}-connection`;
   const ask = async (method: string, path: string, body?: unknown) => {
@@ -197,15 +205,17 @@ async function furnish(server: RunningServer, name: string, sourceUrl: string, r
     }),
   );
   const item = items[0]!;
-  // Nothing reads documents here, but each practice has one that could be found.
-  const index = await server.chartsync.search();
-  await index.put({
-    organizationId: organization,
-    patientUuid: item.patient_uuid,
-    documentUuid: item.document_uuid,
-    version: stored[0]![0]!,
-    pages: [{ number: 1, text: `A report of ${name}.` }],
-  });
+  if (!isRead) {
+    // Each practice has one that could be found all the same. Whoever reads documents would not leave it as it is.
+    const index = await server.chartsync.search();
+    await index.put({
+      organizationId: organization,
+      patientUuid: item.patient_uuid,
+      documentUuid: item.document_uuid,
+      version: stored[0]![0]!,
+      pages: [{ number: 1, text: `A report of ${name}.` }],
+    });
+  }
   const inspection: string = (await ask('POST', `/api/v1/connections/${connection}/inspections`, { kind: 'plan' })).body
     .id;
   await until(async () => (await ask('GET', `/api/v1/inspections/${inspection}`)).body.state === 'done');
