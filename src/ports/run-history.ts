@@ -40,8 +40,8 @@ export interface RunHistory {
   statistics(organizationId: string, connector?: string): Promise<RunStatistics>;
   /** Seconds of the last completed runs of this connection and mode, newest first: what the next one may take. */
   durations(organizationId: string, connectionId: string, mode: string): Promise<readonly number[]>;
-  /** The last ended run of each connection, whatever its end. */
-  lastOfEach(organizationId: string): Promise<readonly RunRecord[]>;
+  /** The last ended run of each connection, whatever its end. @param unit not those for another patient or date */
+  lastOfEach(organizationId: string, unit?: string): Promise<readonly RunRecord[]>;
   /** What runs of record connections looked at, by run; runs that have noted nothing are left out. */
   processed(organizationId: string, runIds: readonly string[]): Promise<ReadonlyMap<string, RecordsProcessed>>;
   /** The last days, today included, oldest first, none left out. @param timeZone IANA zone of the days */

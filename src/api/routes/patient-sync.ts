@@ -91,7 +91,7 @@ export function patientSyncRoutes(app: FastifyInstance, services: ApiServices, a
       const { fileset, own } = await connectionsOf(organizationId, patientUuid);
       const isOwn = ({ connectionId }: { connectionId: string }) => own.some(({ id }) => id === connectionId);
       const states = (await services.reports.connections(organizationId)).filter(isOwn);
-      const last = (await services.history.lastOfEach(organizationId)).filter(isOwn);
+      const last = (await services.history.lastOfEach(organizationId, patientUuid)).filter(isOwn);
       const failures = await Promise.all(
         own.filter(isFileConnection).map(({ ports, settings }) => ports.runs.openFailures(settings, patientUuid)),
       );

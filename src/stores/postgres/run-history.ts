@@ -70,12 +70,13 @@ export function createRunHistory(database: Database): RunHistory {
           ORDER BY started_at DESC LIMIT ${DURATIONS}`.execute(db);
         return rows.map((row) => row.seconds);
       }),
-    lastOfEach: (organizationId) =>
+    lastOfEach: (organizationId, unit) =>
       ask(async () => {
         const { rows } = await sql<RunRow>`
           SELECT r.* FROM connections AS c CROSS JOIN LATERAL (
             SELECT * FROM sync_runs AS s
             WHERE s.organization_id = c.organization_id AND s.connection_id = c.id AND s.finished_at IS NOT NULL
+              AND ${unit === undefined ? sql`true` : sql`(s.unit IS NULL OR s.unit = ${unit})`}
             ORDER BY s.started_at DESC LIMIT 1) AS r
           WHERE c.organization_id = ${organizationId}`.execute(db);
         return rows.map(runRecord);

@@ -49,7 +49,8 @@ export interface Attention {
   readonly tone: Tone;
   readonly text: string;
   readonly detail: string | null;
-  readonly href: string;
+  /** Null: not for this person. */
+  readonly href: string | null;
   readonly action: string;
 }
 
@@ -101,8 +102,11 @@ export function attentionOf(
   return found.sort((a, b) => a.rank - b.rank).map(({ rank: _, ...item }) => item);
 }
 
-/** Documents of all patients that a person can do something about. @param documents null: not known yet, or not to be seen */
-export function unreadAttention(documents: DocumentsSummary | null): Attention[] {
+/**
+ * Documents of all patients that a person can do something about.
+ * @param documents null: not known yet. @param mayList the list of them names patients
+ */
+export function unreadAttention(documents: DocumentsSummary | null, mayList: boolean): Attention[] {
   const say = words.overview.attention;
   const causes = documents?.causes ?? [];
   const lines = [
@@ -116,7 +120,7 @@ export function unreadAttention(documents: DocumentsSummary | null): Attention[]
       tone: 'warn',
       text: text(of.reduce((sum, { items }) => sum + items, 0)),
       detail: of.length === 1 ? `${of[0]!.error} ${of[0]!.remedy}` : null,
-      href: '/patients/unread',
+      href: mayList ? '/patients/unread' : null,
       action: say.look,
     }));
 }

@@ -8,14 +8,15 @@ export function documentStateOf({
   status,
   stage,
   warnings,
+  textPages,
   keptOn,
-}: Pick<PatientDocument, 'status' | 'stage' | 'warnings' | 'keptOn'>): Shown {
+}: Pick<PatientDocument, 'status' | 'stage' | 'warnings' | 'textPages' | 'keptOn'>): Shown {
   const text = words.documents.states[status] ?? status;
   switch (status) {
     case 'complete': {
       // Also when a PDF was made of it here: it is found there, not here.
       if (keptOn !== null) return { text: words.documents.keptOn(keptOn), tone: 'good' };
-      const reading = readingOf(warnings);
+      const reading = readingOf({ warnings, textPages });
       if (reading === 'whole') return { text, tone: 'good' };
       return { text: reading === 'partly' ? words.documents.partly : words.documents.noText, tone: 'warn' };
     }

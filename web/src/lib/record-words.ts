@@ -228,16 +228,6 @@ export const recordWords = {
     byMeaning: 'Meanings were compared as well as words.',
     open: (name: string, page: number) => `${name}, page ${page}`,
     more: 'More passages',
-    /** Null: all documents were looked at. */
-    notSearched: ({ waiting, failed, withoutText }: Readonly<Record<'waiting' | 'failed' | 'withoutText', number>>) => {
-      const parts = [
-        waiting > 0 ? `${number(waiting)} still to be read` : '',
-        failed > 0 ? `${number(failed)} that could not be read` : '',
-        withoutText > 0 ? `${number(withoutText)} without text` : '',
-      ].filter((part) => part !== '');
-      const count = waiting + failed + withoutText;
-      return count === 0 ? null : `Not searched: ${many(count, 'document')} of this patient – ${parts.join(', ')}.`;
-    },
     elsewhere: (hosts: string) => `Documents that are kept on ${hosts} are searched there, not here.`,
   },
 

@@ -1,6 +1,6 @@
 /** What is not as it should be about a document that was read, in words for people; for the pages and the component. */
 
-export const warningWords: Readonly<Record<string, string>> = {
+export const warningWords = {
   no_text: 'None of its pages has text, so no search finds it.',
   ocr_missing: 'Pages that are pictures could not be read: text recognition (Tesseract) is not installed.',
   ocr_failed: 'The text of pages that are pictures could not be recognised.',
@@ -11,8 +11,9 @@ export const warningWords: Readonly<Record<string, string>> = {
   attachments_named_only: 'The mail has attachments; only their names are in the document.',
   glyphs_missing: 'The preview shows boxes for some characters. The text has them.',
   active_content: 'The PDF has scripts or actions. They were not run.',
+  rows_not_shown: 'The preview has only the first rows of a sheet. Searches find the others too.',
   thumbnail_failed: 'No small picture of it could be made.',
-};
+} as const;
 
 /** Something in the document is neither shown nor found. */
 const LOSING: ReadonlySet<string> = new Set([
@@ -25,12 +26,18 @@ const LOSING: ReadonlySet<string> = new Set([
   'attachments_named_only',
 ]);
 
+interface Read {
+  readonly warnings: readonly string[];
+  /** Pages with text; null: it is not read yet. */
+  readonly textPages: number | null;
+}
+
 /** How well a document was read. */
-export function readingOf(warnings: readonly string[]): 'whole' | 'partly' | 'no text' {
-  if (warnings.includes('no_text')) return 'no text';
+export function readingOf({ warnings, textPages }: Read): 'whole' | 'partly' | 'no text' {
+  if (textPages === 0 || warnings.includes('no_text')) return 'no text';
   return warnings.some((warning) => LOSING.has(warning)) ? 'partly' : 'whole';
 }
 
 export function warningText(warning: string): string {
-  return warningWords[warning] ?? warning;
+  return (warningWords as Readonly<Record<string, string>>)[warning] ?? warning;
 }
