@@ -155,11 +155,11 @@ export interface DocumentRecords {
   /** Unit checkpoint of the run, with the mirror in `syncLog` and `errors` of the fileset. */
   finishUnits(fence: Fence, units: readonly UnitResult[], at: number): Promise<void>;
   /**
-   * Mirrors the time of a complete read into the filesets of the connection, or into the one of the patient that was read: those
-   * that have documents or that a person activated, not those of everybody whom the source has, and of which nothing waits for
-   * another try.
+   * Mirrors the time of a complete read into the filesets of the connection whose patients were read, and of which nothing waits
+   * for another try.
+   * @param units whose patients were read; undefined: all, of which those who are only known are left out
    */
-  touchFilesets(fence: Fence, at: number, unit?: string): Promise<void>;
+  touchFilesets(fence: Fence, at: number, units?: Iterable<string>): Promise<void>;
 
   /** All contents of the organisation, those that only documents name included, in byte order of the hash. */
   blobRows(organizationId: string, signal?: AbortSignal): AsyncIterable<BlobRow>;

@@ -37,8 +37,7 @@ export interface DocumentRecord extends ConnectionKey {
 
 export interface FilesetStatus {
   readonly connectionIds: readonly string[];
-  /** Null: it is not activated, or nobody knows since when. */
-  readonly activatedAt: string | null;
+  readonly activated: boolean;
   readonly lastSyncAttempt: string | null;
   readonly lastSuccessfulSync: string | null;
   readonly consecutiveFailures: number;

@@ -192,6 +192,17 @@ export function describeDocumentRecords(name: string, makeStores: () => Promise<
           patientName: 'Otto Sample',
         });
         expect(await records.activatedFilesets(organizationId)).toEqual(new Set([PATIENT]));
+        // Nor by a later document, nor once the patient is known.
+        await record(records, fence, sampleWrite('f3', 'two', { unit: OTHER_PATIENT }));
+        const known = { ownerUuid: null, patientName: null, dateOfBirth: null, gender: null, activated: false };
+        await stores.putFileset(organizationId, 'theirs', { activated: false });
+        await records.knowPatients(fence, [
+          { ...known, unit: OTHER_PATIENT, given: 'once' },
+          { ...known, unit: 'theirs', given: 'once' },
+        ]);
+        await record(records, fence, sampleWrite('f4', 'three', { unit: OTHER_PATIENT }));
+        await record(records, fence, sampleWrite('f5', 'four', { unit: 'theirs' }));
+        expect(await records.activatedFilesets(organizationId)).toEqual(new Set([PATIENT]));
       });
 
       it('makes patients known without a document, and leaves those who are known as they are', async () => {
@@ -290,12 +301,15 @@ export function describeDocumentRecords(name: string, makeStores: () => Promise<
         ]);
         await records.touchFilesets(fence, 20);
         expect(await stores.fileset(organizationId, PATIENT)).toMatchObject({ syncLog: null, errors: null });
+        await records.touchFilesets(fence, 25, new Set([OTHER_PATIENT]));
+        expect(await stores.fileset(organizationId, PATIENT)).toMatchObject({ syncLog: null });
+        expect((await stores.fileset(organizationId, OTHER_PATIENT))?.syncLog).toContain(new Date(25).toISOString());
         await record(records, fence, sampleWrite('f1', 'one'));
         expect(await records.activatedFilesets(organizationId)).toEqual(new Set([PATIENT]));
         expect(await stores.fileset(organizationId, PATIENT)).toMatchObject({ patientName: 'Tessa Sample' });
         await records.touchFilesets(fence, 30);
         expect((await stores.fileset(organizationId, PATIENT))?.syncLog).not.toBeNull();
-        expect((await stores.fileset(organizationId, OTHER_PATIENT))?.syncLog).toBeNull();
+        expect((await stores.fileset(organizationId, OTHER_PATIENT))?.syncLog).toContain(new Date(25).toISOString());
       });
 
       it('names activated filesets in lower case', async () => {

@@ -173,7 +173,7 @@ export function describeFilesetMirrors(name: string, makeStores: () => Promise<S
         [await mirror(fence), await mirror(fence, OTHER_PATIENT)].map(
           ({ syncLog }) => (syncLog as { lastSuccessfulSync: string }).lastSuccessfulSync,
         );
-      await records.touchFilesets(fence, SECOND, OTHER_PATIENT);
+      await records.touchFilesets(fence, SECOND, [OTHER_PATIENT]);
       expect(await times()).toEqual([iso(FIRST), iso(SECOND)]);
       const failure = { ...itemFailure('f1'), nextRetryAt: null };
       await worker.runs.recordFailures(fence, [failure, { ...failure, unit: '' }]);

@@ -83,14 +83,26 @@ test('the first run copies nothing, and makes everybody known whom the source ha
       connections: ['practice'],
     });
   }
-  expect(await syncState(patient)).toMatchObject({ synchronised: true, lastSyncAttempt: null });
+  expect(await syncState(patient)).toMatchObject({
+    synchronised: false,
+    notActivated: true,
+    lastSyncAttempt: null,
+    problem: null,
+  });
   expect(await find({ withDocuments: true })).toEqual([]);
   await synchronise();
   expect(await find()).toEqual(filesets);
 });
 
 test('who is activated is copied, and nobody else', async () => {
-  expect(await synchroniseOne(patient)).toMatchObject({ error: { code: 'fileset_not_activated' } });
+  const refused = await call('POST', '/api/patients/{uuid}/sync', `/api/patients/${patient}/sync`);
+  expect([refused.status, refused.body.details.error_type]).toEqual([409, 'fileset_not_activated']);
+  // Nor does a run for one who is not activated say anything about the connection, or about anybody else.
+  const run = await call('POST', '/api/sync/vsrx/patient/{patientId}', `/api/sync/vsrx/patient/${other}?wait=true`);
+  expect([run.status, run.body.details.error_type]).toEqual([409, 'fileset_not_activated']);
+  expect(await syncState(patient)).toMatchObject({ problem: null });
+  const { connections } = (await call('GET', '/api/v1/connections', '/api/v1/connections')).body;
+  expect(connections[0]).toMatchObject({ state: 'active', consecutive_failures: 0 });
   expect((await activate(patient)).body).toMatchObject({ activatedBefore: false, removedBefore: false });
   await synchroniseOne(patient);
   const copied = await fileset(patient);

@@ -34,6 +34,7 @@ export const words = {
     title: 'In step with the clinic system?',
     running: 'Being synchronised …',
     never: 'Not synchronised yet.',
+    notActivated: 'Documents of the clinic system are brought once this patient is activated.',
     uploadsOnly: 'No clinic system is connected for this patient; documents can be uploaded.',
     last: (time: string) => `In step since ${time}.`,
     before: (time: string) => `Last in step at ${time}.`,

@@ -250,6 +250,7 @@ export const DOCUMENT_EXAMPLES: Examples = {
         patientUuid: PATIENT,
         timeZone: 'Australia/Sydney',
         synchronised: true,
+        notActivated: false,
         running: false,
         lastSyncAttempt: ENDED,
         lastSuccessfulSync: ENDED,

@@ -1,7 +1,7 @@
 /** `/api/patients/:uuid/sync`: how the fileset of one patient keeps up with its source, and a run for it. */
 import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
-import { ERROR_CATALOGUE } from '../../domain/errors.ts';
+import { ERROR_CATALOGUE, SyncError } from '../../domain/errors.ts';
 import { RUN_STATES } from '../../domain/run.ts';
 import type { RunRecord } from '../../ports/run-store.ts';
 import { type Connection, isFileConnection, isRecordConnection } from '../../runs/connections.ts';
@@ -14,7 +14,6 @@ import { askForRun } from '../run-start.ts';
 import { SelectOrganization } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
 
-type Fileset = Awaited<ReturnType<ApiServices['reports']['fileset']>>;
 type State = Awaited<ReturnType<ApiServices['reports']['connections']>>[number];
 
 const MOST_ERRORS = 20;
@@ -27,7 +26,13 @@ const SyncState = Type.Object(
   {
     patientUuid: Type.String({ format: 'uuid' }),
     timeZone: Type.String({ description: 'IANA zone of the clinic, for the times in a page.' }),
-    synchronised: Type.Boolean({ description: 'False: no connection fills this fileset.' }),
+    synchronised: Type.Boolean({
+      description:
+        'False: no connection fills this fileset, or it is not activated and those that could copy only what is.',
+    }),
+    notActivated: Type.Boolean({
+      description: 'Its connections copy documents only of activated patients, and this one is not activated.',
+    }),
     running: Type.Boolean({ description: 'A run of one of its connections is at work.' }),
     lastSyncAttempt: instant(),
     lastSuccessfulSync: instant(),
@@ -88,18 +93,19 @@ export function patientSyncRoutes(app: FastifyInstance, services: ApiServices, a
       const { organizationId, patientUuid } = await patientOf(services, access, request, 'documents:read');
       const subject = { kind: 'patient', id: patientUuid };
       await access.note(request, { organizationId, action: 'patient.status', subject });
-      const { fileset, own } = await connectionsOf(organizationId, patientUuid);
+      const { fileset, own, notActivated } = await connectionsOf(organizationId, patientUuid);
       const isOwn = ({ connectionId }: { connectionId: string }) => own.some(({ id }) => id === connectionId);
       const states = (await services.reports.connections(organizationId)).filter(isOwn);
       const last = (await services.history.lastOfEach(organizationId, patientUuid)).filter(isOwn);
       const failures = await Promise.all(
         own.filter(isFileConnection).map(({ ports, settings }) => ports.runs.openFailures(settings, patientUuid)),
       );
-      const lookedAt = whenEmpty(fileset, states);
+      const lookedAt = fileset?.lastSyncAttempt == null ? whenEmpty(own, states) : null;
       return {
         patientUuid,
         timeZone: services.organizations.find(({ id }) => id === organizationId)?.timeZone ?? 'UTC',
-        synchronised: (fileset?.connectionIds.length ?? 0) > 0,
+        synchronised: (fileset?.connectionIds.length ?? 0) > 0 && !notActivated,
+        notActivated,
         running: states.some(({ runningRunId }) => runningRunId !== null),
         lastSyncAttempt: fileset?.lastSyncAttempt ?? lookedAt,
         lastSuccessfulSync: fileset?.lastSuccessfulSync ?? lookedAt,
@@ -132,8 +138,9 @@ export function patientSyncRoutes(app: FastifyInstance, services: ApiServices, a
     },
     async (request, reply) => {
       const { organizationId, patientUuid } = await patientOf(services, access, request, 'sync:run');
-      const { own } = await connectionsOf(organizationId, patientUuid);
+      const { own, notActivated } = await connectionsOf(organizationId, patientUuid);
       if (own.length === 0) throw new HttpError(404, 'not_found', 'No connection fills the fileset of this patient.');
+      if (notActivated) throw new SyncError('fileset_not_activated');
       await access.countStart(request, reply);
       const syncIds: string[] = [];
       for (const connection of own) {
@@ -182,7 +189,9 @@ export function patientSyncRoutes(app: FastifyInstance, services: ApiServices, a
       .filter(({ id }) => fileset?.connectionIds.includes(id) === true);
     const files = all.filter(isFileConnection);
     const own: Connection[] = (fileset?.connectionIds.length ?? 0) === 0 && files.length === 1 ? files : filling;
-    return { fileset, own };
+    const isLeftOut = (connection: Connection) =>
+      isFileConnection(connection) && connection.settings.activate === 'recorded' && fileset?.activated !== true;
+    return { fileset, own, notActivated: own.length > 0 && own.every(isLeftOut) };
   }
 }
 
@@ -192,10 +201,10 @@ function problemOf({ state, error }: RunRecord): { code: string; message: string
   return { code, message, remedy };
 }
 
-/** Runs write nothing down of an activated patient without documents: what counts is when they read the whole source since. */
-function whenEmpty(fileset: Fileset, states: readonly State[]): string | null {
-  const since = fileset?.activatedAt ?? null;
-  if (since === null || fileset?.lastSyncAttempt != null) return null;
+/** Of who has no documents nothing is written down by runs that read those of everybody: what counts is when they read them. */
+function whenEmpty(own: readonly Connection[], states: readonly State[]): string | null {
+  const readAll = own.every((connection) => isFileConnection(connection) && connection.settings.activate === 'all');
+  if (!readAll) return null;
   const [first] = states.map(({ lastCompleteReadAt }) => lastCompleteReadAt ?? '').sort();
-  return first !== undefined && Date.parse(first) > Date.parse(since) ? first : null;
+  return first === undefined || first === '' ? null : first;
 }

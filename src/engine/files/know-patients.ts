@@ -23,10 +23,9 @@ export async function knowPatients(
   selection: FilesetSelection,
 ): Promise<void> {
   const { clock, random } = ports;
-  // What was activated here stands in the fileset, so one that is new was not.
+  // What was activated here stands in the fileset, so one that is new was not; and who has no files is not activated for that.
   const isActivated = (unit: string) =>
-    settings.activate === 'all' ||
-    (settings.activate === 'source' && typeof selection !== 'string' && selection.has(unit));
+    settings.activate === 'source' && typeof selection !== 'string' && selection.has(unit);
   const known = new Map(await ports.records.knownPatients(settings));
   let after: string | null = null;
   do {

@@ -170,6 +170,7 @@ export async function applyPlan(
         unit: header.unit,
         refused: true,
         planned: null,
+        selection: null,
       });
     },
   );

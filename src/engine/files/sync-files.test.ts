@@ -317,7 +317,7 @@ describe('a patient', () => {
     expect((await sync('quick', { unit: 'p2' }).catch(() => null))?.counts.added ?? 0).toBe(0);
     expect(practice.world.filesets.size).toBe(0);
     expect(await sync()).toMatchObject({ outcome: 'success', counts: { added: 0 } });
-    const activated = { all: units, recorded: [], source: ['p2', 'p7'] }[activate];
+    const activated = { all: [], recorded: [], source: ['p2', 'p7'] }[activate];
     const filesets = [...practice.world.filesets.values()];
     expect(filesets.map(({ unit }) => unit)).toEqual(units);
     expect(filesets.filter((fileset) => fileset.activated).map(({ unit }) => unit)).toEqual(activated);

@@ -6,6 +6,7 @@
 import { SyncError } from '../../domain/errors.ts';
 import type { PlannedItems } from '../../domain/planned-items.ts';
 import type { FileMode, RunTrigger } from '../../domain/run.ts';
+import type { FilesetSelection } from '../../ports/ehr-database.ts';
 import type { RunProgress } from '../../ports/run-store.ts';
 import { nextTry } from '../failure-policy.ts';
 import type { PlanOfRun } from '../keep-to-plan.ts';
@@ -75,6 +76,7 @@ export function syncFiles(ports: FilePorts, settings: FileSettings, request: Fil
           unit: request.unit ?? null,
           refused: request.trigger !== 'schedule',
           planned,
+          selection: changes.selection,
         });
       } finally {
         await changes.lines.discard();
@@ -124,6 +126,8 @@ export async function applyChanges(
     readonly refused: boolean;
     /** Null: the run does whatever it finds. */
     readonly planned: PlannedItems | null;
+    /** Whose files were read for this run; null: they were read before. */
+    readonly selection: FilesetSelection | null;
   },
 ): Promise<WorkResult> {
   const { read, compared } = changes;
@@ -159,7 +163,11 @@ export async function applyChanges(
   });
   const isDelivered = await deliver(ports, session, options.refused);
   if (!read.complete) throw new SyncError('source_incomplete', { detail: read.reason });
-  if (isDelivered) await ports.records.touchFilesets(session.fence, ports.clock.now(), options.unit ?? undefined);
+  const { selection } = options;
+  if (isDelivered && selection !== null) {
+    const units = typeof selection === 'string' ? undefined : selection;
+    await ports.records.touchFilesets(session.fence, ports.clock.now(), units);
+  }
   const whole = options.unit === null;
   return { completeRead: whole ? { itemsInSource: compared.liveItems, evidence: read.evidence } : null };
 }

@@ -124,18 +124,17 @@ export function createMemoryDocumentRecords(options: MemoryRecordsOptions): Docu
       for (const unit of units) finishUnit(world, fence, unit, at);
     },
 
-    async touchFilesets(fence, at, unit) {
+    async touchFilesets(fence, at, units) {
       holdFence(world, fence);
       const iso = new Date(at).toISOString();
       const open = openUnits(world, fence);
+      const read = units === undefined ? null : new Set(units);
       for (const own of world.connectionFilesets.values()) {
         if (own.organizationId !== fence.organizationId || own.connectionId !== fence.connectionId) continue;
-        if (open.has(own.unit) || (unit !== undefined && own.unit !== unit)) continue;
+        if (open.has(own.unit) || (read === null ? own.onlyKnown : !read.has(own.unit))) continue;
         const key = keyOf(own.organizationId, own.unit);
         const fileset = world.filesets.get(key);
         if (fileset === undefined) continue;
-        // Nobody activates anything by hand here.
-        if (liveDocuments(world, own, own.unit).length === 0) continue;
         world.filesets.set(key, {
           ...fileset,
           syncLog: JSON.stringify(touchedSyncLog(readSyncLog(fileset.syncLog), iso)),
@@ -360,11 +359,13 @@ function ensureFileset(world: MemoryWorld, fence: Fence, write: DocumentWrite): 
   const { organizationId, connectionId } = fence;
   const key = keyOf(organizationId, write.unit);
   const before = world.filesets.get(key);
-  const ours = world.connectionFilesets.has(keyOf(organizationId, connectionId, write.unit));
-  if (before !== undefined && ours && !before.wasActivated) {
+  const own = keyOf(organizationId, connectionId, write.unit);
+  const ours = world.connectionFilesets.get(own);
+  if (before !== undefined && ours?.onlyKnown === true && ours.made && !before.wasActivated) {
     world.filesets.set(key, { ...before, activated: true, wasActivated: true });
   }
   putFileset(world, fence, write, true);
+  world.connectionFilesets.set(own, { ...world.connectionFilesets.get(own)!, onlyKnown: false });
 }
 
 /** What others have written stays, and what the source says nothing about. */
@@ -372,7 +373,7 @@ function describePatient(world: MemoryWorld, fence: Fence, patient: PatientWrite
   const { organizationId, connectionId } = fence;
   const { unit, given } = patient;
   const own = keyOf(organizationId, connectionId, unit);
-  const before = world.connectionFilesets.get(own)!.gave;
+  const { gave: before, ...kept } = world.connectionFilesets.get(own)!;
   const key = keyOf(organizationId, unit);
   const fileset = world.filesets.get(key)!;
   const said = {
@@ -386,7 +387,7 @@ function describePatient(world: MemoryWorld, fence: Fence, patient: PatientWrite
     dateOfBirth: said.dateOfBirth ?? before.dateOfBirth,
     gender: said.gender ?? before.gender,
   };
-  world.connectionFilesets.set(own, { organizationId, connectionId, unit, given, gave });
+  world.connectionFilesets.set(own, { ...kept, given, gave });
 }
 
 /** @param activated of a new one */
@@ -428,6 +429,8 @@ function putFileset(
       unit,
       given: null,
       gave: { dateOfBirth: null, gender: null },
+      onlyKnown: true,
+      made: fileset === undefined,
     });
   }
 }

@@ -161,14 +161,18 @@ function rememberEnd(world: MemoryWorld, fence: Fence, end: RunEnd): void {
   const key = keyOf(fence.organizationId, fence.connectionId);
   const connection = world.connections.get(key)!;
   const success = end.state === 'completed' && end.outcome !== 'failed';
-  const more = end.state === 'cancelled' ? connection.consecutiveFailures : connection.consecutiveFailures + 1;
+  // That a patient is not activated says nothing about the connection.
+  const isAbout = end.error?.code !== 'fileset_not_activated';
+  const more =
+    end.state === 'cancelled' || !isAbout ? connection.consecutiveFailures : connection.consecutiveFailures + 1;
   const next: MemoryConnection = {
     ...connection,
     completeReadItems: end.completeRead?.itemsInSource ?? connection.completeReadItems,
     consecutiveFailures: success ? 0 : more,
   };
   const byFailures = connection.state === 'paused' && connection.pausedBy === 'failures';
-  if (end.state === 'failed') world.connections.set(key, afterFailure(next, end.error?.code ?? 'unexpected'));
+  if (end.state === 'failed' && isAbout)
+    world.connections.set(key, afterFailure(next, end.error?.code ?? 'unexpected'));
   else if (success && byFailures) {
     world.connections.set(key, { ...next, state: 'active', pausedBy: null, stateReason: null });
   } else world.connections.set(key, next);

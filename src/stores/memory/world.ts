@@ -44,6 +44,9 @@ export interface MemoryConnectionFileset extends ConnectionKey {
   /** What the source said of the patient, as text; null: nobody looked. */
   readonly given: string | null;
   readonly gave: { readonly dateOfBirth: string | null; readonly gender: string | null };
+  readonly onlyKnown: boolean;
+  /** There was no fileset before. */
+  readonly made: boolean;
 }
 
 export interface MemoryDocument {

@@ -50,8 +50,11 @@ export function createConsistencyStore(database: Database): ConsistencyStore {
 
     async known(organizationId, patientUuids) {
       const rows = await ask(sql<{ patient: string }>`
-        SELECT "silknotePatientUuid" AS patient FROM silknote_patient_filesets
-        WHERE "organizationId" = ${organizationId} AND "silknotePatientUuid" = ANY (${[...patientUuids]}::text[])`);
+        SELECT "silknotePatientUuid" AS patient FROM silknote_patient_filesets AS f
+        WHERE "organizationId" = ${organizationId} AND "silknotePatientUuid" = ANY (${[...patientUuids]}::text[])
+          -- The others were not compared: what is there of them is a stranger's.
+          AND EXISTS (SELECT 1 FROM silknote_documents AS d
+                      WHERE d."organizationId" = f."organizationId" AND d."patientUuid" = f."silknotePatientUuid")`);
       return new Set(rows.map(({ patient }) => patient));
     },
 

@@ -124,7 +124,7 @@ export function createDocumentRecords(database: Database): DocumentRecords {
         await mirrorUnits(trx, fence, units, at);
       }),
 
-    touchFilesets: (fence, at, unit) =>
+    touchFilesets: (fence, at, units) =>
       database.transaction(async (trx) => {
         await holdFence(trx, fence);
         const text = new Date(at).toISOString();
@@ -137,23 +137,14 @@ export function createDocumentRecords(database: Database): DocumentRecords {
                          WHEN 'array' THEN jsonb_build_object('validationErrors', f.errors) ELSE '{}' END
                 || jsonb_build_object('syncErrors', '[]'::jsonb, 'lastSyncAttempt', ${text}::text,
                                       'lastSuccessfulSync', ${text}::text, 'consecutiveFailures', 0)
-          FROM (
-            SELECT c.unit FROM connection_filesets AS c
-            WHERE c.organization_id = ${fence.organizationId} AND c.connection_id = ${fence.connectionId}
-              AND EXISTS (SELECT 1 FROM silknote_documents AS d
-                          WHERE d."organizationId" = c.organization_id AND d."patientUuid" = c.unit)
-            UNION
-            SELECT c.unit FROM connection_filesets AS c
-            JOIN silknote_patient_filesets AS a
-              ON a."organizationId" = c.organization_id AND a."silknotePatientUuid" = c.unit
-            WHERE c.organization_id = ${fence.organizationId} AND c.connection_id = ${fence.connectionId}
-              AND a."activatedUse" AND a."activatedBy" IS NOT NULL) AS own
-          WHERE f."organizationId" = ${fence.organizationId} AND f."silknotePatientUuid" = own.unit
-            AND ${unit === undefined ? sql`true` : sql`own.unit = ${unit}`}
+          FROM connection_filesets AS c
+          WHERE c.organization_id = ${fence.organizationId} AND c.connection_id = ${fence.connectionId}
+            AND f."organizationId" = c.organization_id AND f."silknotePatientUuid" = c.unit
+            AND ${units === undefined ? sql`NOT c.only_known` : sql`c.unit = ANY (${[...units]}::text[])`}
             AND NOT EXISTS (
               SELECT 1 FROM sync_failures AS n
-              WHERE n.organization_id = ${fence.organizationId} AND n.connection_id = ${fence.connectionId}
-                AND n.unit = own.unit AND n.state = 'waiting')`.execute(trx);
+              WHERE n.organization_id = c.organization_id AND n.connection_id = c.connection_id AND n.unit = c.unit
+                AND n.state = 'waiting')`.execute(trx);
       }),
 
     blobRows: (organizationId, signal) => streamBlobRows(database, organizationId, signal),
@@ -317,7 +308,9 @@ async function createFilesets(trx: Trx, fence: Fence, writes: readonly DocumentW
   const { rows } = await sql<{ unit: string }>`
     INSERT INTO connection_filesets (organization_id, connection_id, unit)
     SELECT ${fence.organizationId}, ${fence.connectionId}, u.unit FROM unnest(${units.map((u) => u.unit)}::text[]) AS u (unit)
-    ON CONFLICT DO NOTHING RETURNING unit`.execute(trx);
+    ON CONFLICT (organization_id, connection_id, unit) DO UPDATE SET only_known = false
+      WHERE connection_filesets.only_known
+    RETURNING unit`.execute(trx);
   await markForMirror(
     trx,
     fence,
@@ -325,11 +318,12 @@ async function createFilesets(trx: Trx, fence: Fence, writes: readonly DocumentW
   );
 }
 
+/** A fileset that others made, or that was ever activated or had a document of the connection, is not activated by one. */
 const wasOnlyKnown = ({ organizationId, connectionId }: Fence) => sql`
-  (NOT f."activatedUse" AND f."activatedUseTime" IS NULL AND EXISTS (
+  (NOT f."activatedUse" AND f."activatedUseTime" IS NULL AND f."deletedAt" IS NULL AND EXISTS (
     SELECT 1 FROM connection_filesets AS c
     WHERE c.organization_id = ${organizationId} AND c.connection_id = ${connectionId}
-      AND c.unit = f."silknotePatientUuid"))`;
+      AND c.unit = f."silknotePatientUuid" AND c.only_known AND c.made))`;
 
 /** How many of each result there are. */
 function effectsOf(results: readonly DocumentWriteResult[]): Record<string, number> {

@@ -50,7 +50,7 @@ export function knowPatients(database: Database, fence: Fence, patients: readonl
           AND c.unit = f."silknotePatientUuid")))`;
   return database.transaction(async (trx) => {
     await holdFence(trx, fence);
-    const { rows } = await sql<{ isNew: boolean }>`
+    const { rows } = await sql<{ unit: string; isNew: boolean }>`
       INSERT INTO silknote_patient_filesets AS f
         ("organizationId", "silknotePatientUuid", "silknoteUserUuid", "patientName", "patientDob", gender,
          "activatedUse", "activatedUseTime")
@@ -67,10 +67,13 @@ export function knowPatients(database: Database, fence: Fence, patients: readonl
         WHERE (f."silknoteUserUuid" = '' AND excluded."silknoteUserUuid" <> '')
            OR (f."patientName" IS NULL AND excluded."patientName" IS NOT NULL)
            OR ${replaces('"patientDob"', 'given_dob')} OR ${replaces('gender', 'given_gender')}
-      RETURNING xmax = 0 AS "isNew"`.execute(trx);
+      RETURNING f."silknotePatientUuid" AS unit, xmax = 0 AS "isNew"`.execute(trx);
+    const made = rows.filter(({ isNew }) => isNew).map(({ unit }) => unit);
     const { rows: connected } = await sql<{ unit: string; isNew: boolean }>`
-      INSERT INTO connection_filesets AS c (organization_id, connection_id, unit, given, given_dob, given_gender)
-      SELECT ${organizationId}, ${connectionId}, g.unit, g.given, g.born, g.gender FROM ${given}
+      INSERT INTO connection_filesets AS c
+        (organization_id, connection_id, unit, given, given_dob, given_gender, only_known, made)
+      SELECT ${organizationId}, ${connectionId}, g.unit, g.given, g.born, g.gender, true, g.unit = ANY (${made}::text[])
+      FROM ${given}
       ON CONFLICT (organization_id, connection_id, unit) DO UPDATE
         SET given = excluded.given, given_dob = coalesce(excluded.given_dob, c.given_dob),
             given_gender = coalesce(excluded.given_gender, c.given_gender)
@@ -80,6 +83,6 @@ export function knowPatients(database: Database, fence: Fence, patients: readonl
       fence,
       connected.filter(({ isNew }) => isNew).map(({ unit }) => unit),
     );
-    return rows.filter(({ isNew }) => isNew).length;
+    return made.length;
   });
 }

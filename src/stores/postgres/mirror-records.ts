@@ -21,15 +21,17 @@ const FILESET = `json_build_object(
   'activatedUseTime', ${utc('f."activatedUseTime"')}, 'patientName', f."patientName", 'patientDob', f."patientDob",
   'gender', f.gender, 'errors', f.errors::text, 'syncLog', f."syncLog", 'createdAt', ${utc('f."createdAt"')},
   'updatedAt', ${utc('f."updatedAt"')})`;
-/** A patient of whom there never was a document, and who was never activated, is only known: those can be everybody. */
-const IS_MIRRORED = `(f."activatedUse" OR f."activatedUseTime" IS NOT NULL OR EXISTS (
-  SELECT 1 FROM silknote_documents AS k
-  WHERE k."organizationId" = f."organizationId" AND k."patientUuid" = f."silknotePatientUuid"))`;
+/** A patient of whom nothing was ever copied, and who was never activated, is only known: those can be everybody. */
+const IS_MIRRORED = `(NOT c.only_known OR EXISTS (
+  SELECT 1 FROM silknote_patient_filesets AS k
+  WHERE k."organizationId" = c.organization_id AND k."silknotePatientUuid" = c.unit
+    AND (k."activatedUse" OR k."activatedUseTime" IS NOT NULL)))`;
 /** Live documents of the patients that the connection fills. */
 const DOCUMENTS = `silknote_documents AS d
   JOIN connection_filesets AS c ON c.organization_id = d."organizationId" AND c.unit = d."patientUuid"
   LEFT JOIN document_renditions AS r ON r.organization_id = d."organizationId" AND r.sha256 = d.sha256
-  WHERE c.organization_id = $1 AND c.connection_id = $2 AND d."deletedAt" IS NULL AND d.sha256 IS NOT NULL`;
+  WHERE c.organization_id = $1 AND c.connection_id = $2 AND d."deletedAt" IS NULL AND d.sha256 IS NOT NULL
+    AND ${IS_MIRRORED}`;
 
 function utc(column: string): string {
   return `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;

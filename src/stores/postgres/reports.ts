@@ -113,7 +113,7 @@ export function createReports(database: Database): Reports {
         const log = readSyncLog(row.syncLog);
         return {
           connectionIds: connections.map((c) => c.connection_id),
-          activatedAt: row.activatedUse ? (row.activatedUseTime?.toISOString() ?? null) : null,
+          activated: row.activatedUse,
           lastSyncAttempt: log.lastSyncAttempt,
           lastSuccessfulSync: log.lastSuccessfulSync,
           consecutiveFailures: readFilesetErrors(row.errors).consecutiveFailures,

@@ -253,7 +253,9 @@ export async function requireRunnable(
 /** What the next guard, the breaker and the alerts look at. */
 async function rememberEnd(trx: Transaction<Tables>, fence: Fence, end: RunEnd): Promise<void> {
   const success = end.state === 'completed' && end.outcome !== 'failed';
-  const failure = end.state === 'failed';
+  // That a patient is not activated says nothing about the connection.
+  const isAbout = end.error?.code !== 'fileset_not_activated';
+  const failure = end.state === 'failed' && isAbout;
   // A list of records or a date that failed was not read: unlike a file that cannot be copied, that leaves the copy old.
   const allRead = sql`(r.mode NOT IN ('incremental', 'comprehensive', 'calendar') OR ${end.outcome === 'success'}::boolean)`;
   const { rows } = await sql<{ failures: number; limit: number | null; state: string }>`
@@ -274,7 +276,7 @@ async function rememberEnd(trx: Transaction<Tables>, fence: Fence, end: RunEnd):
           WHEN ${end.state === 'completed'}::boolean AND r.unit IS NULL AND r.mode NOT IN ('plan', 'held') AND ${allRead}
           THEN jsonb_build_object(r.mode, floor(extract(epoch FROM r.started_at) * 1000)::bigint) ELSE '{}' END,
         consecutive_failures = CASE WHEN ${success}::boolean THEN 0
-                                    WHEN ${end.state === 'cancelled'}::boolean THEN c.consecutive_failures
+                                    WHEN ${end.state === 'cancelled' || !isAbout}::boolean THEN c.consecutive_failures
                                     ELSE c.consecutive_failures + 1 END
     FROM sync_runs AS r
     WHERE c.organization_id = ${fence.organizationId} AND c.id = ${fence.connectionId} AND r.id = ${fence.runId}

@@ -387,6 +387,8 @@ export interface Tables {
     given: Nullable<string>;
     given_dob: Nullable<string>;
     given_gender: Nullable<string>;
+    only_known: Generated<boolean>;
+    made: Generated<boolean>;
   };
   blobs: {
     organization_id: string;
@@ -915,15 +917,7 @@ export interface Tables {
     patient_uuid: string;
     transaction: GeneratedInt8;
     id: Generated<string>;
-    kind:
-      | 'status'
-      | 'updated'
-      | 'deleted'
-      | 'patient_deleted'
-      | 'summary'
-      | 'summary_begun'
-      | 'summary_written'
-      | 'summary_failed';
+    kind: string;
     document_uuid: Nullable<string>;
     client_file_id: Nullable<string>;
     status: Nullable<string>;
