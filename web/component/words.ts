@@ -41,7 +41,9 @@ export const words = {
     failing: (count: number) => `The last ${many(count, 'try', 'tries')} failed.`,
     paused: 'The connection is paused.',
     problem: 'The last try failed as a whole; what has changed since is not known.',
-    errors: (count: number) => many(count, 'file could not be read', 'files could not be read'),
+    /** The service lists so many at most. */
+    errors: (count: number) =>
+      `${count >= 20 ? 'at least ' : ''}${many(count, 'file could not be read', 'files could not be read')}`,
     failed: (file: string, why: string) => `${file}: ${why}`,
     start: 'Sync this patient',
     started: 'The synchronisation has begun.',
