@@ -1,4 +1,5 @@
 /** One patient as the component knows it: asked for once, then kept true by the stream of events. */
+import { AnswerOrder } from '../src/lib/answer-order.ts';
 import {
   type AlertType,
   type Asked,
@@ -74,10 +75,9 @@ export class PatientView {
   #groupTimer: ReturnType<typeof setTimeout> | undefined;
   /** Of the newest question about the runs: an older one may be answered later. */
   #syncTurn = 0;
-  /** The same of the documents, of the patient, and of the groups. */
-  #fileTurn = 0;
-  #restTurn = 0;
-  #groupTurn = 0;
+  readonly #fileOrder = new AnswerOrder();
+  readonly #restOrder = new AnswerOrder();
+  readonly #groupOrder = new AnswerOrder();
 
   constructor(uuid: string, service: Service, tell: Tell) {
     this.uuid = uuid;
@@ -122,7 +122,7 @@ export class PatientView {
   }
 
   reload(): Promise<void> {
-    const turn = ++this.#fileTurn;
+    const question = this.#fileOrder.ask();
     return this.#look(async () => {
       const files: PatientFile[] = [];
       let more = false;
@@ -140,7 +140,7 @@ export class PatientView {
         more = files.length >= MOST_FILES;
         if (more) break;
       }
-      if (turn !== this.#fileTurn) return;
+      if (!this.#fileOrder.accepts(question)) return;
       this.files = files;
       this.more = more;
       await this.#reloadRest();
@@ -152,8 +152,8 @@ export class PatientView {
   }
 
   async #reloadRest(): Promise<void> {
-    const turn = ++this.#restTurn;
-    const groupTurn = ++this.#groupTurn;
+    const question = this.#restOrder.ask();
+    const ofGroups = this.#groupOrder.ask();
     const params = { path: { uuid: this.uuid } };
     const [{ patient }, { groups }, { proposals }, { duplicates }] = await Promise.all([
       this.service.ask((client) => client.GET('/api/patients/{uuid}', { params, ...this.#signal })),
@@ -161,12 +161,12 @@ export class PatientView {
       this.service.ask((client) => client.GET('/api/patients/{uuid}/group-proposals', { params, ...this.#signal })),
       this.service.ask((client) => client.GET('/api/patients/{uuid}/duplicates', { params, ...this.#signal })),
     ]);
-    if (turn !== this.#restTurn) return;
+    if (this.#groupOrder.accepts(ofGroups)) this.groups = groups;
+    this.#watchGroups();
+    if (!this.#restOrder.accepts(question)) return;
     this.patient = patient;
     this.proposals = proposals;
     this.duplicates = duplicates;
-    if (groupTurn === this.#groupTurn) this.groups = groups;
-    this.#watchGroups();
   }
 
   /** No event tells that the PDF of a group is made. */
@@ -174,11 +174,11 @@ export class PatientView {
     clearTimeout(this.#groupTimer);
     if (this.#gone.signal.aborted || !this.groups.some(({ status }) => status === 'waiting')) return;
     this.#groupTimer = setTimeout(() => {
-      const turn = ++this.#groupTurn;
+      const question = this.#groupOrder.ask();
       void this.#look(async () => {
         const asked = { params: { path: { uuid: this.uuid } }, ...this.#signal };
         const { groups } = await this.service.ask((client) => client.GET('/api/patients/{uuid}/groups', asked));
-        if (turn === this.#groupTurn) this.groups = groups;
+        if (this.#groupOrder.accepts(question)) this.groups = groups;
       }).finally(() => this.#watchGroups());
     }, WATCH_RUN_MS);
   }
