@@ -180,8 +180,9 @@ test('a patient is activated after the price was confirmed, alerts are acknowled
     timestamp: '2026-03-03T09:00:00.000Z',
     acknowledged: false,
   };
+  const late = { ...alert, type: 'DELAYED', description: 'It came late.' };
   await database.query(`UPDATE silknote_documents SET "alertsJson" = $1 WHERE "silknoteDocumentUuid" = $2`, [
-    JSON.stringify([alert]),
+    JSON.stringify([alert, late]),
     documents[0].silknoteDocumentUuid,
   ]);
   await database.end();
@@ -205,8 +206,18 @@ test('a patient is activated after the price was confirmed, alerts are acknowled
 
   await page.getByText('Perhaps of another patient: The name in it is another one.').waitFor();
   expect(await violations(page)).toEqual([]);
-  await page.getByRole('button', { name: /^Acknowledge the alert about / }).click();
+  // The keyboard goes on where the button was: with the other alert, and after the last one in the component.
+  const focused = () =>
+    page.evaluate<string>(`(() => {
+      const inner = document.querySelector('chartsync-patient').shadowRoot.activeElement;
+      return inner === null ? '' : (inner.getAttribute('aria-label') ?? inner.textContent);
+    })()`);
+  await page.getByRole('button', { name: /^Acknowledge the alert about .*: Perhaps of another patient$/ }).click();
   await page.getByText('Perhaps of another patient').waitFor({ state: 'hidden' });
+  await until(async () => (await focused()) === '1 alert');
+  await page.getByRole('button', { name: /^Acknowledge the alert about .*: Delayed$/ }).click();
+  await page.getByText('It came late.').waitFor({ state: 'hidden' });
+  await until(async () => (await focused()) === 'Documents of this patient, VitalSignRx');
 
   const boxes = page.getByRole('checkbox', { name: /^Select / });
   await boxes.nth(0).check();

@@ -75,7 +75,7 @@ export const words = {
     title: (count: number) => many(count, 'alert'),
     of: (name: string) => `about ${name}`,
     acknowledge: 'Acknowledge',
-    acknowledgeNamed: (name: string) => `Acknowledge the alert about ${name}`,
+    acknowledgeNamed: (name: string, type: string) => `Acknowledge the alert about ${name}: ${type}`,
     types: {
       ERROR: 'Error',
       ALERT: 'Alert',
