@@ -124,6 +124,47 @@ test('documents are shown, brought, found and followed in a jQuery page that has
   await close();
 });
 
+test('how it stands with the runs is asked again when it could not be had, a run is asked for once, and what to do is said', async () => {
+  const { page, close } = await visit(scene, { key: null });
+  const state = '**/api/patients/*/sync';
+  await page.route(state, (route) => route.abort());
+  await page.goto(host.origin);
+  await page.getByRole('alert').getByText('The document service does not answer.').waitFor();
+  await page.getByRole('heading', { name: /^\d+ documents$/ }).waitFor();
+  const start = page.getByRole('button', { name: 'Sync this patient' });
+  expect(await start.count()).toBe(0);
+  await page.unroute(state);
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await start.waitFor();
+  await page.getByRole('alert').waitFor({ state: 'hidden' });
+
+  const answered = Promise.withResolvers<void>();
+  let asked = 0;
+  await page.route(state, async (route) => {
+    if (route.request().method() === 'POST') {
+      asked++;
+      await answered.promise;
+    }
+    await route.continue();
+  });
+  const source = new pg.Client({ connectionString: scene.setup.sourceUrl });
+  await source.connect();
+  await source.query('ALTER TABLE ax_notes_attachments RENAME TO away');
+  await start.dblclick();
+  expect(await start.isDisabled()).toBe(true);
+  answered.resolve();
+  const why = page.getByText('The last try failed as a whole; what has changed since is not known.');
+  await why.waitFor();
+  expect(await why.textContent()).toMatch(/ What to do: \S/);
+  expect(asked).toBe(1);
+  await source.query('ALTER TABLE away RENAME TO ax_notes_attachments');
+  await source.end();
+  await start.click();
+  await why.waitFor({ state: 'hidden' });
+  await page.getByText(/^(In step since|Looked at) .*202\d/).waitFor();
+  await close();
+});
+
 test('a patient is activated after the price was confirmed, alerts are acknowledged, documents grouped and duplicates told', async () => {
   const database = new pg.Client({ connectionString: scene.setup.environment.DATABASE_URL });
   await database.connect();
@@ -139,8 +180,9 @@ test('a patient is activated after the price was confirmed, alerts are acknowled
     timestamp: '2026-03-03T09:00:00.000Z',
     acknowledged: false,
   };
+  const late = { ...alert, type: 'DELAYED', description: 'It came late.' };
   await database.query(`UPDATE silknote_documents SET "alertsJson" = $1 WHERE "silknoteDocumentUuid" = $2`, [
-    JSON.stringify([alert]),
+    JSON.stringify([alert, late]),
     documents[0].silknoteDocumentUuid,
   ]);
   await database.end();
@@ -164,8 +206,18 @@ test('a patient is activated after the price was confirmed, alerts are acknowled
 
   await page.getByText('Perhaps of another patient: The name in it is another one.').waitFor();
   expect(await violations(page)).toEqual([]);
-  await page.getByRole('button', { name: /^Acknowledge the alert about / }).click();
+  // The keyboard goes on where the button was: with the other alert, and after the last one in the component.
+  const focused = () =>
+    page.evaluate<string>(`(() => {
+      const inner = document.querySelector('chartsync-patient').shadowRoot.activeElement;
+      return inner === null ? '' : (inner.getAttribute('aria-label') ?? inner.textContent);
+    })()`);
+  await page.getByRole('button', { name: /^Acknowledge the alert about .*: Perhaps of another patient$/ }).click();
   await page.getByText('Perhaps of another patient').waitFor({ state: 'hidden' });
+  await until(async () => (await focused()) === '1 alert');
+  await page.getByRole('button', { name: /^Acknowledge the alert about .*: Delayed$/ }).click();
+  await page.getByText('It came late.').waitFor({ state: 'hidden' });
+  await until(async () => (await focused()) === 'Documents of this patient, VitalSignRx');
 
   const boxes = page.getByRole('checkbox', { name: /^Select / });
   await boxes.nth(0).check();

@@ -1,7 +1,7 @@
 /** Documents that no search finds, in a real browser: told on the overview and beside what was found, listed, and read again. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { encryptedPdf } from '../support/document-samples.ts';
-import { openScene, type Scene, until, violations, visit } from './browser.ts';
+import { openScene, type Scene, scriptBytes, sidewaysScroll, until, violations, visit } from './browser.ts';
 
 const LOCKED = 'Invented numbat report.pdf';
 
@@ -44,16 +44,32 @@ test('from the overview to the documents that could not be read, to their patien
   await locked.getByText('Store it without a password in the source system.').waitFor();
   await locked.getByText(LOCKED).waitFor();
   expect(await violations(page)).toEqual([]);
+  await page.setViewportSize({ width: 360, height: 800 });
+  expect(await sidewaysScroll(page)).toBe(0);
   await locked.getByRole('button', { name: /^Read them again/ }).click();
+  // With one click nothing is read again: it may be thousands.
+  const dialog = page.getByRole('dialog', { name: /^Read \d+ documents? again\?$/ });
+  await dialog.getByText(/protected by a password/).waitFor();
+  expect(await sidewaysScroll(page)).toBe(0);
+  expect(await violations(page)).toEqual([]);
+  await page.setViewportSize({ width: 1280, height: 800 });
+  await dialog.getByRole('button', { name: 'Read them again' }).click();
   await page.getByText(/documents? will be read again\.$/).waitFor();
+  await dialog.waitFor({ state: 'hidden' });
   await read();
-  await go('/patients/unread');
+  // The page finds by itself what became of it.
+  await locked.getByText(LOCKED).waitFor({ timeout: 30_000 });
+  await page.getByText(/waits? to be read\.$/).waitFor({ state: 'hidden', timeout: 30_000 });
   await locked.getByRole('listitem').filter({ hasText: LOCKED }).getByRole('link').click();
   await page.waitForURL(`**/patients/${patient.silknotePatientUuid}`);
-  await page.getByLabel(/^Words, /).fill('numbat');
-  await page.getByRole('button', { name: 'Search', exact: true }).click();
+  await page.getByRole('search').getByRole('searchbox').fill('numbat');
+  await page.getByRole('search').getByRole('button').click();
   await page.getByText(/^Not searched: \d+ documents? of this patient – .*\d+ that could not be read/).waitFor();
   expect(await violations(page)).toEqual([]);
   expect(complaints).toEqual([]);
   await close();
+});
+
+test('the list of what is not searched sends at most 120 kB of scripts, compressed', async () => {
+  expect(await scriptBytes(scene, '/patients/unread')).toBeLessThan(120_000);
 });

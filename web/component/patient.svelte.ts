@@ -1,4 +1,5 @@
 /** One patient as the component knows it: asked for once, then kept true by the stream of events. */
+import { AnswerOrder } from '../src/lib/answer-order.ts';
 import {
   type AlertType,
   type Asked,
@@ -23,6 +24,8 @@ const PASSAGES = 20;
 const PORTION = 20;
 const GATHER_MS = 300;
 const WATCH_RUN_MS = 2000;
+/** So often it is looked whether runs of others have changed something. */
+const WATCH_SYNC_MS = 5 * 60_000;
 const OPEN_RUN: ReadonlySet<string> = new Set(['queued', 'starting', 'running']);
 const FIRST_WAIT_MS = 1000;
 const LONGEST_WAIT_MS = 15_000;
@@ -46,8 +49,10 @@ export class PatientView {
   duplicates = $state.raw<readonly Duplicate[]>([]);
   /** There are more documents than are listed. */
   more = $state(false);
+  #patientFailure = $state.raw<ServiceFailure | null>(null);
+  #syncFailure = $state.raw<ServiceFailure | null>(null);
   /** Why the patient could not be looked at; over as soon as that works. */
-  failure = $state.raw<ServiceFailure | null>(null);
+  readonly failure = $derived(this.#patientFailure ?? this.#syncFailure);
   /** Why something that a person asked for was not done. Stays until they have read it, or asked for something else. */
   refusal = $state.raw<ServiceFailure | null>(null);
   /** The stream of events is open: what is shown is what is. */
@@ -68,6 +73,11 @@ export class PatientView {
   /** Runs that were asked for here and have not ended, as far as is known. */
   #asked: readonly string[] = [];
   #groupTimer: ReturnType<typeof setTimeout> | undefined;
+  /** Of the newest question about the runs: an older one may be answered later. */
+  #syncTurn = 0;
+  readonly #fileOrder = new AnswerOrder();
+  readonly #restOrder = new AnswerOrder();
+  readonly #groupOrder = new AnswerOrder();
 
   constructor(uuid: string, service: Service, tell: Tell) {
     this.uuid = uuid;
@@ -77,7 +87,6 @@ export class PatientView {
 
   start(): void {
     void this.#follow();
-    void this.reloadSync();
   }
   stop(): void {
     this.#gone.abort();
@@ -101,13 +110,19 @@ export class PatientView {
   async #look(work: () => Promise<void>): Promise<void> {
     try {
       await work();
-      this.failure = null;
+      this.#patientFailure = null;
     } catch (error) {
-      if (!this.#gone.signal.aborted) this.failure = this.#fail(error);
+      if (!this.#gone.signal.aborted) this.#patientFailure = this.#fail(error);
     }
   }
 
+  /** Everything, after something of it could not be had. */
+  async again(): Promise<void> {
+    await Promise.all([this.reload(), this.reloadSync()]);
+  }
+
   reload(): Promise<void> {
+    const question = this.#fileOrder.ask();
     return this.#look(async () => {
       const files: PatientFile[] = [];
       let more = false;
@@ -125,6 +140,7 @@ export class PatientView {
         more = files.length >= MOST_FILES;
         if (more) break;
       }
+      if (!this.#fileOrder.accepts(question)) return;
       this.files = files;
       this.more = more;
       await this.#reloadRest();
@@ -136,6 +152,8 @@ export class PatientView {
   }
 
   async #reloadRest(): Promise<void> {
+    const question = this.#restOrder.ask();
+    const ofGroups = this.#groupOrder.ask();
     const params = { path: { uuid: this.uuid } };
     const [{ patient }, { groups }, { proposals }, { duplicates }] = await Promise.all([
       this.service.ask((client) => client.GET('/api/patients/{uuid}', { params, ...this.#signal })),
@@ -143,11 +161,12 @@ export class PatientView {
       this.service.ask((client) => client.GET('/api/patients/{uuid}/group-proposals', { params, ...this.#signal })),
       this.service.ask((client) => client.GET('/api/patients/{uuid}/duplicates', { params, ...this.#signal })),
     ]);
+    if (this.#groupOrder.accepts(ofGroups)) this.groups = groups;
+    this.#watchGroups();
+    if (!this.#restOrder.accepts(question)) return;
     this.patient = patient;
-    this.groups = groups;
     this.proposals = proposals;
     this.duplicates = duplicates;
-    this.#watchGroups();
   }
 
   /** No event tells that the PDF of a group is made. */
@@ -155,11 +174,12 @@ export class PatientView {
     clearTimeout(this.#groupTimer);
     if (this.#gone.signal.aborted || !this.groups.some(({ status }) => status === 'waiting')) return;
     this.#groupTimer = setTimeout(() => {
+      const question = this.#groupOrder.ask();
       void this.#look(async () => {
         const asked = { params: { path: { uuid: this.uuid } }, ...this.#signal };
-        this.groups = (await this.service.ask((client) => client.GET('/api/patients/{uuid}/groups', asked))).groups;
-        this.#watchGroups();
-      });
+        const { groups } = await this.service.ask((client) => client.GET('/api/patients/{uuid}/groups', asked));
+        if (this.#groupOrder.accepts(question)) this.groups = groups;
+      }).finally(() => this.#watchGroups());
     }, WATCH_RUN_MS);
   }
 
@@ -258,26 +278,35 @@ export class PatientView {
 
   async reloadSync(): Promise<void> {
     clearTimeout(this.#runTimer);
+    const turn = ++this.#syncTurn;
     const was = this.sync?.running === true;
     let success: boolean | null = null;
-    await this.#look(async () => {
+    try {
       const asked = this.#asked;
       // Before the patient: what they did is in what it says.
       const runs = await Promise.all(asked.map((syncId) => this.#run(syncId)));
       const sync = await this.service.ask((client) =>
         client.GET('/api/patients/{uuid}/sync', { params: { path: { uuid: this.uuid } }, ...this.#signal }),
       );
+      if (turn !== this.#syncTurn) return;
+      this.#syncFailure = null;
       const open = runs.some(({ state }) => OPEN_RUN.has(state));
       this.sync = { ...sync, running: open || (asked.length === 0 && sync.running) };
-      if (this.sync.running) return;
-      this.#asked = [];
-      // Of runs that nobody asked for here only what they left is known.
-      if (asked.length > 0)
-        success = runs.every(({ state, outcome }) => state === 'completed' && outcome === 'success');
-      else if (was) success = sync.problem === null && sync.consecutiveFailures === 0;
-    });
+      if (!this.sync.running) {
+        this.#asked = [];
+        // Of runs that nobody asked for here only what they left is known.
+        if (asked.length > 0)
+          success = runs.every(({ state, outcome }) => state === 'completed' && outcome === 'success');
+        else if (was) success = sync.problem === null && sync.consecutiveFailures === 0;
+      }
+    } catch (error) {
+      if (turn !== this.#syncTurn) return;
+      if (!this.#gone.signal.aborted) this.#syncFailure = this.#fail(error);
+    }
     if (this.#gone.signal.aborted) return;
-    if (this.sync?.running === true) this.#runTimer = setTimeout(() => void this.reloadSync(), WATCH_RUN_MS);
+    // Always: else what could not be had once would be missing for good.
+    const wait = this.sync?.running === true ? WATCH_RUN_MS : WATCH_SYNC_MS;
+    this.#runTimer = setTimeout(() => void this.reloadSync(), wait);
     if (success !== null) this.#tell('synced', { success });
   }
 
@@ -292,6 +321,8 @@ export class PatientView {
         client.POST('/api/patients/{uuid}/sync', { params: { path: { uuid: this.uuid } } }),
       );
       this.#asked = syncIds;
+      // What is on its way knows nothing of them.
+      this.#syncTurn++;
       this.sync = this.sync === null ? null : { ...this.sync, running: true };
       if (this.#gone.signal.aborted) return;
       clearTimeout(this.#runTimer);
@@ -400,13 +431,14 @@ export class PatientView {
           last = id ?? last;
           if (event === 'ready' || event === 'reset') {
             this.live = true;
+            void this.reloadSync();
             await this.reload();
           } else this.#hear(event, JSON.parse(text) as Heard);
         }
       } catch (error) {
         if (signal.aborted) return;
         const failure = this.#fail(error);
-        this.failure = failure;
+        this.#patientFailure = failure;
         // What is not there or not allowed does not come by asking again.
         if (failure.status === 403 || failure.status === 404) return;
       }

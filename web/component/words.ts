@@ -42,7 +42,9 @@ export const words = {
     failing: (count: number) => `The last ${many(count, 'try', 'tries')} failed.`,
     paused: 'The connection is paused.',
     problem: 'The last try failed as a whole; what has changed since is not known.',
-    errors: (count: number) => many(count, 'file could not be read', 'files could not be read'),
+    /** The service lists so many at most. */
+    errors: (count: number) =>
+      `${count >= 20 ? 'at least ' : ''}${many(count, 'file could not be read', 'files could not be read')}`,
     failed: (file: string, why: string) => `${file}: ${why}`,
     start: 'Sync this patient',
     started: 'The synchronisation has begun.',
@@ -74,7 +76,7 @@ export const words = {
     title: (count: number) => many(count, 'alert'),
     of: (name: string) => `about ${name}`,
     acknowledge: 'Acknowledge',
-    acknowledgeNamed: (name: string) => `Acknowledge the alert about ${name}`,
+    acknowledgeNamed: (name: string, type: string) => `Acknowledge the alert about ${name}: ${type}`,
     types: {
       ERROR: 'Error',
       ALERT: 'Alert',

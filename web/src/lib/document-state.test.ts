@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { copyToneOf, documentStateOf } from './document-state.ts';
 import { partsOf } from './highlights.ts';
 
-const one = { status: 'complete', stage: null, warnings: [], keptOn: null };
+const one = { status: 'complete', stage: null, warnings: [], textPages: 1, keptOn: null };
 
 test('a document at work says at what', () => {
   expect(documentStateOf({ ...one, status: 'processing', stage: 'analyzing' })).toEqual({
@@ -17,7 +17,9 @@ test('a document of which something cannot be found is not called searchable', (
   expect(read()).toEqual({ text: 'read and searchable', tone: 'good' });
   expect(read('active_content', 'thumbnail_failed')).toEqual(read());
   expect(read('ocr_missing')).toEqual({ text: 'read, but not all of it', tone: 'warn' });
-  expect(read('no_text', 'ocr_missing')).toEqual({ text: 'read; no text to search', tone: 'warn' });
+  const none = { text: 'read; no text to search', tone: 'warn' };
+  expect(read('no_text', 'ocr_missing')).toEqual(none);
+  expect(documentStateOf({ ...one, textPages: 0 })).toEqual(none);
 });
 
 test('a document that is kept on another machine says where', () => {

@@ -1,4 +1,5 @@
 /** A long list that the server gives page by page; each page says where the next one begins. */
+import { AnswerOrder } from './answer-order.ts';
 import { asProblem, type Problem } from './api/problem.ts';
 
 export interface KeysetPage<T> {
@@ -19,6 +20,7 @@ export class KeysetList<T> {
   #next = $state<string | null>(null);
   #ask: (after: string | null) => Promise<KeysetPage<T>>;
   #turn = 0;
+  readonly #renewals = new AnswerOrder();
   #loading: Promise<void> = Promise.resolve();
   #keys = new Set<string>();
   readonly keyOf: (item: T) => string;
@@ -54,6 +56,7 @@ export class KeysetList<T> {
     if (!this.loaded || this.busy) return;
     const turn = this.#turn;
     const wanted = this.count;
+    const renewal = this.#renewals.ask();
     const fresh = new Map<string, T>();
     let next: string | null = null;
     try {
@@ -67,6 +70,7 @@ export class KeysetList<T> {
     }
     // Somebody asked for something else, or for more, meanwhile.
     if (turn !== this.#turn || this.busy || this.count !== wanted) return;
+    if (!this.#renewals.accepts(renewal)) return;
     this.items.length = 0;
     for (const item of fresh.values()) this.items.push(item);
     this.#keys = new Set(fresh.keys());

@@ -109,3 +109,20 @@ test('what is shown is renewed in its place: what is gone goes, what changed is 
   await list.renew();
   expect([shown(), list.problem]).toEqual([['b read', 'c read', 'd read'], null]);
 });
+
+test('of two looks for what is new the one that was asked for later counts, whichever is answered first', async () => {
+  const answers: ((value: ReturnType<typeof page>) => void)[] = [];
+  const list = new KeysetList<Item>(idOf, () => new Promise((resolve) => answers.push(resolve)));
+  const begun = list.restart();
+  answers[0]?.(page('a', null));
+  await begun;
+  const looks = [list.renew(), list.renew(), list.renew()];
+  answers[1]?.(page('b', null));
+  await looks[0];
+  expect(idsOf(list)).toBe('b');
+  answers[3]?.(page('d', null));
+  await looks[2];
+  answers[2]?.(page('c', null));
+  await looks[1];
+  expect(idsOf(list)).toBe('d');
+});

@@ -41,6 +41,12 @@ export const recordWords = {
     find: 'Search',
     list: 'Patients',
     none: 'Nobody is called that here.',
+    /** Nothing was searched for. */
+    nobody: {
+      all: 'Nobody is known here yet.',
+      withDocuments: 'Nobody has documents.',
+      removed: 'Nobody was removed.',
+    },
     name: 'Name',
     noName: 'No name known',
     birthDate: 'Born',
@@ -60,7 +66,7 @@ export const recordWords = {
     removedText:
       'This patient was removed with all documents. Restoring one of them, or activating the patient, brings the patient back.',
     gender: 'Gender',
-    sources: 'Filled by',
+    sources: 'Sources',
     uploadsOnly: 'uploads only',
     fileset: 'Fileset',
     patient: 'Patient',
@@ -84,7 +90,7 @@ export const recordWords = {
       INCORRECT_PATIENT: 'Perhaps of another patient',
     } as Record<string, string>,
     acknowledge: 'Acknowledge',
-    acknowledgeNamed: (name: string) => `Acknowledge the alert about ${name}`,
+    acknowledgeNamed: (name: string, type: string) => `Acknowledge the alert about ${name}: ${type}`,
     acknowledged: 'The alert is acknowledged.',
     stages: {
       initializing: 'fetching',
@@ -171,6 +177,7 @@ export const recordWords = {
     target: 'Name or UUID of the other patient',
     find: 'Find the patient',
     nobody: 'No other patient is called that here.',
+    found: (count: number) => `${many(count, 'patient')} found.`,
     more: (count: number) => `There are more than these ${number(count)}: say more of the name, or the UUID.`,
     look: 'See what would move',
     lookTo: (name: string) => `See what would move to ${name}`,
@@ -181,7 +188,11 @@ export const recordWords = {
       name: 'The names differ.',
       birthDate: 'The birth dates differ.',
     },
-    unknown: 'Name or birth date of one of them is not known: nothing tells that they are the same person.',
+    unknown: {
+      name: 'The name of one of them is not known.',
+      birthDate: 'The birth date of one of them is not known.',
+    },
+    makeSure: 'Make sure that they are the same person before anything moves.',
     otherPerson: 'They may be two people. Move nothing before that is clear.',
     documentsAfter: 'Documents, before → after',
     undoTitle: 'Take the move back?',
@@ -239,6 +250,9 @@ export const recordWords = {
     items: (count: number) => many(count, 'document'),
     again: 'Read them again',
     againOf: (cause: string) => `Read them again: ${cause}`,
+    againTitle: (count: number) => `Read ${many(count, 'document')} again?`,
+    againText:
+      'All documents with this cause wait to be read, one after another. What there is of them stays until there is something new.',
     queued: (count: number) => `${many(count, 'document')} will be read again.`,
   },
 

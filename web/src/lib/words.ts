@@ -462,7 +462,7 @@ export const words = {
   },
   nightly: {
     title: 'What the comparison at night found',
-    text: 'All patients and all stores of the organisation, patient by patient as long as there is time, and on from there the next night. It changes nothing.',
+    text: 'Sources of files, records, contents, the search index and other machines are compared for all patients, patient by patient as long as there is time, and on from there the next night. Mirrored tables, and what is copied from Cliniko and IDEXX Neo, are not compared with their sources at night: verify the connection. It changes nothing.',
     none: 'No comparison was begun yet.',
     agree: 'No difference.',
     differences: (count: number) => many(count, 'difference'),

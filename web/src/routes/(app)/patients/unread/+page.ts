@@ -4,6 +4,5 @@ import type { PageLoad } from './$types';
 
 export const load: PageLoad = async ({ parent }) => {
   await parent();
-  const look = async () => ({ ...(await answerOf(api.GET('/api/v1/documents/summary'))), at: Date.now() });
-  return { summary: new Live(look) };
+  return { summary: new Live(() => answerOf(api.GET('/api/v1/documents/summary'))) };
 };
