@@ -216,7 +216,7 @@ test('a scan that could not be read says that nothing of it is found, and is rea
       [REFERENCE],
     );
   expect(await row(STATUS, [REFERENCE])).toMatchObject({ status: 'complete' });
-  expect(await made()).toEqual({ pages: 0, warnings: ['ocr_missing'], asked: false });
+  expect(await made()).toEqual({ pages: 0, warnings: ['no_text', 'ocr_missing'], asked: false });
 
   await service!.stop();
   const folder = join(setup.config.home, 'programs');

@@ -420,7 +420,7 @@ test('what no search finds is counted, listed by its cause, told with each findi
   const state = (await ask('GET', `/api/patients/${one}/documents?limit=1000`)).json.documents.find(
     (d: { silknoteDocumentUuid: string }) => d.silknoteDocumentUuid === uuids['scan.png'],
   );
-  expect(state).toMatchObject({ status: 'complete', textPages: 0, warnings: ['ocr_missing'] });
+  expect(state).toMatchObject({ status: 'complete', textPages: 0, warnings: ['no_text', 'ocr_missing'] });
   const found = await search('numbat', one);
   expect(found.json.passages).toHaveLength(seen.passages.length + 1);
   expect(found.json.notSearched).toEqual(notSearched);
@@ -451,7 +451,7 @@ test('what no search finds is counted, listed by its cause, told with each findi
   expect(scans.find((d) => d.document_uuid === uuids['scan.png'])).toMatchObject({
     original_name: 'scan.png',
     kind: 'without_text',
-    warnings: ['ocr_missing'],
+    warnings: ['no_text', 'ocr_missing'],
     remedy: expect.stringContaining('tesseract-ocr'),
   });
   const all = await ask('GET', '/api/v1/documents/unread?limit=500');
