@@ -211,29 +211,63 @@ test('a scan that could not be read says that nothing of it is found, and is rea
   await work();
   const made = (): Promise<{ pages: number; warnings: string[]; asked: boolean }> =>
     row(
-      `SELECT r.text_pages AS pages, r.warnings, r.ocr_asked AS asked
+      `SELECT r.text_pages AS pages, r.warnings, r.ocr_asked_at IS NOT NULL AS asked
        FROM document_renditions AS r JOIN silknote_documents AS d USING (sha256) WHERE d."vsrxReference" = $1`,
       [REFERENCE],
     );
   expect(await row(STATUS, [REFERENCE])).toMatchObject({ status: 'complete' });
   expect(await made()).toEqual({ pages: 0, warnings: ['no_text', 'ocr_missing'], asked: false });
 
-  await service!.stop();
   const folder = join(setup.config.home, 'programs');
   await mkdir(folder);
-  const script = 'case "$1" in --list-langs) printf "List:\\neng\\nosd\\n";; *) echo "The zaffre parrot.";; esac';
-  await writeFile(join(folder, 'tesseract'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
-  missing = Promise.withResolvers();
-  service = await start(folder, { ocrLanguages: ['eng', 'ita'] });
-  expect(await missing.promise).toEqual(['ita']);
-  await until(async () => (await made()).asked);
-  await work();
-  expect(await made()).toEqual({ pages: 1, warnings: [], asked: true });
-  expect(await found('zaffre')).toHaveLength(1);
+  const install = (reads: string) => {
+    const script = `case "$1" in --list-langs) printf "List:\\neng\\nosd\\n";; *) ${reads};; esac`;
+    return writeFile(join(folder, 'tesseract'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  };
+  const startWithTesseract = async (languages: readonly string[] = ['eng']) => {
+    await service!.stop();
+    service = await start(folder, { ocrLanguages: languages });
+  };
+  const tasks = setup.chartsync.documentWork;
+  const tesseract = new Set(['tesseract'] as const);
 
-  // Another machine, without it, has read it since: it is not asked for in turns for ever.
-  await records.query(`UPDATE document_renditions SET warnings = '{ocr_missing}' WHERE ocr_asked`);
-  expect(await setup.chartsync.documentWork.askForRefused(new Set(['tesseract']))).toBe(0);
+  // A machine without it leaves the text as it is; the other one gets it a day later.
+  expect(await tasks.askForRefused(tesseract)).toBeGreaterThan(0);
+  expect(await tasks.askForRefused(tesseract)).toBe(0);
+  const readAt = () => row("SELECT processed_at FROM document_renditions WHERE warnings @> '{ocr_missing}' LIMIT 1");
+  const before = await readAt();
+  await work();
+  expect(await readAt()).toEqual(before);
+  expect(await made()).toEqual({ pages: 0, warnings: ['no_text', 'ocr_missing'], asked: true });
+  await records.query(`UPDATE document_renditions SET ocr_asked_at = now() - interval '25 hours' WHERE true`);
+
+  // A reader that crashes takes nothing away.
+  await install('kill -9 $PPID');
+  await startWithTesseract();
+  await until(async () => {
+    await records.query("UPDATE document_outbox SET next_try_at = now() WHERE attempts = 1 AND state = 'waiting'");
+    service!.nudge();
+    return (await made()).warnings.includes('ocr_failed');
+  });
+  await work();
+  expect(await row(STATUS, [REFERENCE])).toMatchObject({ status: 'complete', errorCode: null });
+  expect(await made()).toEqual({ pages: 0, warnings: ['no_text', 'ocr_failed'], asked: false });
+  expect(await tasks.askForRefused(tesseract)).toBe(0);
+
+  await records.query(
+    `UPDATE document_renditions SET warnings = '{no_text,ocr_missing}' WHERE 'ocr_failed' = ANY (warnings)`,
+  );
+  await install('echo "The zaffre parrot."');
+  missing = Promise.withResolvers();
+  await startWithTesseract(['eng', 'ita']);
+  expect(await missing.promise).toEqual(['ita']);
+  await work();
+  expect((await made()).asked).toBe(false);
+  await startWithTesseract();
+  await until(async () => (await made()).pages === 1);
+  await work();
+  expect(await made()).toEqual({ pages: 1, warnings: [], asked: false });
+  expect(await found('zaffre')).toHaveLength(1);
   await expectEqualCounts();
 });
 

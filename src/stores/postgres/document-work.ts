@@ -91,9 +91,11 @@ export function createDocumentWork({ database, workerId, leaseMs = 900_000 }: Do
         if (task.document === null) throw new SyncError('lease_lost');
         const { organizationId, document } = task;
         const isNamed = await showStage(trx, task, 'extracting');
-        const isOther = await putRendition(trx, organizationId, document.sha256, { rendition, isNamed });
-        if (isOther) await askForOthers(trx, task, document.sha256);
+        const put = await putRendition(trx, organizationId, document.sha256, { rendition, isNamed });
+        const current = put === 'kept' ? await findRendition(trx, organizationId, document.sha256) : rendition;
+        if (put === 'other') await askForOthers(trx, task, document.sha256);
         await holdTask(trx, task);
+        return current ?? rendition;
       }),
 
     finish: (task, end) =>
@@ -164,13 +166,17 @@ async function askForRefused(trx: Trx, installed: ReadonlySet<DocumentProgram>):
   return askForContents(trx, rows, 1);
 }
 
-/** As if an older version of the service had read them: what there is stays until there is something new. */
+/**
+ * What there is stays until there is something new. A machine without Tesseract may take them, and leaves them as they are: they are
+ * asked for again a day later.
+ */
 async function askForUnreadScans(trx: Trx): Promise<number> {
   const { rows } = await sql<Content>`
-    UPDATE document_renditions AS r SET processor_version = 0, ocr_asked = true
+    UPDATE document_renditions AS r SET ocr_asked_at = now()
     FROM (SELECT organization_id, sha256 FROM document_renditions
-          WHERE warnings @> '{ocr_missing}' AND NOT ocr_asked
-          ORDER BY organization_id, sha256 LIMIT ${SCANS_AT_ONCE} FOR UPDATE SKIP LOCKED) AS s
+          WHERE warnings @> '{ocr_missing}' AND coalesce(ocr_asked_at, '-infinity') < now() - interval '1 day'
+          ORDER BY coalesce(ocr_asked_at, '-infinity'), organization_id, sha256 LIMIT ${SCANS_AT_ONCE}
+          FOR UPDATE SKIP LOCKED) AS s
     WHERE r.organization_id = s.organization_id AND r.sha256 = s.sha256
     RETURNING r.organization_id, r.sha256`.execute(trx);
   return askForContents(trx, rows, 2);
@@ -190,7 +196,9 @@ async function askForContents(trx: Trx, contents: readonly Content[], priority: 
            AS r (organization_id, sha256)
     JOIN silknote_documents AS d
       ON d."organizationId" = r.organization_id AND d.sha256 = r.sha256 AND d."deletedAt" IS NULL
-    ON CONFLICT (organization_id, document_uuid) DO NOTHING`.execute(trx);
+    -- What is at work may have looked at its content before this.
+    ON CONFLICT (organization_id, document_uuid) DO UPDATE SET change = excluded.change
+      WHERE document_outbox.state = 'working'`.execute(trx);
   return Number(result.numAffectedRows ?? 0n);
 }
 

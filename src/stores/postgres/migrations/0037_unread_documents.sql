@@ -1,11 +1,11 @@
 -- How many pages have text: a document of which nothing can be found says so. Null: some have, it was read before this was counted.
 ALTER TABLE document_renditions
   ADD COLUMN text_pages integer,
-  -- Its pages without text were asked for once Tesseract was there. Where another machine, without it, took them, they are not asked
-  -- for again and again.
-  ADD COLUMN ocr_asked boolean NOT NULL DEFAULT false;
-CREATE INDEX document_renditions_unread_scans ON document_renditions (organization_id, sha256)
-  WHERE warnings @> '{ocr_missing}' AND NOT ocr_asked;
+  -- When its pages without text were asked for last, since Tesseract is there. Where another machine, without it, took them, they are
+  -- asked for again, but not at once.
+  ADD COLUMN ocr_asked_at timestamptz;
+CREATE INDEX document_renditions_unread_scans
+  ON document_renditions (coalesce(ocr_asked_at, '-infinity'), organization_id, sha256) WHERE warnings @> '{ocr_missing}';
 
 -- A page without text is a line of 38 characters and its number: what is no longer than that has none at all.
 UPDATE document_renditions SET text_pages = 0
