@@ -12,6 +12,8 @@ import { syncFiles } from '../../src/engine/files/sync-files.ts';
 import { compareIndex } from '../../src/runs/compare-index.ts';
 import { rebuildIndex } from '../../src/runs/rebuild-index.ts';
 import { repairIndex } from '../../src/runs/repair-index.ts';
+import { openDatabase } from '../../src/stores/postgres/database.ts';
+import { createUnreadDocuments } from '../../src/stores/postgres/unread-documents.ts';
 import { pictureOf } from '../support/document-samples.ts';
 import { expectEqualStores } from '../support/equal-stores.ts';
 import { ORGANIZATION, type PracticeSetup, setUpPractice } from '../support/practice-setup.ts';
@@ -254,8 +256,34 @@ test('a scan that could not be read says that nothing of it is found, and is rea
   expect(await made()).toEqual({ pages: 0, warnings: ['no_text', 'ocr_failed'], asked: false });
   expect(await tasks.askForRefused(tesseract)).toBe(0);
 
+  // A scan between pages with text is among those that a person has read again, after everything else; not where it is read elsewhere.
+  await service!.stop();
+  await records.query(`UPDATE document_renditions SET text_pages = 3 WHERE 'ocr_failed' = ANY (warnings)`);
+  const { connection } = await row<{ connection: string }>(
+    'SELECT "connectionId" AS connection FROM silknote_documents WHERE "vsrxReference" = $1',
+    [REFERENCE],
+  );
+  const database = openDatabase({ url: setup.environment.DATABASE_URL! });
+  const remote = createUnreadDocuments(database, { elsewhere: [`${ORGANIZATION}/${connection}`] });
+  expect(await remote.readAgain(ORGANIZATION, 'ocr_failed')).toBe(0);
+  expect((await remote.summary(ORGANIZATION)).causes).toEqual([]);
+  const elsewhere = await remote.ofPatient(ORGANIZATION, patient());
+  expect(elsewhere).toMatchObject({ withoutText: 0, partly: 0 });
+  expect(elsewhere.elsewhere).toBeGreaterThan(0);
+  await database.close();
+  const { unread } = setup.chartsync;
+  const cause = { code: 'ocr_failed', failed: false };
+  expect((await unread.summary(ORGANIZATION)).causes).toContainEqual({ ...cause, documents: 1 });
+  expect(await unread.ofPatient(ORGANIZATION, patient())).toMatchObject({ withoutText: 0, partly: 1, elsewhere: 0 });
+  const listed = await unread.list(ORGANIZATION, { code: 'ocr_failed', limit: 10, after: null });
+  expect(listed.documents).toMatchObject([cause]);
+  expect(await unread.readAgain(ORGANIZATION, 'ocr_failed')).toBe(1);
+  expect(await row('SELECT priority FROM document_outbox')).toEqual({ priority: 2 });
+  // What a newer version has read is read already.
+  await records.query('UPDATE document_renditions SET processor_version = 99');
+
   await records.query(
-    `UPDATE document_renditions SET warnings = '{no_text,ocr_missing}' WHERE 'ocr_failed' = ANY (warnings)`,
+    `UPDATE document_renditions SET warnings = '{no_text,ocr_missing}', text_pages = 0 WHERE 'ocr_failed' = ANY (warnings)`,
   );
   await install('echo "The zaffre parrot."');
   missing = Promise.withResolvers();
