@@ -102,6 +102,11 @@ test('one document is brought, found, read in all its parts, removed and taken b
 
   const removal = { documentUuid, patientUuid: patient };
   expect((await ask('DELETE', `/api/documents/${documentUuid}`, undefined, asStranger)).status).toBe(404);
+  const category = { category: null };
+  expect((await ask('PATCH', `/api/documents/${documentUuid}`, category, asStranger)).status).toBe(404);
+  expect((await ask('POST', `/api/documents/${documentUuid}/reprocess`, undefined, asStranger)).status).toBe(404);
+  const asOwn = { 'x-silknote-patient-uuid': patient };
+  expect((await ask('PATCH', `/api/documents/${documentUuid}`, category, asOwn)).status).toBe(200);
   expect((await ask('DELETE', '/api/documents/delete', removal, asStranger)).status).toBe(404);
   expect((await ask('DELETE', '/api/documents/delete', { ...removal, patientUuid: stranger })).status).toBe(404);
   expect(await ask('DELETE', '/api/documents/delete', removal)).toMatchObject({
@@ -332,11 +337,25 @@ test('the time of an upload without a zone is one of the organisation, and what 
   expect(await uploaded('5 Mar 2026 08:10')).toBe('2026-03-04T21:10:00.000Z');
   expect(await uploaded('2026-03-05T08:10:00+01:00')).toBe('2026-03-05T07:10:00.000Z');
   expect(await uploaded('Thu, 05 Mar 2026 08:10:00 GMT')).toBe('2026-03-05T08:10:00.000Z');
+  expect(await uploaded('Thu, 5 Mar 2026 08:10:00 +0100 (CET)')).toBe('2026-03-05T07:10:00.000Z');
+  expect(await uploaded('Thu Mar 05 2026 08:10:00 GMT+1100')).toBe('2026-03-04T21:10:00.000Z');
+  expect(await uploaded('5-Mar-2026')).toBe('2026-03-04T13:00:00.000Z');
+  expect(await uploaded('2026/03/05 08:10')).toBe('2026-03-04T21:10:00.000Z');
+  expect(await uploaded(Date.parse('2026-03-05T08:10:00Z'))).toBe('2026-03-05T08:10:00.000Z');
   // Nobody has brought it then.
-  for (const impossible of [null, '', '9998-01-01', '+200000-01-01T00:00:00Z', '1900-01-01']) {
+  for (const impossible of [null, '', '9998-01-01', '+200000-01-01T00:00:00Z', '1900-01-01', 1e300]) {
     expect(Date.now() - Date.parse(await uploaded(impossible)), String(impossible)).toBeLessThan(60_000);
   }
-  for (const nonsense of ['yesterday', '2026-02-31T10:00', '0000-00-00', 17, {}]) {
+  for (const nonsense of [
+    'yesterday',
+    '2026-02-31T10:00',
+    '0000-00-00',
+    '05-03-2026',
+    '5/3/2026 08:10',
+    '03.05.2026',
+    '17',
+    {},
+  ]) {
     expect(await bring(nonsense), String(nonsense)).toMatchObject({
       status: 400,
       json: { error: expect.stringContaining('uploadDate') },
