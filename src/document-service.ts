@@ -10,6 +10,7 @@ import { createDocumentProcessor } from './documents/processor.ts';
 import { type SyncError, toSyncError } from './domain/errors.ts';
 import type { DocumentDestination } from './engine/files/settings.ts';
 import type { BlobStore } from './ports/blob-store.ts';
+import type { DocumentProgram } from './ports/document-content.ts';
 import type { DocumentDeliveries } from './ports/document-deliveries.ts';
 import type { DocumentDesk } from './ports/document-desk.ts';
 import type { GroupWork } from './ports/document-groups.ts';
@@ -93,7 +94,7 @@ export interface DocumentServiceOptions {
   readonly remotes: RemoteTargets;
   readonly onEnd?: (task: DocumentTask, end: { readonly status: string; readonly code?: string }) => void;
   readonly onError?: (task: DocumentTask | null, error: SyncError) => void;
-  /** Scans in these languages cannot be read: Tesseract is there without them. */
+  /** Scans in these languages cannot be read: Tesseract is there without them. Told when that changes; none: it has all. */
   readonly onMissingLanguages?: (languages: readonly string[]) => void;
 }
 
@@ -173,13 +174,19 @@ export async function startDocumentService(options: DocumentServiceOptions): Pro
     othersFollow: (task) => worker.othersFollow(task),
   });
   await removeAbandoned(scratch);
-  void missingLanguages(config.ocrLanguages, config.programPath).then((languages) => {
-    if (languages.length > 0) options.onMissingLanguages?.(languages);
-  });
+  let missing = '';
+  /** Scans that were read without one of their languages would not be read again when it comes. */
+  async function programs(): Promise<ReadonlySet<DocumentProgram>> {
+    const languages = await missingLanguages(config.ocrLanguages, config.programPath);
+    if (languages.join() !== missing) options.onMissingLanguages?.(languages);
+    missing = languages.join();
+    const installed = content.installed();
+    return languages.length === 0 ? installed : new Set([...installed].filter((program) => program !== 'tesseract'));
+  }
   const worker: DocumentWorker = startDocumentWorker({
     work,
     perform,
-    content,
+    programs,
     clock: systemClock,
     perOrganization,
     perProcess: Math.max(perOrganization, PER_PROCESS),

@@ -310,9 +310,10 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
     const files = { wanted: createAttachmentRecords(records), documents: documentRecords, blobs };
     const apiKeys = createApiKeys({ store: createKeyStore(records), clock: systemClock });
     const alerts = createAlertStore(records);
-    const documentWork = createDocumentWork({ database: records, workerId: presence.workerId });
-    const deliveries = createDocumentDeliveries(records);
     const remotes = remoteTargets(config);
+    const elsewhere = [...remotes.keys()];
+    const documentWork = createDocumentWork({ database: records, workerId: presence.workerId, elsewhere });
+    const deliveries = createDocumentDeliveries(records);
     const mirrors = config.organizations
       .flatMap((organization) => organization.connections)
       .flatMap((connection) => openMirror(connection, credentials) ?? []);
@@ -386,11 +387,11 @@ export async function openChartsync(config: Config, database: RecordDatabase): P
       workerId: presence.workerId,
       mirrorRecords: createMirrorRecords(records),
       mirrors,
-      desk: createDocumentDesk(records, { elsewhere: [...remotes.keys()] }),
+      desk: createDocumentDesk(records, { elsewhere }),
       contentNames: createContentNames(records),
       documentEvents: createDocumentEvents(records),
       patients: createPatientDesk(records),
-      unread: createUnreadDocuments(records),
+      unread: createUnreadDocuments(records, { elsewhere }),
       groups: createDocumentGroups(records),
       groupWork: createGroupWork({ database: records, workerId: presence.workerId }),
       migrations: createFilesetMigrations(records),

@@ -441,9 +441,11 @@ function startDocuments(
     onError: (task, error) =>
       logger.warn({ organization: task?.organizationId, code: error.code }, 'a document could not be worked on'),
     onMissingLanguages: (languages) =>
-      logger.warn(
-        `Tesseract has no data for ${languages.join(', ')}: scans are read without. Install it, or change ocrLanguages`,
-      ),
+      languages.length === 0
+        ? logger.info('Tesseract has data for all ocrLanguages now')
+        : logger.warn(
+            `Tesseract has no data for ${languages.join(', ')}: scans are read without. Install it, or change ocrLanguages`,
+          ),
   });
 }
 

@@ -35,6 +35,11 @@ export const NotSearched = Type.Object(
       minimum: 0,
       description: 'Were read and have no text, as scans that were not recognised.',
     }),
+    partly: Type.Integer({
+      minimum: 0,
+      description: 'Have scanned pages that were not recognised; the rest was looked at.',
+    }),
+    elsewhere: Type.Integer({ minimum: 0, description: 'Are kept by the document service on another machine.' }),
   },
   { description: 'How many documents of the patient were not looked at.' },
 );

@@ -14,18 +14,23 @@ export interface OcrOptions {
   readonly workFolder: string;
   /** Dots per inch of the picture. */
   readonly resolution: number;
+  readonly signal: AbortSignal;
 }
 
 /**
  * @returns normalised text, empty when there is none
- * @throws when Tesseract fails, e.g. because a language is not installed
+ * @throws when Tesseract fails, e.g. because a language is not installed, or is ended by the signal
  */
 export async function readPicture(png: Buffer, options: OcrOptions): Promise<string> {
   const path = join(options.workFolder, 'page.png');
   await writeFile(path, png);
   try {
     const args = [path, 'stdout', '-l', options.languages, '--dpi', String(options.resolution)];
-    const { stdout } = await promisify(execFile)(options.program, args, { maxBuffer: MAX_OUTPUT });
+    const { stdout } = await promisify(execFile)(options.program, args, {
+      maxBuffer: MAX_OUTPUT,
+      signal: options.signal,
+      killSignal: 'SIGKILL',
+    });
     return normaliseText(stdout);
   } finally {
     await rm(path, { force: true });

@@ -7,6 +7,7 @@ import type { Converted } from './convert/converter.ts';
 import { converterOf } from './convert/converters.ts';
 import { guessDate } from './document-date.ts';
 import type { Job, Refused } from './job.ts';
+import { startOcrTime } from './ocr-time.ts';
 import { openPdf } from './pdf/open.ts';
 import { readPdf } from './read-pdf.ts';
 import { Refusal } from './refusal.ts';
@@ -43,6 +44,7 @@ async function processBytes(
   job: Job,
   onReadable: (result: ProcessedDocument) => void,
 ): Promise<ProcessedDocument> {
+  const ocrTime = startOcrTime(job.limits);
   if (bytes.length === 0) throw new Refusal('document_empty');
   if (type === null) throw new Refusal('document_type_unsupported');
   if (type === 'application/encrypted') throw new Refusal('document_encrypted');
@@ -50,7 +52,7 @@ async function processBytes(
   const rendition = converted === null ? null : await writeRendition(converted.pdf, job);
   const warnings = new Set<DocumentWarning>(converted?.warnings);
   await using pdf = await openPdf(converted?.pdf ?? new Uint8Array(bytes), job.limits.pixels);
-  const read = await readPdf(pdf.document, converted?.pages ?? null, job, warnings);
+  const read = await readPdf(pdf.document, converted?.pages ?? null, { ...job, ocrTime }, warnings);
   const documentDate = guessDate({
     mailDate: converted?.mailDate ?? null,
     firstPage: read.firstPage,

@@ -245,6 +245,7 @@ describe('what is turned into PDF', () => {
     ['says where, of that place', 'Tue, 5 Mar 2024 08:10:00 +1100', 'America/New_York', '2024-03-05'],
     ['does not say where, of the practice', null, 'Australia/Sydney', '2024-03-05'],
     ['does not say where, of the practice', null, 'America/New_York', '2024-03-04'],
+    ['says what is no date, of the practice', 'sometime in March', 'Australia/Sydney', '2024-03-05'],
   ])('a message of Outlook that %s', async (_, date, timeZone, day) => {
     const headers =
       date === null ? null : `Received: by mail.example;\r\n Mon, 4 Mar 2024 21:10:09 +0000\r\nDate: ${date}\r\n`;
@@ -311,6 +312,20 @@ describe('tables', () => {
     const { result, pages } = await processBytes(content, csv, { limits: { textBytes: 40_000 } });
     expect(result).toMatchObject({ verdict: 'processed', warnings: ['rows_not_shown', 'table_truncated'] });
     expect(pages.at(-1)!.text).not.toContain('row 4999');
+  });
+
+  test('longer than the text of one page may be: the first rows of it are there, and the next sheet', async () => {
+    const sheets = {
+      Long: Array.from({ length: 5000 }, (_, n) => [`row ${n}`, n < 2000 ? '' : 'x'.repeat(1000)]),
+      Last: [['Zoe Sample']],
+    };
+    const { result, pages } = await processBytes(content, xlsxOf(sheets));
+    expect(result).toMatchObject({ verdict: 'processed', warnings: ['rows_not_shown', 'table_truncated'] });
+    const lengths = pages.map(({ text }) => Buffer.byteLength(text));
+    expect(Math.max(...lengths)).toBeLessThan(2.1 * 1024 * 1024);
+    expect(Math.max(...lengths)).toBeGreaterThan(1.9 * 1024 * 1024);
+    // The text is long.
+    expect(pages.at(-1)!.text.includes('Zoe Sample')).toBe(true);
   });
 });
 

@@ -140,6 +140,24 @@ test('a page that Tesseract fails on is a page without text', async () => {
   expect(pages).toEqual([{ number: 1, text: '', source: 'none' }]);
 });
 
+test('recognition that takes too long ends in time, and keeps what was read', async () => {
+  content = createDocumentProcessor({ workers: 1, searchPath: folder });
+  const pages = join(folder, 'pages');
+  install(
+    'tesseract',
+    `echo page >> ${pages}\nif [ "$(wc -l < ${pages})" = 1 ]; then echo Zoe Sample; exit; fi\nwhile :; do :; done`,
+  );
+  const pdf = await pdfOf(['', '', '', 'Page four']);
+  const { result, pages: read } = await processBytes(content, pdf, { ocr: 'auto', limits: { processorMs: 8_000 } });
+  expect(result).toMatchObject({
+    verdict: 'processed',
+    warnings: ['ocr_incomplete'],
+    pages: { bySource: { text: 1, ocr: 1, none: 2 } },
+  });
+  expect(read.map(({ text }) => text)).toEqual(['Zoe Sample', '', '', 'Page four']);
+  expect(readFileSync(pages, 'utf8')).toBe('page\npage\n');
+});
+
 /** A process that has ended and is not yet cleared away is not running. */
 function isRunning(pid: number): boolean {
   if (!existsSync(`/proc/${pid}`)) return false;

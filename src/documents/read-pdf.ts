@@ -6,6 +6,7 @@ import type { DocumentPage, DocumentWarning, ProcessedDocument } from '../ports/
 import type { Job } from './job.ts';
 import { jsonLine } from './json-line.ts';
 import { readPicture } from './ocr.ts';
+import { OCR_SHARE, type OcrTime } from './ocr-time.ts';
 import { pageText } from './pdf/page-text.ts';
 import { renderPage } from './pdf/render-page.ts';
 import { Refusal } from './refusal.ts';
@@ -22,6 +23,10 @@ export interface ReadPdf extends Pick<ProcessedDocument, 'pageCount' | 'pages'> 
   readonly creationDate: string | null;
 }
 
+interface ReadingJob extends Job {
+  readonly ocrTime: OcrTime;
+}
+
 /**
  * @param known the text of each page where it is known already
  * @param warnings to add to
@@ -30,7 +35,7 @@ export interface ReadPdf extends Pick<ProcessedDocument, 'pageCount' | 'pages'> 
 export async function readPdf(
   document: PDFDocumentProxy,
   known: readonly string[] | null,
-  job: Job,
+  job: ReadingJob,
   warnings: Set<DocumentWarning>,
 ): Promise<ReadPdf> {
   if (document.numPages === 0) throw new Refusal('document_empty');
@@ -52,7 +57,7 @@ export async function readPdf(
 async function writePages(
   document: PDFDocumentProxy,
   known: readonly string[] | null,
-  job: Job,
+  job: ReadingJob,
   warnings: Set<DocumentWarning>,
 ): Promise<ReadPdf['pages'] & { firstPage: string; readable: number; hasText: boolean }> {
   const path = join(job.folder, PAGES_FILE);
@@ -89,7 +94,7 @@ async function contentOf(
   number: number,
   known: string | undefined,
   maxLength: number,
-  job: Job,
+  job: ReadingJob,
   warnings: Set<DocumentWarning>,
 ): Promise<Pick<DocumentPage, 'text' | 'source'>> {
   if (known !== undefined && known !== '') return { text: known, source: 'text' };
@@ -107,7 +112,7 @@ async function contentOf(
 async function ocr(
   document: PDFDocumentProxy,
   page: PDFPageProxy,
-  job: Job,
+  job: ReadingJob,
   warnings: Set<DocumentWarning>,
 ): Promise<string> {
   if (job.ocr === 'off') return '';
@@ -116,6 +121,11 @@ async function ocr(
     warnings.add('ocr_missing');
     return '';
   }
+  if (job.ocrTime.isUp()) {
+    warnings.add('ocr_incomplete');
+    return '';
+  }
+  const turn = job.ocrTime.watch();
   try {
     const side = Math.floor(Math.sqrt(job.limits.pixels));
     const { png } = await renderPage(document, page, {
@@ -123,13 +133,16 @@ async function ocr(
       // Tesseract needs some hundred bytes of memory per pixel; A4 at this resolution has 1,654 × 2,339.
       maxWidth: Math.min(4000, side),
       maxHeight: Math.min(4000, side),
-      processorMs: job.limits.processorMs,
+      processorMs: job.limits.processorMs * OCR_SHARE,
     });
     const { workFolder, ocrLanguages: languages } = job;
-    return await readPicture(png, { program, languages, workFolder, resolution: OCR_RESOLUTION });
+    const options = { program, languages, workFolder, resolution: OCR_RESOLUTION, signal: turn.signal };
+    return await readPicture(png, options);
   } catch {
-    warnings.add('ocr_failed');
+    warnings.add(job.ocrTime.isUp() ? 'ocr_incomplete' : 'ocr_failed');
     return '';
+  } finally {
+    turn.stop();
   }
 }
 

@@ -75,6 +75,8 @@ export type DocumentWarning =
   /** Pages without text could not be read because Tesseract is not installed. */
   | 'ocr_missing'
   | 'ocr_failed'
+  /** Recognition took too long: it was ended, and the pages that were left have no text. */
+  | 'ocr_incomplete'
   | 'page_unreadable'
   /** Only the first rows of a sheet are in the PDF. The text of its last page has the others. */
   | 'rows_not_shown'

@@ -67,6 +67,8 @@ export interface ProcessedRendition {
   readonly textPages: number | null;
   readonly documentDate: { readonly date: string; readonly confidence: number } | null;
   readonly warnings: readonly string[];
+  /** Its scanned pages were not read for the lack of Tesseract, and have been asked for since. */
+  readonly scansAskedFor: boolean;
 }
 
 export type Rendition = RefusedRendition | ProcessedRendition;
@@ -87,8 +89,12 @@ export interface DocumentWork {
   rendition(organizationId: string, sha256: string): Promise<Rendition | null>;
   /** Announces contents that are about to be stored. @returns for each hash, whether its blob is in the store already */
   announce(task: DocumentTask, blobs: readonly BlobCare[]): Promise<ReadonlyMap<string, 'wanted' | 'stored'>>;
-  /** Of the task's document; all parts are in the blob store. Shows the stage `extracting` as well. */
-  recordRendition(task: DocumentTask, rendition: Rendition): Promise<void>;
+  /**
+   * Of the task's document; all parts are in the blob store. Shows the stage `extracting` as well.
+   *
+   * @returns what the content is by now: what was read of it before stays when a reader has crashed or taken too much
+   */
+  recordRendition(task: DocumentTask, rendition: Rendition): Promise<Rendition>;
   finish(task: DocumentTask, end: TaskEnd): Promise<void>;
   /** The task is tried again. @param counts false: a store was away, which says nothing about the document */
   tryAgain(
@@ -98,8 +104,8 @@ export interface DocumentWork {
   /** As if it had not been taken. */
   giveBack(task: DocumentTask): Promise<void>;
   /**
-   * Documents that were refused because one of these programs was missing are asked for again, and once, after everything else,
-   * those whose scanned pages were not read for the lack of Tesseract. @returns how many
+   * Documents that were refused because one of these programs was missing are asked for again, and once a day, after everything
+   * else, those whose scanned pages were not read for the lack of Tesseract. @returns how many
    */
   askForRefused(installed: ReadonlySet<DocumentProgram>): Promise<number>;
   /** Tasks that wait or are at work. */

@@ -1,9 +1,9 @@
 /**
  * Documents that no search finds, of an organisation and of a patient: those that wait, those whose content could not be read or
- * indexed, and those that are read and have no text. What is kept on another machine is found there, and is none of them.
+ * indexed, and those that are read and have no text, or scanned pages without. What is kept on another machine is found there, and is none of them.
  */
 
-/** Why a document that is read has no text: its scanned pages could not be read, or nothing stands in it. */
+/** Why a document that is read, or a part of it, has no text: its scanned pages could not be read, or nothing stands in it. */
 export const NO_TEXT_CODES = ['ocr_missing', 'ocr_failed', 'no_text'] as const;
 export type NoTextCode = (typeof NO_TEXT_CODES)[number];
 
@@ -12,6 +12,10 @@ export interface NotSearched {
   readonly waiting: number;
   readonly failed: number;
   readonly withoutText: number;
+  /** Have scanned pages without text; the rest of them was looked at. */
+  readonly partly: number;
+  /** Are kept and found on another machine. */
+  readonly elsewhere: number;
 }
 
 export interface UnreadCause {
@@ -57,6 +61,6 @@ export interface UnreadDocuments {
     /** `code` null: of all causes. */
     question: { readonly code: string | null; readonly limit: number; readonly after: string | null },
   ): Promise<UnreadPage>;
-  /** Has all of one cause read again; what there is of them stays until there is something new. @returns how many */
+  /** Has all of one cause read again, after everything else; what there is of them stays until there is something new. @returns how many */
   readAgain(organizationId: string, code: string): Promise<number>;
 }

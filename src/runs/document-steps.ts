@@ -61,10 +61,16 @@ export function createDocumentSteps(options: DocumentStepsOptions) {
     if (delivered !== null) return delivered;
     if (!isLive(task)) return takeOut(task, signal);
     const known = await work.rendition(task.organizationId, task.document.sha256);
-    const isCurrent = known?.processorVersion === options.processorVersion;
-    if (isCurrent) return bringIn(task, known, true, signal);
+    if (known !== null && isCurrent(known)) return bringIn(task, known, true, signal);
     return bringIn(task, await process(task, signal, isAskedFor(known)), false, signal);
   };
+
+  function isCurrent(known: Rendition): boolean {
+    // What a newer version has made, while all machines are being updated, is not made worse.
+    if (known.processorVersion < options.processorVersion) return false;
+    const isScan = known.verdict === 'processed' && known.scansAskedFor;
+    return !(isScan && options.content.installed().has('tesseract'));
+  }
 
   async function bringIn(
     task: LiveTask,
@@ -158,8 +164,7 @@ export function createDocumentSteps(options: DocumentStepsOptions) {
         result.verdict === 'refused'
           ? { ...result, processorVersion: options.processorVersion }
           : await storeParts(task, result, distrust, signal);
-      if (!isDoubtful(rendition, task)) await work.recordRendition(task, rendition);
-      return rendition;
+      return isDoubtful(rendition, task) ? rendition : await work.recordRendition(task, rendition);
     } catch (error) {
       throw diskError(error);
     } finally {
@@ -205,6 +210,7 @@ export function createDocumentSteps(options: DocumentStepsOptions) {
       textPages: result.pages.bySource.text + result.pages.bySource.ocr,
       documentDate: documentDate && { date: documentDate.date, confidence: documentDate.confidence },
       warnings: result.warnings,
+      scansAskedFor: false,
     };
   }
 

@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import type { DocumentContent } from '../ports/document-content.ts';
 import type { DocumentTask, DocumentWork } from '../ports/document-work.ts';
 import { systemClock } from '../stores/system-clock.ts';
 import { startDocumentWorker } from './document-worker.ts';
@@ -19,7 +18,7 @@ test('a task that was read makes room for the next one while it is indexed, whoe
       claim: async (_: string, __: number, take: number) => waiting.splice(0, take),
       finish: async () => undefined,
     } as unknown as DocumentWork,
-    content: { installed: () => [] } as unknown as DocumentContent,
+    programs: async () => new Set(),
     clock: systemClock,
     perOrganization: READING,
     perProcess: 24,

@@ -1,13 +1,14 @@
 /** Takes tasks about documents and does them, a few at a time for each organisation, in every process that works. */
 import { toSyncError } from '../domain/errors.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { DocumentContent } from '../ports/document-content.ts';
+import type { DocumentProgram } from '../ports/document-content.ts';
 import type { DocumentTask, DocumentWork } from '../ports/document-work.ts';
 import { createTaskHandler, type TaskHandlerOptions } from './document-task.ts';
 
 export interface DocumentWorkerOptions extends TaskHandlerOptions {
   readonly work: DocumentWork;
-  readonly content: DocumentContent;
+  /** That are there now, with all that they need. */
+  readonly programs: () => Promise<ReadonlySet<DocumentProgram>>;
   readonly clock: Clock;
   /** Of one organisation at one time, in all processes together. */
   readonly perOrganization: number;
@@ -36,7 +37,7 @@ const LOOK_MS = 2000;
 const PROGRAMS_MS = 60_000;
 
 export function startDocumentWorker(options: DocumentWorkerOptions): DocumentWorker {
-  const { work, clock, content } = options;
+  const { work, clock, programs } = options;
   const ended = new AbortController();
   const handle = createTaskHandler(options, ended.signal);
   const atWork = new Set<Promise<void>>();
@@ -49,7 +50,7 @@ export function startDocumentWorker(options: DocumentWorkerOptions): DocumentWor
   async function look(): Promise<void> {
     if (clock.now() - programsAt >= PROGRAMS_MS) {
       programsAt = clock.now();
-      await work.askForRefused(content.installed());
+      await work.askForRefused(await programs());
     }
     for (const organizationId of inTurn(await work.due(), served)) {
       const take = Math.min(options.perProcess - atWork.size, options.reading - unread.size);

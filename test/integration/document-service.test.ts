@@ -12,6 +12,8 @@ import { syncFiles } from '../../src/engine/files/sync-files.ts';
 import { compareIndex } from '../../src/runs/compare-index.ts';
 import { rebuildIndex } from '../../src/runs/rebuild-index.ts';
 import { repairIndex } from '../../src/runs/repair-index.ts';
+import { openDatabase } from '../../src/stores/postgres/database.ts';
+import { createUnreadDocuments } from '../../src/stores/postgres/unread-documents.ts';
 import { pictureOf } from '../support/document-samples.ts';
 import { expectEqualStores } from '../support/equal-stores.ts';
 import { ORGANIZATION, type PracticeSetup, setUpPractice } from '../support/practice-setup.ts';
@@ -211,29 +213,89 @@ test('a scan that could not be read says that nothing of it is found, and is rea
   await work();
   const made = (): Promise<{ pages: number; warnings: string[]; asked: boolean }> =>
     row(
-      `SELECT r.text_pages AS pages, r.warnings, r.ocr_asked AS asked
+      `SELECT r.text_pages AS pages, r.warnings, r.ocr_asked_at IS NOT NULL AS asked
        FROM document_renditions AS r JOIN silknote_documents AS d USING (sha256) WHERE d."vsrxReference" = $1`,
       [REFERENCE],
     );
   expect(await row(STATUS, [REFERENCE])).toMatchObject({ status: 'complete' });
-  expect(await made()).toEqual({ pages: 0, warnings: ['ocr_missing'], asked: false });
+  expect(await made()).toEqual({ pages: 0, warnings: ['no_text', 'ocr_missing'], asked: false });
 
-  await service!.stop();
   const folder = join(setup.config.home, 'programs');
   await mkdir(folder);
-  const script = 'case "$1" in --list-langs) printf "List:\\neng\\nosd\\n";; *) echo "The zaffre parrot.";; esac';
-  await writeFile(join(folder, 'tesseract'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
-  missing = Promise.withResolvers();
-  service = await start(folder, { ocrLanguages: ['eng', 'ita'] });
-  expect(await missing.promise).toEqual(['ita']);
-  await until(async () => (await made()).asked);
-  await work();
-  expect(await made()).toEqual({ pages: 1, warnings: [], asked: true });
-  expect(await found('zaffre')).toHaveLength(1);
+  const install = (reads: string) => {
+    const script = `case "$1" in --list-langs) printf "List:\\neng\\nosd\\n";; *) ${reads};; esac`;
+    return writeFile(join(folder, 'tesseract'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  };
+  const startWithTesseract = async (languages: readonly string[] = ['eng']) => {
+    await service!.stop();
+    service = await start(folder, { ocrLanguages: languages });
+  };
+  const tasks = setup.chartsync.documentWork;
+  const tesseract = new Set(['tesseract'] as const);
 
-  // Another machine, without it, has read it since: it is not asked for in turns for ever.
-  await records.query(`UPDATE document_renditions SET warnings = '{ocr_missing}' WHERE ocr_asked`);
-  expect(await setup.chartsync.documentWork.askForRefused(new Set(['tesseract']))).toBe(0);
+  // A machine without it leaves the text as it is; the other one gets it a day later.
+  expect(await tasks.askForRefused(tesseract)).toBeGreaterThan(0);
+  expect(await tasks.askForRefused(tesseract)).toBe(0);
+  const readAt = () => row("SELECT processed_at FROM document_renditions WHERE warnings @> '{ocr_missing}' LIMIT 1");
+  const before = await readAt();
+  await work();
+  expect(await readAt()).toEqual(before);
+  expect(await made()).toEqual({ pages: 0, warnings: ['no_text', 'ocr_missing'], asked: true });
+  await records.query(`UPDATE document_renditions SET ocr_asked_at = now() - interval '25 hours' WHERE true`);
+
+  // A reader that crashes takes nothing away.
+  await install('kill -9 $PPID');
+  await startWithTesseract();
+  await until(async () => {
+    await records.query("UPDATE document_outbox SET next_try_at = now() WHERE attempts = 1 AND state = 'waiting'");
+    service!.nudge();
+    return (await made()).warnings.includes('ocr_failed');
+  });
+  await work();
+  expect(await row(STATUS, [REFERENCE])).toMatchObject({ status: 'complete', errorCode: null });
+  expect(await made()).toEqual({ pages: 0, warnings: ['no_text', 'ocr_failed'], asked: false });
+  expect(await tasks.askForRefused(tesseract)).toBe(0);
+
+  // A scan between pages with text is among those that a person has read again, after everything else; not where it is read elsewhere.
+  await service!.stop();
+  await records.query(`UPDATE document_renditions SET text_pages = 3 WHERE 'ocr_failed' = ANY (warnings)`);
+  const { connection } = await row<{ connection: string }>(
+    'SELECT "connectionId" AS connection FROM silknote_documents WHERE "vsrxReference" = $1',
+    [REFERENCE],
+  );
+  const database = openDatabase({ url: setup.environment.DATABASE_URL! });
+  const remote = createUnreadDocuments(database, { elsewhere: [`${ORGANIZATION}/${connection}`] });
+  expect(await remote.readAgain(ORGANIZATION, 'ocr_failed')).toBe(0);
+  expect((await remote.summary(ORGANIZATION)).causes).toEqual([]);
+  const elsewhere = await remote.ofPatient(ORGANIZATION, patient());
+  expect(elsewhere).toMatchObject({ withoutText: 0, partly: 0 });
+  expect(elsewhere.elsewhere).toBeGreaterThan(0);
+  await database.close();
+  const { unread } = setup.chartsync;
+  const cause = { code: 'ocr_failed', failed: false };
+  expect((await unread.summary(ORGANIZATION)).causes).toContainEqual({ ...cause, documents: 1 });
+  expect(await unread.ofPatient(ORGANIZATION, patient())).toMatchObject({ withoutText: 0, partly: 1, elsewhere: 0 });
+  const listed = await unread.list(ORGANIZATION, { code: 'ocr_failed', limit: 10, after: null });
+  expect(listed.documents).toMatchObject([cause]);
+  expect(await unread.readAgain(ORGANIZATION, 'ocr_failed')).toBe(1);
+  expect(await row('SELECT priority FROM document_outbox')).toEqual({ priority: 2 });
+  // What a newer version has read is read already.
+  await records.query('UPDATE document_renditions SET processor_version = 99');
+
+  await records.query(
+    `UPDATE document_renditions SET warnings = '{no_text,ocr_missing}', text_pages = 0 WHERE 'ocr_failed' = ANY (warnings)`,
+  );
+  await install('echo "The zaffre parrot."');
+  missing = Promise.withResolvers();
+  await startWithTesseract(['eng', 'ita']);
+  expect(await missing.promise).toEqual(['ita']);
+  await work();
+  expect((await made()).asked).toBe(false);
+  await startWithTesseract();
+  await until(async () => (await made()).pages === 1);
+  await work();
+  expect(await made()).toEqual({ pages: 1, warnings: [], asked: false });
+  expect(await found('zaffre')).toHaveLength(1);
   await expectEqualCounts();
 });
 

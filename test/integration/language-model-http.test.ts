@@ -181,7 +181,7 @@ test('an answer is made of what the model says with citations of passages that i
   const { status, json } = await question('How is the numbat?');
   expect(status).toBe(200);
   expect(json).toMatchObject({ answeredBy: 'model', reason: null });
-  expect(json.notSearched).toEqual({ waiting: 0, failed: 0, withoutText: 0 });
+  expect(json.notSearched).toEqual({ waiting: 0, failed: 0, withoutText: 0, partly: 0, elsewhere: 0 });
   expect(json.content).toBe('The knee was rested. [1]\n\nBoth were treated. [2] [1]');
   const cited = (documentId: string, name: string, citationIndex: number, statement: string, text: RegExp) => ({
     documentId,
@@ -288,7 +288,7 @@ test('what nobody has written about is not asked', async () => {
   expect(json).toEqual({
     content: '',
     citations: [],
-    notSearched: { waiting: 0, failed: 0, withoutText: 0 },
+    notSearched: { waiting: 0, failed: 0, withoutText: 0, partly: 0, elsewhere: 0 },
     answeredBy: 'passages',
     reason: expect.objectContaining({ code: 'nothing_found' }),
   });
@@ -400,7 +400,7 @@ test('a case summary is written five times, saved where none is, and never over 
     writtenBy: 'model',
     model: 'sample-model',
     writtenAt: expect.any(String),
-    notSearched: { waiting: 0, failed: 0, withoutText: 0 },
+    notSearched: { waiting: 0, failed: 0, withoutText: 0, partly: 0, elsewhere: 0 },
   });
   const topics = model.questions[0]!.passages;
   expect(topics.some((text) => text.includes('broken wrist'))).toBe(true);

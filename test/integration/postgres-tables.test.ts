@@ -63,7 +63,9 @@ async function written(): Promise<Schema> {
   )) {
     const known: Record<string, Column> = {};
     for (const lines of copied === undefined ? [columns] : [common, columns]) {
-      for (const [, column = '', type = ''] of lines.matchAll(/^ +(\w+): (.*);$/gm)) known[column] = readType(type);
+      // A long union stands on lines of its own.
+      for (const [, column = '', type = ''] of lines.matchAll(/^ +(\w+):\s+(?:\| )?(.*?);$/gms))
+        known[column] = readType(type);
     }
     schema[table] = known;
   }

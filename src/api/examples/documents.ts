@@ -27,7 +27,7 @@ const copy = (store: string, place: string) => ({
 const TEXT = 'The fracture of the left wrist has healed without displacement.';
 
 /** One letter is not read yet. */
-const NOT_SEARCHED = { waiting: 1, failed: 0, withoutText: 0 };
+const NOT_SEARCHED = { waiting: 1, failed: 0, withoutText: 0, partly: 0, elsewhere: 0 };
 
 const search = {
   patientUuid: PATIENT,

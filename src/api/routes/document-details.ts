@@ -1,11 +1,18 @@
 /** What people look up and say about one document: details, whom it is about, alerts, reading it again. */
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { ALERT_TYPES, type AlertType } from '../../domain/document-alert.ts';
 import { DOCUMENT_CATEGORIES, type DocumentCategory, NO_CATEGORY } from '../../domain/document-category.ts';
 import { normaliseUuid } from '../../domain/reference.ts';
 import type { Access } from '../access.ts';
-import { DocumentId, PatientUuid, patientOf, readDocument, SelectPatient } from '../document-access.ts';
+import {
+  DocumentId,
+  PatientUuid,
+  patientOf,
+  readDocument,
+  SelectPatient,
+  selectedPatient,
+} from '../document-access.ts';
 import { HttpError } from '../errors.ts';
 import { MedicalDocument, medicalDocumentOf } from '../medical-document.ts';
 import { ACCESS_REFUSALS, refusals } from '../refusals.ts';
@@ -55,6 +62,14 @@ const AgainAnswer = Type.Object(
 );
 
 export function documentDetailRoutes(app: FastifyInstance, services: ApiServices, access: Access): void {
+  /** The document has to be of this patient. Null: of any. */
+  function onlyOf(request: FastifyRequest): string | null {
+    const own = access.patientOf(request);
+    const selected = selectedPatient(request);
+    if (own !== null && selected !== null && own !== selected) throw noDocument();
+    return own ?? selected;
+  }
+
   for (const [part, operationId] of [
     ['details', 'documentDetails'],
     ['metadata', 'documentMetadata'],
@@ -89,7 +104,7 @@ export function documentDetailRoutes(app: FastifyInstance, services: ApiServices
       },
       schema: {
         tags: ['documents'],
-        headers: SelectOrganization,
+        headers: SelectPatient,
         params: DocumentId,
         summary: 'Say what a document is about',
         operationId: 'setDocumentCategory',
@@ -111,7 +126,7 @@ export function documentDetailRoutes(app: FastifyInstance, services: ApiServices
           details: { category: category ?? NO_CATEGORY },
         },
         async () => {
-          const only = access.patientOf(request);
+          const only = onlyOf(request);
           const known = await services.patients.setCategory(organizationId, documentUuid, category, only);
           const document = known ? await services.desk.find(organizationId, documentUuid) : null;
           if (document === null) throw noDocument();
@@ -127,7 +142,7 @@ export function documentDetailRoutes(app: FastifyInstance, services: ApiServices
       config: { component: 'document' },
       schema: {
         tags: ['documents'],
-        headers: SelectOrganization,
+        headers: SelectPatient,
         params: DocumentId,
         summary: 'Read a document again',
         description: 'Whatever came of it before, which stays until there is something new.',
@@ -143,7 +158,7 @@ export function documentDetailRoutes(app: FastifyInstance, services: ApiServices
         request,
         { organizationId, action: 'document.reprocess', subject: { kind: 'document', id: documentUuid } },
         async () => {
-          const only = access.patientOf(request);
+          const only = onlyOf(request);
           if (!(await services.patients.processAgain(organizationId, documentUuid, only))) throw noDocument();
         },
       );

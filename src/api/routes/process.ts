@@ -250,19 +250,35 @@ function textOf(value: unknown): string | null {
   return typeof value === 'string' && value.trim() !== '' ? value.replaceAll('\0', '').toWellFormed() : null;
 }
 
-const ZONE = /(?:Z|[+-]\d{2}:?\d{2}|\b(?:GMT|UTC?))\s*(?:\([^()]*\))?$/i;
+/** Behind a time, or the year of `05-03-2026` would be one. */
+const ZONE =
+  /\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:\s*[ap]m)?\s*(?:Z|(?:GMT|UTC)?\s*[+-]\d{2}:?\d{2}|GMT|UTC?|[ECMP][SD]T)\s*(?:\([^()]*\))?$/i;
+/** The day and the month of others could be either. */
+const KNOWN_ORDER = new RegExp(
+  '^(?:\\d{4}|[+-]\\d{6})-\\d{2}-\\d{2}(?:[T ]|$)|' +
+    '^(?:[a-z]{3,9},?\\s+)?(?:\\d{1,2}[\\s-]+MONTH[\\s-]+|MONTH\\s+\\d{1,2},?\\s+)\\d{4}\\b'.replaceAll(
+      'MONTH',
+      '(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*',
+    ),
+  'i',
+);
 const ISO = /^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?)?$/;
 
 /** A time without a zone is one of the organisation. What was not, or cannot have been, is now. @throws HttpError 400 */
 function instantOf(value: unknown, timeZone: string): string {
   if (value === undefined || value === null || value === '') return new Date().toISOString();
-  const text = typeof value === 'string' ? value.trim() : '';
-  const at = ZONE.test(text) ? Date.parse(text) : wallInstant(text, timeZone);
+  const at = typeof value === 'number' ? value : parsedInstant(value, timeZone);
   if (Number.isNaN(at)) {
     throw new HttpError(400, 'invalid_request', '"uploadDate" is no time such as 2026-03-05T10:00:00+11:00.');
   }
   const isKnown = at > 0 && at < Date.now() + 86_400_000;
   return new Date(isKnown ? at : Date.now()).toISOString();
+}
+
+function parsedInstant(value: unknown, timeZone: string): number {
+  const text = typeof value === 'string' ? value.trim().replace(/^(\d{4})\/(\d{2})\/(\d{2})\b/, '$1-$2-$3') : '';
+  if (!KNOWN_ORDER.test(text)) return Number.NaN;
+  return ZONE.test(text) ? Date.parse(text) : wallInstant(text, timeZone);
 }
 
 function wallInstant(text: string, timeZone: string): number {

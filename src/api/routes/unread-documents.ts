@@ -18,10 +18,12 @@ const count = (description?: string) => Type.Integer({ minimum: 0, ...(descripti
 const nullable = (schema: Parameters<typeof Type.Union>[0][number]) => Type.Union([schema, Type.Null()]);
 
 const code = Type.String({
-  description: 'A code of docs/errors.md; of a document without text ocr_missing, ocr_failed, no_text.',
+  description:
+    'A code of docs/errors.md; of a document without text, or with scanned pages without, ocr_missing, ocr_failed, no_text.',
 });
 const Kind = Type.Enum(['failed', 'without_text'], {
-  description: 'failed: it could not be read or indexed; without_text: it is complete, and nothing of it can be found.',
+  description:
+    'failed: it could not be read or indexed; without_text: it is complete, and nothing of it, or of its scanned pages, can be found.',
 });
 
 const Summary = Type.Object(
@@ -105,7 +107,7 @@ export function unreadDocumentRoutes(app: FastifyInstance, services: ApiServices
     {
       schema: {
         ...common,
-        summary: 'Documents that could not be read, or have no text',
+        summary: 'Documents that could not be read, or have no text, or not on all pages',
         operationId: 'unreadDocuments',
         querystring: ListQuery,
         response: {
@@ -146,7 +148,7 @@ export function unreadDocumentRoutes(app: FastifyInstance, services: ApiServices
         ...common,
         summary: 'Have all documents of one cause read again',
         description:
-          'What there is of them stays until there is something new. They wait like those that a source brings.',
+          'What there is of them stays until there is something new. They are read after those that a source brings.',
         operationId: 'reprocessDocuments',
         body: AgainBody,
         response: {

@@ -131,7 +131,9 @@ export function registerStatus(program: Command, runner: CommandRunner): void {
 
 /** Null: every document is read, and has text. */
 function unreadLine(organizationId: string, { waiting, processing, causes }: UnreadSummary): string | null {
-  const codes = causes.map(({ code, failed, documents }) => `${documents} ${failed ? code : `without text (${code})`}`);
+  const codes = causes.map(
+    ({ code, failed, documents }) => `${documents} ${failed ? code : `with pages without text (${code})`}`,
+  );
   const parts = [...(waiting + processing > 0 ? [`${waiting + processing} to be read`] : []), ...codes];
   return parts.length === 0 ? null : `Documents of ${organizationId} that no search finds: ${parts.join(', ')}.`;
 }

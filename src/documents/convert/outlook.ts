@@ -25,7 +25,9 @@ function mailOf(data: FieldsData, timeZone: string): Mail {
     .exec(data.headers ?? '')?.[1]
     ?.replace(/\s+/g, ' ')
     .trim();
-  const date = header || (data.clientSubmitTime ?? data.messageDeliveryTime ?? data.creationTime ?? '');
+  // A program that makes such files may write there what it likes.
+  const sent = header === undefined || Number.isNaN(Date.parse(header)) ? null : header;
+  const date = sent ?? data.clientSubmitTime ?? data.messageDeliveryTime ?? data.creationTime ?? '';
   const instant = Date.parse(date);
   const to = (kind: 'to' | 'cc'): string =>
     (data.recipients ?? [])
@@ -43,7 +45,7 @@ function mailOf(data: FieldsData, timeZone: string): Mail {
       .map((attachment) => attachment.fileName ?? attachment.name ?? 'attachment'),
     html: data.bodyHtml ?? (data.html === undefined ? null : decodeText(data.html)),
     text: data.body ?? null,
-    sentOn: header || Number.isNaN(instant) ? calendarDate(date) : localDate(instant, timeZone),
+    sentOn: sent !== null || Number.isNaN(instant) ? calendarDate(date) : localDate(instant, timeZone),
   };
 }
 

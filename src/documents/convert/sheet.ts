@@ -14,6 +14,8 @@ import { setBlocks } from './set-blocks.ts';
 /** Nobody pages through more: the rest is in the text of the page where the sheet breaks off. */
 const RENDERED_ROWS = 2_000;
 const MAX_COLUMNS = 512;
+/** What stands on one page is cut to passages, and given to the index, at once. */
+const UNSEEN_BYTES = 2 * 1024 * 1024;
 
 interface Table {
   /** Of the sheet; null in a CSV file. */
@@ -63,6 +65,7 @@ async function setTables(tables: readonly Table[], job: Job): Promise<Converted>
 /** Without empty rows and cells at the ends, which workbooks have by the thousand. */
 function withinLimits(tables: readonly Table[], maxBytes: number, warnings: Set<DocumentWarning>): Table[] {
   let left = maxBytes;
+  let unseen = UNSEEN_BYTES;
   return tables.map((table) => {
     const rows: string[][] = [];
     for (const row of table.rows) {
@@ -70,8 +73,11 @@ function withinLimits(tables: readonly Table[], maxBytes: number, warnings: Set<
       if (row.slice(MAX_COLUMNS).some((cell) => cell !== '')) warnings.add('table_truncated');
       while (cells.at(-1) === '') cells.pop();
       if (cells.length === 0) continue;
-      left -= cells.reduce((sum, cell) => sum + Buffer.byteLength(cell) + 1, 0);
-      if (left < 0) {
+      const size = cells.reduce((sum, cell) => sum + Buffer.byteLength(cell) + 1, 0);
+      left -= size;
+      const isUnseen = rows.length >= RENDERED_ROWS;
+      if (isUnseen) unseen -= size;
+      if (left < 0 || (isUnseen && unseen < 0)) {
         warnings.add('table_truncated');
         break;
       }

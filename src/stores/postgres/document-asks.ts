@@ -14,6 +14,8 @@ export interface DocumentAsk {
 export interface AskOptions {
   /** Somebody waits for it: it goes before what sources bring. */
   readonly isAwaited?: boolean;
+  /** It goes after what sources bring. */
+  readonly canWait?: boolean;
 }
 
 /** Last in a transaction: whoever ends a task locks documents and contents first, too. */
@@ -22,7 +24,7 @@ export async function askForDocuments(
   organizationId: string,
   task: DocumentTaskKind,
   asks: readonly DocumentAsk[],
-  { isAwaited = false }: AskOptions = {},
+  { isAwaited = false, canWait = false }: AskOptions = {},
 ): Promise<void> {
   if (asks.length === 0) return;
   // Nobody shall find any longer what was removed, or whose it no longer is.
@@ -32,7 +34,8 @@ export async function askForDocuments(
     SELECT ${organizationId}, d."silknoteDocumentUuid", d."patientUuid", ${task},
            CASE WHEN a.former IS NULL THEN '{}' ELSE ARRAY[a.former] END,
            CASE WHEN a.patient IS NULL THEN '{}' ELSE ARRAY[a.patient] END,
-           CASE WHEN ${isUrgent}::boolean OR a.patient IS NOT NULL THEN 0 ELSE 1 END
+           CASE WHEN ${isUrgent}::boolean OR a.patient IS NOT NULL THEN 0 WHEN ${canWait}::boolean THEN 2
+                ELSE 1 END
     FROM unnest(${asks.map((ask) => ask.documentUuid)}::text[], ${asks.map((ask) => ask.former ?? null)}::text[],
                 ${asks.map((ask) => ask.formerPatient ?? null)}::text[])
            AS a (uuid, former, patient)

@@ -2,7 +2,7 @@
 import { type Kysely, type Selectable, sql, type Transaction } from 'kysely';
 import type { DocumentErrorCode, DocumentProgram, RetryAdvice } from '../../ports/document-content.ts';
 import type { BlobCare } from '../../ports/document-records.ts';
-import type { Rendition } from '../../ports/document-work.ts';
+import type { ProcessedRendition, Rendition } from '../../ports/document-work.ts';
 import { countReferences } from './blob-references.ts';
 import type { Tables } from './tables.ts';
 
@@ -14,7 +14,7 @@ interface Taken {
   thumbnail_sha256: string | null;
   /** Why the content was refused. */
   code: string | null;
-  ocr_asked: boolean;
+  ocr_asked_at: Date | null;
   page_count: number | null;
   document_date: string | null;
 }
@@ -68,22 +68,24 @@ function renditionOf(row: Selectable<Tables['document_renditions']>): Rendition 
     textPages: row.text_pages,
     documentDate: row.document_date === null ? null : { date: row.document_date, confidence: row.date_confidence ?? 0 },
     warnings: row.warnings,
+    scansAskedFor: row.ocr_asked_at !== null && row.warnings.includes('ocr_missing'),
   };
 }
 
 /**
  * Only of a content that a live document has: nobody would ever take it away again.
  * @param isNamed by a document that this transaction holds; otherwise it is looked for
- * @returns whether there was another one, which documents of the same content may still show
+ * @returns whether there was another one, which documents of the same content may still show, or that one is kept
  */
 export async function putRendition(
   trx: Trx,
   organizationId: string,
   sha256: string,
   { rendition, isNamed }: { readonly rendition: Rendition; readonly isNamed: boolean },
-): Promise<boolean> {
+): Promise<'new' | 'other' | 'kept'> {
   await alone(trx, organizationId, sha256);
-  if (!isNamed && !(await hasDocument(trx, organizationId, sha256))) return false;
+  if (!isNamed && !(await hasDocument(trx, organizationId, sha256))) return 'new';
+  if (await keepsProcessed(trx, organizationId, sha256, rendition)) return 'kept';
   const before = await takeOut(trx, organizationId, sha256);
   const done = rendition.verdict === 'processed' ? rendition : null;
   const refused = rendition.verdict === 'refused' ? rendition : null;
@@ -110,7 +112,8 @@ export async function putRendition(
       document_date: done?.documentDate?.date ?? null,
       date_confidence: done?.documentDate?.confidence ?? null,
       warnings: [...(done?.warnings ?? [])],
-      ocr_asked: before?.ocr_asked ?? false,
+      // What a machine without Tesseract has read again is not asked for at once.
+      ocr_asked_at: done?.warnings.includes('ocr_missing') ? (before?.ocr_asked_at ?? null) : null,
     })
     .execute();
   const after = [done?.pdf, done?.pages, done?.thumbnail].flatMap((part) => part?.sha256 ?? []);
@@ -118,21 +121,48 @@ export async function putRendition(
   for (const hash of after) deltas.set(hash, (deltas.get(hash) ?? 0) + 1);
   for (const hash of partsOf(before)) deltas.set(hash, (deltas.get(hash) ?? 0) - 1);
   await countReferences(trx, organizationId, deltas, new Set(after));
-  if (before !== null) await forgetFacts(trx, organizationId, sha256, before);
-  return (
-    before !== null && (before.pages_sha256 !== (done?.pages.sha256 ?? null) || before.code !== (refused?.code ?? null))
-  );
+  if (before === null) return 'new';
+  await changeFacts(trx, organizationId, sha256, before, done);
+  const isOther = before.pages_sha256 !== (done?.pages.sha256 ?? null) || before.code !== (refused?.code ?? null);
+  return isOther ? 'other' : 'new';
+}
+
+/** These say how a reader fared and not what the content is: somebody has read it before. */
+const OF_THE_READER: ReadonlySet<string> = new Set(['document_timeout', 'document_memory', 'document_reader_crashed']);
+
+/** As read by this version, which cannot do it better; nor do its scans wait for Tesseract any longer. */
+async function keepsProcessed(
+  trx: Trx,
+  organizationId: string,
+  sha256: string,
+  rendition: Rendition,
+): Promise<boolean> {
+  if (rendition.verdict !== 'refused' || !OF_THE_READER.has(rendition.code)) return false;
+  const { numAffectedRows } = await sql`
+    UPDATE document_renditions
+    SET processor_version = ${rendition.processorVersion}::int, ocr_asked_at = NULL,
+        warnings = ARRAY(SELECT DISTINCT unnest(array_replace(warnings, 'ocr_missing', 'ocr_failed')) ORDER BY 1)
+    WHERE organization_id = ${organizationId} AND sha256 = ${sha256} AND verdict = 'processed'`.execute(trx);
+  return numAffectedRows === 1n;
 }
 
 /**
- * What documents say by this content as it was read before; what a source or a person says stays. The end of their tasks writes
- * down what it is by now. Those that others hold are being worked on themselves.
+ * What documents say by this content as it was read before; what a source or a person says stays. Those that others hold are being
+ * worked on themselves, and the end of that writes it down.
  */
-async function forgetFacts(trx: Trx, organizationId: string, sha256: string, before: Taken): Promise<void> {
+async function changeFacts(
+  trx: Trx,
+  organizationId: string,
+  sha256: string,
+  before: Taken,
+  after: ProcessedRendition | null,
+): Promise<void> {
   await sql`
     UPDATE silknote_documents AS d
-    SET "pageCount" = nullif(d."pageCount", ${before.page_count}::int),
-        "documentDate" = nullif(d."documentDate", ${before.document_date}::text)
+    SET "pageCount" = CASE WHEN d."pageCount" = ${before.page_count}::int THEN ${after?.pageCount ?? null}::int
+                           ELSE d."pageCount" END,
+        "documentDate" = CASE WHEN d."documentDate" = ${before.document_date}::text
+                              THEN ${after?.documentDate?.date ?? null}::text ELSE d."documentDate" END
     FROM (SELECT "silknoteDocumentUuid" AS uuid FROM silknote_documents
           WHERE "organizationId" = ${organizationId} AND sha256 = ${sha256} AND "deletedAt" IS NULL
             AND ("pageCount" = ${before.page_count}::int OR "documentDate" = ${before.document_date}::text)
@@ -172,7 +202,7 @@ async function hasDocument(trx: Trx, organizationId: string, sha256: string): Pr
 async function takeOut(trx: Trx, organizationId: string, sha256: string): Promise<Taken | null> {
   const { rows } = await sql<Taken>`
     DELETE FROM document_renditions WHERE organization_id = ${organizationId} AND sha256 = ${sha256}
-    RETURNING pdf_sha256, pages_sha256, thumbnail_sha256, code, ocr_asked, page_count, document_date`.execute(trx);
+    RETURNING pdf_sha256, pages_sha256, thumbnail_sha256, code, ocr_asked_at, page_count, document_date`.execute(trx);
   return rows[0] ?? null;
 }
 

@@ -1,5 +1,5 @@
 /** `DocumentWork` on PostgreSQL. */
-import { sql, type Transaction } from 'kysely';
+import { type RawBuilder, sql, type Transaction } from 'kysely';
 import { SyncError } from '../../domain/errors.ts';
 import type { DocumentProgram } from '../../ports/document-content.ts';
 import type { DocumentTask, DocumentWork, TaskEnd } from '../../ports/document-work.ts';
@@ -8,6 +8,7 @@ import type { Database } from './database.ts';
 import { databaseError } from './database-error.ts';
 import { askForDocuments } from './document-asks.ts';
 import { dropUnusedRenditions, findRendition, putRendition } from './document-renditions.ts';
+import { keptHere } from './kept-here.ts';
 import type { Tables } from './tables.ts';
 
 type Trx = Transaction<Tables>;
@@ -18,6 +19,8 @@ export interface DocumentWorkOptions {
   readonly workerId: string;
   /** Longer than the longest work on one document. */
   readonly leaseMs?: number;
+  /** `organization/connection`: these documents are read on another machine. */
+  readonly elsewhere?: readonly string[];
 }
 
 /** What waits for the index costs little, and the index takes many together as fast as one. */
@@ -32,7 +35,12 @@ const ABANDONED = sql`
     SELECT 1 FROM pg_locks AS k WHERE k.locktype = 'advisory' AND k.objsubid = 1 AND k.granted
       AND k.mode = 'ExclusiveLock' AND (k.classid::bigint << 32 | k.objid::bigint) = o.worker_id))`;
 
-export function createDocumentWork({ database, workerId, leaseMs = 900_000 }: DocumentWorkOptions): DocumentWork {
+export function createDocumentWork({
+  database,
+  workerId,
+  leaseMs = 900_000,
+  elsewhere = [],
+}: DocumentWorkOptions): DocumentWork {
   return {
     async due() {
       try {
@@ -91,9 +99,11 @@ export function createDocumentWork({ database, workerId, leaseMs = 900_000 }: Do
         if (task.document === null) throw new SyncError('lease_lost');
         const { organizationId, document } = task;
         const isNamed = await showStage(trx, task, 'extracting');
-        const isOther = await putRendition(trx, organizationId, document.sha256, { rendition, isNamed });
-        if (isOther) await askForOthers(trx, task, document.sha256);
+        const put = await putRendition(trx, organizationId, document.sha256, { rendition, isNamed });
+        const current = put === 'kept' ? await findRendition(trx, organizationId, document.sha256) : rendition;
+        if (put === 'other') await askForOthers(trx, task, document.sha256);
         await holdTask(trx, task);
+        return current ?? rendition;
       }),
 
     finish: (task, end) =>
@@ -137,7 +147,9 @@ export function createDocumentWork({ database, workerId, leaseMs = 900_000 }: Do
 
     askForRefused: async (installed) => {
       const refused = await database.transaction((trx) => askForRefused(trx, installed));
-      const unread = installed.has('tesseract') ? await database.transaction(askForUnreadScans) : 0;
+      const unread = installed.has('tesseract')
+        ? await database.transaction((trx) => askForUnreadScans(trx, elsewhere))
+        : 0;
       return refused + unread;
     },
 
@@ -161,19 +173,23 @@ async function askForRefused(trx: Trx, installed: ReadonlySet<DocumentProgram>):
   const { rows } = await sql<Content>`
     DELETE FROM document_renditions WHERE missing = ANY (${[...installed]}::text[])
     RETURNING organization_id, sha256`.execute(trx);
-  return askForContents(trx, rows, 1);
+  return askForContents(trx, rows, { priority: 1, which: sql`true` });
 }
 
-/** As if an older version of the service had read them: what there is stays until there is something new. */
-async function askForUnreadScans(trx: Trx): Promise<number> {
+/**
+ * What there is stays until there is something new. A machine without Tesseract may take them, and leaves them as they are: they are
+ * asked for again a day later.
+ */
+async function askForUnreadScans(trx: Trx, elsewhere: readonly string[]): Promise<number> {
   const { rows } = await sql<Content>`
-    UPDATE document_renditions AS r SET processor_version = 0, ocr_asked = true
+    UPDATE document_renditions AS r SET ocr_asked_at = now()
     FROM (SELECT organization_id, sha256 FROM document_renditions
-          WHERE warnings @> '{ocr_missing}' AND NOT ocr_asked
-          ORDER BY organization_id, sha256 LIMIT ${SCANS_AT_ONCE} FOR UPDATE SKIP LOCKED) AS s
+          WHERE warnings @> '{ocr_missing}' AND coalesce(ocr_asked_at, '-infinity') < now() - interval '1 day'
+          ORDER BY coalesce(ocr_asked_at, '-infinity'), organization_id, sha256 LIMIT ${SCANS_AT_ONCE}
+          FOR UPDATE SKIP LOCKED) AS s
     WHERE r.organization_id = s.organization_id AND r.sha256 = s.sha256
     RETURNING r.organization_id, r.sha256`.execute(trx);
-  return askForContents(trx, rows, 2);
+  return askForContents(trx, rows, { priority: 2, which: keptHere(elsewhere) });
 }
 
 interface Content {
@@ -181,7 +197,11 @@ interface Content {
   sha256: string;
 }
 
-async function askForContents(trx: Trx, contents: readonly Content[], priority: 1 | 2): Promise<number> {
+async function askForContents(
+  trx: Trx,
+  contents: readonly Content[],
+  { priority, which }: { readonly priority: 1 | 2; readonly which: RawBuilder<unknown> },
+): Promise<number> {
   if (contents.length === 0) return 0;
   const result = await sql`
     INSERT INTO document_outbox (organization_id, document_uuid, patient_uuid, task, priority)
@@ -189,8 +209,10 @@ async function askForContents(trx: Trx, contents: readonly Content[], priority: 
     FROM unnest(${contents.map((row) => row.organization_id)}::text[], ${contents.map((row) => row.sha256)}::text[])
            AS r (organization_id, sha256)
     JOIN silknote_documents AS d
-      ON d."organizationId" = r.organization_id AND d.sha256 = r.sha256 AND d."deletedAt" IS NULL
-    ON CONFLICT (organization_id, document_uuid) DO NOTHING`.execute(trx);
+      ON d."organizationId" = r.organization_id AND d.sha256 = r.sha256 AND d."deletedAt" IS NULL AND ${which}
+    -- What is at work may have looked at its content before this.
+    ON CONFLICT (organization_id, document_uuid) DO UPDATE SET change = excluded.change
+      WHERE document_outbox.state = 'working'`.execute(trx);
   return Number(result.numAffectedRows ?? 0n);
 }
 

@@ -962,6 +962,6 @@ export interface Tables {
     warnings: Generated<string[]>;
     processed_at: GeneratedTimestamp;
     text_pages: Nullable<number>;
-    ocr_asked: Generated<boolean>;
+    ocr_asked_at: NullableTimestamp;
   };
 }

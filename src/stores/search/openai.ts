@@ -252,7 +252,7 @@ function isStale(file: StoreFile, all: readonly StoreFile[]): boolean {
 
 /** The passages of a part that have words of the question; without any, the part was found by its meaning: its beginning. */
 function passagesIn(text: string, at: { readonly page: number; readonly start: number }, question: Question) {
-  const all = cutPassages(text).map((passage) => ({
+  const all = [...cutPassages(text)].map((passage) => ({
     page: at.page,
     start: at.start + passage.start,
     end: at.start + passage.end,

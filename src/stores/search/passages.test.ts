@@ -29,7 +29,7 @@ describe('passages of a page', () => {
   it('hold every character that is not white space', () => {
     fc.assert(
       fc.property(text, (page) => {
-        const passages = cutPassages(page);
+        const passages = [...cutPassages(page)];
         let at = 0;
         for (const { start, end } of passages) {
           if (start > at) expect(page.slice(at, start).trim()).toBe('');
@@ -43,7 +43,7 @@ describe('passages of a page', () => {
   it('go forward, and overlap by at most a hundred', () => {
     fc.assert(
       fc.property(text, (page) => {
-        const passages = cutPassages(page);
+        const passages = [...cutPassages(page)];
         for (const [i, { start, end }] of passages.entries()) {
           const before = passages[i - 1];
           if (!before) continue;
@@ -57,7 +57,7 @@ describe('passages of a page', () => {
 
   it('end with a sentence where there is one', () => {
     const sentence = 'The patient reports pain in the left knee since the accident. ';
-    const passages = cutPassages(sentence.repeat(60));
+    const passages = [...cutPassages(sentence.repeat(60))];
     expect(passages.length).toBeGreaterThan(4);
     for (const { text: passage } of passages) {
       expect(passage.endsWith('accident.')).toBe(true);
@@ -71,8 +71,10 @@ describe('passages of a page', () => {
   });
 
   it('leave short text whole and white space out', () => {
-    expect(cutPassages('  Fracture of the ulna. \n')).toEqual([{ start: 2, end: 23, text: 'Fracture of the ulna.' }]);
-    expect(cutPassages(' \n\t ')).toEqual([]);
-    expect(cutPassages('')).toEqual([]);
+    expect([...cutPassages('  Fracture of the ulna. \n')]).toEqual([
+      { start: 2, end: 23, text: 'Fracture of the ulna.' },
+    ]);
+    expect([...cutPassages(' \n\t ')]).toEqual([]);
+    expect([...cutPassages('')]).toEqual([]);
   });
 });

@@ -19,17 +19,15 @@ const WORD_START = /\s\S/gu;
  * before the end of the one before, so that what stands across a border is found in one of them. Together they hold every
  * character that is not white space.
  */
-export function cutPassages(text: string): Passage[] {
-  const passages: Passage[] = [];
+export function* cutPassages(text: string): Generator<Passage> {
   let start = 0;
   while (start < text.length) {
     const end = endOf(text, start);
     const passage = trimmed(text, start, end);
-    if (passage !== null) passages.push(passage);
+    if (passage !== null) yield passage;
     if (end === text.length) break;
     start = nextStart(text, start, end);
   }
-  return passages;
 }
 
 function endOf(text: string, start: number): number {

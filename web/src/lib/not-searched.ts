@@ -4,16 +4,19 @@ export interface NotSearched {
   readonly waiting: number;
   readonly failed: number;
   readonly withoutText: number;
+  /** Scanned pages of them. */
+  readonly partly: number;
 }
 
 /** @returns null: all documents of the patient were looked at */
-export function notSearchedText({ waiting, failed, withoutText }: NotSearched): string | null {
+export function notSearchedText({ waiting, failed, withoutText, partly }: NotSearched): string | null {
   const parts = [
     waiting > 0 ? `${number(waiting)} waiting to be read, perhaps again` : '',
     failed > 0 ? `${number(failed)} that could not be read` : '',
     withoutText > 0 ? `${number(withoutText)} without text` : '',
+    partly > 0 ? `scanned pages of ${number(partly)}` : '',
   ].filter((part) => part !== '');
-  const count = waiting + failed + withoutText;
+  const count = waiting + failed + withoutText + partly;
   if (count === 0) return null;
   return `Not searched: ${number(count)} ${count === 1 ? 'document' : 'documents'} of this patient – ${parts.join(', ')}.`;
 }

@@ -4,6 +4,8 @@ export const warningWords = {
   no_text: 'None of its pages has text, so no search finds it.',
   ocr_missing: 'Pages that are pictures could not be read: text recognition (Tesseract) is not installed.',
   ocr_failed: 'The text of pages that are pictures could not be recognised.',
+  ocr_incomplete:
+    'Recognising the text of pages that are pictures took too long: it was ended, and the last ones were not read.',
   page_unreadable: 'A page is damaged and could not be read.',
   text_truncated: 'It has more text than is kept: the rest is not found by searches.',
   table_truncated: 'A table has more rows or columns than are kept: the rest is not found by searches.',
@@ -19,6 +21,7 @@ export const warningWords = {
 const LOSING: ReadonlySet<string> = new Set([
   'ocr_missing',
   'ocr_failed',
+  'ocr_incomplete',
   'page_unreadable',
   'text_truncated',
   'table_truncated',

@@ -180,7 +180,7 @@ export const words = {
       late: (id: string) => `${id} is overdue`,
       unread: (count: number) => `${many(count, 'document')} could not be read`,
       withoutText: (count: number) =>
-        `${many(count, 'scan')} could not be recognised, and ${count === 1 ? 'is' : 'are'} not found`,
+        `${many(count, 'scan')} could not be recognised, and ${count === 1 ? 'is' : 'are'} not or not wholly found`,
       decide: 'Decide',
       look: 'Look',
       resume: 'Look, resume',
