@@ -443,12 +443,12 @@ function finishUnit(world: MemoryWorld, fence: Fence, result: UnitResult, at: nu
   const iso = new Date(at).toISOString();
   const tries = new Map(
     [...world.failures.values()]
-      .filter((f) => isOf(f, fence) && f.unit === result.unit)
+      .filter((f) => isOf(f, fence) && f.unit === result.unit && f.state === 'waiting')
       .map(({ reference, attempts }) => [reference, attempts]),
   );
   world.filesets.set(key, {
     ...fileset,
-    syncLog: JSON.stringify(nextSyncLog(readSyncLog(fileset.syncLog), result, iso)),
+    syncLog: JSON.stringify(nextSyncLog(readSyncLog(fileset.syncLog), result, iso, tries)),
     errors: nextFilesetErrors(readFilesetErrors(fileset.errors), result, iso, tries),
   });
 }

@@ -355,11 +355,11 @@ async function mirrorUnits(trx: Trx, fence: Fence, units: readonly UnitResult[],
   const tries = await triesOf(trx, fence, units);
   const mirrored = rows.map((row) => {
     const result = results.get(row.unit)!;
-    const errors = nextFilesetErrors(readFilesetErrors(row.errors), result, iso, tries.get(row.unit) ?? new Map());
+    const failing = tries.get(row.unit) ?? new Map();
     return {
       unit: row.unit,
-      syncLog: JSON.stringify(nextSyncLog(readSyncLog(row.syncLog), result, iso)),
-      errors: JSON.stringify(errors),
+      syncLog: JSON.stringify(nextSyncLog(readSyncLog(row.syncLog), result, iso, failing)),
+      errors: JSON.stringify(nextFilesetErrors(readFilesetErrors(row.errors), result, iso, failing)),
     };
   });
   await sql`
@@ -375,13 +375,11 @@ async function triesOf(
   fence: Fence,
   units: readonly UnitResult[],
 ): Promise<ReadonlyMap<string, ReadonlyMap<string, number>>> {
-  const failed = units.filter(({ outcome }) => outcome !== 'success').map(({ unit }) => unit);
   const tries = new Map<string, Map<string, number>>();
-  if (failed.length === 0) return tries;
   const { rows } = await sql<{ unit: string; reference: string; attempts: number }>`
     SELECT unit, reference, attempts FROM sync_failures
     WHERE organization_id = ${fence.organizationId} AND connection_id = ${fence.connectionId}
-      AND unit = ANY (${failed}::text[])`.execute(trx);
+      AND state = 'waiting' AND unit = ANY (${units.map(({ unit }) => unit)}::text[])`.execute(trx);
   for (const { unit, reference, attempts } of rows) {
     const own = tries.get(unit) ?? new Map<string, number>();
     tries.set(unit, own.set(reference, attempts));

@@ -43,7 +43,7 @@ describe('syncLog', () => {
 
   test('keeps at most fifty entries, newest first, and what else is there', () => {
     let log = readSyncLog('{"syncStatus":{"x":1}}');
-    for (let i = 1; i <= 60; i++) log = nextSyncLog(log, unit({ filesAdded: i }), AT);
+    for (let i = 1; i <= 60; i++) log = nextSyncLog(log, unit({ filesAdded: i }), AT, NONE);
     expect(log.syncHistory).toHaveLength(50);
     expect(log.syncHistory[0]).toMatchObject({ filesAdded: 60 });
     expect(log.syncHistory[49]).toMatchObject({ filesAdded: 11 });
@@ -56,15 +56,31 @@ describe('syncLog', () => {
     ['partial', 'partial_failure', null],
     ['failed', 'failed', null],
   ] as const)('writes %s as %s', (outcome, status, lastSuccessfulSync) => {
-    expect(nextSyncLog(empty, unit({ outcome }), AT)).toMatchObject({
+    expect(nextSyncLog(empty, unit({ outcome }), AT, NONE)).toMatchObject({
       lastSyncAttempt: AT,
       lastSuccessfulSync,
       syncHistory: [{ status, operation: 'full_sync' }],
     });
   });
 
+  test('whoever has a file that waits for its next try is not in step, and did not fail again', () => {
+    const waits = new Map([['f1', 2]]);
+    expect(nextSyncLog(empty, unit(), AT, waits)).toMatchObject({ lastSyncAttempt: AT, lastSuccessfulSync: null });
+    const before = nextFilesetErrors(
+      readFilesetErrors(null),
+      unit({ outcome: 'failed', errors: [failure('add')] }),
+      AT,
+      waits,
+    );
+    expect(nextFilesetErrors(before, unit({ filesAdded: 1 }), AT, waits)).toMatchObject({
+      lastSuccessfulSync: null,
+      consecutiveFailures: 1,
+      syncErrors: [{ fileId: 'f1', resolved: false }],
+    });
+  });
+
   test('a touch changes the times only', () => {
-    const log = nextSyncLog(empty, unit({ outcome: 'failed' }), '2024-01-01T00:00:00.000Z');
+    const log = nextSyncLog(empty, unit({ outcome: 'failed' }), '2024-01-01T00:00:00.000Z', NONE);
     expect(touchedSyncLog(log, AT)).toEqual({ ...log, lastSyncAttempt: AT, lastSuccessfulSync: AT });
   });
 });

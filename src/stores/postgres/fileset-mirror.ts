@@ -52,8 +52,13 @@ export function readFilesetErrors(value: unknown): FilesetErrors {
   };
 }
 
-/** @param at ISO instant of the end of the unit */
-export function nextSyncLog(before: SyncLog, unit: UnitResult, at: string): SyncLog {
+/** @param at ISO instant of the end of the unit. @param tries of files that still fail: whoever has one is not in step */
+export function nextSyncLog(
+  before: SyncLog,
+  unit: UnitResult,
+  at: string,
+  tries: ReadonlyMap<string, number>,
+): SyncLog {
   const entry = {
     timestamp: at,
     operation: 'full_sync',
@@ -65,7 +70,7 @@ export function nextSyncLog(before: SyncLog, unit: UnitResult, at: string): Sync
   return {
     ...before,
     lastSyncAttempt: at,
-    lastSuccessfulSync: unit.outcome === 'success' ? at : before.lastSuccessfulSync,
+    lastSuccessfulSync: unit.outcome === 'success' && tries.size === 0 ? at : before.lastSuccessfulSync,
     syncHistory: [entry, ...before.syncHistory].slice(0, MAX_HISTORY),
   };
 }
@@ -77,7 +82,7 @@ export function nextFilesetErrors(
   at: string,
   tries: ReadonlyMap<string, number>,
 ): FilesetErrors {
-  const success = unit.outcome === 'success';
+  const success = unit.outcome === 'success' && tries.size === 0;
   const fresh = unit.errors.map((e) => ({
     timestamp: at,
     operation: e.operation === 'delete' ? 'delete' : 'add',
@@ -97,7 +102,8 @@ export function nextFilesetErrors(
     syncErrors: success ? [] : [...fresh, ...older].slice(0, MAX_ERRORS),
     lastSyncAttempt: at,
     lastSuccessfulSync: success ? at : before.lastSuccessfulSync,
-    consecutiveFailures: success ? 0 : before.consecutiveFailures + 1,
+    // What waits for its next try did not fail again.
+    consecutiveFailures: success ? 0 : before.consecutiveFailures + (unit.outcome === 'success' ? 0 : 1),
   };
 }
 
