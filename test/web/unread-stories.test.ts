@@ -50,7 +50,7 @@ test('from the overview to the documents that could not be read, to their patien
   await go('/patients/unread');
   await locked.getByRole('listitem').filter({ hasText: LOCKED }).getByRole('link').click();
   await page.waitForURL(`**/patients/${patient.silknotePatientUuid}`);
-  await page.getByRole('searchbox').fill('numbat');
+  await page.getByRole('searchbox', { name: 'Words' }).fill('numbat');
   await page.getByRole('search').getByRole('button').click();
   await page.getByText(/^Not searched: \d+ documents? of this patient – .*\d+ that could not be read/).waitFor();
   expect(await violations(page)).toEqual([]);

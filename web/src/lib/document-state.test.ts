@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { copyToneOf, documentStateOf } from './document-state.ts';
 import { partsOf } from './highlights.ts';
 
-const one = { status: 'complete', stage: null, warnings: [], keptOn: null };
+const one = { status: 'complete', stage: null, warnings: [], textPages: 1, keptOn: null };
 
 test('a document at work says at what', () => {
   expect(documentStateOf({ ...one, status: 'processing', stage: 'analyzing' })).toEqual({
