@@ -140,7 +140,7 @@ async function keepsProcessed(
   if (rendition.verdict !== 'refused' || !OF_THE_READER.has(rendition.code)) return false;
   const { numAffectedRows } = await sql`
     UPDATE document_renditions
-    SET processor_version = ${rendition.processorVersion}::int, ocr_asked_at = NULL,
+    SET processor_version = greatest(processor_version, ${rendition.processorVersion}::int), ocr_asked_at = NULL,
         warnings = ARRAY(SELECT DISTINCT unnest(array_replace(warnings, 'ocr_missing', 'ocr_failed')) ORDER BY 1)
     WHERE organization_id = ${organizationId} AND sha256 = ${sha256} AND verdict = 'processed'`.execute(trx);
   return numAffectedRows === 1n;
