@@ -1,6 +1,7 @@
 /**
  * Compares the source of files with everything that was made of it: records, contents, search index, the document service on
- * another machine, and the tables that are mirrored. What the command and the pages call a verification. Changes nothing.
+ * another machine, and the tables that are mirrored. What the command and the pages call a verification. Changes nothing, but that
+ * mirrored tables are first brought up to date.
  */
 import { type Difference, type VerifyResult, verifyFiles } from '../engine/files/verify-files.ts';
 import type { MirrorRecords } from '../ports/table-mirror.ts';

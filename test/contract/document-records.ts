@@ -194,12 +194,8 @@ export function describeDocumentRecords(name: string, makeStores: () => Promise<
         expect(await records.activatedFilesets(organizationId)).toEqual(new Set([PATIENT]));
         // Nor by a later document, nor once the patient is known.
         await record(records, fence, sampleWrite('f3', 'two', { unit: OTHER_PATIENT }));
-        const known = { ownerUuid: null, patientName: null, dateOfBirth: null, gender: null, activated: false };
         await stores.putFileset(organizationId, 'theirs', { activated: false });
-        await records.knowPatients(fence, [
-          { ...known, unit: OTHER_PATIENT, given: 'once' },
-          { ...known, unit: 'theirs', given: 'once' },
-        ]);
+        await records.knowPatients(fence, [knownPatient(OTHER_PATIENT), knownPatient('theirs')]);
         await record(records, fence, sampleWrite('f4', 'three', { unit: OTHER_PATIENT }));
         await record(records, fence, sampleWrite('f5', 'four', { unit: 'theirs' }));
         expect(await records.activatedFilesets(organizationId)).toEqual(new Set([PATIENT]));
@@ -208,24 +204,14 @@ export function describeDocumentRecords(name: string, makeStores: () => Promise<
       it('makes patients known without a document, and leaves those who are known as they are', async () => {
         const fence = await begin();
         const { organizationId } = fence;
-        const known = (unit: string, more: Partial<PatientWrite> = {}) => ({
-          unit,
-          ownerUuid: null,
-          patientName: null,
-          dateOfBirth: null,
-          gender: null,
-          given: 'once',
-          activated: false,
-          ...more,
-        });
         expect(await records.knownPatients(fence)).toEqual(new Map());
         await stores.putFileset(organizationId, 'theirs', { activated: true, patientName: 'Otto Sample' });
         const patients = [
-          known(PATIENT, { patientName: 'Tessa\0 Sample', ownerUuid: 'owner' }),
-          known(OTHER_PATIENT, { activated: true }),
-          known('theirs', { patientName: 'Somebody else', ownerUuid: 'owner' }),
-          known('x'.repeat(37)),
-          known('nu\0l'),
+          knownPatient(PATIENT, { patientName: 'Tessa\0 Sample', ownerUuid: 'owner' }),
+          knownPatient(OTHER_PATIENT, { activated: true }),
+          knownPatient('theirs', { patientName: 'Somebody else', ownerUuid: 'owner' }),
+          knownPatient('x'.repeat(37)),
+          knownPatient('nu\0l'),
         ];
         expect(await records.knowPatients(fence, patients)).toBe(2);
         expect(await records.knowPatients(fence, patients)).toBe(0);
@@ -244,8 +230,8 @@ export function describeDocumentRecords(name: string, makeStores: () => Promise<
         expect(await storedOf(records, fence)).toEqual([]);
 
         const changed = [
-          known(PATIENT, { activated: true, patientName: 'Tessa Sample', given: 'twice' }),
-          known(OTHER_PATIENT, { patientName: 'Otto Sample' }),
+          knownPatient(PATIENT, { activated: true, patientName: 'Tessa Sample', given: 'twice' }),
+          knownPatient(OTHER_PATIENT, { patientName: 'Otto Sample' }),
         ];
         expect(await records.knowPatients(fence, changed)).toBe(0);
         expect((await records.knownPatients(fence)).get(PATIENT)).toBe('twice');
@@ -261,8 +247,8 @@ export function describeDocumentRecords(name: string, makeStores: () => Promise<
         const fence = await begin();
         const { organizationId } = fence;
         const say = async (dateOfBirth: string | null, gender: string | null) => {
-          const said = { ownerUuid: null, patientName: null, dateOfBirth, gender, activated: false };
-          await records.knowPatients(fence, [{ unit: PATIENT, given: `${dateOfBirth} ${gender}`, ...said }]);
+          const given = `${dateOfBirth} ${gender}`;
+          await records.knowPatients(fence, [knownPatient(PATIENT, { given, dateOfBirth, gender })]);
           const fileset = await stores.fileset(organizationId, PATIENT);
           return [fileset?.dateOfBirth, fileset?.gender];
         };
@@ -279,26 +265,7 @@ export function describeDocumentRecords(name: string, makeStores: () => Promise<
       it('activates who was only known with the first document, and mirrors nothing for them before', async () => {
         const fence = await begin();
         const { organizationId } = fence;
-        await records.knowPatients(fence, [
-          {
-            unit: PATIENT,
-            ownerUuid: null,
-            patientName: null,
-            dateOfBirth: null,
-            gender: null,
-            given: 'once',
-            activated: false,
-          },
-          {
-            unit: OTHER_PATIENT,
-            ownerUuid: null,
-            patientName: null,
-            dateOfBirth: null,
-            gender: null,
-            given: 'once',
-            activated: false,
-          },
-        ]);
+        await records.knowPatients(fence, [knownPatient(PATIENT), knownPatient(OTHER_PATIENT)]);
         await records.touchFilesets(fence, 20);
         expect(await stores.fileset(organizationId, PATIENT)).toMatchObject({ syncLog: null, errors: null });
         await records.touchFilesets(fence, 25, new Set([OTHER_PATIENT]));
@@ -585,4 +552,10 @@ export function describeDocumentRecords(name: string, makeStores: () => Promise<
       }
     });
   });
+}
+
+/** What a source says of a patient. */
+function knownPatient(unit: string, more: Partial<PatientWrite> = {}): PatientWrite {
+  const nothing = { ownerUuid: null, patientName: null, dateOfBirth: null, gender: null };
+  return { unit, ...nothing, given: 'once', activated: false, ...more };
 }

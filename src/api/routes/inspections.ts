@@ -112,7 +112,7 @@ export function inspectionRoutes(app: FastifyInstance, services: ApiServices, ac
         ...common,
         summary: 'Inspect a connection',
         description:
-          'Begins, and goes on by itself; ask for it by its id. All but a repair with a preview change nothing. Answers hold ids, never names or paths.',
+          'Begins, and goes on by itself; ask for it by its id. All but a repair with a preview change nothing, except that mirrored tables are brought up to date before they are compared. Answers hold ids, never names or paths.',
         operationId: 'beginInspection',
         params: ConnectionPath,
         body: Request,
